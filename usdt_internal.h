@@ -1,0 +1,373 @@
+/*
+ * usdt_internal.h - what the rooms of the library promise each other.
+ *
+ * One section per file, in the order in which they depend on each other: a
+ * file may use the sections above its own, and nothing below.  All of it is
+ * hidden: two copies of the library in one process do not meet.
+ */
+#ifndef USDT_INTERNAL_H
+#define USDT_INTERNAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "usdt.h"
+
+#if defined(__GNUC__)
+#pragma GCC visibility push(hidden)
+#define USDT__PRINTF(fmt, args)	__attribute__((format(printf, fmt, args)))
+#else
+#define USDT__PRINTF(fmt, args)
+#endif
+
+/*
+ * Why something failed: an errno (or 0) and a sentence without a newline.
+ * Functions that take one fill it when they fail, and only then.
+ */
+struct usdt__why {
+	int error;
+	char text[USDT_TEXT_SIZE];
+};
+
+/*
+ * What a document describes: pure data, owned by the caller.
+ */
+struct usdt__description {
+	const char *provider;
+	const char *module;
+	size_t count;
+	usdt_probedef_t *const *probes;
+};
+
+/* --- usdt_platform.c: how do systems and processors differ? ------------- */
+
+enum usdt__add_shape {		/* what the ADDDOF ioctl takes */
+	USDT__ADD_HELPER,	/* dof_helper_t, 80 bytes */
+	USDT__ADD_HELPER_PID,	/* the same with pid and generation, 88 */
+	USDT__ADD_ENVELOPE	/* a pointer to a pointer to count + helpers */
+};
+
+enum usdt__generation_from {	/* where it leaves the generation */
+	USDT__GENERATION_RETURNED,	/* value of the ioctl */
+	USDT__GENERATION_IN_HELPER,	/* dofhp_gen */
+	USDT__GENERATION_IN_DOF		/* dofhp_dof of the envelope */
+};
+
+enum usdt__offset_base {	/* what DOF's offsets are relative to */
+	USDT__OFFSET_PROBE,	/* dofpr_addr, unsigned */
+	USDT__OFFSET_DOF	/* dofhp_addr, which is the DOF's; signed */
+};
+
+enum usdt__isenabled {		/* how a tracer answers is-enabled */
+	USDT__ISENABLED_REGISTER,	/* 1 in the return register */
+	USDT__ISENABLED_POINTER		/* 1 through the first argument */
+};
+
+enum usdt__fork {		/* what a forked child has */
+	USDT__FORK_INHERITED,	/* the kernel copies the registrations */
+	USDT__FORK_NOTHING	/* the child registers again */
+};
+
+struct usdt__platform {
+	const char *name;
+	const char *helper;		/* device, or NULL: no DTrace */
+	unsigned long add_request;
+	unsigned long remove_request;
+	enum usdt__add_shape add_shape;
+	enum usdt__generation_from generation;
+	int remove_by_pointer;		/* else by value */
+	uint8_t dof_version;
+	int relocate;			/* SETX relocations add dofhp_addr */
+	enum usdt__offset_base offsets;
+	int probe_bias;			/* added to offsets of sites ... */
+	int isenabled_bias;		/* ... to suit kernels that shift them */
+	enum usdt__isenabled isenabled;
+	enum usdt__fork fork;
+	int reuse_stubs;		/* 0: a stub's address is used once */
+	int image;			/* probes live in ELF image files */
+	size_t max_provider;		/* longest names, without the zero */
+	size_t max_module;
+	size_t max_function;
+	size_t max_name;
+	size_t max_type;
+	size_t max_dof;			/* bytes in one document, at most */
+	unsigned max_documents;		/* per process; 0: no limit */
+	const char *provider_chars;	/* besides letters and digits */
+	const char *limits;		/* what sets them, for error texts */
+};
+
+struct usdt__arch {
+	const char *name;
+	uint16_t elf_machine;		/* EM_* */
+	uint8_t word;			/* bytes in a pointer and in a long */
+	uint8_t big_endian;
+	uint32_t page;			/* largest page that it runs with */
+	unsigned registers;		/* arguments passed in registers */
+	const char *const *register_names;	/* as SDT notes spell them */
+	const char *stack_format;	/* printf format of a stack operand */
+};
+
+extern const struct usdt__platform usdt__platforms[];
+extern const size_t usdt__platform_count;
+extern const struct usdt__arch usdt__archs[];
+extern const size_t usdt__arch_count;
+
+/* Those that this library was built for; the platform may be "none". */
+const struct usdt__platform *usdt__native_platform(void);
+const struct usdt__arch *usdt__native_arch(void);
+
+/* getenv for our own variables: NULL in a set-uid program. */
+const char *usdt__getenv(const char *name);
+
+/* Tell a step on stderr if USDT_DEBUG is set.  Keeps errno. */
+void usdt__debug(const char *format, ...) USDT__PRINTF(1, 2);
+
+/* Fill WHY; ERROR is an errno or 0, not added to the text.  Returns -1. */
+int usdt__because(struct usdt__why *why, int error, const char *format, ...)
+    USDT__PRINTF(3, 4);
+
+/* --- usdt_tracepoints_ARCH.s: what does a tracer see? ------------------- */
+
+/*
+ * A stub's machine code and the offsets of what is in it.
+ * ORDER STUB: usdt_tracepoints_*.s lay the same words out.
+ */
+#define USDT__STUB_SIZE	32
+struct usdt__stub {
+	uint32_t nop;			/* bytes of nop at the SDT site */
+	uint32_t isenabled;		/* entry: int isenabled(int *flag) */
+	uint32_t isenabled_site;	/* what DOF calls is-enabled */
+	uint32_t fire;			/* entry, jumped to by usdt__fire */
+	uint32_t sdt_site;		/* what SDT notes point to */
+	uint32_t dof_site;		/* what DOF points to */
+	uint8_t code[USDT__STUB_SIZE];
+};
+extern const struct usdt__stub usdt__stubs[];
+extern const uint32_t usdt__stub_count;		/* 0: unknown processor */
+
+/*
+ * Put ARGC words where the calling convention wants arguments, as if the
+ * sites were a call of a function with them, and run through the stub.
+ */
+void usdt__fire(const void *entry, size_t argc, void *const *argv);
+
+/* --- usdt_nop.c: which nop does this kernel trace fastest? -------------- */
+
+/* The stub to use here and now; NULL on an unknown processor. */
+const struct usdt__stub *usdt__stub_choose(void);
+
+/* --- usdt_name.c: which names are taken, how do tracers spell them? ----- */
+
+int usdt__name_check_provider(const struct usdt__platform *row,
+    const char *name, struct usdt__why *why);
+int usdt__name_check_module(const struct usdt__platform *row,
+    const char *name, struct usdt__why *why);
+int usdt__name_check_function(const struct usdt__platform *row,
+    const char *name, struct usdt__why *why);
+int usdt__name_check_probe(const struct usdt__platform *row,
+    const char *name, struct usdt__why *why);
+int usdt__name_check_type(const struct usdt__platform *row,
+    const char *type, size_t index, struct usdt__why *why);
+
+/* DTrace's spelling ("__" is '-') to OUT (strlen + 1); returns its length. */
+size_t usdt__name_dof(const char *name, char *out);
+/* The notes' spelling ('-' is "__") to OUT (2 * strlen + 1), or NULL. */
+size_t usdt__name_note(const char *name, char *out);
+
+/* --- usdt_type.c: what size and sign has a C type? ---------------------- */
+
+/* Bytes, negative if signed: -4 for "int".  Unknown names: a machine word. */
+int usdt__type_size(const char *type, const struct usdt__arch *arch);
+
+/* --- usdt_dof.c: which bytes describe a provider as DOF? ---------------- */
+
+enum usdt__dof_section {	/* ORDER SECTIONS; 0 may not be PRENOFFS */
+	USDT__DOF_STRTAB,
+	USDT__DOF_PROBES,
+	USDT__DOF_PRARGS,
+	USDT__DOF_PROFFS,
+	USDT__DOF_PRENOFFS,
+	USDT__DOF_PROVIDER,
+	USDT__DOF_RELTAB,	/* these two only where the row relocates */
+	USDT__DOF_URELHDR,
+	USDT__DOF_SECTIONS
+};
+
+struct usdt__dof {
+	const struct usdt__description *description;
+	const struct usdt__platform *row;
+	const struct usdt__arch *arch;
+	size_t sections;
+	size_t offsets;		/* entries in PROFFS and in PRENOFFS each */
+	size_t offset_of[USDT__DOF_SECTIONS];
+	size_t size_of[USDT__DOF_SECTIONS];
+	size_t size;		/* of the document */
+};
+
+/* Lay out.  Fails only if the system takes no document of that size. */
+int usdt__dof_layout(struct usdt__dof *dof,
+    const struct usdt__description *description,
+    const struct usdt__platform *row, const struct usdt__arch *arch,
+    struct usdt__why *why);
+
+/*
+ * Write a document of dof->size bytes to OUT, which is aligned to 8 bytes and
+ * zero.  FIRST is the address of the first probe's stub, those of the others
+ * follow; ADDRESS the document's own.  Where the row relocates both are
+ * relative to what the helper is told as dofhp_addr.
+ */
+void usdt__dof_write(const struct usdt__dof *dof,
+    const struct usdt__stub *stub, uint64_t first, uint64_t address,
+    uint8_t *out);
+
+/* --- usdt_elf.c: which bytes make a probe image? ------------------------ */
+
+/* Layout version, part of every image's path.  Raise it with any change of
+ * the bytes that a given definition gives. */
+#define USDT__LAYOUT	1
+
+/* Bytes of an image's identity: also its build-id. */
+#define USDT__ID_SIZE	20
+
+struct usdt__elf {
+	const struct usdt__description *description;
+	const struct usdt__arch *arch;
+	const struct usdt__stub *stub;
+	int notes;		/* with SDT notes */
+	struct usdt__dof dof;
+	/* Offsets in the file, which for all but the notes and what follows
+	 * them are addresses too. */
+	size_t build_id, base, document;
+	size_t text, text_size;
+	size_t gates, gates_size;
+	size_t note, note_size;
+	size_t symtab, symtab_size;
+	size_t strtab, strtab_size;
+	size_t shstrtab, headers;
+	size_t map_size;	/* whole pages up to the end of the gates */
+	size_t size;		/* of the file */
+};
+
+int usdt__elf_layout(struct usdt__elf *elf,
+    const struct usdt__description *description,
+    const struct usdt__platform *row, const struct usdt__arch *arch,
+    const struct usdt__stub *stub, int notes, struct usdt__why *why);
+
+/* Write elf->size bytes to OUT, aligned to 8 bytes and zero, and the image's
+ * identity, a hash of all of them and of the module's name, to ID. */
+void usdt__elf_write(const struct usdt__elf *elf, uint8_t *out,
+    uint8_t id[USDT__ID_SIZE]);
+
+/* --- usdt_image.c: where does an image live, how is it mapped? ---------- */
+
+struct usdt__image {
+	struct usdt__image *next;	/* of those mapped by this library */
+	uint8_t *base;
+	size_t size;			/* mapped */
+	uint64_t device, inode;		/* of the file */
+	int fd;				/* of a memfd, else -1 */
+	char path[USDT_PATH_SIZE];
+};
+
+/*
+ * Find or make the file with these BYTES, and map it.  The caller holds the
+ * library's lock.
+ */
+int usdt__image_take(const struct usdt__elf *elf, const uint8_t *bytes,
+    const uint8_t id[USDT__ID_SIZE], struct usdt__image **image,
+    struct usdt__why *why);
+
+/* Unmap and forget.  The file stays, for tracers. */
+void usdt__image_drop(struct usdt__image *image);
+
+/* Can others still open the file that is mapped? */
+int usdt__image_present(const struct usdt__image *image);
+
+/* --- usdt_dof_file.c: how does DOF reach the helper device? ------------- */
+
+/*
+ * Hand over the document at DOF.  ADDRESS is what the document is relative
+ * to.  Async-signal-safe but for WHY's text, which is made if WHY is not NULL.
+ */
+int usdt__helper_add(const struct usdt__platform *row, const char *device,
+    const char *module, const void *address, const void *dof,
+    int *generation, struct usdt__why *why);
+
+/* Take it back.  A device that is gone holds nothing: that is success. */
+int usdt__helper_remove(const struct usdt__platform *row, const char *device,
+    int generation, struct usdt__why *why);
+
+/* --- usdt_probe.c: how is a probe tested and fired? --------------------- */
+
+struct usdt_probe {
+	const uint32_t *gate;	/* the same as in the definition */
+	const uint8_t *fire;	/* the stub's entry; NULL: not visible */
+	size_t argc;
+};
+
+/* Make a probe visible, or not: at once for every thread. */
+void usdt__probe_bind(usdt_probedef_t *probedef, const uint32_t *gate,
+    const uint8_t *stub);
+void usdt__probe_unbind(usdt_probedef_t *probedef);
+
+/* Say to a gate whether a DTrace helper has its probe. */
+void usdt__gate_set_helper(uint32_t *gate, int has);
+
+/* --- usdt_probeset.c: which probes has a provider? ---------------------- */
+
+struct usdt_probe_state {
+	struct usdt_probe probe;
+	unsigned references;
+	usdt_provider_t *provider;	/* that it is in, or NULL */
+	struct usdt__generation *generation;	/* that it has a stub in ... */
+	size_t slot;				/* ... and which */
+	const char *dof_name;		/* name in DTrace's spelling */
+	uint32_t hash;			/* of function and dof_name */
+	usdt_probedef_t *next, *previous;	/* in order of adding */
+	usdt_probedef_t *chain;		/* of the same bucket */
+};
+
+struct usdt__probeset {
+	usdt_probedef_t *first, *last;
+	size_t count;
+	usdt_probedef_t **buckets;
+	size_t bucket_count;		/* 0 or a power of two */
+};
+
+/* The probe with the function and name of LIKE, or NULL. */
+usdt_probedef_t *usdt__probeset_find(const struct usdt__probeset *set,
+    const usdt_probedef_t *like);
+/* Returns 0 or ENOMEM. */
+int usdt__probeset_add(struct usdt__probeset *set, usdt_probedef_t *probedef);
+void usdt__probeset_remove(struct usdt__probeset *set,
+    usdt_probedef_t *probedef);
+uint32_t usdt__probeset_hash(const char *function, const char *dof_name);
+
+/* --- small things ------------------------------------------------------- */
+
+static inline size_t
+usdt__align(size_t value, size_t to)
+{
+	return (value + to - 1) & ~(to - 1);
+}
+
+/* Store an integer of 1, 2, 4 or 8 bytes in the byte order asked for. */
+static inline void
+usdt__store(void *to, size_t size, uint64_t value, int big_endian)
+{
+	uint8_t *out = to;
+	size_t i;
+
+	for (i = 0; i < size; i++) {
+		size_t at = big_endian ? size - 1 - i : i;
+
+		out[at] = (uint8_t)(value >> (8 * i));
+	}
+}
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+
+#endif /* USDT_INTERNAL_H */
