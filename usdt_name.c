@@ -1,0 +1,196 @@
+/*
+ * usdt_name.c - which names are taken, and how do tracers spell them?
+ *
+ * Kernels and daemons drop a provider or a probe with a name that they can't
+ * hold, most without an error, and tracers cut names and paths at characters
+ * that mean something to them.  So such names are refused here, and the text
+ * says what and why.
+ */
+#include <stdio.h>
+
+#include "usdt_internal.h"
+
+static int
+is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static int
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* What all names have in common: there, not empty, not too long, no dots. */
+static int
+check_common(const char *what, const char *name, size_t max,
+    const struct usdt__platform *row, struct usdt__why *why)
+{
+	if (name == NULL)
+		return usdt__because(why, 0, "%s name is NULL", what);
+	if (*name == '\0')
+		return usdt__because(why, 0, "%s name is empty", what);
+	if (strlen(name) > max)
+		return usdt__because(why, 0, "%s name \"%.32s...\" has %zu "
+		    "bytes, %s takes %zu", what, name, strlen(name),
+		    row->limits, max);
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return usdt__because(why, 0, "%s name may not be \"%s\": it "
+		    "becomes part of a path", what, name);
+	return 0;
+}
+
+/* Show a character in an error text, whatever it is. */
+static const char *
+show(char c, char out[8])
+{
+	if (c > ' ' && c < 0x7f)
+		snprintf(out, 8, "'%c'", c);
+	else
+		snprintf(out, 8, "\\x%02x", (unsigned char)c);
+	return out;
+}
+
+/* Names that become part of the image's path. */
+static int
+check_path_chars(const char *what, const char *name, const char *others,
+    struct usdt__why *why)
+{
+	const char *c;
+	char shown[8];
+
+	for (c = name; *c != '\0'; c++)
+		if (!is_letter(*c) && !is_digit(*c) &&
+		    strchr(others, *c) == NULL)
+			return usdt__because(why, 0, "%s name \"%s\" holds %s:"
+			    " only letters, digits and %s are taken, tracers "
+			    "cut names elsewhere", what, name, show(*c, shown),
+			    others);
+	return 0;
+}
+
+/* Names that only tracers see. */
+static int
+check_tracer_chars(const char *what, const char *name, struct usdt__why *why)
+{
+	const char *c;
+	char shown[8];
+
+	for (c = name; *c != '\0'; c++)
+		if ((unsigned char)*c <= ' ' || *c == 0x7f ||
+		    strchr("/:,", *c) != NULL)
+			return usdt__because(why, 0, "%s name \"%s\" holds %s:"
+			    " '/', ':', ',', blanks and control characters "
+			    "are not taken, tracers cut names there", what,
+			    name, show(*c, shown));
+	return 0;
+}
+
+int
+usdt__name_check_provider(const struct usdt__platform *row, const char *name,
+    struct usdt__why *why)
+{
+	if (check_common("provider", name, row->max_provider, row, why) < 0 ||
+	    check_path_chars("provider", name, row->provider_chars, why) < 0)
+		return -1;
+	if (!is_letter(*name) && strchr("._-", *name) == NULL)
+		return usdt__because(why, 0, "provider name \"%s\" must start "
+		    "with a letter, '.', '_' or '-' for %s", name,
+		    row->limits);
+	if (strcmp(name, "pid") == 0)
+		return usdt__because(why, 0, "provider name \"pid\" is "
+		    "DTrace's own");
+	return 0;
+}
+
+int
+usdt__name_check_module(const struct usdt__platform *row, const char *name,
+    struct usdt__why *why)
+{
+	if (check_common("module", name, row->max_module, row, why) < 0)
+		return -1;
+	return check_path_chars("module", name, "._-+", why);
+}
+
+int
+usdt__name_check_function(const struct usdt__platform *row, const char *name,
+    struct usdt__why *why)
+{
+	if (check_common("function", name, row->max_function, row, why) < 0)
+		return -1;
+	return check_tracer_chars("function", name, why);
+}
+
+int
+usdt__name_check_probe(const struct usdt__platform *row, const char *name,
+    struct usdt__why *why)
+{
+	if (check_common("probe", name, row->max_name, row, why) < 0 ||
+	    check_tracer_chars("probe", name, why) < 0)
+		return -1;
+	if (strstr(name, "_-") != NULL)
+		return usdt__because(why, 0, "probe name \"%s\" holds \"_-\": "
+		    "SDT notes write '-' as \"__\", and nobody could tell "
+		    "which is meant", name);
+	return 0;
+}
+
+int
+usdt__name_check_type(const struct usdt__platform *row, const char *type,
+    size_t index, struct usdt__why *why)
+{
+	const char *c;
+	char shown[8];
+
+	if (type == NULL)
+		return usdt__because(why, 0, "type %zu is NULL", index);
+	if (*type == '\0')
+		return usdt__because(why, 0, "type %zu is empty", index);
+	if (strlen(type) > row->max_type)
+		return usdt__because(why, 0, "type %zu \"%.32s...\" has %zu "
+		    "bytes, %s takes %zu", index, type, strlen(type),
+		    row->limits, row->max_type);
+	for (c = type; *c != '\0'; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return usdt__because(why, 0, "type %zu holds %s",
+			    index, show(*c, shown));
+	return 0;
+}
+
+size_t
+usdt__name_dof(const char *name, char *out)
+{
+	size_t n = 0;
+
+	while (*name != '\0') {
+		if (name[0] == '_' && name[1] == '_') {
+			out[n++] = '-';
+			name += 2;
+		} else {
+			out[n++] = *name++;
+		}
+	}
+	out[n] = '\0';
+	return n;
+}
+
+size_t
+usdt__name_note(const char *name, char *out)
+{
+	size_t n = 0;
+
+	for (; *name != '\0'; name++) {
+		if (out != NULL)
+			out[n] = *name == '-' ? '_' : *name;
+		n++;
+		if (*name == '-') {
+			if (out != NULL)
+				out[n] = '_';
+			n++;
+		}
+	}
+	if (out != NULL)
+		out[n] = '\0';
+	return n;
+}

@@ -1,0 +1,263 @@
+/*
+ * usdt_platform.c - how do systems and processors differ?
+ *
+ * One row of data for each, compiled on every host, so that any system's
+ * documents can be built and tested anywhere.  Rows hold data only: where
+ * behaviour differs the row carries an enum, and the room that acts on it has
+ * the one switch.  This is the only C file that asks the compiler for what
+ * system it is built.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE		/* secure_getenv */
+#endif
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "usdt_internal.h"
+
+#define MIB	((size_t)1 << 20)
+
+const struct usdt__platform usdt__platforms[] = {
+	{
+		/* Oracle's dtrace 2.x: dtprobed behind a CUSE device. */
+		.name = "linux",
+		.helper = "/dev/dtrace/helper",
+		.add_request = 0x4050d803,	/* _IOW(0xd8, 3, helper) */
+		.remove_request = 0x4004d802,	/* _IOW(0xd8, 2, int) */
+		.add_shape = USDT__ADD_HELPER,
+		.generation = USDT__GENERATION_RETURNED,
+		.dof_version = 3,	/* is-enabled sites need it */
+		.relocate = 1,		/* one raw copy for all processes */
+		.offsets = USDT__OFFSET_PROBE,
+		.isenabled = USDT__ISENABLED_POINTER,
+		.fork = USDT__FORK_NOTHING,
+		.reuse_stubs = 1,	/* uprobes go by inode and offset */
+		.image = 1,
+		.max_provider = 53,	/* with the pid at most 63 */
+		.max_module = 63,
+		.max_function = 127,
+		.max_name = 63,
+		.max_type = 127,
+		.max_dof = 256 * MIB - 1,	/* dtprobed's parser */
+		.provider_chars = "._-+",
+		.limits = "DTrace",
+	},
+	{
+		/* uts/common/dtrace, uts/intel/dtrace; Solaris is alike. */
+		.name = "illumos",
+		.helper = "/dev/dtrace/helper",
+		.add_request = 0x64746803,	/* 'd' 't' 'h' 3 */
+		.remove_request = 0x64746802,
+		.add_shape = USDT__ADD_HELPER,
+		.generation = USDT__GENERATION_RETURNED,
+		.dof_version = 2,
+		.offsets = USDT__OFFSET_PROBE,
+		.isenabled = USDT__ISENABLED_REGISTER,
+		.fork = USDT__FORK_INHERITED,
+		.max_provider = 53,
+		.max_module = 63,
+		.max_function = 127,
+		.max_name = 63,
+		.max_type = 127,
+		.max_dof = 8 * MIB - 1,		/* dtrace_dof_maxsize */
+		.max_documents = 32,		/* dtrace_helper_providers_max */
+		.provider_chars = "._-",	/* dtrace_register() */
+		.limits = "DTrace",
+	},
+	{
+		/* sys/cddl; the 88-byte helper of FreeBSD 11 and later. */
+		.name = "freebsd",
+		.helper = "/dev/dtrace/helper",
+		.add_request = 0xc0587a03,	/* _IOWR('z', 3, helper) */
+		.remove_request = 0x80047a02,	/* _IOW('z', 2, int) */
+		.add_shape = USDT__ADD_HELPER_PID,
+		.generation = USDT__GENERATION_IN_HELPER,
+		.remove_by_pointer = 1,
+		.dof_version = 2,
+		.offsets = USDT__OFFSET_PROBE,
+		.isenabled = USDT__ISENABLED_REGISTER,
+		.fork = USDT__FORK_INHERITED,
+		.max_provider = 53,
+		.max_module = 63,
+		.max_function = 127,	/* 191, but one rule for all is kinder */
+		.max_name = 63,
+		.max_type = 127,
+		.max_dof = 8 * MIB - 1,		/* kern.dtrace.dof_maxsize */
+		.max_documents = 32,
+		.provider_chars = "._-",
+		.limits = "DTrace",
+	},
+	{
+		/* xnu bsd/dev/dtrace: documents are read when a consumer comes,
+		 * so dofhp_addr must be the document's address, and it must
+		 * stay in place; offsets are shifted on x86. */
+		.name = "macos",
+		.helper = "/dev/dtracehelper",
+		.add_request = 0x80086804,	/* _IOW('h', 4, user_addr_t) */
+		.remove_request = 0x20006802,	/* _IO('h', 2) */
+		.add_shape = USDT__ADD_ENVELOPE,
+		.generation = USDT__GENERATION_IN_DOF,
+		.dof_version = 3,
+		.offsets = USDT__OFFSET_DOF,
+		.probe_bias = 1,
+		.isenabled_bias = -2,
+		.isenabled = USDT__ISENABLED_REGISTER,
+		.fork = USDT__FORK_INHERITED,
+		.max_provider = 53,
+		.max_module = 63,
+		.max_function = 127,
+		.max_name = 63,
+		.max_type = 127,
+		.max_dof = 512 * 1024 - 1,	/* kern.dtrace.dof_maxsize */
+		.max_documents = 64,
+		.provider_chars = "._-",
+		.limits = "DTrace",
+	},
+	{
+		/* Any other system: every call works, nothing is visible. */
+		.name = "none",
+		.max_provider = 53,
+		.max_module = 63,
+		.max_function = 127,
+		.max_name = 63,
+		.max_type = 127,
+		.provider_chars = "._-+",
+		.limits = "tracers",
+	},
+};
+const size_t usdt__platform_count =
+    sizeof(usdt__platforms) / sizeof(usdt__platforms[0]);
+
+static const char *const x86_64_registers[] = {
+	"%rdi", "%rsi", "%rdx", "%rcx", "%r8", "%r9"
+};
+static const char *const aarch64_registers[] = {
+	"x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7"
+};
+
+const struct usdt__arch usdt__archs[] = {
+	{
+		.name = "x86_64",
+		.elf_machine = 62,	/* EM_X86_64 */
+		.word = 8,
+		.page = 4096,
+		.registers = 6,
+		.register_names = x86_64_registers,
+		.stack_format = "%u(%%rsp)",
+	},
+	{
+		.name = "i386",
+		.elf_machine = 3,	/* EM_386 */
+		.word = 4,
+		.page = 4096,
+		.registers = 0,
+		.stack_format = "%u(%%esp)",
+	},
+	{
+		.name = "aarch64",
+		.elf_machine = 183,	/* EM_AARCH64 */
+		.word = 8,
+		.page = 65536,
+		.registers = 8,
+		.register_names = aarch64_registers,
+		.stack_format = "[sp, %u]",
+	},
+};
+const size_t usdt__arch_count = sizeof(usdt__archs) / sizeof(usdt__archs[0]);
+
+/* The one ladder for systems and the one for processors. */
+#if defined(USDT_PLATFORM_NONE)
+#define NATIVE_PLATFORM	"none"
+#elif defined(__linux__)
+#define NATIVE_PLATFORM	"linux"
+#elif defined(__sun)
+#define NATIVE_PLATFORM	"illumos"
+#elif defined(__FreeBSD__)
+#define NATIVE_PLATFORM	"freebsd"
+#elif defined(__APPLE__)
+#define NATIVE_PLATFORM	"macos"
+#else
+#define NATIVE_PLATFORM	"none"
+#endif
+
+#if defined(__x86_64__) && !defined(__ILP32__)
+#define NATIVE_ARCH	"x86_64"
+#elif defined(__i386__)
+#define NATIVE_ARCH	"i386"
+#elif defined(__aarch64__)
+#define NATIVE_ARCH	"aarch64"
+#else
+#define NATIVE_ARCH	"unknown"
+#endif
+
+const struct usdt__platform *
+usdt__native_platform(void)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < usdt__platform_count; i++)
+		if (strcmp(usdt__platforms[i].name, NATIVE_PLATFORM) == 0)
+			break;
+	return &usdt__platforms[i];
+}
+
+const struct usdt__arch *
+usdt__native_arch(void)
+{
+	size_t i;
+
+	for (i = 0; i < usdt__arch_count; i++)
+		if (strcmp(usdt__archs[i].name, NATIVE_ARCH) == 0)
+			return &usdt__archs[i];
+	return NULL;
+}
+
+const char *
+usdt__getenv(const char *name)
+{
+#if defined(__linux__)
+	return secure_getenv(name);
+#else
+	return issetugid() ? NULL : getenv(name);
+#endif
+}
+
+void
+usdt__debug(const char *format, ...)
+{
+	const char *on = usdt__getenv("USDT_DEBUG");
+	char line[USDT_PATH_SIZE + USDT_TEXT_SIZE];
+	int saved = errno, prefix, n;
+	va_list args;
+
+	if (on == NULL || *on == '\0' || strcmp(on, "0") == 0)
+		return;
+	prefix = snprintf(line, sizeof line, "libusdt[%d]: ", (int)getpid());
+	va_start(args, format);
+	n = vsnprintf(line + prefix, sizeof line - (size_t)prefix - 1, format,
+	    args);
+	va_end(args);
+	if (n > (int)sizeof line - prefix - 2)
+		n = (int)sizeof line - prefix - 2;
+	line[prefix + n] = '\n';
+	if (write(STDERR_FILENO, line, (size_t)(prefix + n) + 1) < 0)
+		n = 0;		/* nowhere to tell it */
+	errno = saved;
+}
+
+int
+usdt__because(struct usdt__why *why, int error, const char *format, ...)
+{
+	va_list args;
+
+	if (why == NULL)
+		return -1;
+	why->error = error;
+	va_start(args, format);
+	vsnprintf(why->text, sizeof why->text, format, args);
+	va_end(args);
+	return -1;
+}

@@ -1,0 +1,167 @@
+/*
+ * usdt_type.c - what size and sign has a C type?
+ *
+ * SDT notes describe an argument by its size and sign, so that a tracer shows
+ * an int -1 as -1 and not as 4294967295.  The type is a C type's name, as it
+ * stands in a declaration; a name that is not known is a machine word.
+ */
+#include "usdt_internal.h"
+
+#define WORD	0	/* as wide as a pointer */
+
+/*
+ * Names from the headers that C programs use, with the size in bytes,
+ * negative if signed; WORD and -WORD are told apart by the second column.
+ */
+static const struct {
+	const char *name;
+	signed char size;
+	signed char is_signed;
+} known[] = {
+	{ "int8_t", 1, 1 }, { "int16_t", 2, 1 },
+	{ "int32_t", 4, 1 }, { "int64_t", 8, 1 },
+	{ "uint8_t", 1, 0 }, { "uint16_t", 2, 0 },
+	{ "uint32_t", 4, 0 }, { "uint64_t", 8, 0 },
+	{ "int_least8_t", 1, 1 }, { "int_least16_t", 2, 1 },
+	{ "int_least32_t", 4, 1 }, { "int_least64_t", 8, 1 },
+	{ "uint_least8_t", 1, 0 }, { "uint_least16_t", 2, 0 },
+	{ "uint_least32_t", 4, 0 }, { "uint_least64_t", 8, 0 },
+	{ "int_fast8_t", 1, 1 }, { "int_fast16_t", WORD, 1 },
+	{ "int_fast32_t", WORD, 1 }, { "int_fast64_t", 8, 1 },
+	{ "uint_fast8_t", 1, 0 }, { "uint_fast16_t", WORD, 0 },
+	{ "uint_fast32_t", WORD, 0 }, { "uint_fast64_t", 8, 0 },
+	{ "intmax_t", 8, 1 }, { "uintmax_t", 8, 0 },
+	{ "intptr_t", WORD, 1 }, { "uintptr_t", WORD, 0 },
+	{ "ptrdiff_t", WORD, 1 }, { "size_t", WORD, 0 },
+	{ "ssize_t", WORD, 1 }, { "off_t", WORD, 1 },
+	{ "off64_t", 8, 1 }, { "loff_t", 8, 1 },
+	{ "time_t", WORD, 1 }, { "clock_t", WORD, 1 },
+	{ "suseconds_t", WORD, 1 }, { "useconds_t", 4, 0 },
+	{ "hrtime_t", 8, 1 },
+	{ "pid_t", 4, 1 }, { "id_t", 4, 0 },
+	{ "uid_t", 4, 0 }, { "gid_t", 4, 0 },
+	{ "mode_t", 4, 0 }, { "dev_t", 8, 0 },
+	{ "ino_t", WORD, 0 }, { "ino64_t", 8, 0 },
+	{ "nlink_t", WORD, 0 }, { "blksize_t", WORD, 1 },
+	{ "blkcnt_t", WORD, 1 }, { "socklen_t", 4, 0 },
+	{ "sa_family_t", 2, 0 }, { "in_port_t", 2, 0 },
+	{ "in_addr_t", 4, 0 }, { "wchar_t", 4, 1 },
+	{ "wint_t", 4, 0 }, { "char16_t", 2, 0 },
+	{ "char32_t", 4, 0 },
+	{ "bool", 1, 0 }, { "_Bool", 1, 0 },
+	{ "boolean_t", 4, 1 },
+	{ "u_char", 1, 0 }, { "u_short", 2, 0 },
+	{ "u_int", 4, 0 }, { "u_long", WORD, 0 },
+	{ "uchar_t", 1, 0 }, { "ushort_t", 2, 0 },
+	{ "uint_t", 4, 0 }, { "ulong_t", WORD, 0 },
+	{ "ushort", 2, 0 }, { "uint", 4, 0 },
+	{ "ulong", WORD, 0 },
+	{ "u_int8_t", 1, 0 }, { "u_int16_t", 2, 0 },
+	{ "u_int32_t", 4, 0 }, { "u_int64_t", 8, 0 },
+};
+
+/* The words of which C's own integer types are made. */
+struct words {
+	int chars, shorts, ints, longs, signeds, unsigneds, enums, others;
+};
+
+static int
+is_word_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9') || c == '_';
+}
+
+static int
+word_is(const char *word, size_t length, const char *what)
+{
+	return strlen(what) == length && memcmp(word, what, length) == 0;
+}
+
+/* Count one word; qualifiers count for nothing. */
+static void
+count_word(struct words *words, const char *word, size_t length)
+{
+	if (word_is(word, length, "const") ||
+	    word_is(word, length, "volatile") ||
+	    word_is(word, length, "restrict"))
+		return;
+	if (word_is(word, length, "char"))
+		words->chars++;
+	else if (word_is(word, length, "short"))
+		words->shorts++;
+	else if (word_is(word, length, "int"))
+		words->ints++;
+	else if (word_is(word, length, "long"))
+		words->longs++;
+	else if (word_is(word, length, "signed"))
+		words->signeds++;
+	else if (word_is(word, length, "unsigned"))
+		words->unsigneds++;
+	else if (word_is(word, length, "enum"))
+		words->enums++;
+	else
+		words->others++;
+}
+
+/* The size of a type made of C's own words, or 0 if it is none. */
+static int
+words_size(const struct words *words, int word_bytes)
+{
+	int size;
+
+	if (words->enums == 1)
+		return -4;
+	if (words->others > 0 || words->enums > 0)
+		return 0;
+	if (words->chars)
+		size = 1;
+	else if (words->shorts)
+		size = 2;
+	else if (words->longs >= 2)
+		size = 8;
+	else if (words->longs == 1)
+		size = word_bytes;
+	else if (words->ints || words->signeds || words->unsigneds)
+		size = 4;
+	else
+		return 0;
+	return words->unsigneds ? size : -size;
+}
+
+int
+usdt__type_size(const char *type, const struct usdt__arch *arch)
+{
+	struct words words = { 0 };
+	const char *only = NULL;
+	size_t i, only_length = 0, length;
+	int size, word_bytes = arch->word;
+
+	if (strpbrk(type, "*[&") != NULL)	/* a pointer, or passed as one */
+		return word_bytes;
+	for (; *type != '\0'; type += length) {
+		length = 0;
+		while (is_word_char(type[length]))
+			length++;
+		if (length == 0) {
+			length = 1;
+			continue;
+		}
+		i = (size_t)words.others;
+		count_word(&words, type, length);
+		if ((size_t)words.others > i) {
+			only = type;
+			only_length = length;
+		}
+	}
+	if ((size = words_size(&words, word_bytes)) != 0)
+		return size;
+	if (words.others == 1)
+		for (i = 0; i < sizeof known / sizeof known[0]; i++) {
+			if (!word_is(only, only_length, known[i].name))
+				continue;
+			size = known[i].size ? known[i].size : word_bytes;
+			return known[i].is_signed ? -size : size;
+		}
+	return word_bytes;
+}
