@@ -1,0 +1,97 @@
+/*
+ * usdt_nop.c - which nop does this kernel trace fastest?
+ *
+ * On x86-64 Linux the instruction at the SDT site decides what a traced fire
+ * costs, and the wrong one is worse than slow:
+ *
+ *	nop		6.12		6.18		7.2
+ *	1 byte		trap		trap		trap
+ *	5 bytes		single-stepped	becomes a call	trap
+ *	10 bytes	attach fails	attach fails	becomes a call
+ *
+ * A kernel that turns nops into calls has the system call that those calls
+ * make, number 336, and refuses it to anybody else: with ENXIO if it takes the
+ * nop of five bytes, with EPROTO if that of ten.  Older kernels answer ENOSYS.
+ * A seccomp filter may kill for an unknown call, so it is only made where the
+ * process has none; on any doubt the nop is one byte, which is right anywhere.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "usdt_internal.h"
+
+/* The stub with a nop of so many bytes, or NULL. */
+static const struct usdt__stub *
+stub_with(unsigned nop)
+{
+	uint32_t i;
+
+	for (i = 0; i < usdt__stub_count; i++)
+		if (usdt__stubs[i].nop == nop)
+			return &usdt__stubs[i];
+	return NULL;
+}
+
+/* Is the process known to be free of seccomp filters? */
+static int
+no_seccomp(void)
+{
+	char status[4096];
+	size_t n = 0;
+	ssize_t got;
+	char *line;
+	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return 0;
+	while (n < sizeof status - 1) {
+		got = read(fd, status + n, sizeof status - 1 - n);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			break;
+		n += (size_t)got;
+	}
+	close(fd);
+	status[n] = '\0';
+	line = strstr(status, "\nSeccomp:");
+	if (line == NULL)
+		return 0;
+	line += strlen("\nSeccomp:");
+	line += strspn(line, " \t");
+	return line[0] == '0' && line[1] == '\n';
+}
+
+static unsigned
+ask_kernel(void)
+{
+	if (!usdt__native_platform()->image || usdt__stub_count < 2)
+		return 1;	/* no uprobes, or no choice */
+	if (!no_seccomp())
+		return 1;
+	errno = 0;
+	if (syscall(336) != -1)
+		return 1;
+	if (errno == ENXIO)
+		return 5;
+	if (errno == EPROTO)
+		return 10;
+	return 1;
+}
+
+const struct usdt__stub *
+usdt__stub_choose(void)
+{
+	static unsigned asked;		/* under the library's lock */
+	const char *forced = usdt__getenv("USDT_NOP");
+	const struct usdt__stub *stub;
+
+	if (forced != NULL && (stub = stub_with((unsigned)atoi(forced))) != NULL)
+		return stub;
+	if (asked == 0)
+		asked = ask_kernel();
+	stub = stub_with(asked);
+	return stub != NULL ? stub : stub_with(1);
+}

@@ -1,0 +1,132 @@
+# usdt_tracepoints_i386.s - what does a tracer see on i386?
+#
+# Two things: the stubs, which are copied into probe images and never run from
+# here, and usdt__fire, which puts a probe's arguments in place and runs
+# through a stub.  Syntax for ELF systems; nothing here knows the system.
+
+# ---------------------------------------------------------------------------
+# The stubs.  ORDER STUB: struct usdt__stub in usdt_internal.h.
+#
+# As C, a stub is two functions:
+#
+#	int isenabled(int *flag);	called; flag points to a 0 in memory.
+#	fire				jumped to by usdt__fire with the
+#					arguments in place; returns to the
+#					caller of usdt__fire.
+#
+#  0	f3 0f 1e fb	endbr32		isenabled: a call lands here
+#  4	90		nop		is-enabled site
+#  5	c3		ret
+#  6	cc x 6		never run
+# 12	f3 0f 1e fb	endbr32		fire: a jump lands here
+# 16	90		nop		SDT site: bpftrace, perf, SystemTap
+# 17	90		nop		DOF site: DTrace
+# 18	c9		leave		back to where usdt__fire was called:
+# 19	c3		ret		%ebp is the frame that it made
+#
+# Sum: 20 of 32.  Kernels make no call of a nop in 32-bit code: there is one
+# kind of stub.
+
+	.macro	stub, nop:req, bytes:vararg
+	.balign	4
+0:	.long	\nop
+	.long	1f - 1f				# isenabled
+	.long	2f - 1f				# isenabled_site
+	.long	3f - 1f				# fire
+	.long	4f - 1f				# sdt_site
+	.long	5f - 1f				# dof_site
+1:	endbr32
+2:	nop
+	ret
+	.fill	6, 1, 0xcc
+3:	endbr32
+4:	.byte	\bytes
+5:	nop
+	leave
+	ret
+	.fill	32 - (. - 1b), 1, 0xcc
+	.if	(. - 0b) - 56
+	.error	"a stub is not 6 words and 32 bytes"
+	.endif
+	.if	(5b - 4b) - \nop
+	.error	"a stub's nop has not the size that it says"
+	.endif
+	.endm
+
+	.section .rodata
+	.globl	usdt__stubs
+	.hidden	usdt__stubs
+	.type	usdt__stubs, @object
+	.balign	4
+usdt__stubs:
+	stub	1, 0x90
+	.size	usdt__stubs, . - usdt__stubs
+
+	.globl	usdt__stub_count
+	.hidden	usdt__stub_count
+	.type	usdt__stub_count, @object
+	.balign	4
+usdt__stub_count:
+	.long	1
+	.size	usdt__stub_count, . - usdt__stub_count
+
+# ---------------------------------------------------------------------------
+# void usdt__fire(const void *entry, size_t argc, void *const *argv)
+#
+# On entry	4(%esp) entry	8(%esp) argc	12(%esp) argv
+# Inside	%eax entry	%ecx argc	%edx argv
+# At the sites	arguments lie at 0(%esp), 4(%esp) ...: what a called function
+#		finds, but for the return address.
+#
+#	+---------------------+
+#	| argv, argc, entry   | 8(%ebp) and up
+#	| return address      | 4(%ebp)
+#	| caller's %ebp       | (%ebp)
+#	| 0 to 3 words, to align %esp to 16
+#	| argument argc-1     |
+#	| ...                 |
+#	| argument 0          | (%esp)
+#	+---------------------+
+#
+# The stub's "leave; ret" undoes all of it.
+
+	.text
+	.globl	usdt__fire
+	.hidden	usdt__fire
+	.type	usdt__fire, @function
+	.balign	16
+usdt__fire:
+	.cfi_startproc
+	endbr32
+	push	%ebp
+	.cfi_def_cfa_offset 8
+	.cfi_offset %ebp, -8
+	mov	%esp, %ebp
+	.cfi_def_cfa_register %ebp
+	mov	12(%ebp), %ecx
+	mov	16(%ebp), %edx
+	mov	$2, %eax			# %esp is 8 beyond 16 here, so
+	sub	%ecx, %eax			# (2 - argc) mod 4 words align
+	and	$3, %eax			# what argc words follow
+	shl	$2, %eax
+	sub	%eax, %esp
+	mov	8(%ebp), %eax
+	dec	%ecx
+	js	.Lgo
+.Lpush:
+	push	(%edx, %ecx, 4)
+	dec	%ecx
+	jns	.Lpush
+.Lgo:
+	jmp	*%eax
+	.cfi_endproc
+	.size	usdt__fire, . - usdt__fire
+
+	.section .note.GNU-stack, "", @progbits
+
+# This file suits indirect branch tracking and shadow stacks (1 + 2).
+	.section .note.gnu.property, "a", @note
+	.balign	4
+	.long	4, 12, 5
+	.asciz	"GNU"
+	.long	0xc0000002, 4, 3

@@ -1,0 +1,18 @@
+/*
+ * usdt_tracepoints_none.c - what does a tracer see on a processor for which
+ * there is no assembly yet?
+ *
+ * Nothing: no stub, so nothing is ever placed, and every call succeeds.
+ */
+#include "usdt_internal.h"
+
+const struct usdt__stub usdt__stubs[1];
+const uint32_t usdt__stub_count;
+
+void
+usdt__fire(const void *entry, size_t argc, void *const *argv)
+{
+	(void)entry;
+	(void)argc;
+	(void)argv;
+}

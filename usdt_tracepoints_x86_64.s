@@ -1,0 +1,160 @@
+# usdt_tracepoints_x86_64.s - what does a tracer see on x86-64?
+#
+# Two things: the stubs, which are copied into probe images and never run from
+# here, and usdt__fire, which puts a probe's arguments in place and runs
+# through a stub.  Syntax for ELF systems; nothing here knows the system.
+
+# ---------------------------------------------------------------------------
+# The stubs.  ORDER STUB: struct usdt__stub in usdt_internal.h.
+#
+# As C, a stub is two functions:
+#
+#	int isenabled(int *flag);	called; flag points to a 0 in memory.
+#	fire				jumped to by usdt__fire with the
+#					arguments in place; returns to the
+#					caller of usdt__fire.
+#
+#  0	f3 0f 1e fa	endbr64		isenabled: a call lands here
+#  4	90		nop		is-enabled site: DTrace writes 1 to
+#					the int that %rdi points to
+#  5	c3		ret
+#  6	cc x 6		never run
+# 12	f3 0f 1e fa	endbr64		fire: a jump lands here
+# 16	nop of N bytes			SDT site: bpftrace, perf, SystemTap
+# 16+N	90		nop		DOF site: DTrace
+# 17+N	c9		leave		back to where usdt__fire was called:
+# 18+N	c3		ret		%rbp is the frame that it made
+#
+# Sum: 19 + N, N = 1, 5 or 10, is at most 29 of 32.  Stubs are 32-aligned, so
+# that the SDT site is 16-aligned (which a ten-byte nop needs) and no nop
+# crosses a page (where kernels would trap instead of call, or refuse).  The
+# kernel may put a call over the SDT site: it writes below %rsp, where neither
+# a stub nor usdt__fire keeps anything.
+
+	.macro	stub, nop:req, bytes:vararg
+	.balign	4
+0:	.long	\nop
+	.long	1f - 1f				# isenabled
+	.long	2f - 1f				# isenabled_site
+	.long	3f - 1f				# fire
+	.long	4f - 1f				# sdt_site
+	.long	5f - 1f				# dof_site
+1:	endbr64
+2:	nop
+	ret
+	.fill	6, 1, 0xcc
+3:	endbr64
+4:	.byte	\bytes
+5:	nop
+	leave
+	ret
+	.fill	32 - (. - 1b), 1, 0xcc
+	.if	(. - 0b) - 56
+	.error	"a stub is not 6 words and 32 bytes"
+	.endif
+	.if	(5b - 4b) - \nop
+	.error	"a stub's nop has not the size that it says"
+	.endif
+	.endm
+
+	.section .rodata
+	.globl	usdt__stubs
+	.hidden	usdt__stubs
+	.type	usdt__stubs, @object
+	.balign	4
+usdt__stubs:
+	stub	1, 0x90
+	stub	5, 0x0f, 0x1f, 0x44, 0x00, 0x00
+	stub	10, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00
+	.size	usdt__stubs, . - usdt__stubs
+
+	.globl	usdt__stub_count
+	.hidden	usdt__stub_count
+	.type	usdt__stub_count, @object
+	.balign	4
+usdt__stub_count:
+	.long	3
+	.size	usdt__stub_count, . - usdt__stub_count
+
+# ---------------------------------------------------------------------------
+# void usdt__fire(const void *entry, size_t argc, void *const *argv)
+#
+# On entry	%rdi entry	%rsi argc	%rdx argv
+# Inside	%rax entry	%r11 argc	%r10 argv
+# At the sites	%rdi %rsi %rdx %rcx %r8 %r9 hold arguments 0 to 5, and the
+#		others lie at 0(%rsp), 8(%rsp) ...: what a called function
+#		finds, but for the return address.
+#
+#	+---------------------+
+#	| return address      | 8(%rbp)
+#	| caller's %rbp       | (%rbp)
+#	| 0, if need be, to align %rsp to 16
+#	| argument argc-1     |
+#	| ...                 |
+#	| argument 6          | (%rsp)
+#	+---------------------+
+#
+# The stub's "leave; ret" undoes all of it.  Instructions: 5 for argc 0, else
+# 3 for each of arguments 0 to 5, and 3 for each further one plus 7.
+
+	.text
+	.globl	usdt__fire
+	.hidden	usdt__fire
+	.type	usdt__fire, @function
+	.balign	16
+usdt__fire:
+	.cfi_startproc
+	endbr64
+	push	%rbp
+	.cfi_def_cfa_offset 16
+	.cfi_offset %rbp, -16
+	mov	%rsp, %rbp
+	.cfi_def_cfa_register %rbp
+	mov	%rdi, %rax
+	mov	%rdx, %r10
+	mov	%rsi, %r11
+	sub	$7, %rsi			# index from argument 6 on
+	jae	.Lstack
+.Lregisters:
+	test	%r11, %r11
+	jz	.Lgo
+	mov	(%r10), %rdi
+	cmp	$2, %r11
+	jb	.Lgo
+	mov	8(%r10), %rsi
+	cmp	$3, %r11
+	jb	.Lgo
+	mov	16(%r10), %rdx
+	cmp	$4, %r11
+	jb	.Lgo
+	mov	24(%r10), %rcx
+	cmp	$5, %r11
+	jb	.Lgo
+	mov	32(%r10), %r8
+	cmp	$6, %r11
+	jb	.Lgo
+	mov	40(%r10), %r9
+.Lgo:
+	jmp	*%rax
+
+.Lstack:					# %rsi: number of the last, from 0
+	lea	48(%r10), %rdx			# argument 6
+	test	$1, %sil
+	jnz	.Lpush				# an even number: aligned as is
+	push	$0
+.Lpush:
+	push	(%rdx, %rsi, 8)
+	dec	%rsi
+	jns	.Lpush
+	jmp	.Lregisters
+	.cfi_endproc
+	.size	usdt__fire, . - usdt__fire
+
+	.section .note.GNU-stack, "", @progbits
+
+# This file suits indirect branch tracking and shadow stacks (1 + 2).
+	.section .note.gnu.property, "a", @note
+	.balign	8
+	.long	4, 16, 5
+	.asciz	"GNU"
+	.long	0xc0000002, 4, 3, 0
