@@ -1,0 +1,252 @@
+/*
+ * usdt_dof.c - which bytes describe a provider as DOF?
+ *
+ * A pure builder: description, platform row and addresses in, bytes out.  The
+ * document is laid out once, by usdt__dof_layout; the sizes found there are
+ * what usdt__dof_write fills.
+ *
+ * One provider in one PROVIDER section (some readers take only the first).
+ * Its sections:
+ *
+ *	STRTAB		"", provider; for each probe function, name, types
+ *	PROBES		one dof_probe each
+ *	PRARGS		0, 1, 2 ...: argument k is the k-th that was passed;
+ *			all probes share it
+ *	PROFFS		from a probe's base to its DOF site; one for all where
+ *			the base is the stub, else one for each probe
+ *	PRENOFFS	the same for the is-enabled site
+ *	PROVIDER
+ *	RELTAB, URELHDR	one SETX for each dofpr_addr, where the row relocates
+ */
+#include "usdt_dof_format.h"
+#include "usdt_internal.h"
+
+/* Store VALUE in a member of a structure in the document. */
+#define SET(p, member, value) \
+	usdt__store(&(p)->member, sizeof (p)->member, (uint64_t)(value), \
+	    dof->arch->big_endian)
+
+static const struct {
+	uint32_t type;
+	uint32_t align;
+	uint32_t entsize;
+} sections[USDT__DOF_SECTIONS] = {
+	[USDT__DOF_STRTAB] = { DOF_SECT_STRTAB, 1, 0 },
+	[USDT__DOF_PROBES] = { DOF_SECT_PROBES, 8, sizeof(struct dof_probe) },
+	[USDT__DOF_PRARGS] = { DOF_SECT_PRARGS, 1, 1 },
+	[USDT__DOF_PROFFS] = { DOF_SECT_PROFFS, 4, 4 },
+	[USDT__DOF_PRENOFFS] = { DOF_SECT_PRENOFFS, 4, 4 },
+	[USDT__DOF_PROVIDER] = { DOF_SECT_PROVIDER, 4, 0 },
+	[USDT__DOF_RELTAB] = { DOF_SECT_RELTAB, 8,
+	    sizeof(struct dof_relodesc) },
+	[USDT__DOF_URELHDR] = { DOF_SECT_URELHDR, 4, 0 },
+};
+
+/* Bytes that a probe takes in the string table. */
+static size_t
+strings_size(const usdt_probedef_t *probedef)
+{
+	size_t i, size = strlen(probedef->function) + 1 +
+	    strlen(probedef->state->dof_name) + 1;
+
+	for (i = 0; i < probedef->argc; i++)
+		size += strlen(probedef->types[i]) + 1;
+	return size;
+}
+
+int
+usdt__dof_layout(struct usdt__dof *dof,
+    const struct usdt__description *description,
+    const struct usdt__platform *row, const struct usdt__arch *arch,
+    struct usdt__why *why)
+{
+	size_t i, strtab, args = 1, count = description->count;
+
+	memset(dof, 0, sizeof *dof);
+	dof->description = description;
+	dof->row = row;
+	dof->arch = arch;
+	dof->sections = row->relocate ? USDT__DOF_SECTIONS : USDT__DOF_RELTAB;
+	dof->offsets = row->offsets == USDT__OFFSET_PROBE ? 1 : count;
+
+	strtab = 1 + strlen(description->provider) + 1;
+	for (i = 0; i < count; i++) {
+		strtab += strings_size(description->probes[i]);
+		if (description->probes[i]->argc > args)
+			args = description->probes[i]->argc;
+	}
+	dof->size_of[USDT__DOF_STRTAB] = strtab;
+	dof->size_of[USDT__DOF_PROBES] = count * sizeof(struct dof_probe);
+	dof->size_of[USDT__DOF_PRARGS] = args;	/* never 0: it must be there */
+	dof->size_of[USDT__DOF_PROFFS] = dof->offsets * 4;
+	dof->size_of[USDT__DOF_PRENOFFS] = dof->offsets * 4;
+	dof->size_of[USDT__DOF_PROVIDER] = sizeof(struct dof_provider);
+	dof->size_of[USDT__DOF_RELTAB] = count * sizeof(struct dof_relodesc);
+	dof->size_of[USDT__DOF_URELHDR] = sizeof(struct dof_relohdr);
+
+	dof->size = sizeof(struct dof_hdr) +
+	    dof->sections * sizeof(struct dof_sec);
+	for (i = 0; i < dof->sections; i++) {
+		dof->size = usdt__align(dof->size, sections[i].align);
+		dof->offset_of[i] = dof->size;
+		dof->size += dof->size_of[i];
+	}
+	if (dof->size > row->max_dof)
+		return usdt__because(why, 0, "%zu probes need %zu bytes of "
+		    "DOF, %s takes %zu in one provider", count, dof->size,
+		    row->limits, row->max_dof);
+	return 0;
+}
+
+static void
+write_header(const struct usdt__dof *dof, uint8_t *out)
+{
+	static const uint8_t magic[4] = { 0x7f, 'D', 'O', 'F' };
+	struct dof_hdr *hdr = (void *)out;
+	struct dof_sec *sec = (void *)(hdr + 1);
+	size_t i;
+
+	memcpy(hdr->dofh_ident, magic, sizeof magic);
+	hdr->dofh_ident[DOF_ID_MODEL] = dof->arch->word == 8 ? 2 : 1;
+	hdr->dofh_ident[DOF_ID_ENCODING] = dof->arch->big_endian ? 2 : 1;
+	hdr->dofh_ident[DOF_ID_VERSION] = dof->row->dof_version;
+	hdr->dofh_ident[DOF_ID_DIFVERS] = 2;
+	hdr->dofh_ident[DOF_ID_DIFIREG] = 8;
+	hdr->dofh_ident[DOF_ID_DIFTREG] = 8;
+	SET(hdr, dofh_hdrsize, sizeof *hdr);
+	SET(hdr, dofh_secsize, sizeof *sec);
+	SET(hdr, dofh_secnum, dof->sections);
+	SET(hdr, dofh_secoff, sizeof *hdr);
+	SET(hdr, dofh_loadsz, dof->size);
+	SET(hdr, dofh_filesz, dof->size);
+	for (i = 0; i < dof->sections; i++, sec++) {
+		SET(sec, dofs_type, sections[i].type);
+		SET(sec, dofs_align, sections[i].align);
+		SET(sec, dofs_flags, DOF_SECF_LOAD);
+		SET(sec, dofs_entsize, sections[i].entsize);
+		SET(sec, dofs_offset, dof->offset_of[i]);
+		SET(sec, dofs_size, dof->size_of[i]);
+	}
+}
+
+/* Append a string to the table; returns its offset there. */
+static uint32_t
+put_string(uint8_t *strtab, size_t *used, const char *string)
+{
+	size_t at = *used, size = strlen(string) + 1;
+
+	memcpy(strtab + at, string, size);
+	*used += size;
+	return (uint32_t)at;
+}
+
+static void
+write_probe(const struct usdt__dof *dof, size_t index, uint64_t address,
+    uint8_t *out, size_t *used)
+{
+	const usdt_probedef_t *probedef = dof->description->probes[index];
+	uint8_t *strtab = out + dof->offset_of[USDT__DOF_STRTAB];
+	struct dof_probe *probe =
+	    (struct dof_probe *)(void *)(out +
+	    dof->offset_of[USDT__DOF_PROBES]) + index;
+	size_t i, offset = dof->offsets > 1 ? index : 0;
+
+	SET(probe, dofpr_addr, address);
+	SET(probe, dofpr_func, put_string(strtab, used, probedef->function));
+	SET(probe, dofpr_name,
+	    put_string(strtab, used, probedef->state->dof_name));
+	SET(probe, dofpr_nargv, probedef->argc ? *used : 0);
+	SET(probe, dofpr_xargv, probedef->argc ? *used : 0);
+	for (i = 0; i < probedef->argc; i++)
+		put_string(strtab, used, probedef->types[i]);
+	SET(probe, dofpr_offidx, offset);
+	SET(probe, dofpr_nargc, probedef->argc);
+	SET(probe, dofpr_xargc, probedef->argc);
+	SET(probe, dofpr_noffs, 1);
+	SET(probe, dofpr_enoffidx, offset);
+	SET(probe, dofpr_nenoffs, 1);
+}
+
+static void
+write_offsets(const struct usdt__dof *dof, const struct usdt__stub *stub,
+    uint64_t first, uint64_t address, uint8_t *out)
+{
+	uint8_t *probe = out + dof->offset_of[USDT__DOF_PROFFS];
+	uint8_t *isenabled = out + dof->offset_of[USDT__DOF_PRENOFFS];
+	int big = dof->arch->big_endian;
+	uint64_t base;
+	size_t i;
+
+	for (i = 0; i < dof->offsets; i++) {
+		/* From the base that the kernel adds to the stub. */
+		base = dof->row->offsets == USDT__OFFSET_PROBE ? 0 :
+		    first + i * USDT__STUB_SIZE - address;
+		usdt__store(probe + 4 * i, 4, base + stub->dof_site +
+		    (uint64_t)(int64_t)dof->row->probe_bias, big);
+		usdt__store(isenabled + 4 * i, 4, base + stub->isenabled_site +
+		    (uint64_t)(int64_t)dof->row->isenabled_bias, big);
+	}
+}
+
+static void
+write_provider(const struct usdt__dof *dof, uint32_t name, uint8_t *out)
+{
+	struct dof_provider *provider =
+	    (void *)(out + dof->offset_of[USDT__DOF_PROVIDER]);
+	uint32_t public = DOF_ATTR(DOF_EVOLVING, DOF_EVOLVING,
+	    DOF_CLASS_COMMON);
+	uint32_t private = DOF_ATTR(DOF_PRIVATE, DOF_PRIVATE,
+	    DOF_CLASS_UNKNOWN);
+
+	SET(provider, dofpv_strtab, USDT__DOF_STRTAB);
+	SET(provider, dofpv_probes, USDT__DOF_PROBES);
+	SET(provider, dofpv_prargs, USDT__DOF_PRARGS);
+	SET(provider, dofpv_proffs, USDT__DOF_PROFFS);
+	SET(provider, dofpv_prenoffs, USDT__DOF_PRENOFFS);
+	SET(provider, dofpv_name, name);
+	SET(provider, dofpv_provattr, public);
+	SET(provider, dofpv_modattr, private);
+	SET(provider, dofpv_funcattr, private);
+	SET(provider, dofpv_nameattr, public);
+	SET(provider, dofpv_argsattr, public);
+}
+
+static void
+write_relocations(const struct usdt__dof *dof, uint8_t *out)
+{
+	struct dof_relodesc *relo =
+	    (void *)(out + dof->offset_of[USDT__DOF_RELTAB]);
+	struct dof_relohdr *hdr =
+	    (void *)(out + dof->offset_of[USDT__DOF_URELHDR]);
+	size_t i;
+
+	for (i = 0; i < dof->description->count; i++) {
+		SET(&relo[i], dofr_type, DOF_RELO_SETX);
+		SET(&relo[i], dofr_offset, i * sizeof(struct dof_probe) +
+		    offsetof(struct dof_probe, dofpr_addr));
+	}
+	SET(hdr, dofr_strtab, USDT__DOF_STRTAB);
+	SET(hdr, dofr_relsec, USDT__DOF_RELTAB);
+	SET(hdr, dofr_tgtsec, USDT__DOF_PROBES);
+}
+
+void
+usdt__dof_write(const struct usdt__dof *dof, const struct usdt__stub *stub,
+    uint64_t first, uint64_t address, uint8_t *out)
+{
+	uint8_t *strtab = out + dof->offset_of[USDT__DOF_STRTAB];
+	uint8_t *prargs = out + dof->offset_of[USDT__DOF_PRARGS];
+	size_t i, used = 1;
+	uint32_t name;
+
+	write_header(dof, out);
+	name = put_string(strtab, &used, dof->description->provider);
+	for (i = 0; i < dof->description->count; i++)
+		write_probe(dof, i, first + i * USDT__STUB_SIZE, out, &used);
+	for (i = 0; i < dof->size_of[USDT__DOF_PRARGS]; i++)
+		prargs[i] = (uint8_t)i;
+	write_offsets(dof, stub, first, address, out);
+	write_provider(dof, name, out);
+	if (dof->sections > USDT__DOF_RELTAB)
+		write_relocations(dof, out);
+}

@@ -1,0 +1,477 @@
+/*
+ * usdt_elf.c - which bytes make a probe image?
+ *
+ * A pure builder, as usdt_dof.c: description, processor and stub in, bytes
+ * out.  The image is a shared object with no address, pid or clock in it, so
+ * that all processes with one definition can map one file; addresses are
+ * offsets in the file.
+ *
+ *	R	ELF header, program headers, build-id, .stapsdt.base, DOF
+ *	R-X	.text: a stub for each probe
+ *	RW-	.probes: a gate word for each probe, the semaphore first in it
+ *	-	SDT notes, a symbol for each stub, section headers
+ *
+ * A note's location is the DOF site, and .stapsdt.base moves it to the SDT
+ * site before it.  Readers of notes that know of prelink (libbpf, perf,
+ * SystemTap) so come to the SDT site, and DTrace, which ignores the base, sees
+ * one probe at one address, whether it reads the notes or the DOF.
+ *
+ * The section headers stand in an order that bcc wants: the first executable
+ * section, then .probes, then the notes.
+ */
+#include <stdio.h>
+
+#include "usdt_internal.h"
+
+#define NOTE_ARGS	12	/* more fail the attach in libbpf */
+#define ARGS_SIZE	(NOTE_ARGS * 24)
+
+enum section {
+	SECTION_NULL, SECTION_BUILD_ID, SECTION_BASE, SECTION_DOF,
+	SECTION_TEXT, SECTION_GATES, SECTION_NOTE, SECTION_SYMTAB,
+	SECTION_STRTAB, SECTION_SHSTRTAB, SECTIONS
+};
+
+static const char *const section_names[SECTIONS] = {
+	"", ".note.gnu.build-id", ".stapsdt.base", ".SUNW_dof", ".text",
+	".probes", ".note.stapsdt", ".symtab", ".strtab", ".shstrtab"
+};
+
+#define SEGMENTS	5
+
+/* ELF's own words. */
+enum {
+	PT_LOAD = 1, PT_NOTE = 4, PT_GNU_STACK = 0x6474e551,
+	PF_X = 1, PF_W = 2, PF_R = 4,
+	SHT_PROGBITS = 1, SHT_SYMTAB = 2, SHT_STRTAB = 3, SHT_NOTE = 7,
+	SHF_WRITE = 1, SHF_ALLOC = 2, SHF_EXECINSTR = 4,
+	ET_DYN = 3, STT_FUNC = 2,
+	NT_GNU_BUILD_ID = 3, NT_STAPSDT = 3
+};
+
+/* Where the next bytes go. */
+struct out {
+	uint8_t *p;
+	const struct usdt__arch *arch;
+};
+
+static void
+put(struct out *out, size_t size, uint64_t value)
+{
+	usdt__store(out->p, size, value, out->arch->big_endian);
+	out->p += size;
+}
+
+static void
+put_word(struct out *out, uint64_t value)
+{
+	put(out, out->arch->word, value);
+}
+
+static void
+put_string(struct out *out, const char *string)
+{
+	size_t size = strlen(string) + 1;
+
+	memcpy(out->p, string, size);
+	out->p += size;
+}
+
+/* Sizes of ELF's structures in the two classes. */
+static size_t
+class_size(const struct usdt__arch *arch, size_t elf64, size_t elf32)
+{
+	return arch->word == 8 ? elf64 : elf32;
+}
+
+#define EHDR_SIZE(arch)	class_size(arch, 64, 52)
+#define PHDR_SIZE(arch)	class_size(arch, 56, 32)
+#define SHDR_SIZE(arch)	class_size(arch, 64, 40)
+#define SYM_SIZE(arch)	class_size(arch, 24, 16)
+
+/*
+ * The arguments as notes tell them, "-4@%rdi 8@%rsi": size, sign and place.
+ * Registers go by their full names, whatever the size: every reader takes
+ * those.  Returns the length.
+ */
+static size_t
+format_args(const usdt_probedef_t *probedef, const struct usdt__arch *arch,
+    char out[ARGS_SIZE])
+{
+	size_t i, n = 0;
+
+	out[0] = '\0';
+	for (i = 0; i < probedef->argc && i < NOTE_ARGS; i++) {
+		int size = usdt__type_size(probedef->types[i], arch);
+
+		if (i > 0)
+			out[n++] = ' ';
+		if (size < 0)
+			out[n++] = '-';
+		out[n++] = (char)('0' + (size < 0 ? -size : size));
+		out[n++] = '@';
+		if (i < arch->registers) {
+			strcpy(out + n, arch->register_names[i]);
+			n += strlen(out + n);
+		} else {
+			n += (size_t)snprintf(out + n, ARGS_SIZE - n,
+			    arch->stack_format, (unsigned)
+			    ((i - arch->registers) * arch->word));
+		}
+	}
+	out[n] = '\0';
+	return n;
+}
+
+/* Bytes of a note's description. */
+static size_t
+note_desc_size(const struct usdt__elf *elf, const usdt_probedef_t *probedef)
+{
+	char args[ARGS_SIZE];
+
+	return 3 * (size_t)elf->arch->word +
+	    strlen(elf->description->provider) + 1 +
+	    usdt__name_note(probedef->name, NULL) + 1 +
+	    format_args(probedef, elf->arch, args) + 1;
+}
+
+#define NOTE_HEADER_SIZE	12
+#define STAPSDT			"stapsdt"
+
+/* Consecutive probes of one function share its name in .strtab. */
+static int
+same_function(const struct usdt__description *description, size_t index)
+{
+	return index > 0 && strcmp(description->probes[index]->function,
+	    description->probes[index - 1]->function) == 0;
+}
+
+int
+usdt__elf_layout(struct usdt__elf *elf,
+    const struct usdt__description *description,
+    const struct usdt__platform *row, const struct usdt__arch *arch,
+    const struct usdt__stub *stub, int notes, struct usdt__why *why)
+{
+	size_t i, at, count = description->count;
+
+	memset(elf, 0, sizeof *elf);
+	elf->description = description;
+	elf->arch = arch;
+	elf->stub = stub;
+	elf->notes = notes;
+	if (usdt__dof_layout(&elf->dof, description, row, arch, why) < 0)
+		return -1;
+
+	at = EHDR_SIZE(arch) + SEGMENTS * PHDR_SIZE(arch);
+	elf->build_id = usdt__align(at, 4);
+	elf->base = elf->build_id + NOTE_HEADER_SIZE + 4 + USDT__ID_SIZE;
+	elf->document = usdt__align(elf->base + 1, 8);
+	elf->text = usdt__align(elf->document + elf->dof.size, arch->page);
+	elf->text_size = count * USDT__STUB_SIZE;
+	elf->gates = usdt__align(elf->text + elf->text_size, arch->page);
+	elf->gates_size = count * sizeof(uint32_t);
+	elf->map_size = usdt__align(elf->gates + elf->gates_size, arch->page);
+
+	elf->note = elf->gates + elf->gates_size;
+	elf->strtab_size = 1;
+	for (i = 0; i < count; i++) {
+		if (notes)
+			elf->note_size += NOTE_HEADER_SIZE + sizeof STAPSDT +
+			    usdt__align(note_desc_size(elf,
+			    description->probes[i]), 4);
+		if (!same_function(description, i))
+			elf->strtab_size +=
+			    strlen(description->probes[i]->function) + 1;
+	}
+	elf->symtab = usdt__align(elf->note + elf->note_size, 8);
+	elf->symtab_size = (count + 1) * SYM_SIZE(arch);
+	elf->strtab = elf->symtab + elf->symtab_size;
+	elf->shstrtab = elf->strtab + elf->strtab_size;
+	at = elf->shstrtab;
+	for (i = 0; i < SECTIONS; i++)
+		at += strlen(section_names[i]) + 1;
+	elf->headers = usdt__align(at, 8);
+	elf->size = elf->headers + SECTIONS * SHDR_SIZE(arch);
+	return 0;
+}
+
+static void
+write_ehdr(const struct usdt__elf *elf, struct out out)
+{
+	const struct usdt__arch *arch = elf->arch;
+
+	memcpy(out.p, "\177ELF", 4);
+	out.p += 4;
+	put(&out, 1, arch->word == 8 ? 2 : 1);		/* EI_CLASS */
+	put(&out, 1, arch->big_endian ? 2 : 1);		/* EI_DATA */
+	put(&out, 1, 1);				/* EI_VERSION */
+	put(&out, 1, 0);				/* EI_OSABI */
+	put(&out, 8, 0);
+	put(&out, 2, ET_DYN);
+	put(&out, 2, arch->elf_machine);
+	put(&out, 4, 1);				/* e_version */
+	put_word(&out, 0);				/* e_entry */
+	put_word(&out, EHDR_SIZE(arch));		/* e_phoff */
+	put_word(&out, elf->headers);			/* e_shoff */
+	put(&out, 4, 0);				/* e_flags */
+	put(&out, 2, EHDR_SIZE(arch));
+	put(&out, 2, PHDR_SIZE(arch));
+	put(&out, 2, SEGMENTS);
+	put(&out, 2, SHDR_SIZE(arch));
+	put(&out, 2, SECTIONS);
+	put(&out, 2, SECTION_SHSTRTAB);
+}
+
+static void
+write_phdr(struct out *out, uint32_t type, uint32_t flags, uint64_t offset,
+    uint64_t size, uint64_t align)
+{
+	put(out, 4, type);
+	if (out->arch->word == 8)
+		put(out, 4, flags);
+	put_word(out, offset);
+	put_word(out, offset);		/* p_vaddr */
+	put_word(out, offset);		/* p_paddr */
+	put_word(out, size);		/* p_filesz */
+	put_word(out, size);		/* p_memsz */
+	if (out->arch->word == 4)
+		put(out, 4, flags);
+	put_word(out, align);
+}
+
+static void
+write_phdrs(const struct usdt__elf *elf, struct out out)
+{
+	uint64_t page = elf->arch->page;
+
+	write_phdr(&out, PT_LOAD, PF_R, 0,
+	    elf->document + elf->dof.size, page);
+	write_phdr(&out, PT_LOAD, PF_R | PF_X, elf->text, elf->text_size,
+	    page);
+	write_phdr(&out, PT_LOAD, PF_R | PF_W, elf->gates, elf->gates_size,
+	    page);
+	write_phdr(&out, PT_NOTE, PF_R, elf->build_id,
+	    elf->base - elf->build_id, 4);
+	write_phdr(&out, PT_GNU_STACK, PF_R | PF_W, 0, 0, 16);
+}
+
+static void
+write_note_header(struct out *out, size_t name_size, size_t desc_size,
+    uint32_t type)
+{
+	put(out, 4, name_size);
+	put(out, 4, desc_size);
+	put(out, 4, type);
+}
+
+static void
+write_build_id(struct out out, const uint8_t id[USDT__ID_SIZE])
+{
+	write_note_header(&out, 4, USDT__ID_SIZE, NT_GNU_BUILD_ID);
+	put_string(&out, "GNU");
+	memcpy(out.p, id, USDT__ID_SIZE);
+}
+
+static void
+write_notes(const struct usdt__elf *elf, struct out out)
+{
+	const struct usdt__description *description = elf->description;
+	uint32_t shift = elf->stub->dof_site - elf->stub->sdt_site;
+	char args[ARGS_SIZE];
+	size_t i;
+
+	for (i = 0; i < description->count; i++) {
+		const usdt_probedef_t *probedef = description->probes[i];
+		size_t desc_size = note_desc_size(elf, probedef);
+		uint8_t *desc;
+
+		write_note_header(&out, sizeof STAPSDT, desc_size, NT_STAPSDT);
+		put_string(&out, STAPSDT);
+		desc = out.p;
+		put_word(&out, elf->text + i * USDT__STUB_SIZE +
+		    elf->stub->dof_site);
+		put_word(&out, elf->base + shift);
+		put_word(&out, elf->gates + i * sizeof(uint32_t));
+		put_string(&out, description->provider);
+		out.p += usdt__name_note(probedef->name, (char *)out.p) + 1;
+		format_args(probedef, elf->arch, args);
+		put_string(&out, args);
+		out.p = desc + usdt__align(desc_size, 4);
+	}
+}
+
+static void
+write_symbol(struct out *out, uint32_t name, uint64_t value, uint64_t size)
+{
+	if (out->arch->word == 4) {
+		put(out, 4, name);
+		put_word(out, value);
+		put_word(out, size);
+	} else {
+		put(out, 4, name);
+	}
+	put(out, 1, size ? STT_FUNC : 0);	/* local */
+	put(out, 1, 0);
+	put(out, 2, size ? SECTION_TEXT : 0);
+	if (out->arch->word == 8) {
+		put_word(out, value);
+		put_word(out, size);
+	}
+}
+
+/* A symbol for each stub, named as the probe's function. */
+static void
+write_symbols(const struct usdt__elf *elf, struct out symtab,
+    struct out strtab)
+{
+	const struct usdt__description *description = elf->description;
+	uint8_t *start = strtab.p;
+	uint32_t name = 0;
+	size_t i;
+
+	write_symbol(&symtab, 0, 0, 0);
+	put_string(&strtab, "");
+	for (i = 0; i < description->count; i++) {
+		if (!same_function(description, i)) {
+			name = (uint32_t)(strtab.p - start);
+			put_string(&strtab, description->probes[i]->function);
+		}
+		write_symbol(&symtab, name, elf->text + i * USDT__STUB_SIZE,
+		    USDT__STUB_SIZE);
+	}
+}
+
+static void
+write_shdr(const struct usdt__elf *elf, struct out *out, enum section section,
+    uint32_t name)
+{
+	const struct {
+		uint32_t type, flags;
+		size_t offset, size, link, info, align, entsize;
+	} all[SECTIONS] = {
+		[SECTION_BUILD_ID] = { SHT_NOTE, SHF_ALLOC, elf->build_id,
+		    elf->base - elf->build_id, 0, 0, 4, 0 },
+		[SECTION_BASE] = { SHT_PROGBITS, SHF_ALLOC, elf->base, 1, 0,
+		    0, 1, 0 },
+		[SECTION_DOF] = { SHT_PROGBITS, SHF_ALLOC, elf->document,
+		    elf->dof.size, 0, 0, 8, 0 },
+		[SECTION_TEXT] = { SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR,
+		    elf->text, elf->text_size, 0, 0, USDT__STUB_SIZE, 0 },
+		[SECTION_GATES] = { SHT_PROGBITS, SHF_ALLOC | SHF_WRITE,
+		    elf->gates, elf->gates_size, 0, 0, 4, 0 },
+		[SECTION_NOTE] = { SHT_NOTE, 0, elf->note, elf->note_size, 0,
+		    0, 4, 0 },
+		[SECTION_SYMTAB] = { SHT_SYMTAB, 0, elf->symtab,
+		    elf->symtab_size, SECTION_STRTAB,
+		    elf->description->count + 1, 8, SYM_SIZE(elf->arch) },
+		[SECTION_STRTAB] = { SHT_STRTAB, 0, elf->strtab,
+		    elf->strtab_size, 0, 0, 1, 0 },
+		[SECTION_SHSTRTAB] = { SHT_STRTAB, 0, elf->shstrtab,
+		    0, 0, 0, 1, 0 },
+	};
+	size_t i, size = all[section].size;
+
+	if (section == SECTION_SHSTRTAB)
+		for (i = 0; i < SECTIONS; i++)
+			size += strlen(section_names[i]) + 1;
+	put(out, 4, name);
+	put(out, 4, all[section].type);
+	put_word(out, all[section].flags);
+	put_word(out, all[section].flags & SHF_ALLOC ?
+	    all[section].offset : 0);
+	put_word(out, all[section].offset);
+	put_word(out, size);
+	put(out, 4, all[section].link);
+	put(out, 4, all[section].info);
+	put_word(out, all[section].align);
+	put_word(out, all[section].entsize);
+}
+
+static void
+write_sections(const struct usdt__elf *elf, struct out shstrtab,
+    struct out headers)
+{
+	uint8_t *start = shstrtab.p;
+	int i;
+
+	for (i = 0; i < SECTIONS; i++) {
+		uint32_t name = (uint32_t)(shstrtab.p - start);
+
+		put_string(&shstrtab, section_names[i]);
+		write_shdr(elf, &headers, (enum section)i, name);
+	}
+}
+
+/* The finalizer of SplitMix64: every bit of the input reaches every other. */
+static uint64_t
+mix(uint64_t x)
+{
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+	return x ^ x >> 31;
+}
+
+static uint64_t
+rotate(uint64_t x, int by)
+{
+	return x << by | x >> (64 - by);
+}
+
+/*
+ * A hash to tell images apart.  It need not resist an attacker: a file is
+ * compared byte for byte before it is used.
+ */
+static void
+hash(uint64_t state[2], const void *bytes, size_t size)
+{
+	const uint8_t *p = bytes;
+	uint64_t a = state[0], b = state[1], w;
+	size_t n;
+
+	for (; size > 0; p += n, size -= n) {
+		n = size < sizeof w ? size : sizeof w;
+		w = 0;
+		memcpy(&w, p, n);
+		a = rotate((a ^ w) * 0x9e3779b97f4a7c15u, 29) + b;
+		b = rotate((b + w) * 0xc2b2ae3d27d4eb4fu, 31) ^ a;
+	}
+	state[0] = mix(a + p[-1]);
+	state[1] = mix(b + state[0]);
+}
+
+static void
+identify(const struct usdt__elf *elf, const uint8_t *out,
+    uint8_t id[USDT__ID_SIZE])
+{
+	uint64_t state[2] = { USDT__LAYOUT, elf->size };
+	const char *module = elf->description->module;
+
+	hash(state, out, elf->size);
+	hash(state, module, strlen(module) + 1);
+	usdt__store(id, 8, state[0], 1);
+	usdt__store(id + 8, 8, state[1], 1);
+	usdt__store(id + 16, 4, mix(state[0] ^ rotate(state[1], 32)), 1);
+}
+
+void
+usdt__elf_write(const struct usdt__elf *elf, uint8_t *out,
+    uint8_t id[USDT__ID_SIZE])
+{
+	size_t i;
+
+#define AT(offset)	((struct out){ out + (offset), elf->arch })
+	write_ehdr(elf, AT(0));
+	write_phdrs(elf, AT(EHDR_SIZE(elf->arch)));
+	usdt__dof_write(&elf->dof, elf->stub, elf->text, elf->document,
+	    out + elf->document);
+	for (i = 0; i < elf->description->count; i++)
+		memcpy(out + elf->text + i * USDT__STUB_SIZE, elf->stub->code,
+		    USDT__STUB_SIZE);
+	if (elf->notes)
+		write_notes(elf, AT(elf->note));
+	write_symbols(elf, AT(elf->symtab), AT(elf->strtab));
+	write_sections(elf, AT(elf->shstrtab), AT(elf->headers));
+	identify(elf, out, id);
+	write_build_id(AT(elf->build_id), id);
+#undef AT
+}
