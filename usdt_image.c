@@ -1,0 +1,767 @@
+/*
+ * usdt_image.c - where does a probe image live as a file, how is it mapped,
+ * shared and removed?
+ *
+ * Uprobes attach to a file and an offset, so stubs must be in a file, and only
+ * a named one is found by every tracer.  It is
+ *
+ *	DIR/PROVIDER/1-HASH/MODULE
+ *
+ * with 1 for the layout version and HASH of the bytes, so that every process
+ * of a user with one definition maps one file, and a tracer's path is the same
+ * from run to run.  DIR is the first of $USDT_IMAGE_DIR, /dev/shm/usdt-UID and
+ * /tmp/usdt-UID that lets a file be mapped executable; if none does, the image
+ * is a memfd, which is kept open since some tracers find it no other way.
+ *
+ * Never run what somebody else could have written: directories are the
+ * caller's own and closed to others, a file is the caller's own and read-only,
+ * it appears whole or not at all (written under another name, then linked),
+ * and its bytes are compared before they are used.
+ *
+ * A process maps an image once: two mappings make the kernel's counting of
+ * semaphores go wrong.  A second provider of equal definition, or a second
+ * copy of this library, takes a sibling, 1-HASH.1, 1-HASH.2 ...
+ *
+ * A file stays when its processes end, so that tracers can attach first.  Only
+ * the oldest of more than KEEP are removed, if nobody has them mapped.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE		/* memfd_create, F_SETLEASE, F_SETSIG */
+#endif
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "usdt_internal.h"
+
+#define KEEP		64	/* images of a user that stay unheld */
+#define SIBLINGS	4096	/* equal definitions in one process */
+#define RETRIES		16	/* when another process makes or removes */
+
+/* What one attempt came to. */
+enum outcome { TAKEN, TRY_SIBLING, TRY_AGAIN, FAILED };
+
+/* What is being placed. */
+struct request {
+	const struct usdt__elf *elf;
+	const uint8_t *bytes;
+	char name[40];			/* 1-HASH */
+	int made;			/* a file was written */
+	struct usdt__image *image;	/* to be filled */
+	struct usdt__why *why;
+};
+
+static struct usdt__image *mapped;	/* under the library's lock */
+
+/* snprintf for paths, of which check_dir_path has seen that they fit. */
+USDT__PRINTF(3, 4)
+static void
+print(char *out, size_t size, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(out, size, format, args);
+	va_end(args);
+}
+
+/* --- mapping ------------------------------------------------------------ */
+
+/*
+ * Map the segments of an open image.  The addresses are reserved first, then
+ * each segment is mapped once, with the protection that it keeps: the kernel
+ * counts semaphores only in pages that were writable from the start.  Data
+ * comes before text, so that a breakpoint finds its semaphore.
+ */
+static int
+map_segments(struct request *request, int fd)
+{
+	const struct usdt__elf *elf = request->elf;
+	const struct {
+		size_t start, end;
+		int protection;
+	} segments[] = {
+		{ elf->gates, elf->map_size, PROT_READ | PROT_WRITE },
+		{ 0, elf->text, PROT_READ },
+		{ elf->text, elf->gates, PROT_READ | PROT_EXEC },
+	};
+	uint8_t *base;
+	size_t i;
+	int error;
+
+	base = mmap(NULL, elf->map_size, PROT_NONE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (base == MAP_FAILED)
+		return errno;
+	for (i = 0; i < sizeof segments / sizeof segments[0]; i++) {
+		size_t start = segments[i].start;
+
+		if (mmap(base + start, segments[i].end - start,
+		    segments[i].protection, MAP_PRIVATE | MAP_FIXED, fd,
+		    (off_t)start) == MAP_FAILED) {
+			error = errno;
+			munmap(base, elf->map_size);
+			return error;
+		}
+	}
+	request->image->base = base;
+	request->image->size = elf->map_size;
+	return 0;
+}
+
+/* How Linux packs a device's numbers into st_dev. */
+static unsigned
+device_major(uint64_t device)
+{
+	return (unsigned)((device >> 8 & 0xfff) | (device >> 32 & ~0xfffu));
+}
+
+static unsigned
+device_minor(uint64_t device)
+{
+	return (unsigned)((device & 0xff) | (device >> 12 & ~0xffu));
+}
+
+/*
+ * Does this process map the file, by any copy of the library?  /proc/self/maps
+ * is asked by name as well as by inode: on some file systems stat gives other
+ * numbers than maps.
+ */
+static int
+is_mapped(const struct stat *st, const char *path)
+{
+	const struct usdt__image *image;
+	char *line = NULL;
+	size_t size = 0;
+	int found = 0;
+	FILE *maps;
+
+	for (image = mapped; image != NULL; image = image->next)
+		if (image->device == st->st_dev && image->inode == st->st_ino)
+			return 1;
+	maps = fopen("/proc/self/maps", "re");
+	if (maps == NULL)
+		return 0;
+	while (!found && getline(&line, &size, maps) > 0) {
+		uint64_t inode;
+		unsigned major, minor;
+		int name = 0;
+
+		if (sscanf(line, "%*s %*s %*s %x:%x %" SCNu64 " %n", &major,
+		    &minor, &inode, &name) < 3 || name == 0)
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		found = strcmp(line + name, path) == 0 ||
+		    (inode == st->st_ino && major == device_major(st->st_dev) &&
+		    minor == device_minor(st->st_dev));
+	}
+	free(line);
+	fclose(maps);
+	return found;
+}
+
+/* --- files -------------------------------------------------------------- */
+
+static int
+write_all(int fd, const uint8_t *bytes, size_t size)
+{
+	ssize_t n;
+
+	while (size > 0) {
+		n = write(fd, bytes, size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno;
+		if (n == 0)
+			return ENOSPC;
+		bytes += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Are these the file's bytes, and no others?  -1: can't be read. */
+static int
+same_bytes(int fd, const uint8_t *bytes, size_t size)
+{
+	uint8_t buffer[16384];
+	size_t at = 0;
+	ssize_t n;
+
+	for (;;) {
+		n = pread(fd, buffer, sizeof buffer, (off_t)at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			return at == size;
+		if ((size_t)n > size - at ||
+		    memcmp(buffer, bytes + at, (size_t)n) != 0)
+			return 0;
+		at += (size_t)n;
+	}
+}
+
+/*
+ * Does nobody have this file of ours open or mapped, but for FD?  A write
+ * lease is granted then only, and holds off new openers until it is given
+ * back.  One that comes meanwhile makes the kernel signal us: it is told to
+ * use SIGURG, which nobody dies of.  Any doubt means held.
+ */
+static int
+lease(int fd)
+{
+	return fcntl(fd, F_SETSIG, SIGURG) == 0 &&
+	    fcntl(fd, F_SETLEASE, F_WRLCK) == 0;
+}
+
+static void
+unlease(int fd)
+{
+	fcntl(fd, F_SETLEASE, F_UNLCK);
+}
+
+/* Remove a file that nobody holds.  Returns 1 if it is gone. */
+static int
+remove_unheld(int dir, const char *name)
+{
+	int fd, gone = 0;
+
+	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return errno == ENOENT;
+	if (lease(fd)) {
+		gone = unlinkat(dir, name, 0) == 0 || errno == ENOENT;
+		unlease(fd);
+	}
+	close(fd);
+	return gone;
+}
+
+/*
+ * Write the bytes to a file under a name of its own and link it to NAME.
+ * Somebody may have done so meanwhile: TRY_AGAIN.
+ */
+static enum outcome
+make_file(struct request *request, int dir, const char *name)
+{
+	static unsigned counter;	/* under the library's lock */
+	char temporary[64];
+	enum outcome outcome = FAILED;
+	int fd, error;
+
+	snprintf(temporary, sizeof temporary, ".new-%ld-%u-%" PRIxPTR,
+	    (long)getpid(), counter++, (uintptr_t)&counter);
+	fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
+	    O_CLOEXEC, 0600);
+	if (fd < 0) {
+		error = errno;
+		if (error == EEXIST || error == ENOENT)
+			return TRY_AGAIN;
+		usdt__because(request->why, error, "cannot make a file: %s",
+		    strerror(error));
+		return FAILED;
+	}
+	error = write_all(fd, request->bytes, request->elf->size);
+	if (error == 0 && fchmod(fd, 0400) < 0)
+		error = errno;
+	if (close(fd) < 0 && error == 0)
+		error = errno;
+	if (error == 0 && linkat(dir, temporary, dir, name, 0) < 0)
+		error = errno;
+	unlinkat(dir, temporary, 0);
+	if (error == 0)
+		request->made = 1;
+	if (error == 0 || error == EEXIST || error == ENOENT)
+		outcome = TRY_AGAIN;	/* now there is one to be opened */
+	else
+		usdt__because(request->why, error, "cannot write: %s",
+		    strerror(error));
+	return outcome;
+}
+
+/*
+ * Open, verify and map DIR/NAME, of which PATH is the whole path.  A file
+ * with other bytes or another mode than ours is replaced if nobody holds it.
+ */
+static enum outcome
+use_file(struct request *request, int dir, const char *name, const char *path)
+{
+	struct usdt__image *image = request->image;
+	enum outcome outcome = FAILED;
+	struct stat st;
+	int fd, error;
+
+	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0 && errno == ENOENT)
+		return make_file(request, dir, name);
+	if (fd < 0 && errno == EWOULDBLOCK)
+		return TRY_AGAIN;	/* somebody asks who holds it */
+	if (fd < 0) {
+		error = errno;
+		usdt__because(request->why, error, "cannot open: %s",
+		    strerror(error));
+		/* A link, or a file that we can't read: not our work. */
+		return unlinkat(dir, name, 0) == 0 ? TRY_AGAIN : FAILED;
+	}
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    st.st_uid != geteuid() || (st.st_mode & 07777) != 0400 ||
+	    same_bytes(fd, request->bytes, request->elf->size) != 1) {
+		close(fd);
+		usdt__debug("image: %s is not what it should be", path);
+		return remove_unheld(dir, name) ? TRY_AGAIN : TRY_SIBLING;
+	}
+	if (is_mapped(&st, path)) {
+		close(fd);
+		return TRY_SIBLING;
+	}
+	error = map_segments(request, fd);
+	if (error != 0) {
+		usdt__because(request->why, error, "cannot map: %s",
+		    strerror(error));
+		if (request->made)
+			unlinkat(dir, name, 0);		/* of no use here */
+	} else if (fstat(fd, &st) == 0 && st.st_nlink > 0) {
+		futimens(fd, NULL);	/* the last to be removed */
+		image->device = st.st_dev;
+		image->inode = st.st_ino;
+		image->fd = -1;
+		strcpy(image->path, path);
+		outcome = TAKEN;
+	} else {
+		munmap(image->base, image->size);
+		outcome = TRY_AGAIN;	/* removed before we had it mapped */
+	}
+	close(fd);
+	return outcome;
+}
+
+/* --- directories -------------------------------------------------------- */
+
+/*
+ * Open a directory that is ours and closed to others, and make it if it is
+ * not there.  Returns a descriptor or -1.
+ */
+static int
+open_own_dir(int at, const char *name, const char *path,
+    struct usdt__why *why)
+{
+	int fd, made = 0, error = 0;
+	struct stat st;
+
+	if (mkdirat(at, name, 0700) == 0)
+		made = 1;
+	else if (errno != EEXIST)
+		error = errno;
+	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0) {
+		if (error == 0)
+			error = errno;
+		return usdt__because(why, error, "%s: %s", path,
+		    strerror(error));
+	}
+	if (made && fchmod(fd, 0700) < 0) {
+		error = errno;
+		usdt__because(why, error, "%s: %s", path, strerror(error));
+	} else if (fstat(fd, &st) < 0) {
+		error = errno;
+		usdt__because(why, error, "%s: %s", path, strerror(error));
+	} else if (st.st_uid != geteuid()) {
+		error = EPERM;
+		usdt__because(why, error, "%s: belongs to user %lu", path,
+		    (unsigned long)st.st_uid);
+	} else if ((st.st_mode & 077) != 0) {
+		error = EPERM;
+		usdt__because(why, error, "%s: open to others, mode %03o "
+		    "instead of 700", path, (unsigned)st.st_mode & 0777);
+	}
+	if (error != 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* Is a file in this directory of any use to tracers and to us? */
+static int
+check_dir_path(const char *path, const struct request *request)
+{
+	size_t length = strlen(path) +
+	    strlen(request->elf->description->provider) +
+	    strlen(request->elf->description->module) +
+	    sizeof request->name + 16;
+
+	if (path[0] != '/')
+		return usdt__because(request->why, 0,
+		    "%.64s: not an absolute path", path);
+	if (path[strcspn(path, " \t\n:,")] != '\0')
+		return usdt__because(request->why, 0, "%.64s: tracers cannot "
+		    "read paths with blanks, ':' or ','", path);
+	if (length > USDT_PATH_SIZE)
+		return usdt__because(request->why, ENAMETOOLONG,
+		    "%.64s...: the image's path would have more than %d bytes",
+		    path, USDT_PATH_SIZE - 1);
+	return 0;
+}
+
+/* Try 1-HASH, 1-HASH.1 ... in the provider's directory. */
+static enum outcome
+place_in_provider(struct request *request, int dir, const char *path)
+{
+	const char *module = request->elf->description->module;
+	char name[sizeof request->name + 8], full[USDT_PATH_SIZE];
+	enum outcome outcome = TRY_SIBLING;
+	unsigned sibling = 0, tries = 0;
+	int fd;
+
+	while (outcome == TRY_SIBLING || outcome == TRY_AGAIN) {
+		if (sibling == SIBLINGS || tries == RETRIES) {
+			usdt__because(request->why, EAGAIN, "%s: %s", path,
+			    sibling == SIBLINGS ?
+			    "too many equal definitions in one process" :
+			    "others keep changing the image");
+			return FAILED;
+		}
+		if (sibling == 0)
+			strcpy(name, request->name);
+		else
+			print(name, sizeof name, "%s.%u", request->name,
+			    sibling);
+		print(full, sizeof full, "%s/%s", path, name);
+		fd = open_own_dir(dir, name, full, request->why);
+		if (fd < 0)
+			return request->why->error == ENOENT ?
+			    TRY_AGAIN : FAILED;	/* somebody cleans up */
+		print(full, sizeof full, "%s/%s/%s", path, name, module);
+		outcome = use_file(request, fd, module, full);
+		close(fd);
+		if (outcome == FAILED)
+			unlinkat(dir, name, AT_REMOVEDIR);	/* if empty */
+		if (outcome == TRY_SIBLING) {
+			sibling++;
+			tries = 0;
+		} else if (outcome == TRY_AGAIN && ++tries > 2) {
+			struct timespec pause = { 0, 2000000 };
+
+			nanosleep(&pause, NULL);
+		}
+	}
+	return outcome;
+}
+
+/* --- removing old images ------------------------------------------------ */
+
+struct found {
+	char *path;		/* relative to the directory of images */
+	struct timespec time;
+};
+
+static int
+older_first(const void *a, const void *b)
+{
+	const struct timespec *x = &((const struct found *)a)->time;
+	const struct timespec *y = &((const struct found *)b)->time;
+
+	if (x->tv_sec != y->tv_sec)
+		return x->tv_sec < y->tv_sec ? -1 : 1;
+	return x->tv_nsec < y->tv_nsec ? -1 : x->tv_nsec > y->tv_nsec;
+}
+
+/* Call VISIT for each entry of a directory that does not start with "." or
+ * is a file left unfinished. */
+static void
+each_entry(int at, const char *path,
+    void (*visit)(int at, const char *path, void *data), void *data)
+{
+	char *child = malloc(strlen(path) + 1 + NAME_MAX + 1);
+	struct dirent *entry;
+	DIR *dir;
+	int fd;
+
+	fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (dir == NULL && fd >= 0)
+		close(fd);
+	while (child != NULL && dir != NULL && (entry = readdir(dir)) != NULL) {
+		if (entry->d_name[0] == '.' &&
+		    strncmp(entry->d_name, ".new-", 5) != 0)
+			continue;
+		sprintf(child, "%s/%s", path, entry->d_name);
+		visit(at, child, data);
+	}
+	if (dir != NULL)
+		closedir(dir);
+	free(child);
+}
+
+struct finds {
+	struct found *found;
+	size_t count;
+};
+
+static void
+find_file(int at, const char *path, void *data)
+{
+	struct finds *finds = data;
+	struct found *more;
+	struct stat st;
+
+	if (fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISREG(st.st_mode))
+		return;
+	if (strstr(path, "/.new-") != NULL) {
+		remove_unheld(at, path);	/* its writer was killed */
+		return;
+	}
+	more = realloc(finds->found, (finds->count + 1) * sizeof *more);
+	if (more == NULL)
+		return;
+	finds->found = more;
+	more[finds->count].time = st.st_mtim;
+	more[finds->count].path = strdup(path);
+	if (more[finds->count].path != NULL)
+		finds->count++;
+}
+
+static void
+find_image(int at, const char *path, void *data)
+{
+	const char *name = strrchr(path, '/') + 1;
+	char version[16];
+
+	snprintf(version, sizeof version, "%d-", USDT__LAYOUT);
+	if (strncmp(name, version, strlen(version)) == 0)
+		each_entry(at, path, find_file, data);
+}
+
+static void
+find_provider(int at, const char *path, void *data)
+{
+	each_entry(at, path, find_image, data);
+}
+
+/* Remove what nobody holds beyond the KEEP youngest images of DIR. */
+static void
+remove_old(int dir)
+{
+	struct finds finds = { NULL, 0 };
+	size_t i;
+	char *slash;
+
+	each_entry(dir, ".", find_provider, &finds);
+	if (finds.count > 1)
+		qsort(finds.found, finds.count, sizeof *finds.found,
+		    older_first);
+	for (i = 0; i < finds.count; i++) {
+		char *path = finds.found[i].path;
+
+		if (finds.count - i > KEEP && remove_unheld(dir, path)) {
+			usdt__debug("image: removed %s", path + 2);
+			while ((slash = strrchr(path, '/')) != NULL &&
+			    slash > path + 1) {
+				*slash = '\0';
+				if (unlinkat(dir, path, AT_REMOVEDIR) < 0)
+					break;
+			}
+		}
+		free(path);
+	}
+	free(finds.found);
+}
+
+/* --- taking an image ---------------------------------------------------- */
+
+/* Try one directory of images. */
+static enum outcome
+place_in_dir(struct request *request, const char *path)
+{
+	const char *provider = request->elf->description->provider;
+	char full[USDT_PATH_SIZE];
+	enum outcome outcome;
+	struct statvfs vfs;
+	unsigned tries = 0;
+	int dir, fd;
+
+	if (check_dir_path(path, request) < 0)
+		return FAILED;
+	dir = open_own_dir(AT_FDCWD, path, path, request->why);
+	if (dir < 0)
+		return FAILED;
+	if (fstatvfs(dir, &vfs) == 0 && (vfs.f_flag & ST_NOEXEC)) {
+		close(dir);
+		usdt__because(request->why, EPERM, "%s: mounted noexec", path);
+		return FAILED;
+	}
+	do {
+		print(full, sizeof full, "%s/%s", path, provider);
+		fd = open_own_dir(dir, provider, full, request->why);
+		if (fd < 0) {
+			outcome = FAILED;
+			break;
+		}
+		outcome = place_in_provider(request, fd, full);
+		close(fd);
+	} while (outcome == TRY_AGAIN && ++tries < RETRIES);
+	if (outcome == TAKEN && request->made)
+		remove_old(dir);
+	else if (outcome != TAKEN)
+		unlinkat(dir, provider, AT_REMOVEDIR);	/* if empty */
+	close(dir);
+	return outcome == TAKEN ? TAKEN : FAILED;
+}
+
+/* An image without a name, which only we hold. */
+static enum outcome
+place_in_memfd(struct request *request)
+{
+#if defined(MFD_CLOEXEC)
+	static unsigned counter;	/* under the library's lock */
+	const struct usdt__description *description =
+	    request->elf->description;
+	struct usdt__image *image = request->image;
+	char name[160];
+	struct stat st;
+	int fd, error;
+
+	snprintf(name, sizeof name, "usdt-%s-%s-%ld-%u-%" PRIxPTR,
+	    description->provider, description->module, (long)getpid(),
+	    counter++, (uintptr_t)&counter);
+	fd = memfd_create(name, MFD_CLOEXEC | 0x10U /* MFD_EXEC */);
+	if (fd < 0 && errno == EINVAL)		/* before Linux 6.3 */
+		fd = memfd_create(name, MFD_CLOEXEC);
+	if (fd < 0) {
+		error = errno;
+		usdt__because(request->why, error, "memfd: %s",
+		    strerror(error));
+		return FAILED;
+	}
+	error = write_all(fd, request->bytes, request->elf->size);
+	if (error == 0)
+		error = map_segments(request, fd);
+	if (error == 0 && fstat(fd, &st) < 0) {
+		error = errno;
+		munmap(image->base, image->size);
+	}
+	if (error != 0) {
+		close(fd);
+		usdt__because(request->why, error, "memfd: %s",
+		    strerror(error));
+		return FAILED;
+	}
+	image->device = st.st_dev;
+	image->inode = st.st_ino;
+	image->fd = fd;
+	snprintf(image->path, sizeof image->path, "/proc/%ld/fd/%d",
+	    (long)getpid(), fd);
+	return TAKEN;
+#else
+	usdt__because(request->why, ENOSYS, "no memfd on this system");
+	return FAILED;
+#endif
+}
+
+/* Try all places; the texts of all failures are added up in WHY. */
+static enum outcome
+place(struct request *request)
+{
+	char shm[64], tmp[64];
+	const char *places[3];
+	struct usdt__why all = { 0, "" };
+	enum outcome outcome;
+	size_t i, n;
+
+	snprintf(shm, sizeof shm, "/dev/shm/usdt-%lu",
+	    (unsigned long)geteuid());
+	snprintf(tmp, sizeof tmp, "/tmp/usdt-%lu", (unsigned long)geteuid());
+	places[0] = usdt__getenv("USDT_IMAGE_DIR");
+	places[1] = shm;
+	places[2] = tmp;
+	for (i = 0; i <= 3; i++) {
+		if (i == 0 && places[0] == NULL)
+			continue;
+		outcome = i < 3 ? place_in_dir(request, places[i]) :
+		    place_in_memfd(request);
+		if (outcome == TAKEN) {
+			usdt__debug("image: %s", request->image->path);
+			return TAKEN;
+		}
+		usdt__debug("image: %s", request->why->text);
+		n = strlen(all.text);
+		print(all.text + n, sizeof all.text - n, "%s%s",
+		    n ? "; " : "", request->why->text);
+		if (request->why->error != 0)
+			all.error = request->why->error;
+	}
+	*request->why = all;
+	return FAILED;
+}
+
+int
+usdt__image_take(const struct usdt__elf *elf, const uint8_t *bytes,
+    const uint8_t id[USDT__ID_SIZE], struct usdt__image **image,
+    struct usdt__why *why)
+{
+	struct request request = { elf, bytes, "", 0, NULL, why };
+	long page = sysconf(_SC_PAGESIZE);
+	size_t i, n;
+
+	if (page > (long)elf->arch->page)
+		return usdt__because(why, 0, "pages of %ld bytes are not "
+		    "known on %s", page, elf->arch->name);
+	request.image = calloc(1, sizeof *request.image);
+	if (request.image == NULL)
+		return usdt__because(why, ENOMEM, "%s", strerror(ENOMEM));
+	n = (size_t)snprintf(request.name, sizeof request.name, "%d-",
+	    USDT__LAYOUT);
+	for (i = 0; i < 8; i++)
+		n += (size_t)snprintf(request.name + n,
+		    sizeof request.name - n, "%02x", id[i]);
+	if (place(&request) != TAKEN) {
+		free(request.image);
+		return -1;
+	}
+	request.image->next = mapped;
+	mapped = request.image;
+	*image = request.image;
+	return 0;
+}
+
+void
+usdt__image_drop(struct usdt__image *image)
+{
+	struct usdt__image **link = &mapped;
+	struct stat st;
+
+	while (*link != NULL && *link != image)
+		link = &(*link)->next;
+	if (*link != NULL)
+		*link = image->next;
+	munmap(image->base, image->size);
+	/* The host may have closed our descriptor and have another there. */
+	if (image->fd >= 0 && fstat(image->fd, &st) == 0 &&
+	    st.st_dev == image->device && st.st_ino == image->inode)
+		close(image->fd);
+	free(image);
+}
+
+int
+usdt__image_present(const struct usdt__image *image)
+{
+	struct stat st;
+
+	return stat(image->path, &st) == 0 && st.st_dev == image->device &&
+	    st.st_ino == image->inode;
+}
