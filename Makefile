@@ -1,0 +1,110 @@
+# libusdt.  `make` builds, `make demo` shows, `make test` tests everything;
+# `make check` is the part of the tests that needs no root and no tracer.
+
+CC	?= cc
+AR	?= ar
+CFLAGS	?= -O2 -g
+PREFIX	?= /usr/local
+DESTDIR	?=
+O	?= .
+ARCH	?= $(shell $(CC) -dumpmachine | sed 's/-.*//; s/^i.86$$/i386/; s/^amd64$$/x86_64/')
+V	?= 0
+export USDT_CACHE ?= $(HOME)/.cache/libusdt
+
+# --- end of settings --------------------------------------------------------
+
+ARCHFLAGS_i386 = -m32
+WARN	= -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
+	  -Wpointer-arith -Wwrite-strings -Wundef
+override CFLAGS += -std=gnu99 $(WARN) -fPIC -fvisibility=hidden \
+	  $(ARCHFLAGS_$(ARCH))
+LIBS	= -pthread
+Q	= $(if $(filter 1,$(V)),,@)
+OBJ	= $(O)/obj-$(ARCH)
+
+ROOMS	= usdt usdt_platform usdt_nop usdt_name usdt_type usdt_dof usdt_elf \
+	  usdt_image usdt_dof_file usdt_probe usdt_probeset
+TRACEPOINTS = $(firstword $(wildcard usdt_tracepoints_$(ARCH).s) \
+	  usdt_tracepoints_none.c)
+LIBOBJS	= $(ROOMS:%=$(OBJ)/%.o) $(OBJ)/$(basename $(TRACEPOINTS)).o
+TOOLS	= $(basename $(wildcard tools/*.c))
+EXAMPLES = $(basename $(wildcard examples/*.c))
+UNITS	= $(basename $(wildcard test/unit/*.c))
+
+all: $(O)/libusdt.a $(O)/test_usdt $(O)/usdt $(EXAMPLES:%=$(O)/%)
+
+lib: $(O)/libusdt.a
+
+$(O)/libusdt.a: $(LIBOBJS)
+	@echo "  AR      $@"
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(OBJ)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -I. -MMD -MP -c -o $@ $<
+
+$(OBJ)/%.o: %.s
+	@mkdir -p $(@D)
+	@echo "  AS      $<"
+	$(Q)$(CC) $(ARCHFLAGS_$(ARCH)) -c -o $@ $<
+
+$(O)/test_usdt: $(OBJ)/test_usdt.o $(O)/libusdt.a
+	@echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(O)/usdt: $(TOOLS:%=$(OBJ)/%.o) $(O)/libusdt.a
+	@echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lelf $(LIBS)
+
+$(O)/examples/%: $(OBJ)/examples/%.o $(O)/libusdt.a
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(OBJ)/test/unit/%: $(OBJ)/test/unit/%.o $(O)/libusdt.a
+	@echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ldl $(LIBS)
+
+-include $(wildcard $(OBJ)/*.d $(OBJ)/*/*.d $(OBJ)/*/*/*.d)
+
+# --- tests ------------------------------------------------------------------
+
+PROVE	= USDT_BUILD=$(abspath $(O)) USDT_OBJ=$(abspath $(OBJ)) prove -Itest/lib --timer
+units	= $(UNITS:%=$(OBJ)/%)
+
+check: setup-check all $(units)
+	$(PROVE) $(sort $(wildcard test/*.t)) $(units)
+
+test-trace: setup-trace all
+	$(PROVE) $(sort $(wildcard test/trace/*.t))
+
+test: setup-check setup-trace setup-sid all $(units)
+	$(PROVE) $(sort $(wildcard test/*.t)) $(units) \
+	    $(sort $(wildcard test/trace/*.t))
+
+setup-%:
+	@test/setup $*
+
+demo: setup-demo all
+	@examples/demo $(O)
+
+# --- installing -------------------------------------------------------------
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig \
+	    $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 usdt.h $(DESTDIR)$(PREFIX)/include/usdt.h
+	install -m 644 $(O)/libusdt.a $(DESTDIR)$(PREFIX)/lib/libusdt.a
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' libusdt.pc.in \
+	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/libusdt.pc
+	install $(O)/usdt $(DESTDIR)$(PREFIX)/bin/usdt
+	install -m 644 man/usdt.1 $(DESTDIR)$(PREFIX)/share/man/man1/usdt.1
+
+VERSION = $(shell sed -n 's/^\#define USDT_VERSION[^"]*"\(.*\)"/\1/p' usdt.h)
+
+clean:
+	rm -rf $(O)/obj-* $(O)/libusdt.a $(O)/test_usdt $(O)/usdt \
+	    $(EXAMPLES:%=$(O)/%)
+
+.PHONY: all lib check test-trace test demo install clean

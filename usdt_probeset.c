@@ -1,0 +1,108 @@
+/*
+ * usdt_probeset.c - which probes has a provider?
+ *
+ * A list in order of adding, and a hash table by function and name, so that
+ * adding a hundred thousand probes takes a hundred thousand steps.  Names are
+ * compared in DTrace's spelling: "a__b" and "a-b" are one probe to it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "usdt_internal.h"
+
+uint32_t
+usdt__probeset_hash(const char *function, const char *dof_name)
+{
+	uint32_t hash = 2166136261u;	/* FNV-1a */
+
+	for (; *function != '\0'; function++)
+		hash = (hash ^ (uint8_t)*function) * 16777619u;
+	hash *= 16777619u;
+	for (; *dof_name != '\0'; dof_name++)
+		hash = (hash ^ (uint8_t)*dof_name) * 16777619u;
+	return hash;
+}
+
+static usdt_probedef_t **
+bucket(const struct usdt__probeset *set, uint32_t hash)
+{
+	return &set->buckets[hash & (set->bucket_count - 1)];
+}
+
+usdt_probedef_t *
+usdt__probeset_find(const struct usdt__probeset *set,
+    const usdt_probedef_t *like)
+{
+	const struct usdt_probe_state *state = like->state;
+	usdt_probedef_t *p;
+
+	if (set->bucket_count == 0)
+		return NULL;
+	for (p = *bucket(set, state->hash); p != NULL; p = p->state->chain)
+		if (p->state->hash == state->hash &&
+		    strcmp(p->function, like->function) == 0 &&
+		    strcmp(p->state->dof_name, state->dof_name) == 0)
+			return p;
+	return NULL;
+}
+
+/* Twice the buckets, or the first. */
+static int
+grow(struct usdt__probeset *set)
+{
+	size_t count = set->bucket_count ? set->bucket_count * 2 : 8;
+	usdt_probedef_t **buckets = calloc(count, sizeof *buckets);
+	usdt_probedef_t *p;
+
+	if (buckets == NULL)
+		return ENOMEM;
+	free(set->buckets);
+	set->buckets = buckets;
+	set->bucket_count = count;
+	for (p = set->first; p != NULL; p = p->state->next) {
+		p->state->chain = *bucket(set, p->state->hash);
+		*bucket(set, p->state->hash) = p;
+	}
+	return 0;
+}
+
+int
+usdt__probeset_add(struct usdt__probeset *set, usdt_probedef_t *probedef)
+{
+	struct usdt_probe_state *state = probedef->state;
+
+	if (set->count >= set->bucket_count && grow(set) != 0)
+		return ENOMEM;
+	state->chain = *bucket(set, state->hash);
+	*bucket(set, state->hash) = probedef;
+	state->next = NULL;
+	state->previous = set->last;
+	if (set->last != NULL)
+		set->last->state->next = probedef;
+	else
+		set->first = probedef;
+	set->last = probedef;
+	set->count++;
+	return 0;
+}
+
+void
+usdt__probeset_remove(struct usdt__probeset *set, usdt_probedef_t *probedef)
+{
+	struct usdt_probe_state *state = probedef->state;
+	usdt_probedef_t **link = bucket(set, state->hash);
+
+	while (*link != probedef)
+		link = &(*link)->state->chain;
+	*link = state->chain;
+	if (state->previous != NULL)
+		state->previous->state->next = state->next;
+	else
+		set->first = state->next;
+	if (state->next != NULL)
+		state->next->state->previous = state->previous;
+	else
+		set->last = state->previous;
+	state->next = state->previous = state->chain = NULL;
+	set->count--;
+}
