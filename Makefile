@@ -87,7 +87,7 @@ setup-%:
 	@test/setup $*
 
 demo: setup-demo all
-	@examples/demo $(O)
+	@sh examples/demo.sh $(O)
 
 # --- installing -------------------------------------------------------------
 

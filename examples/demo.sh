@@ -1,0 +1,31 @@
+#!/bin/sh
+# demo.sh - show a probe being created at run time and traced, with nothing but
+# the `usdt` command and the kernel.  Called by `make demo` with the directory
+# of what was built.
+set -u
+build=${1:-.}
+
+say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+[ -t 1 ] || say() { printf '\n== %s\n' "$*"; }
+
+out=$(mktemp) || exit 1
+program=
+trap 'kill $program 2>/dev/null; rm -f "$out"' EXIT
+trap 'exit 130' INT TERM
+
+say "1. A program starts and declares provider \"demo\". It prints only its pid:"
+"$build/examples/demo" 20 >"$out" &
+program=$!
+i=0
+while [ ! -s "$out" ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i + 1)); done
+pid=$(cat "$out")
+[ -n "$pid" ] || { echo "demo: the program did not start" >&2; exit 1; }
+echo "pid $pid"
+
+say "2. What it declared, as tracers see it (usdt list -p $pid):"
+"$build/usdt" list -p "$pid" || exit 1
+
+say "3. Eight events, recorded by the kernel (usdt watch -n 8 'demo:*'):"
+"$build/usdt" watch -p "$pid" -n 8 'demo:*' || exit 1
+
+say "That is all. Try it with a tracer that you have; usdt list -p PID gives the commands."

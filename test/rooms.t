@@ -1,0 +1,72 @@
+#!/usr/bin/perl
+# rooms.t - does each file of the library call only what it may?
+#
+# What an object needs from elsewhere (nm -u) is compared with what its room
+# is for; a file without a row here fails.
+use strict;
+use warnings;
+use Test::More;
+
+my $obj = $ENV{USDT_OBJ} // 'obj-x86_64';
+
+my $memory  = 'memcpy memset memcmp strlen strcmp strncmp strchr strrchr strstr strpbrk strcpy strncpy strcspn strspn stpcpy';
+my $builder = "$memory snprintf usdt__because usdt__type_size usdt__name_\\w+ usdt__dof_\\w+";
+my %allowed = (
+	usdt_platform => "$memory secure_getenv snprintf vsnprintf write getpid __errno_location",
+	usdt_nop => "$memory open read close syscall strtol atoi __errno_location usdt__getenv usdt__native_platform usdt__stubs usdt__stub_count",
+	usdt_name => "$memory snprintf usdt__because",
+	usdt_type => $memory,
+	usdt_dof => "$memory usdt__because",
+	usdt_elf => $builder,
+	usdt_image => "$memory malloc calloc realloc free qsort strdup snprintf vsnprintf sprintf sscanf __isoc99_sscanf "
+	    . 'fopen fclose getline __getdelim open openat read pread write close fcntl unlinkat mkdirat linkat fchmod fstat stat fstatat '
+	    . 'fstatvfs futimens fdopendir readdir closedir mmap munmap memfd_create geteuid getpid sysconf nanosleep strerror '
+	    . '__errno_location usdt__because usdt__debug usdt__getenv',
+	usdt_dof_file => "$memory open close ioctl getpid strerror __errno_location usdt__because",
+	usdt_probe => "$memory usdt__fire usdt__stubs",
+	usdt_probeset => "$memory calloc free",
+	usdt => "$memory malloc calloc free snprintf vsnprintf strerror __errno_location __tls_get_addr pthread_mutex_lock "
+	    . 'pthread_mutex_unlock pthread_atfork usdt__\w+',
+	usdt_tracepoints_x86_64 => '',
+	usdt_tracepoints_i386 => '',
+	usdt_tracepoints_none => '',
+);
+# What compilers add by themselves.
+my $compiler = qr/^(?:_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|__\w+_chk|__asan_\w+|__ubsan_\w+|__isoc\w+|__isoc23_\w+)$/;
+
+for my $file (glob 'usdt*.c usdt*.s') {
+	(my $room = $file) =~ s/\.[cs]$//;
+	ok(exists $allowed{$room}, "$file has a row") or next;
+	next unless -e "$obj/$room.o";
+	my @words = split ' ', $allowed{$room};
+	my $may = @words ? join('|', @words) : '(?!)';
+	my @needs = map { /^\s+[Uw]\s+(\S+)/ ? $1 : () } `nm -u $obj/$room.o`;
+	my @wrong = grep { !/^(?:$may)$/ && !/$compiler/ } @needs;
+	is("@wrong", '', "$file calls nothing that is not its room's");
+}
+
+sub files_with { my ($what, @in) = @_; chomp(my @f = `grep -lE '$what' @in`); return "@f" }
+
+is(files_with('sys/ioctl.h', glob 'usdt*.c'), 'usdt_dof_file.c', 'ioctl is used in one room');
+is(files_with('sys/mman.h', glob 'usdt*.c'), 'usdt_image.c', 'memory is mapped in one room');
+is(files_with('^#.*__(linux|APPLE|FreeBSD|sun|x86_64|i386|aarch64)', glob 'usdt*.c usdt*.h'),
+    'usdt_platform.c', 'one file asks the compiler for the system');
+
+# Everything but the interface is hidden.
+my %public = map { $_ => 1 } map { /\b(usdt_\w+)\s*\($/ || /\b(usdt_\w+)\(/ ? $1 : () }
+    grep { /^(?:USDT_API|USDT_INLINE)/ } do { open my $h, '<', 'usdt.h' or die; <$h> };
+my @exported;
+for my $object (glob "$obj/usdt*.o") {
+	for (`readelf -sW $object`) {
+		my @f = split;
+		next unless @f >= 8 && $f[4] =~ /^(?:GLOBAL|WEAK)$/ && $f[6] ne 'UND';
+		push @exported, $f[7] if $f[5] eq 'DEFAULT';
+	}
+}
+is(join(' ', sort @exported), join(' ', sort keys %public), 'exported is what usdt.h declares');
+
+# No object asks for an executable stack.
+for my $object (glob "$obj/usdt*.o") {
+	unlike(join('', grep { /GNU-stack/ } `readelf -SW $object`), qr/\bX\b/, "$object wants no executable stack");
+}
+done_testing();
