@@ -268,7 +268,7 @@ usdt_probe_enabled(const usdt_probedef_t *probedef)
 {
 #if defined(__GNUC__)
 	const uint32_t *gate =
-	    __atomic_load_n(&probedef->gate, __ATOMIC_RELAXED);
+	    __atomic_load_n(&probedef->gate, __ATOMIC_ACQUIRE);
 
 	if (__builtin_expect(USDT_LOAD32(gate) == 0, 1))
 		return 0;

@@ -28,7 +28,7 @@ usdt_is_enabled(usdt_probe_t *probe)
 
 	if (probe == NULL)
 		return 0;
-	word = __atomic_load_n(__atomic_load_n(&probe->gate, __ATOMIC_RELAXED),
+	word = __atomic_load_n(__atomic_load_n(&probe->gate, __ATOMIC_ACQUIRE),
 	    __ATOMIC_RELAXED);
 	if (__builtin_expect(word == 0, 1))
 		return 0;
