@@ -17,14 +17,14 @@
 #  0	f3 0f 1e fb	endbr32		isenabled: a call lands here
 #  4	90		nop		is-enabled site
 #  5	c3		ret
-#  6	cc x 6		never run
-# 12	f3 0f 1e fb	endbr32		fire: a jump lands here
-# 16	90		nop		SDT site: bpftrace, perf, SystemTap
-# 17	90		nop		DOF site: DTrace
-# 18	c9		leave		back to where usdt__fire was called:
-# 19	c3		ret		%ebp is the frame that it made
+#  6	f3 0f 1e fb	endbr32		fire: a jump lands here
+# 10	90		nop		SDT site: libbpf, perf, SystemTap
+# 11	90		nop		DOF site: DTrace, and bcc, which does
+#					not know .stapsdt.base
+# 12	c9		leave		back to where usdt__fire was called:
+# 13	c3		ret		%ebp is the frame that it made
 #
-# Sum: 20 of 32.  Kernels make no call of a nop in 32-bit code: there is one
+# Sum: 14 of 32.  Kernels make no call of a nop in 32-bit code: there is one
 # kind of stub.
 
 	.macro	stub, nop:req, bytes:vararg
@@ -38,10 +38,9 @@
 1:	endbr32
 2:	nop
 	ret
-	.fill	6, 1, 0xcc
 3:	endbr32
 4:	.byte	\bytes
-5:	nop
+5:	.byte	\bytes
 	leave
 	ret
 	.fill	32 - (. - 1b), 1, 0xcc

@@ -18,18 +18,17 @@
 #  4	90		nop		is-enabled site: DTrace writes 1 to
 #					the int that %rdi points to
 #  5	c3		ret
-#  6	cc x 6		never run
-# 12	f3 0f 1e fa	endbr64		fire: a jump lands here
-# 16	nop of N bytes			SDT site: bpftrace, perf, SystemTap
-# 16+N	90		nop		DOF site: DTrace
-# 17+N	c9		leave		back to where usdt__fire was called:
-# 18+N	c3		ret		%rbp is the frame that it made
+#  6	f3 0f 1e fa	endbr64		fire: a jump lands here
+# 10	nop of N bytes			SDT site: libbpf, perf, SystemTap
+# 10+N	nop of N bytes			DOF site: DTrace, and bcc, which does
+#					not know .stapsdt.base
+# 10+2N	c9		leave		back to where usdt__fire was called:
+# 11+2N	c3		ret		%rbp is the frame that it made
 #
-# Sum: 19 + N, N = 1, 5 or 10, is at most 29 of 32.  Stubs are 32-aligned, so
-# that the SDT site is 16-aligned (which a ten-byte nop needs) and no nop
-# crosses a page (where kernels would trap instead of call, or refuse).  The
-# kernel may put a call over the SDT site: it writes below %rsp, where neither
-# a stub nor usdt__fire keeps anything.
+# Sum: 12 + 2N, N = 1, 5 or 10, is at most 32.  Stubs are 32-aligned, so that
+# no nop crosses a page (where kernels would trap instead of call, or refuse).
+# The kernel may put a call over a nop: it writes below %rsp, where neither a
+# stub nor usdt__fire keeps anything.
 
 	.macro	stub, nop:req, bytes:vararg
 	.balign	4
@@ -42,10 +41,9 @@
 1:	endbr64
 2:	nop
 	ret
-	.fill	6, 1, 0xcc
 3:	endbr64
 4:	.byte	\bytes
-5:	nop
+5:	.byte	\bytes
 	leave
 	ret
 	.fill	32 - (. - 1b), 1, 0xcc
