@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "usdt_dof_format.h"
@@ -37,6 +38,27 @@ call(int fd, unsigned long request, void *argument)
 	return n;
 }
 
+/* Why the device refused: a daemon that ran out of time answers EINVAL too. */
+static int
+refused(const struct usdt__platform *row, const char *device, int error,
+    time_t seconds, struct usdt__why *why)
+{
+	if (why == NULL)
+		return -1;
+	if (row->patience != 0 && seconds >= (time_t)row->patience)
+		return usdt__because(why, error, "%s: %s after %ld s: %s",
+		    device, strerror(error), (long)seconds, row->patience_of);
+	return usdt__because(why, error, "%s: %s", device, strerror(error));
+}
+
+static time_t
+seconds_now(void)
+{
+	struct timespec now;
+
+	return clock_gettime(CLOCK_MONOTONIC, &now) == 0 ? now.tv_sec : 0;
+}
+
 int
 usdt__helper_add(const struct usdt__platform *row, const char *device,
     const char *module, const void *address, const void *dof,
@@ -50,6 +72,7 @@ usdt__helper_add(const struct usdt__platform *row, const char *device,
 	struct dof_helper *helper = &data.helper;
 	void *argument = &data;
 	uint64_t envelope_address = (uint64_t)(uintptr_t)&data;
+	time_t start;
 	int fd, n, error;
 
 	memset(&data, 0, sizeof data);
@@ -72,12 +95,13 @@ usdt__helper_add(const struct usdt__platform *row, const char *device,
 	fd = open_helper(device, why);
 	if (fd < 0)
 		return -1;
+	start = seconds_now();
 	n = call(fd, row->add_request, argument);
 	error = errno;
 	close(fd);
 	if (n < 0)
-		return usdt__because(why, error, "%s: %s", device,
-		    why != NULL ? strerror(error) : "");
+		return refused(row, device, error, seconds_now() - start,
+		    why);
 	switch (row->generation) {
 	case USDT__GENERATION_RETURNED:
 		*generation = n;
@@ -106,8 +130,5 @@ usdt__helper_remove(const struct usdt__platform *row, const char *device,
 	    (void *)&generation : (void *)(uintptr_t)generation);
 	error = errno;
 	close(fd);
-	if (n < 0)
-		return usdt__because(why, error, "%s: %s", device,
-		    why != NULL ? strerror(error) : "");
-	return 0;
+	return n < 0 ? refused(row, device, error, 0, why) : 0;
 }

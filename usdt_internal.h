@@ -93,6 +93,9 @@ struct usdt__platform {
 	size_t max_type;
 	size_t max_dof;			/* bytes in one document, at most */
 	unsigned max_documents;		/* per process; 0: no limit */
+	unsigned patience;		/* seconds that the helper has for a
+					 * document; 0: no such limit */
+	const char *patience_of;	/* whose they are, for error texts */
 	const char *provider_chars;	/* besides letters and digits */
 	const char *limits;		/* what sets them, for error texts */
 };

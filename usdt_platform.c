@@ -42,6 +42,9 @@ const struct usdt__platform usdt__platforms[] = {
 		.max_name = 63,
 		.max_type = 127,
 		.max_dof = 256 * MIB - 1,	/* dtprobed's parser */
+		.patience = 5,
+		.patience_of = "dtprobed gives its parser 5 s a try unless "
+		    "started with -t",
 		.provider_chars = "._-+",
 		.limits = "DTrace",
 	},

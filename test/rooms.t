@@ -22,7 +22,7 @@ my %allowed = (
 	    . 'fopen fclose getline __getdelim open openat read pread write close fcntl unlinkat mkdirat linkat fchmod fstat stat fstatat '
 	    . 'fstatvfs futimens fdopendir readdir closedir mmap munmap memfd_create geteuid getpid sysconf nanosleep strerror '
 	    . '__errno_location usdt__because usdt__debug usdt__getenv',
-	usdt_dof_file => "$memory open close ioctl getpid strerror __errno_location usdt__because",
+	usdt_dof_file => "$memory open close ioctl getpid clock_gettime strerror __errno_location usdt__because",
 	usdt_probe => "$memory usdt__fire usdt__stubs",
 	usdt_probeset => "$memory calloc free",
 	usdt => "$memory malloc calloc free snprintf vsnprintf strerror __errno_location __tls_get_addr pthread_mutex_lock "
