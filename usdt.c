@@ -28,7 +28,7 @@
 
 #include "usdt_internal.h"
 
-#define ERROR_SIZE	512
+#define ERROR_SIZE	(USDT_TEXT_SIZE + 64)
 
 struct usdt__generation {
 	struct usdt__generation *next;	/* of this provider, newest first */

@@ -298,7 +298,7 @@ USDT_API void usdt_error(usdt_provider_t *provider, usdt_error_t error, ...);
 
 /* Sizes of the texts in usdt_status_t, terminating zero included. */
 #define USDT_PATH_SIZE	1024
-#define USDT_TEXT_SIZE	256
+#define USDT_TEXT_SIZE	512
 
 /* What one backend makes of a provider. */
 typedef struct usdt_backend_status {

@@ -256,7 +256,8 @@ remove_unheld(int dir, const char *name)
  * Somebody may have done so meanwhile: TRY_AGAIN.
  */
 static enum outcome
-make_file(struct request *request, int dir, const char *name)
+make_file(struct request *request, int dir, const char *name,
+    const char *path)
 {
 	static unsigned counter;	/* under the library's lock */
 	char temporary[64];
@@ -271,7 +272,7 @@ make_file(struct request *request, int dir, const char *name)
 		error = errno;
 		if (error == EEXIST || error == ENOENT)
 			return TRY_AGAIN;
-		usdt__because(request->why, error, "cannot make a file: %s",
+		usdt__because(request->why, error, "%s: %s", path,
 		    strerror(error));
 		return FAILED;
 	}
@@ -288,8 +289,8 @@ make_file(struct request *request, int dir, const char *name)
 	if (error == 0 || error == EEXIST || error == ENOENT)
 		outcome = TRY_AGAIN;	/* now there is one to be opened */
 	else
-		usdt__because(request->why, error, "cannot write: %s",
-		    strerror(error));
+		usdt__because(request->why, error, "%s: cannot write: %s",
+		    path, strerror(error));
 	return outcome;
 }
 
@@ -307,12 +308,12 @@ use_file(struct request *request, int dir, const char *name, const char *path)
 
 	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 && errno == ENOENT)
-		return make_file(request, dir, name);
+		return make_file(request, dir, name, path);
 	if (fd < 0 && errno == EWOULDBLOCK)
 		return TRY_AGAIN;	/* somebody asks who holds it */
 	if (fd < 0) {
 		error = errno;
-		usdt__because(request->why, error, "cannot open: %s",
+		usdt__because(request->why, error, "%s: %s", path,
 		    strerror(error));
 		/* A link, or a file that we can't read: not our work. */
 		return unlinkat(dir, name, 0) == 0 ? TRY_AGAIN : FAILED;
@@ -330,8 +331,8 @@ use_file(struct request *request, int dir, const char *name, const char *path)
 	}
 	error = map_segments(request, fd);
 	if (error != 0) {
-		usdt__because(request->why, error, "cannot map: %s",
-		    strerror(error));
+		usdt__because(request->why, error, "%s: cannot map: %s",
+		    path, strerror(error));
 		if (request->made)
 			unlinkat(dir, name, 0);		/* of no use here */
 	} else if (fstat(fd, &st) == 0 && st.st_nlink > 0) {
@@ -352,20 +353,32 @@ use_file(struct request *request, int dir, const char *name, const char *path)
 /* --- directories -------------------------------------------------------- */
 
 /*
- * Open a directory that is ours and closed to others, and make it if it is
- * not there.  Returns a descriptor or -1.
+ * Make a directory if it is not there; with mode 700, whatever the umask.
+ * Returns 0 or an errno.
  */
+static int
+make_dir(int at, const char *name)
+{
+	struct stat st;
+
+	if (mkdirat(at, name, 0700) < 0)
+		return errno == EEXIST ? 0 : errno;
+	if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno;
+	if (S_ISDIR(st.st_mode) && (st.st_mode & 0777) != 0700 &&
+	    fchmodat(at, name, 0700, 0) < 0)
+		return errno;
+	return 0;
+}
+
+/* Open a directory that is ours and closed to others; -1 if there is none. */
 static int
 open_own_dir(int at, const char *name, const char *path,
     struct usdt__why *why)
 {
-	int fd, made = 0, error = 0;
+	int fd, error = make_dir(at, name);
 	struct stat st;
 
-	if (mkdirat(at, name, 0700) == 0)
-		made = 1;
-	else if (errno != EEXIST)
-		error = errno;
 	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0) {
 		if (error == 0)
@@ -373,10 +386,8 @@ open_own_dir(int at, const char *name, const char *path,
 		return usdt__because(why, error, "%s: %s", path,
 		    strerror(error));
 	}
-	if (made && fchmod(fd, 0700) < 0) {
-		error = errno;
-		usdt__because(why, error, "%s: %s", path, strerror(error));
-	} else if (fstat(fd, &st) < 0) {
+	error = 0;
+	if (fstat(fd, &st) < 0) {
 		error = errno;
 		usdt__because(why, error, "%s: %s", path, strerror(error));
 	} else if (st.st_uid != geteuid()) {
