@@ -37,6 +37,8 @@ struct usdt__generation {
 	size_t document;		/* offsets in the image: DOF, */
 	size_t text;			/* first stub, */
 	size_t gates;			/* first gate */
+	size_t gate_count;
+	uint32_t *gate_of;		/* each stub's; NULL: 0, 1, 2 ... */
 	size_t count;			/* stubs */
 	size_t live;			/* probes that have one */
 	int stale;			/* this enabling lays it out anew */
@@ -142,6 +144,7 @@ generation_release(struct usdt__generation *generation)
 	if (generation->image != NULL)
 		usdt__image_drop(generation->image);
 	free(generation->probes);
+	free(generation->gate_of);
 	free(generation);
 }
 
@@ -189,7 +192,9 @@ generation_bind(const struct usdt__generation *generation)
 
 	for (i = 0; i < generation->count; i++)
 		if (generation->probes[i] != NULL)
-			usdt__probe_bind(generation->probes[i], &gates[i],
+			usdt__probe_bind(generation->probes[i],
+			    &gates[generation->gate_of != NULL ?
+			    generation->gate_of[i] : i],
 			    base + generation->text + i * USDT__STUB_SIZE);
 }
 
@@ -211,7 +216,7 @@ generation_set_helper(struct usdt__generation *generation, int has)
 	    (void *)(generation->image->base + generation->gates);
 	size_t i;
 
-	for (i = 0; i < generation->count; i++)
+	for (i = 0; i < generation->gate_count; i++)
 		usdt__gate_set_helper(&gates[i], has);
 	generation->dof_taken = has;
 }
@@ -281,55 +286,80 @@ generation_reuse(usdt_provider_t *provider, const uint8_t id[USDT__ID_SIZE])
 	return NULL;
 }
 
-/* Build the image of a list of probes and map it. */
-static struct usdt__generation *
-generation_make(usdt_provider_t *provider, usdt_probedef_t *const *probes,
-    size_t count, int notes, struct usdt__why *why)
+/* What is told about memory that there is not. */
+static int
+no_memory(struct usdt__why *why)
 {
+	return usdt__because(why, ENOMEM, "%s", strerror(ENOMEM));
+}
+
+/* Build the bytes of a generation's image and map it, or find it retired. */
+static int
+generation_place(usdt_provider_t *provider,
+    struct usdt__generation **generation, usdt_probedef_t *const *probes,
+    int notes, struct usdt__why *why)
+{
+	struct usdt__generation *new = *generation, *old;
 	const struct usdt__description description = {
-		provider->name, provider->module, count, probes
+		provider->name, provider->module, new->count, probes,
+		new->gate_count, new->gate_of
 	};
-	struct usdt__generation *generation = NULL, *old;
 	struct usdt__elf elf;
-	uint8_t *bytes = NULL;
+	uint8_t *bytes;
+	int result = 0;
 
 	if (usdt__elf_layout(&elf, &description, usdt__native_platform(),
 	    usdt__native_arch(), usdt__stub_choose(), notes, why) < 0) {
 		why->error = E2BIG;
-		return NULL;
+		return -1;
 	}
 	bytes = calloc(1, elf.size);
-	generation = calloc(1, sizeof *generation);
-	if (bytes == NULL || generation == NULL)
-		goto nomem;
-	generation->probes = calloc(count, sizeof *generation->probes);
-	if (generation->probes == NULL)
-		goto nomem;
-	usdt__elf_write(&elf, bytes, generation->id);
-	old = generation_reuse(provider, generation->id);
+	if (bytes == NULL)
+		return no_memory(why);
+	usdt__elf_write(&elf, bytes, new->id);
+	new->document = elf.document;
+	new->text = elf.text;
+	new->gates = elf.gates;
+	old = generation_reuse(provider, new->id);
 	if (old != NULL) {
-		free(generation->probes);
-		free(generation);
-		free(bytes);
-		return old;
+		generation_release(new);
+		*generation = old;
+	} else {
+		result = usdt__image_take(&elf, bytes, new->id, &new->image,
+		    why);
 	}
-	generation->document = elf.document;
-	generation->text = elf.text;
-	generation->gates = elf.gates;
-	generation->count = count;
+	free(bytes);
+	return result;
+}
+
+/* A generation for a list of probes, which do not use it yet. */
+static struct usdt__generation *
+generation_make(usdt_provider_t *provider, usdt_probedef_t *const *probes,
+    size_t count, int notes, struct usdt__why *why)
+{
+	struct usdt__generation *generation = calloc(1, sizeof *generation);
+
+	if (generation == NULL) {
+		no_memory(why);
+		return NULL;
+	}
 	generation->references = 1;
-	if (usdt__image_take(&elf, bytes, generation->id, &generation->image,
-	    why) < 0)
-		goto fail;
-	free(bytes);
-	return generation;
-nomem:
-	usdt__because(why, ENOMEM, "%s", strerror(ENOMEM));
-fail:
-	if (generation != NULL)
-		free(generation->probes);
-	free(generation);
-	free(bytes);
+	generation->count = count;
+	generation->probes = calloc(count, sizeof *generation->probes);
+	generation->gate_of = calloc(count, sizeof *generation->gate_of);
+	if (generation->probes != NULL && generation->gate_of != NULL)
+		generation->gate_count = usdt__number_names(probes, count,
+		    generation->gate_of);
+	if (generation->gate_count == count) {	/* no name comes twice */
+		free(generation->gate_of);
+		generation->gate_of = NULL;
+	}
+	if (generation->gate_count == 0)
+		no_memory(why);
+	else if (generation_place(provider, &generation, probes, notes,
+	    why) == 0)
+		return generation;
+	generation_release(generation);
 	return NULL;
 }
 

@@ -174,6 +174,7 @@ write_offsets(const struct usdt__dof *dof, const struct usdt__stub *stub,
 	uint8_t *probe = out + dof->offset_of[USDT__DOF_PROFFS];
 	uint8_t *isenabled = out + dof->offset_of[USDT__DOF_PRENOFFS];
 	int big = dof->arch->big_endian;
+	int biased = dof->arch->biased;
 	uint64_t base;
 	size_t i;
 
@@ -182,9 +183,10 @@ write_offsets(const struct usdt__dof *dof, const struct usdt__stub *stub,
 		base = dof->row->offsets == USDT__OFFSET_PROBE ? 0 :
 		    first + i * USDT__STUB_SIZE - address;
 		usdt__store(probe + 4 * i, 4, base + stub->dof_site +
-		    (uint64_t)(int64_t)dof->row->probe_bias, big);
+		    (uint64_t)(int64_t)(biased * dof->row->probe_bias), big);
 		usdt__store(isenabled + 4 * i, 4, base + stub->isenabled_site +
-		    (uint64_t)(int64_t)dof->row->isenabled_bias, big);
+		    (uint64_t)(int64_t)(biased * dof->row->isenabled_bias),
+		    big);
 	}
 }
 

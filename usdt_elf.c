@@ -8,7 +8,7 @@
  *
  *	R	ELF header, program headers, build-id, .stapsdt.base, DOF
  *	R-X	.text: a stub for each probe
- *	RW-	.probes: a gate word for each probe, the semaphore first in it
+ *	RW-	.probes: a gate word for each name, the semaphore first in it
  *	-	SDT notes, a symbol for each stub, section headers
  *
  * A note's location is the DOF site, and .stapsdt.base moves it to the SDT
@@ -104,6 +104,11 @@ format_args(const usdt_probedef_t *probedef, const struct usdt__arch *arch,
 	for (i = 0; i < probedef->argc && i < NOTE_ARGS; i++) {
 		int size = usdt__type_size(probedef->types[i], arch);
 
+		/* An argument is one word, whatever its type. */
+		if (size > arch->word)
+			size = arch->word;
+		if (size < -arch->word)
+			size = -arch->word;
 		if (i > 0)
 			out[n++] = ' ';
 		if (size < 0)
@@ -169,7 +174,7 @@ usdt__elf_layout(struct usdt__elf *elf,
 	elf->text = usdt__align(elf->document + elf->dof.size, arch->page);
 	elf->text_size = count * USDT__STUB_SIZE;
 	elf->gates = usdt__align(elf->text + elf->text_size, arch->page);
-	elf->gates_size = count * sizeof(uint32_t);
+	elf->gates_size = description->gate_count * sizeof(uint32_t);
 	elf->map_size = usdt__align(elf->gates + elf->gates_size, arch->page);
 
 	elf->note = elf->gates + elf->gates_size;
@@ -283,6 +288,8 @@ write_notes(const struct usdt__elf *elf, struct out out)
 	for (i = 0; i < description->count; i++) {
 		const usdt_probedef_t *probedef = description->probes[i];
 		size_t desc_size = note_desc_size(elf, probedef);
+		size_t gate = description->gate_of != NULL ?
+		    description->gate_of[i] : i;
 		uint8_t *desc;
 
 		write_note_header(&out, sizeof STAPSDT, desc_size, NT_STAPSDT);
@@ -291,7 +298,7 @@ write_notes(const struct usdt__elf *elf, struct out out)
 		put_word(&out, elf->text + i * USDT__STUB_SIZE +
 		    elf->stub->dof_site);
 		put_word(&out, elf->base + shift);
-		put_word(&out, elf->gates + i * sizeof(uint32_t));
+		put_word(&out, elf->gates + gate * sizeof(uint32_t));
 		put_string(&out, description->provider);
 		out.p += usdt__name_note(probedef->name, (char *)out.p) + 1;
 		format_args(probedef, elf->arch, args);

@@ -32,12 +32,18 @@ struct usdt__why {
 
 /*
  * What a document describes: pure data, owned by the caller.
+ *
+ * Probes of one name share a gate.  To tracers that read notes they are one
+ * probe in several places, and some (bcc) count only the first one's
+ * semaphore.
  */
 struct usdt__description {
 	const char *provider;
 	const char *module;
 	size_t count;
 	usdt_probedef_t *const *probes;
+	size_t gate_count;
+	const uint32_t *gate_of;	/* each probe's; NULL: 0, 1, 2 ... */
 };
 
 /* --- usdt_platform.c: how do systems and processors differ? ------------- */
@@ -109,6 +115,7 @@ struct usdt__arch {
 	unsigned registers;		/* arguments passed in registers */
 	const char *const *register_names;	/* as SDT notes spell them */
 	const char *stack_format;	/* printf format of a stack operand */
+	uint8_t biased;			/* the rows' biases of sites apply */
 };
 
 extern const struct usdt__platform usdt__platforms[];
@@ -346,6 +353,13 @@ int usdt__probeset_add(struct usdt__probeset *set, usdt_probedef_t *probedef);
 void usdt__probeset_remove(struct usdt__probeset *set,
     usdt_probedef_t *probedef);
 uint32_t usdt__probeset_hash(const char *function, const char *dof_name);
+
+/*
+ * Number the names of a list of probes: probes of one name get one number,
+ * from 0, in order of appearance.  Returns how many, or 0: no memory.
+ */
+size_t usdt__number_names(usdt_probedef_t *const *probes, size_t count,
+    uint32_t *number);
 
 /* --- small things ------------------------------------------------------- */
 

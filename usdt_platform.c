@@ -150,6 +150,7 @@ const struct usdt__arch usdt__archs[] = {
 		.registers = 6,
 		.register_names = x86_64_registers,
 		.stack_format = "%u(%%rsp)",
+		.biased = 1,
 	},
 	{
 		.name = "i386",
@@ -158,6 +159,7 @@ const struct usdt__arch usdt__archs[] = {
 		.page = 4096,
 		.registers = 0,
 		.stack_format = "%u(%%esp)",
+		.biased = 1,
 	},
 	{
 		.name = "aarch64",

@@ -106,3 +106,33 @@ usdt__probeset_remove(struct usdt__probeset *set, usdt_probedef_t *probedef)
 	state->next = state->previous = state->chain = NULL;
 	set->count--;
 }
+
+size_t
+usdt__number_names(usdt_probedef_t *const *probes, size_t count,
+    uint32_t *number)
+{
+	size_t i, slots = 16, names = 0;
+	uint32_t *first, at;	/* first: 1 + the probe that has a name first */
+
+	while (slots < 2 * count)
+		slots *= 2;
+	first = calloc(slots, sizeof *first);
+	if (first == NULL)
+		return 0;
+	for (i = 0; i < count; i++) {
+		const char *name = probes[i]->state->dof_name;
+
+		at = usdt__probeset_hash("", name) & (slots - 1);
+		while (first[at] != 0 && strcmp(name,
+		    probes[first[at] - 1]->state->dof_name) != 0)
+			at = (at + 1) & (slots - 1);
+		if (first[at] == 0) {
+			first[at] = (uint32_t)(i + 1);
+			number[i] = (uint32_t)names++;
+		} else {
+			number[i] = number[first[at] - 1];
+		}
+	}
+	free(first);
+	return names;
+}
