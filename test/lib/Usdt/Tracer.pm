@@ -1,0 +1,555 @@
+# Usdt::Tracer - how does a test run a real tracer, and never hang on it?
+#
+# Everything here has a time limit, ends what it started (also when the test
+# dies), and keeps the tracer's output, which a failing case shows.
+package Usdt::Tracer;
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use Exporter qw(import);
+use File::Basename qw(dirname);
+use File::Temp qw(tempdir);
+use Test::More;
+
+our @EXPORT_OK = qw(need tracer_case scratch_dir build_c source_dir);
+
+# The time that any single step may take.  Machines that run tests are often
+# busy with other things: this is a limit for what hangs, not a speed.
+our $PATIENCE = $ENV{USDT_TEST_PATIENCE} // 60;
+
+# The tracers of the case that runs now, for showing what they printed.
+our @started;
+
+# An exit by signal runs no END block, and so would leave events behind.
+$SIG{$_} //= sub { exit 1 } for qw(HUP INT TERM);
+
+sub source_dir
+{
+	return abs_path(dirname(__FILE__) . '/../../..');
+}
+
+# scratch_dir(): a directory that is removed at the end.  It is under /tmp
+# because that is a place which sid's bpftrace sees too.
+sub scratch_dir
+{
+	return tempdir('usdt-test-XXXXXX', DIR => '/tmp', CLEANUP => 1);
+}
+
+# need(WHAT...): go on only if this machine has what the test needs.  If not
+# the test is skipped with the reason; under USDT_NO_SKIP it fails with it.
+sub need
+{
+	for my $what (@_) {
+		my $lack = lacks($what) // next;
+		if ($ENV{USDT_NO_SKIP}) {
+			plan(tests => 1);
+			fail("$lack, and USDT_NO_SKIP is set");
+			exit 1;
+		}
+		plan(skip_all => $lack);
+	}
+}
+
+# lacks(WHAT): undef, or why WHAT can't be used here.
+sub lacks
+{
+	my ($what) = @_;
+
+	return $> == 0 ? undef : 'tracing needs root' if $what eq 'root';
+	return lacks_bpftrace($what) if $what =~ /^bpftrace/;
+	return lacks_tracefs() // lacks_command('perf') if $what eq 'perf';
+	return lacks_command($ENV{CC} // 'cc') if $what eq 'cc';
+	die "need: unknown need '$what'\n";
+}
+
+sub lacks_command
+{
+	my ($command) = (split ' ', $_[0])[0];
+	return if $command =~ m{/} && -x $command;
+	return if grep { -x "$_/$command" } split /:/, $ENV{PATH};
+	return "$command is not installed";
+}
+
+sub lacks_tracefs
+{
+	return if -e '/sys/kernel/tracing/uprobe_events';
+	return 'no /sys/kernel/tracing/uprobe_events: is tracefs mounted?';
+}
+
+# A bpftrace that is installed may still not work: in a container, say.
+sub lacks_bpftrace
+{
+	my ($what) = @_;
+	my $driver = $what eq 'bpftrace-sid' ? 'sid' : 'host';
+
+	if ($driver eq 'host') {
+		my $lack = lacks_command('bpftrace');
+		return $lack if $lack;
+	} elsif (!-x sid_root() . '/usr/bin/bpftrace') {
+		return 'no bpftrace of Debian sid in ' . sid_root()
+		    . ' (test/setup sid unpacks it)';
+	}
+	my $run = Usdt::Tracer::Run->start(Usdt::Tracer::Bpftrace::command(
+		$driver, '-e', 'BEGIN { printf("works\n"); exit(); }'));
+	my $works = $run->wait_for(qr/^works$/);
+	$run->stop('INT');
+	return if $works;
+	return "bpftrace ($driver) does not work here:\n" . $run->output;
+}
+
+# sid_root(): where test/setup unpacks sid's bpftrace.
+my $sid_root;
+sub sid_root
+{
+	if (!defined $sid_root) {
+		my $setup = source_dir() . '/test/setup';
+		open(my $pipe, '-|', $setup, '--sid-root')
+		    or die "$setup: $!\n";
+		chomp($sid_root = <$pipe> // '');
+		close($pipe) && $sid_root ne '' or die "$setup: failed\n";
+	}
+	return $sid_root;
+}
+
+# tracer_case(NAME, CODE): a subtest.  What CODE dies of is its failure, and
+# a failure shows everything that the tracers of the case printed.
+sub tracer_case
+{
+	my ($name, $code) = @_;
+	local @started;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my $ok = subtest($name => sub {
+		eval { $code->(); 1 } or fail("died: $@");
+		done_testing();
+	});
+	if (!$ok) {
+		diag($_->report) for @started;
+	}
+	$_->stop('KILL') for @started;
+	return $ok;
+}
+
+# build_c(OUTPUT, ARGUMENT...): compile with the compiler of the build.
+sub build_c
+{
+	my ($output, @arguments) = @_;
+	my @command = (split(' ', $ENV{CC} // 'cc'), '-g', '-O2', '-Wall',
+		'-I', source_dir(), '-o', $output, @arguments);
+
+	system(@command) == 0 or die "failed: @command\n";
+	return $output;
+}
+
+# The library of this build.
+sub library
+{
+	return abs_path($ENV{USDT_BUILD} // source_dir()) . '/libusdt.a';
+}
+
+
+# A running tracer: a child process whose output is read line by line.
+package Usdt::Tracer::Run;
+
+use Errno qw(EINTR);
+use File::Temp ();
+use IO::Select;
+use POSIX qw(WNOHANG);
+use Time::HiRes qw(time sleep);
+
+my %alive;
+
+# start(COMMAND...): the command gets the signal KILL when the test ends in
+# whatever way.  A first argument of { keep => [handles] } passes these on.
+sub start
+{
+	my ($class, @command) = @_;
+	my $keep = ref $command[0] ? (shift @command)->{keep} : [];
+	my $stderr = File::Temp->new(TEMPLATE => 'usdt-stderr-XXXXXX',
+		DIR => '/tmp');
+
+	pipe(my $read, my $write) or die "pipe: $!\n";
+	defined(my $pid = fork()) or die "fork: $!\n";
+	if ($pid == 0) {
+		become($write, $stderr, $keep, @command);
+	}
+	close($write);
+	my $self = bless {
+		pid => $pid, command => "@command", out => $read,
+		stderr => $stderr, buffer => '', lines => [], seen => 0,
+		owner => $$,
+	}, $class;
+	$alive{$pid} = 1;
+	push @Usdt::Tracer::started, $self;
+	return $self;
+}
+
+# The child's side of start.
+sub become
+{
+	my ($write, $stderr, $keep, @command) = @_;
+
+	$SIG{$_} = 'DEFAULT' for qw(HUP INT TERM);
+	open(STDIN, '<', '/dev/null');
+	open(STDOUT, '>&', $write);
+	open(STDERR, '>&', $stderr);
+	fcntl($_, POSIX::F_SETFD(), 0) for @$keep;
+	# A group of its own: what is typed at a terminal is for the test.
+	setpgrp(0, 0);
+	exec('setpriv', '--pdeathsig', 'KILL', @command)
+	    or print STDERR "setpriv: $!\n";
+	POSIX::_exit(127);
+}
+
+sub pid { return $_[0]->{pid} }
+
+# read_some(SECONDS): take in what was printed; false at the end of it.
+sub read_some
+{
+	my ($self, $seconds) = @_;
+
+	return 0 if !$self->{out};
+	return 1 if !IO::Select->new($self->{out})->can_read($seconds);
+	my $got = sysread($self->{out}, $self->{buffer}, 65536,
+		length $self->{buffer});
+	return 1 if !defined $got && $! == EINTR;
+	while ($self->{buffer} =~ s/^([^\n]*)\n//) {
+		push @{$self->{lines}}, $1;
+	}
+	return 1 if $got;
+	delete $self->{out};
+	return 0;
+}
+
+# wait_until(CONDITION, SECONDS): read until CONDITION holds.  False when the
+# time is over or the tracer has ended before.
+sub wait_until
+{
+	my ($self, $condition, $seconds) = @_;
+	my $end = time + ($seconds // $Usdt::Tracer::PATIENCE);
+
+	until ($condition->()) {
+		my $left = $end - time;
+		return 0 if $left <= 0;
+		$self->read_some($left) or return $condition->() ? 1 : 0;
+	}
+	return 1;
+}
+
+# wait_for(PATTERN, SECONDS): until a line matches.
+sub wait_for
+{
+	my ($self, $pattern, $seconds) = @_;
+
+	return $self->wait_until(sub {
+		grep { /$pattern/ } @{$self->{lines}};
+	}, $seconds);
+}
+
+# lines(PATTERN): what came so far, if it matches; what PATTERN captured.
+sub lines
+{
+	my ($self, $pattern) = @_;
+
+	return map { /$pattern/ ? $1 // $_ : () } @{$self->{lines}};
+}
+
+# stop(SIGNAL): ask to end, read the rest, and wait.  Returns the status, or
+# undef if it had to be killed.
+sub stop
+{
+	my ($self, $signal) = @_;
+
+	return $self->{status} if !$self->{pid} || $self->{owner} != $$;
+	kill($signal, $self->{pid});
+	my $ended = $self->wait_until(sub { !$self->{out} }) && $self->reap;
+	if (!$ended) {
+		kill('KILL', $self->{pid});
+		waitpid($self->{pid}, 0);
+	} else {
+		$self->{status} = $ended->[0];
+	}
+	delete $alive{delete $self->{pid}};
+	delete $self->{out};
+	return $self->{status};
+}
+
+# reap(): [status] once the child has ended, undef if it does not.
+sub reap
+{
+	my ($self) = @_;
+	my $end = time + $Usdt::Tracer::PATIENCE;
+
+	while (time < $end) {
+		my $got = waitpid($self->{pid}, WNOHANG);
+		return [$got < 0 ? undef : $?] if $got != 0;
+		sleep(0.02);
+	}
+	return;
+}
+
+sub errors
+{
+	my ($self) = @_;
+
+	open(my $file, '<', $self->{stderr}->filename) or return '';
+	local $/;
+	return scalar(<$file>) // '';
+}
+
+sub output
+{
+	my ($self) = @_;
+
+	return join('', map { "$_\n" } @{$self->{lines}})
+	    . $self->{buffer} . $self->errors;
+}
+
+sub report
+{
+	my ($self) = @_;
+
+	return "--- $self->{command}\n" . $self->output . "--- end of output";
+}
+
+sub DESTROY
+{
+	my ($self) = @_;
+	local ($?, $!, $@);
+
+	$self->stop('KILL');
+}
+
+# end_all(): kill and wait, since events in use can not be deleted.
+sub end_all
+{
+	kill('KILL', keys %alive);
+	waitpid($_, 0) for keys %alive;
+	%alive = ();
+}
+
+
+# bpftrace, the host's or sid's.
+package Usdt::Tracer::Bpftrace;
+
+our @ISA = ('Usdt::Tracer::Run');
+
+# command(DRIVER, ARGUMENT...): sid's runs in its own tree, with this machine's
+# kernel file systems and with /tmp and /dev/shm, so that the paths of images
+# are the same in there.  The mounts go with the process that made them.
+sub command
+{
+	my ($driver, @arguments) = @_;
+
+	return ('env', 'LC_ALL=C', 'BPFTRACE_STRLEN=32', 'bpftrace',
+		@arguments) if $driver eq 'host';
+	my $enter = 'for d in proc sys dev tmp; do'
+	    . ' mount --rbind "/$d" "$0/$d" || exit 1; done;'
+	    . ' exec env -i LC_ALL=C PATH=/usr/sbin:/usr/bin HOME=/'
+	    . ' chroot "$0" bpftrace "$@"';
+	return ('unshare', '--mount', 'sh', '-c', $enter,
+		Usdt::Tracer::sid_root(), @arguments);
+}
+
+# run(DRIVER, CLAUSES, PID): attach, and return when everything is attached.
+# A clause is [ATTACH POINTS, FORMAT, EXPRESSION...].  Each fire is printed
+# and, since printed lines could get lost, counted too.  The text that BEGIN
+# prints is read back only when all is attached, by old and new bpftrace.
+sub run
+{
+	my ($class, $driver, $clauses, $pid) = @_;
+	my $script = "BEGIN { printf(\"ready\\n\"); }\n";
+
+	for my $clause (@$clauses) {
+		my ($where, $format, @values) = @$clause;
+		my $list = join(', ', "\"> $format\\n\"", @values);
+		$script .= "$where { printf($list); \@fires = count(); }\n";
+	}
+	my $self = $class->start(command($driver, $pid ? ('-p', $pid) : (),
+		'-e', $script));
+	$self->wait_for(qr/^ready$/) or
+	    die "bpftrace did not attach:\n" . $self->report . "\n";
+	return $self;
+}
+
+sub events
+{
+	my ($self) = @_;
+
+	return $self->lines(qr/^> (.*)$/);
+}
+
+# wait_events(N): until N fires were printed, or the time is over, or it died.
+sub wait_events
+{
+	my ($self, $n) = @_;
+
+	return $self->wait_until(sub { $self->events >= $n });
+}
+
+# finish(N): wait for N fires, end, and return (how many were counted, what
+# was printed).  What came in excess of N is in there too.
+sub finish
+{
+	my ($self, $n) = @_;
+
+	$self->wait_events($n);
+	$self->stop('INT');
+	my ($fires) = $self->lines(qr/^\@fires: (\d+)$/);
+	return ($fires // 0, $self->events);
+}
+
+
+# perf, with its events, its data and its cache of build-ids apart from the
+# user's own.
+package Usdt::Tracer::Perf;
+
+use IO::Handle;
+
+my $uprobe_events = '/sys/kernel/tracing/uprobe_events';
+my %groups;
+
+# provider(): the name that the traced provider must have.  Events are global,
+# and so are their names: ours carry the process id.
+sub provider
+{
+	return "perf${$}test";
+}
+
+# new(): also deletes the events of tests that were killed.
+sub new
+{
+	my ($class) = @_;
+	my $self = bless {
+		dir => Usdt::Tracer::scratch_dir(),
+		group => 'sdt_' . provider(),
+	}, $class;
+
+	$groups{$self->{group}} = $$;
+	delete_events(sub {
+		$_[0] =~ /^sdt_perf(\d+)test$/ && !-d "/proc/$1";
+	});
+	return $self;
+}
+
+sub command
+{
+	my ($self, @arguments) = @_;
+
+	return ('env', 'LC_ALL=C', "HOME=$self->{dir}", 'perf',
+		'--buildid-dir', "$self->{dir}/buildid", @arguments);
+}
+
+# call(ARGUMENT...): run to the end; what it printed, stderr included.
+sub call
+{
+	my ($self, @arguments) = @_;
+	my $run = Usdt::Tracer::Run->start($self->command(@arguments));
+
+	$run->wait_until(sub { !$run->{out} }) or
+	    die "perf does not end:\n" . $run->report . "\n";
+	my $status = $run->stop('CONT');
+	die "perf failed:\n" . $run->report . "\n" if $status != 0;
+	return $run->output;
+}
+
+# record(ARGUMENT...): starts to record, and returns when the events count.
+# They are opened disabled: perf tells when it has enabled them.
+sub record
+{
+	my ($self, @arguments) = @_;
+
+	pipe(my $theirs, my $orders) or die "pipe: $!\n";
+	pipe(my $answers, my $answer) or die "pipe: $!\n";
+	my $control = 'fd:' . fileno($theirs) . ',' . fileno($answer);
+	$self->{data} = "$self->{dir}/perf.data";
+	my $run = Usdt::Tracer::Run->start({ keep => [$theirs, $answer] },
+		$self->command('record', '-q', '-o', $self->{data},
+		'-D', '-1', "--control=$control", @arguments));
+	close($theirs);
+	close($answer);
+	local $SIG{PIPE} = 'IGNORE';
+	syswrite($orders, "enable\n");
+	my $said = '';
+	IO::Select->new($answers)->can_read($Usdt::Tracer::PATIENCE) and
+	    sysread($answers, $said, 64);
+	$said =~ /^ack/ or
+	    die "perf does not record:\n" . $run->report . "\n";
+	$self->{recorder} = $run;
+	$self->{orders} = $orders;
+	return $run;
+}
+
+# script(): end recording; the events, each { pid, event, text, argN => ... }.
+sub script
+{
+	my ($self) = @_;
+
+	$self->{recorder}->stop('INT');
+	my @events;
+	for my $line (split /\n/, $self->call('script', '-i', $self->{data},
+	    '-F', 'pid,event,trace')) {
+		my ($pid, $event, $text) =
+		    $line =~ /^\s*(\d+)\s+(\S+):\s+\([0-9a-f]+\)\s*(.*)$/
+		    or next;
+		my %arguments = $text =~ /(arg\d+)=("[^"]*"|\S+)/g;
+		push @events, {
+			pid => $pid, event => $event, text => $text,
+			%arguments,
+		};
+	}
+	return @events;
+}
+
+# delete_events(CHOICE): those of the groups for which CHOICE is true.  An
+# event whose deletion fails is named: none may be left in silence.
+sub delete_events
+{
+	my ($choice) = @_;
+
+	open(my $list, '<', $uprobe_events) or return;
+	my @lines = <$list>;
+	close($list);
+	for (@lines) {
+		my ($event, $group) = m{^[pr]:(([^/\s]+)/\S+)} or next;
+		next if !$choice->($group);
+		delete_event($event) or
+		    warn "event $event is left behind: $!\n";
+	}
+}
+
+# A recorder that was killed may hold its events for another moment.
+sub delete_event
+{
+	my ($event) = @_;
+
+	open(my $file, '>>', $uprobe_events) or return 0;
+	for (1 .. 50) {
+		return 1 if syswrite($file, "-:$event\n");
+		return 0 if $! != Errno::EBUSY;
+		Time::HiRes::sleep(0.1);
+	}
+	return 0;
+}
+
+sub DESTROY
+{
+	my ($self) = @_;
+	local ($?, $!, $@);
+
+	return if ($groups{$self->{group}} // 0) != $$;
+	$self->{recorder}->stop('KILL') if $self->{recorder};
+	delete_events(sub { $_[0] eq $self->{group} });
+	delete $groups{$self->{group}};
+}
+
+END {
+	my $status = $?;
+	Usdt::Tracer::Run::end_all();
+	delete_events(sub { ($groups{$_[0]} // 0) == $$ });
+	$? = $status;
+}
+
+1;
