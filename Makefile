@@ -79,9 +79,19 @@ check: setup-check all $(units)
 test-trace: setup-trace all
 	$(PROVE) $(sort $(wildcard test/trace/*.t))
 
+test-dtrace: setup-check vm all
+	$(PROVE) --verbose test/vm/dtrace.t
+
 test: setup-check setup-trace setup-sid all $(units)
 	$(PROVE) $(sort $(wildcard test/*.t)) $(units) \
-	    $(sort $(wildcard test/trace/*.t))
+	    $(sort $(wildcard test/trace/*.t)) test/vm/dtrace.t
+
+# The machine in which DTrace runs, and a shell in it.
+vm:
+	@test/vm/build
+
+vm-shell: vm all
+	@test/vm/shell
 
 setup-%:
 	@test/setup $*
@@ -107,4 +117,4 @@ clean:
 	rm -rf $(O)/obj-* $(O)/libusdt.a $(O)/test_usdt $(O)/usdt \
 	    $(EXAMPLES:%=$(O)/%)
 
-.PHONY: all lib check test-trace test demo install clean
+.PHONY: all lib check test-trace test-dtrace test vm vm-shell demo install clean
