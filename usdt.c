@@ -797,7 +797,8 @@ enable(usdt_provider_t *provider, const struct options *options)
 		newest = generation_make(provider, probes, count,
 		    options->sdt, &why);
 		if (newest == NULL) {
-			state->sdt_why = why;
+			if (!state->enabled)
+				state->sdt_why = why;
 			free(probes);
 			return fail(provider, why.error == E2BIG ?
 			    USDT_ERROR_TOO_LARGE : USDT_ERROR_IMAGE, why.text);
@@ -866,7 +867,8 @@ disable(usdt_provider_t *provider)
 		return fail(provider, USDT_ERROR_UNLOADDOF, why.text);
 	}
 	unlink_enabled(provider);
-	state->dof_why.text[0] = state->sdt_why.text[0] = '\0';
+	memset(&state->dof_why, 0, sizeof state->dof_why);
+	memset(&state->sdt_why, 0, sizeof state->sdt_why);
 	return 0;
 }
 
@@ -960,7 +962,7 @@ status_of_sdt(const struct usdt_provider_state *state,
 	set_text(sdt->reason, sizeof sdt->reason, state->sdt_why.text);
 	if (state->current == NULL)
 		return;
-	set_text(sdt->path, sizeof sdt->path, state->current->image->path);
+	usdt__image_path(state->current->image, sdt->path);
 	if (state->sdt_why.text[0] != '\0')
 		return;
 	if (usdt__image_present(state->current->image)) {
@@ -1011,6 +1013,8 @@ usdt_provider_status(const usdt_provider_t *provider, usdt_status_t *status)
 		status_of_sdt(state, &status->sdt);
 	} else {
 		status->dof.generation = status->sdt.generation = -1;
+		status->dof.error = state->dof_why.error;
+		status->sdt.error = state->sdt_why.error;
 		set_text(status->dof.reason, sizeof status->dof.reason,
 		    idle_reason(state, &state->dof_why));
 		set_text(status->sdt.reason, sizeof status->sdt.reason,

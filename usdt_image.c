@@ -38,6 +38,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -48,6 +49,10 @@
 #define KEEP		64	/* images of a user that stay unheld */
 #define SIBLINGS	4096	/* equal definitions in one process */
 #define RETRIES		16	/* when another process makes or removes */
+
+/* A path in a text, of which four must fit. */
+#define PATH_FORMAT	"%.64s%s"
+#define PATH_ARGS(path)	(path), strlen(path) > 64 ? "..." : ""
 
 /* What one attempt came to. */
 enum outcome { TAKEN, TRY_SIBLING, TRY_AGAIN, FAILED };
@@ -176,8 +181,13 @@ is_mapped(const struct stat *st, const char *path)
 static int
 write_all(int fd, const uint8_t *bytes, size_t size)
 {
+	struct rlimit limit;
 	ssize_t n;
 
+	/* Writing beyond this limit is a signal that ends the host. */
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+	    limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < size)
+		return EFBIG;
 	while (size > 0) {
 		n = write(fd, bytes, size);
 		if (n < 0 && errno == EINTR)
@@ -272,8 +282,8 @@ make_file(struct request *request, int dir, const char *name,
 		error = errno;
 		if (error == EEXIST || error == ENOENT)
 			return TRY_AGAIN;
-		usdt__because(request->why, error, "%s: %s", path,
-		    strerror(error));
+		usdt__because(request->why, error, PATH_FORMAT ": %s",
+		    PATH_ARGS(path), strerror(error));
 		return FAILED;
 	}
 	error = write_all(fd, request->bytes, request->elf->size);
@@ -289,9 +299,31 @@ make_file(struct request *request, int dir, const char *name,
 	if (error == 0 || error == EEXIST || error == ENOENT)
 		outcome = TRY_AGAIN;	/* now there is one to be opened */
 	else
-		usdt__because(request->why, error, "%s: cannot write: %s",
-		    path, strerror(error));
+		usdt__because(request->why, error, PATH_FORMAT
+		    ": cannot write: %s", PATH_ARGS(path), strerror(error));
 	return outcome;
+}
+
+/*
+ * What stands in the image's place can't be opened for ERROR.  A link, a
+ * socket and their like are removed.  A file of ours without the mode for it
+ * gets one, which is a wrong one too: then it can be asked whether somebody
+ * holds it.
+ */
+static enum outcome
+make_readable(int dir, const char *name, int error)
+{
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return FAILED;
+	if (S_ISDIR(st.st_mode))
+		return TRY_SIBLING;
+	if (!S_ISREG(st.st_mode))
+		return unlinkat(dir, name, 0) == 0 ? TRY_AGAIN : FAILED;
+	if (error == EACCES && (st.st_mode & 0777) != 0600)
+		return fchmodat(dir, name, 0600, 0) == 0 ? TRY_AGAIN : FAILED;
+	return FAILED;
 }
 
 /*
@@ -313,10 +345,9 @@ use_file(struct request *request, int dir, const char *name, const char *path)
 		return TRY_AGAIN;	/* somebody asks who holds it */
 	if (fd < 0) {
 		error = errno;
-		usdt__because(request->why, error, "%s: %s", path,
-		    strerror(error));
-		/* A link, or a file that we can't read: not our work. */
-		return unlinkat(dir, name, 0) == 0 ? TRY_AGAIN : FAILED;
+		usdt__because(request->why, error, PATH_FORMAT ": %s",
+		    PATH_ARGS(path), strerror(error));
+		return make_readable(dir, name, error);
 	}
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
 	    st.st_uid != geteuid() || (st.st_mode & 07777) != 0400 ||
@@ -331,8 +362,8 @@ use_file(struct request *request, int dir, const char *name, const char *path)
 	}
 	error = map_segments(request, fd);
 	if (error != 0) {
-		usdt__because(request->why, error, "%s: cannot map: %s",
-		    path, strerror(error));
+		usdt__because(request->why, error, PATH_FORMAT
+		    ": cannot map: %s", PATH_ARGS(path), strerror(error));
 		if (request->made)
 			unlinkat(dir, name, 0);		/* of no use here */
 	} else if (fstat(fd, &st) == 0 && st.st_nlink > 0) {
@@ -380,24 +411,23 @@ open_own_dir(int at, const char *name, const char *path,
 	struct stat st;
 
 	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0) {
-		if (error == 0)
-			error = errno;
-		return usdt__because(why, error, "%s: %s", path,
-		    strerror(error));
-	}
+	if (fd < 0)
+		return usdt__because(why, error ? error : errno, PATH_FORMAT
+		    ": %s", PATH_ARGS(path), strerror(error ? error : errno));
 	error = 0;
 	if (fstat(fd, &st) < 0) {
 		error = errno;
-		usdt__because(why, error, "%s: %s", path, strerror(error));
+		usdt__because(why, error, PATH_FORMAT ": %s", PATH_ARGS(path),
+		    strerror(error));
 	} else if (st.st_uid != geteuid()) {
 		error = EPERM;
-		usdt__because(why, error, "%s: belongs to user %lu", path,
-		    (unsigned long)st.st_uid);
+		usdt__because(why, error, PATH_FORMAT ": belongs to user %lu",
+		    PATH_ARGS(path), (unsigned long)st.st_uid);
 	} else if ((st.st_mode & 077) != 0) {
 		error = EPERM;
-		usdt__because(why, error, "%s: open to others, mode %03o "
-		    "instead of 700", path, (unsigned)st.st_mode & 0777);
+		usdt__because(why, error, PATH_FORMAT ": open to others, mode "
+		    "%03o instead of 700", PATH_ARGS(path),
+		    (unsigned)st.st_mode & 0777);
 	}
 	if (error != 0) {
 		close(fd);
@@ -417,14 +447,15 @@ check_dir_path(const char *path, const struct request *request)
 
 	if (path[0] != '/')
 		return usdt__because(request->why, 0,
-		    "%.64s: not an absolute path", path);
+		    PATH_FORMAT ": not an absolute path", PATH_ARGS(path));
 	if (path[strcspn(path, " \t\n:,")] != '\0')
-		return usdt__because(request->why, 0, "%.64s: tracers cannot "
-		    "read paths with blanks, ':' or ','", path);
+		return usdt__because(request->why, 0, PATH_FORMAT ": tracers "
+		    "cannot read paths with blanks, ':' or ','",
+		    PATH_ARGS(path));
 	if (length > USDT_PATH_SIZE)
 		return usdt__because(request->why, ENAMETOOLONG,
-		    "%.64s...: the image's path would have more than %d bytes",
-		    path, USDT_PATH_SIZE - 1);
+		    PATH_FORMAT ": the image's path would have more than %d "
+		    "bytes", PATH_ARGS(path), USDT_PATH_SIZE - 1);
 	return 0;
 }
 
@@ -440,8 +471,8 @@ place_in_provider(struct request *request, int dir, const char *path)
 
 	while (outcome == TRY_SIBLING || outcome == TRY_AGAIN) {
 		if (sibling == SIBLINGS || tries == RETRIES) {
-			usdt__because(request->why, EAGAIN, "%s: %s", path,
-			    sibling == SIBLINGS ?
+			usdt__because(request->why, EAGAIN, PATH_FORMAT
+			    ": %s", PATH_ARGS(path), sibling == SIBLINGS ?
 			    "too many equal definitions in one process" :
 			    "others keep changing the image");
 			return FAILED;
@@ -595,25 +626,63 @@ remove_old(int dir)
 
 /* --- taking an image ---------------------------------------------------- */
 
+/*
+ * The path of an open directory as /proc/self/maps spells it, without links
+ * and doubled slashes; PATH itself if nobody can tell.
+ */
+static void
+canonical_path(int dir, const char *path, char out[USDT_PATH_SIZE])
+{
+	char link[40];
+	ssize_t n;
+
+	snprintf(link, sizeof link, "/proc/self/fd/%d", dir);
+	n = readlink(link, out, USDT_PATH_SIZE);
+	if (n > 0 && n < USDT_PATH_SIZE && out[0] == '/')
+		out[n] = '\0';
+	else
+		print(out, USDT_PATH_SIZE, "%s", path);
+}
+
+/* Open a directory of images: a link is not taken, however it is spelt. */
+static int
+open_image_dir(struct request *request, const char *path)
+{
+	char plain[USDT_PATH_SIZE];
+	size_t length;
+
+	print(plain, sizeof plain, "%s", path);
+	length = strlen(plain);
+	while (length > 1 && plain[length - 1] == '/')
+		plain[--length] = '\0';
+	return open_own_dir(AT_FDCWD, plain, plain, request->why);
+}
+
 /* Try one directory of images. */
 static enum outcome
-place_in_dir(struct request *request, const char *path)
+place_in_dir(struct request *request, const char *spelling)
 {
 	const char *provider = request->elf->description->provider;
-	char full[USDT_PATH_SIZE];
+	char full[USDT_PATH_SIZE], path[USDT_PATH_SIZE];
 	enum outcome outcome;
 	struct statvfs vfs;
 	unsigned tries = 0;
 	int dir, fd;
 
-	if (check_dir_path(path, request) < 0)
+	if (check_dir_path(spelling, request) < 0)
 		return FAILED;
-	dir = open_own_dir(AT_FDCWD, path, path, request->why);
+	dir = open_image_dir(request, spelling);
 	if (dir < 0)
 		return FAILED;
+	canonical_path(dir, spelling, path);
+	if (check_dir_path(path, request) < 0) {
+		close(dir);
+		return FAILED;
+	}
 	if (fstatvfs(dir, &vfs) == 0 && (vfs.f_flag & ST_NOEXEC)) {
 		close(dir);
-		usdt__because(request->why, EPERM, "%s: mounted noexec", path);
+		usdt__because(request->why, EPERM, PATH_FORMAT
+		    ": mounted noexec", PATH_ARGS(path));
 		return FAILED;
 	}
 	do {
@@ -675,8 +744,6 @@ place_in_memfd(struct request *request)
 	image->device = st.st_dev;
 	image->inode = st.st_ino;
 	image->fd = fd;
-	snprintf(image->path, sizeof image->path, "/proc/%ld/fd/%d",
-	    (long)getpid(), fd);
 	return TAKEN;
 #else
 	usdt__because(request->why, ENOSYS, "no memfd on this system");
@@ -688,7 +755,7 @@ place_in_memfd(struct request *request)
 static enum outcome
 place(struct request *request)
 {
-	char shm[64], tmp[64];
+	char shm[64], tmp[64], text[USDT_PATH_SIZE];
 	const char *places[3];
 	struct usdt__why all = { 0, "" };
 	enum outcome outcome;
@@ -706,7 +773,8 @@ place(struct request *request)
 		outcome = i < 3 ? place_in_dir(request, places[i]) :
 		    place_in_memfd(request);
 		if (outcome == TAKEN) {
-			usdt__debug("image: %s", request->image->path);
+			usdt__image_path(request->image, text);
+			usdt__debug("image: %s", text);
 			return TAKEN;
 		}
 		usdt__debug("image: %s", request->why->text);
@@ -754,7 +822,6 @@ void
 usdt__image_drop(struct usdt__image *image)
 {
 	struct usdt__image **link = &mapped;
-	struct stat st;
 
 	while (*link != NULL && *link != image)
 		link = &(*link)->next;
@@ -762,17 +829,34 @@ usdt__image_drop(struct usdt__image *image)
 		*link = image->next;
 	munmap(image->base, image->size);
 	/* The host may have closed our descriptor and have another there. */
-	if (image->fd >= 0 && fstat(image->fd, &st) == 0 &&
-	    st.st_dev == image->device && st.st_ino == image->inode)
+	if (image->fd >= 0 && usdt__image_present(image))
 		close(image->fd);
 	free(image);
+}
+
+/* Is this the file of an image? */
+static int
+is_file_of(const struct usdt__image *image, const struct stat *st)
+{
+	return st->st_dev == image->device && st->st_ino == image->inode;
 }
 
 int
 usdt__image_present(const struct usdt__image *image)
 {
 	struct stat st;
+	int result = image->fd < 0 ? stat(image->path, &st) :
+	    fstat(image->fd, &st);
 
-	return stat(image->path, &st) == 0 && st.st_dev == image->device &&
-	    st.st_ino == image->inode;
+	return result == 0 && is_file_of(image, &st);
+}
+
+void
+usdt__image_path(const struct usdt__image *image, char out[USDT_PATH_SIZE])
+{
+	if (image->fd < 0)
+		strcpy(out, image->path);
+	else	/* a forked child has another pid */
+		snprintf(out, USDT_PATH_SIZE, "/proc/%ld/fd/%d",
+		    (long)getpid(), image->fd);
 }

@@ -277,7 +277,7 @@ struct usdt__image {
 	size_t size;			/* mapped */
 	uint64_t device, inode;		/* of the file */
 	int fd;				/* of a memfd, else -1 */
-	char path[USDT_PATH_SIZE];
+	char path[USDT_PATH_SIZE];	/* of a file */
 };
 
 /*
@@ -293,6 +293,10 @@ void usdt__image_drop(struct usdt__image *image);
 
 /* Can others still open the file that is mapped? */
 int usdt__image_present(const struct usdt__image *image);
+
+/* Where they find it. */
+void usdt__image_path(const struct usdt__image *image,
+    char out[USDT_PATH_SIZE]);
 
 /* --- usdt_dof_file.c: how does DOF reach the helper device? ------------- */
 

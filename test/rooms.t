@@ -20,7 +20,7 @@ my %allowed = (
 	usdt_elf => $builder,
 	usdt_image => "$memory malloc calloc realloc free qsort strdup snprintf vsnprintf sprintf sscanf __isoc99_sscanf "
 	    . 'fopen fclose getline __getdelim open openat read pread write close fcntl unlinkat mkdirat linkat fchmod fchmodat fstat stat fstatat '
-	    . 'fstatvfs futimens fdopendir readdir closedir mmap munmap memfd_create geteuid getpid sysconf nanosleep strerror '
+	    . 'fstatvfs futimens fdopendir readdir closedir mmap munmap memfd_create getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep strerror '
 	    . '__errno_location usdt__because usdt__debug usdt__getenv',
 	usdt_dof_file => "$memory open close ioctl getpid clock_gettime strerror __errno_location usdt__because",
 	usdt_probe => "$memory usdt__fire usdt__stubs",
