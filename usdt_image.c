@@ -22,18 +22,14 @@
  * semaphores go wrong.  A second provider of equal definition, or a second
  * copy of this library, takes a sibling, 1-HASH.1, 1-HASH.2 ...
  *
- * A file stays when its processes end, so that tracers can attach first.  Only
- * the oldest of more than KEEP are removed, if nobody has them mapped.
+ * A file stays when its processes end, so that tracers can attach first.
  */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE		/* memfd_create, F_SETLEASE, F_SETSIG */
+#define _GNU_SOURCE		/* memfd_create */
 #endif
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +42,6 @@
 
 #include "usdt_internal.h"
 
-#define KEEP		64	/* images of a user that stay unheld */
 #define SIBLINGS	4096	/* equal definitions in one process */
 #define RETRIES		16	/* when another process makes or removes */
 
@@ -226,42 +221,6 @@ same_bytes(int fd, const uint8_t *bytes, size_t size)
 }
 
 /*
- * Does nobody have this file of ours open or mapped, but for FD?  A write
- * lease is granted then only, and holds off new openers until it is given
- * back.  One that comes meanwhile makes the kernel signal us: it is told to
- * use SIGURG, which nobody dies of.  Any doubt means held.
- */
-static int
-lease(int fd)
-{
-	return fcntl(fd, F_SETSIG, SIGURG) == 0 &&
-	    fcntl(fd, F_SETLEASE, F_WRLCK) == 0;
-}
-
-static void
-unlease(int fd)
-{
-	fcntl(fd, F_SETLEASE, F_UNLCK);
-}
-
-/* Remove a file that nobody holds.  Returns 1 if it is gone. */
-static int
-remove_unheld(int dir, const char *name)
-{
-	int fd, gone = 0;
-
-	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return errno == ENOENT;
-	if (lease(fd)) {
-		gone = unlinkat(dir, name, 0) == 0 || errno == ENOENT;
-		unlease(fd);
-	}
-	close(fd);
-	return gone;
-}
-
-/*
  * Write the bytes to a file under a name of its own and link it to NAME.
  * Somebody may have done so meanwhile: TRY_AGAIN.
  */
@@ -354,7 +313,8 @@ use_file(struct request *request, int dir, const char *name, const char *path)
 	    same_bytes(fd, request->bytes, request->elf->size) != 1) {
 		close(fd);
 		usdt__debug("image: %s is not what it should be", path);
-		return remove_unheld(dir, name) ? TRY_AGAIN : TRY_SIBLING;
+		return usdt__image_remove_unheld(dir, name) ?
+		    TRY_AGAIN : TRY_SIBLING;
 	}
 	if (is_mapped(&st, path)) {
 		close(fd);
@@ -504,126 +464,6 @@ place_in_provider(struct request *request, int dir, const char *path)
 	return outcome;
 }
 
-/* --- removing old images ------------------------------------------------ */
-
-struct found {
-	char *path;		/* relative to the directory of images */
-	struct timespec time;
-};
-
-static int
-older_first(const void *a, const void *b)
-{
-	const struct timespec *x = &((const struct found *)a)->time;
-	const struct timespec *y = &((const struct found *)b)->time;
-
-	if (x->tv_sec != y->tv_sec)
-		return x->tv_sec < y->tv_sec ? -1 : 1;
-	return x->tv_nsec < y->tv_nsec ? -1 : x->tv_nsec > y->tv_nsec;
-}
-
-/* Call VISIT for each entry of a directory that does not start with "." or
- * is a file left unfinished. */
-static void
-each_entry(int at, const char *path,
-    void (*visit)(int at, const char *path, void *data), void *data)
-{
-	char *child = malloc(strlen(path) + 1 + NAME_MAX + 1);
-	struct dirent *entry;
-	DIR *dir;
-	int fd;
-
-	fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (dir == NULL && fd >= 0)
-		close(fd);
-	while (child != NULL && dir != NULL && (entry = readdir(dir)) != NULL) {
-		if (entry->d_name[0] == '.' &&
-		    strncmp(entry->d_name, ".new-", 5) != 0)
-			continue;
-		sprintf(child, "%s/%s", path, entry->d_name);
-		visit(at, child, data);
-	}
-	if (dir != NULL)
-		closedir(dir);
-	free(child);
-}
-
-struct finds {
-	struct found *found;
-	size_t count;
-};
-
-static void
-find_file(int at, const char *path, void *data)
-{
-	struct finds *finds = data;
-	struct found *more;
-	struct stat st;
-
-	if (fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    !S_ISREG(st.st_mode))
-		return;
-	if (strstr(path, "/.new-") != NULL) {
-		remove_unheld(at, path);	/* its writer was killed */
-		return;
-	}
-	more = realloc(finds->found, (finds->count + 1) * sizeof *more);
-	if (more == NULL)
-		return;
-	finds->found = more;
-	more[finds->count].time = st.st_mtim;
-	more[finds->count].path = strdup(path);
-	if (more[finds->count].path != NULL)
-		finds->count++;
-}
-
-static void
-find_image(int at, const char *path, void *data)
-{
-	const char *name = strrchr(path, '/') + 1;
-	char version[16];
-
-	snprintf(version, sizeof version, "%d-", USDT__LAYOUT);
-	if (strncmp(name, version, strlen(version)) == 0)
-		each_entry(at, path, find_file, data);
-}
-
-static void
-find_provider(int at, const char *path, void *data)
-{
-	each_entry(at, path, find_image, data);
-}
-
-/* Remove what nobody holds beyond the KEEP youngest images of DIR. */
-static void
-remove_old(int dir)
-{
-	struct finds finds = { NULL, 0 };
-	size_t i;
-	char *slash;
-
-	each_entry(dir, ".", find_provider, &finds);
-	if (finds.count > 1)
-		qsort(finds.found, finds.count, sizeof *finds.found,
-		    older_first);
-	for (i = 0; i < finds.count; i++) {
-		char *path = finds.found[i].path;
-
-		if (finds.count - i > KEEP && remove_unheld(dir, path)) {
-			usdt__debug("image: removed %s", path + 2);
-			while ((slash = strrchr(path, '/')) != NULL &&
-			    slash > path + 1) {
-				*slash = '\0';
-				if (unlinkat(dir, path, AT_REMOVEDIR) < 0)
-					break;
-			}
-		}
-		free(path);
-	}
-	free(finds.found);
-}
-
 /* --- taking an image ---------------------------------------------------- */
 
 /*
@@ -696,7 +536,7 @@ place_in_dir(struct request *request, const char *spelling)
 		close(fd);
 	} while (outcome == TRY_AGAIN && ++tries < RETRIES);
 	if (outcome == TAKEN && request->made)
-		remove_old(dir);
+		usdt__images_remove_old(dir);
 	else if (outcome != TAKEN)
 		unlinkat(dir, provider, AT_REMOVEDIR);	/* if empty */
 	close(dir);

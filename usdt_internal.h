@@ -269,6 +269,14 @@ int usdt__elf_layout(struct usdt__elf *elf,
 void usdt__elf_write(const struct usdt__elf *elf, uint8_t *out,
     uint8_t id[USDT__ID_SIZE]);
 
+/* --- usdt_image_old.c: which image files have had their day? ------------ */
+
+/* Remove a file in DIR that no process holds.  Returns 1 if it is gone. */
+int usdt__image_remove_unheld(int dir, const char *name);
+
+/* Remove what nobody holds beyond the 64 youngest images below DIR. */
+void usdt__images_remove_old(int dir);
+
 /* --- usdt_image.c: where does an image live, how is it mapped? ---------- */
 
 struct usdt__image {
@@ -364,6 +372,73 @@ uint32_t usdt__probeset_hash(const char *function, const char *dof_name);
  */
 size_t usdt__number_names(usdt_probedef_t *const *probes, size_t count,
     uint32_t *number);
+
+/* --- usdt_generation.c: what is laid out together? ---------------------- */
+
+#define USDT__ERROR_SIZE	(USDT_TEXT_SIZE + 64)
+
+struct usdt__generation {
+	struct usdt__generation *next;	/* of this provider, newest first */
+	struct usdt__image *image;
+	uint8_t id[USDT__ID_SIZE];	/* of its bytes */
+	size_t document;		/* offsets in the image: DOF, */
+	size_t text;			/* first stub, */
+	size_t gates;			/* first gate */
+	size_t gate_count;
+	uint32_t *gate_of;		/* each stub's; NULL: 0, 1, 2 ... */
+	size_t count;			/* stubs */
+	size_t live;			/* probes that have one */
+	int stale;			/* this enabling lays it out anew */
+	usdt_probedef_t **probes;	/* by stub; NULL: removed */
+	int dof_taken;			/* the helper has it ... */
+	int dof_generation;		/* ... under this number */
+	unsigned references;		/* the provider's and its probes' */
+};
+
+struct usdt_provider_state {
+	struct usdt__probeset set;
+	struct usdt__generation *current, *retired;
+	usdt_provider_t *next;		/* of all that are enabled */
+	int enabled;
+	int idle;			/* enabled, but USDT_DISABLE is set */
+	struct usdt__why dof_why, sdt_why;	/* text "": taken */
+	char device[USDT_PATH_SIZE];	/* helper in use */
+	char error[USDT__ERROR_SIZE];
+};
+
+/* A generation for a list of probes, which do not use it yet, or NULL. */
+struct usdt__generation *usdt__generation_make(usdt_provider_t *provider,
+    usdt_probedef_t *const *probes, size_t count, int notes,
+    struct usdt__why *why);
+/* Drop one reference; with the last it is unmapped. */
+void usdt__generation_release(struct usdt__generation *generation);
+/* Move the generation that LINK leads to from the current to the retired. */
+void usdt__generation_retire(usdt_provider_t *provider,
+    struct usdt__generation **link);
+/* Give each probe of the list that it was made for its stub ... */
+void usdt__generation_adopt(struct usdt__generation *generation,
+    usdt_probedef_t *const *probes);
+/* ... and take a probe out of the generation that it has one in, if any. */
+void usdt__probe_leave(usdt_probedef_t *probedef);
+/* Make the probes of a generation visible, or not. */
+void usdt__generation_bind(const struct usdt__generation *generation);
+void usdt__generation_unbind(const struct usdt__generation *generation);
+/* Hand its DOF to the helper; take it back if the helper has it. */
+int usdt__generation_add_dof(struct usdt__generation *generation,
+    const char *device, const char *module, struct usdt__why *why);
+int usdt__generation_remove_dof(struct usdt__generation *generation,
+    const char *device, struct usdt__why *why);
+/* Say to all gates whether the helper has their probes. */
+void usdt__generation_set_helper(struct usdt__generation *generation, int has);
+
+/* --- usdt.c: what is the life of a provider? ---------------------------- */
+
+/* The lock that serialises all but testing and firing. */
+void usdt__lock(void);
+void usdt__unlock(void);
+
+/* Leave an error's text, for PROVIDER or this thread.  Returns -1. */
+int usdt__fail(usdt_provider_t *provider, usdt_error_t error, ...);
 
 /* --- small things ------------------------------------------------------- */
 

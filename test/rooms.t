@@ -18,13 +18,17 @@ my %allowed = (
 	usdt_type => $memory,
 	usdt_dof => "$memory usdt__because",
 	usdt_elf => $builder,
-	usdt_image => "$memory malloc calloc realloc free qsort strdup snprintf vsnprintf sprintf sscanf __isoc99_sscanf "
-	    . 'fopen fclose getline __getdelim open openat read pread write close fcntl unlinkat mkdirat linkat fchmod fchmodat fstat stat fstatat '
-	    . 'fstatvfs futimens fdopendir readdir closedir mmap munmap memfd_create getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep strerror '
-	    . '__errno_location usdt__because usdt__debug usdt__getenv',
+	usdt_image_old => "$memory malloc realloc free qsort strdup snprintf sprintf openat close fcntl unlinkat fstatat "
+	    . 'fdopendir readdir closedir __errno_location usdt__debug',
+	usdt_image => "$memory calloc free snprintf vsnprintf sscanf __isoc99_sscanf "
+	    . 'fopen fclose getline __getdelim open openat read pread write close unlinkat mkdirat linkat fchmod fchmodat fstat stat fstatat '
+	    . 'fstatvfs futimens mmap munmap memfd_create getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep strerror '
+	    . '__errno_location usdt__because usdt__debug usdt__getenv usdt__images?_\w+',
 	usdt_dof_file => "$memory open close ioctl getpid clock_gettime strerror __errno_location usdt__because",
 	usdt_probe => "$memory usdt__fire usdt__stubs",
 	usdt_probeset => "$memory calloc free",
+	usdt_generation => "$memory malloc calloc free strerror usdt__\\w+",
+	usdt_status => "$memory snprintf usdt__\\w+",
 	usdt => "$memory malloc calloc free snprintf vsnprintf strerror __errno_location __tls_get_addr pthread_mutex_lock "
 	    . 'pthread_mutex_unlock pthread_atfork usdt__\w+',
 	usdt_tracepoints_x86_64 => '',

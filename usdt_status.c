@@ -1,0 +1,104 @@
+/*
+ * usdt_status.c - what took a provider, and if nothing, why?
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "usdt_internal.h"
+
+static void
+set_text(char *out, size_t size, const char *text)
+{
+	snprintf(out, size, "%s", text);
+}
+
+static void
+status_of_dof(const struct usdt_provider_state *state,
+    usdt_backend_status_t *dof)
+{
+	dof->generation = -1;
+	set_text(dof->path, sizeof dof->path, state->device);
+	if (state->current != NULL && state->current->dof_taken) {
+		dof->taken = 1;
+		dof->generation = state->current->dof_generation;
+	}
+	dof->error = state->dof_why.error;
+	set_text(dof->reason, sizeof dof->reason, state->dof_why.text);
+}
+
+static void
+status_of_sdt(const struct usdt_provider_state *state,
+    usdt_backend_status_t *sdt)
+{
+	sdt->generation = -1;
+	sdt->error = state->sdt_why.error;
+	set_text(sdt->reason, sizeof sdt->reason, state->sdt_why.text);
+	if (state->current == NULL)
+		return;
+	usdt__image_path(state->current->image, sdt->path);
+	if (state->sdt_why.text[0] != '\0')
+		return;
+	if (usdt__image_present(state->current->image)) {
+		sdt->taken = 1;
+	} else {
+		sdt->error = ENOENT;
+		set_text(sdt->reason, sizeof sdt->reason, "the image file has "
+		    "been removed; enable makes it again");
+	}
+}
+
+/* Why a provider is visible by nothing; WHY is a backend's last failure. */
+static const char *
+idle_reason(const struct usdt_provider_state *state,
+    const struct usdt__why *why)
+{
+	if (!usdt__native_platform()->image || usdt__stub_count == 0)
+		return "not supported here";
+	if (state->idle)
+		return "USDT_DISABLE is set";
+	return why->text[0] != '\0' ? why->text : "not enabled";
+}
+
+int
+usdt_provider_status(const usdt_provider_t *provider, usdt_status_t *status)
+{
+	const struct usdt_provider_state *state;
+	const struct usdt__generation *g;
+	const usdt_probedef_t *p;
+	size_t length;
+
+	if (provider == NULL || status == NULL)
+		return usdt__fail(NULL, USDT_ERROR_INVALID, provider == NULL ?
+		    "provider is NULL" : "status is NULL");
+	memset(status, 0, sizeof *status);
+	usdt__lock();
+	state = provider->state;
+	status->enabled = state->enabled;
+	for (p = state->set.first; p != NULL; p = p->state->next)
+		if (state->enabled && p->state->generation != NULL)
+			status->probes++;
+		else
+			status->waiting++;
+	for (g = state->current; g != NULL; g = g->next)
+		status->images++;
+	if (state->enabled && !state->idle) {
+		status_of_dof(state, &status->dof);
+		status_of_sdt(state, &status->sdt);
+	} else {
+		status->dof.generation = status->sdt.generation = -1;
+		status->dof.error = state->dof_why.error;
+		status->sdt.error = state->sdt_why.error;
+		set_text(status->dof.reason, sizeof status->dof.reason,
+		    idle_reason(state, &state->dof_why));
+		set_text(status->sdt.reason, sizeof status->sdt.reason,
+		    idle_reason(state, &state->sdt_why));
+	}
+	length = strlen(provider->name);
+	if (provider->name[length - 1] >= '0' &&
+	    provider->name[length - 1] <= '9')
+		set_text(status->note, sizeof status->note, "the provider's "
+		    "name ends in a digit: DTrace on Linux cannot tell it "
+		    "from the pid");
+	usdt__unlock();
+	return 0;
+}
