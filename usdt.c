@@ -138,8 +138,8 @@ after_fork_in_child(void)
 			if (!g->dof_taken)
 				continue;
 			usdt__generation_set_helper(g, 0);
-			usdt__generation_add_dof(g, provider->state->device,
-			    provider->module, NULL);
+			usdt__generation_add_dof(g, NULL, provider->module,
+			    NULL);
 		}
 	usdt__unlock();
 }
@@ -407,19 +407,17 @@ collect(usdt_provider_t *provider, usdt_probedef_t ***probes, size_t *count)
 
 /* Hand all current generations to the helper that it does not have. */
 static int
-deliver_dof(usdt_provider_t *provider, struct usdt__generation *newest)
+deliver_dof(usdt_provider_t *provider, struct usdt__generation *newest,
+    const char *device, struct usdt__why *why)
 {
-	struct usdt_provider_state *state = provider->state;
 	struct usdt__generation *g;
 
-	state->dof_why.text[0] = '\0';
-	state->dof_why.error = 0;
-	if (newest != NULL && usdt__generation_add_dof(newest, state->device,
-	    provider->module, &state->dof_why) < 0)
+	if (newest != NULL && usdt__generation_add_dof(newest, device,
+	    provider->module, why) < 0)
 		return -1;
-	for (g = state->current; g != NULL; g = g->next)
+	for (g = provider->state->current; g != NULL; g = g->next)
 		if (!g->dof_taken && !g->stale && usdt__generation_add_dof(g,
-		    state->device, provider->module, &state->dof_why) < 0)
+		    device, provider->module, why) < 0)
 			return -1;
 	return 0;
 }
@@ -449,10 +447,10 @@ undo(usdt_provider_t *provider, struct usdt__generation *newest)
 
 	if (!state->enabled)
 		for (g = state->current; g != NULL; g = g->next)
-			usdt__generation_remove_dof(g, state->device, NULL);
+			usdt__generation_remove_dof(g, NULL);
 	if (newest == NULL)
 		return;
-	usdt__generation_remove_dof(newest, state->device, NULL);
+	usdt__generation_remove_dof(newest, NULL);
 	newest->next = state->retired;
 	state->retired = newest;
 }
@@ -488,20 +486,25 @@ deliver(usdt_provider_t *provider, const struct options *options,
 {
 	struct usdt_provider_state *state = provider->state;
 	struct usdt__generation *g;
+	struct usdt__why dof_why = { 0, "" }, sdt_why = { 0, "" };
 	int dof = 0;
 
 	if (!options->dof)
-		usdt__because(&state->dof_why, 0, "not in USDT_BACKENDS");
+		usdt__because(&dof_why, 0, "not in USDT_BACKENDS");
 	else
-		dof = deliver_dof(provider, newest) == 0;
-	usdt__debug("dof: %s", dof ? "taken" : state->dof_why.text);
+		dof = deliver_dof(provider, newest, options->device,
+		    &dof_why) == 0;
+	usdt__debug("dof: %s", dof ? "taken" : dof_why.text);
 	if (!options->sdt)
-		usdt__because(&state->sdt_why, 0, "not in USDT_BACKENDS");
-	else
-		state->sdt_why.text[0] = '\0';
+		usdt__because(&sdt_why, 0, "not in USDT_BACKENDS");
+	if (!state->enabled || dof || options->sdt) {
+		state->dof_why = dof_why;
+		state->sdt_why = sdt_why;
+	}
 	if (!dof && !options->sdt)
-		return usdt__fail(provider, USDT_ERROR_LOADDOF, state->dof_why.text);
+		return usdt__fail(provider, USDT_ERROR_LOADDOF, dof_why.text);
 
+	snprintf(state->device, sizeof state->device, "%s", options->device);
 	retire_stale(provider, 0);
 	if (newest != NULL) {
 		usdt__generation_adopt(newest, probes);
@@ -515,17 +518,14 @@ deliver(usdt_provider_t *provider, const struct options *options,
 	return 0;
 }
 
-/* The helper device for this enabling: the one that has documents of ours. */
-static void
-choose_device(struct usdt_provider_state *state,
-    const struct options *options)
+/* The error that a generation which can't be made comes to. */
+static int
+fail_generation(usdt_provider_t *provider, const struct usdt__why *why)
 {
-	const struct usdt__generation *g;
-
-	for (g = state->current; g != NULL; g = g->next)
-		if (g->dof_taken)
-			return;
-	snprintf(state->device, sizeof state->device, "%s", options->device);
+	if (why->error == ENOMEM && strcmp(why->text, strerror(ENOMEM)) == 0)
+		return usdt__fail(provider, USDT_ERROR_MALLOC);
+	return usdt__fail(provider, why->error == E2BIG ?
+	    USDT_ERROR_TOO_LARGE : USDT_ERROR_IMAGE, why->text);
 }
 
 /* Under the lock. */
@@ -550,7 +550,6 @@ enable(usdt_provider_t *provider, const struct options *options)
 		free(probes);
 		return usdt__fail(provider, USDT_ERROR_MALLOC);
 	}
-	choose_device(state, options);
 	if (count > 0) {
 		newest = usdt__generation_make(provider, probes, count,
 		    options->sdt, &why);
@@ -558,8 +557,7 @@ enable(usdt_provider_t *provider, const struct options *options)
 			if (!state->enabled)
 				state->sdt_why = why;
 			free(probes);
-			return usdt__fail(provider, why.error == E2BIG ?
-			    USDT_ERROR_TOO_LARGE : USDT_ERROR_IMAGE, why.text);
+			return fail_generation(provider, &why);
 		}
 	}
 	result = deliver(provider, options, newest, probes);
@@ -615,11 +613,14 @@ disable(usdt_provider_t *provider)
 	for (g = state->current; g != NULL; g = g->next)
 		usdt__generation_unbind(g);
 	for (g = state->current; g != NULL; g = g->next)
-		if (usdt__generation_remove_dof(g, state->device, &why) < 0)
+		if (usdt__generation_remove_dof(g, &why) < 0)
 			failed = 1;
 	if (failed) {
 		/* As it was. */
-		deliver_dof(provider, NULL);
+		for (g = state->current; g != NULL; g = g->next)
+			if (!g->dof_taken && g->device != NULL)
+				usdt__generation_add_dof(g, NULL,
+				    provider->module, NULL);
 		for (g = state->current; g != NULL; g = g->next)
 			usdt__generation_bind(g);
 		return usdt__fail(provider, USDT_ERROR_UNLOADDOF, why.text);

@@ -16,6 +16,13 @@
 
 #include "usdt_internal.h"
 
+/* What is told about memory that there is not. */
+static int
+no_memory(struct usdt__why *why)
+{
+	return usdt__because(why, ENOMEM, "%s", strerror(ENOMEM));
+}
+
 void
 usdt__generation_release(struct usdt__generation *generation)
 {
@@ -25,6 +32,7 @@ usdt__generation_release(struct usdt__generation *generation)
 		usdt__image_drop(generation->image);
 	free(generation->probes);
 	free(generation->gate_of);
+	free(generation->device);
 	free(generation);
 }
 
@@ -102,26 +110,37 @@ usdt__generation_set_helper(struct usdt__generation *generation, int has)
 }
 
 int
-usdt__generation_add_dof(struct usdt__generation *generation, const char *device,
-    const char *module, struct usdt__why *why)
+usdt__generation_add_dof(struct usdt__generation *generation,
+    const char *device, const char *module, struct usdt__why *why)
 {
 	uint8_t *base = generation->image->base;
+	char *copy = NULL;
 
-	if (usdt__helper_add(usdt__native_platform(), device, module, base,
-	    base + generation->document, &generation->dof_generation, why) < 0)
+	if (device != NULL && (copy = strdup(device)) == NULL)
+		return no_memory(why);
+	if (usdt__helper_add(usdt__native_platform(),
+	    device != NULL ? device : generation->device, module, base,
+	    base + generation->document, &generation->dof_generation,
+	    why) < 0) {
+		free(copy);
 		return -1;
+	}
+	if (copy != NULL) {
+		free(generation->device);
+		generation->device = copy;
+	}
 	usdt__generation_set_helper(generation, 1);
 	return 0;
 }
 
 int
-usdt__generation_remove_dof(struct usdt__generation *generation, const char *device,
+usdt__generation_remove_dof(struct usdt__generation *generation,
     struct usdt__why *why)
 {
 	if (!generation->dof_taken)
 		return 0;
 	usdt__generation_set_helper(generation, 0);
-	if (usdt__helper_remove(usdt__native_platform(), device,
+	if (usdt__helper_remove(usdt__native_platform(), generation->device,
 	    generation->dof_generation, why) == 0)
 		return 0;
 	usdt__generation_set_helper(generation, 1);
@@ -136,7 +155,7 @@ usdt__generation_retire(usdt_provider_t *provider, struct usdt__generation **lin
 	struct usdt__generation *generation = *link;
 	size_t i;
 
-	usdt__generation_remove_dof(generation, state->device, NULL);
+	usdt__generation_remove_dof(generation, NULL);
 	for (i = 0; i < generation->count; i++)
 		if (generation->probes[i] != NULL)
 			usdt__probe_leave(generation->probes[i]);
@@ -164,13 +183,6 @@ generation_reuse(usdt_provider_t *provider, const uint8_t id[USDT__ID_SIZE])
 		}
 	}
 	return NULL;
-}
-
-/* What is told about memory that there is not. */
-static int
-no_memory(struct usdt__why *why)
-{
-	return usdt__because(why, ENOMEM, "%s", strerror(ENOMEM));
 }
 
 /* Build the bytes of a generation's image and map it, or find it retired. */

@@ -391,7 +391,8 @@ struct usdt__generation {
 	int stale;			/* this enabling lays it out anew */
 	usdt_probedef_t **probes;	/* by stub; NULL: removed */
 	int dof_taken;			/* the helper has it ... */
-	int dof_generation;		/* ... under this number */
+	int dof_generation;		/* ... under this number ... */
+	char *device;			/* ... at this device */
 	unsigned references;		/* the provider's and its probes' */
 };
 
@@ -402,7 +403,7 @@ struct usdt_provider_state {
 	int enabled;
 	int idle;			/* enabled, but USDT_DISABLE is set */
 	struct usdt__why dof_why, sdt_why;	/* text "": taken */
-	char device[USDT_PATH_SIZE];	/* helper in use */
+	char device[USDT_PATH_SIZE];	/* of the last enabling */
 	char error[USDT__ERROR_SIZE];
 };
 
@@ -423,11 +424,12 @@ void usdt__probe_leave(usdt_probedef_t *probedef);
 /* Make the probes of a generation visible, or not. */
 void usdt__generation_bind(const struct usdt__generation *generation);
 void usdt__generation_unbind(const struct usdt__generation *generation);
-/* Hand its DOF to the helper; take it back if the helper has it. */
+/* Hand its DOF to the helper at DEVICE, NULL: at the one that had it before
+ * (this does not allocate); take it back if the helper has it. */
 int usdt__generation_add_dof(struct usdt__generation *generation,
     const char *device, const char *module, struct usdt__why *why);
 int usdt__generation_remove_dof(struct usdt__generation *generation,
-    const char *device, struct usdt__why *why);
+    struct usdt__why *why);
 /* Say to all gates whether the helper has their probes. */
 void usdt__generation_set_helper(struct usdt__generation *generation, int has);
 

@@ -19,6 +19,7 @@ status_of_dof(const struct usdt_provider_state *state,
 	dof->generation = -1;
 	set_text(dof->path, sizeof dof->path, state->device);
 	if (state->current != NULL && state->current->dof_taken) {
+		set_text(dof->path, sizeof dof->path, state->current->device);
 		dof->taken = 1;
 		dof->generation = state->current->dof_generation;
 	}

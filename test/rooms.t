@@ -27,7 +27,7 @@ my %allowed = (
 	usdt_dof_file => "$memory open close ioctl getpid clock_gettime strerror __errno_location usdt__because",
 	usdt_probe => "$memory usdt__fire usdt__stubs",
 	usdt_probeset => "$memory calloc free",
-	usdt_generation => "$memory malloc calloc free strerror usdt__\\w+",
+	usdt_generation => "$memory malloc calloc free strdup strerror usdt__\\w+",
 	usdt_status => "$memory snprintf usdt__\\w+",
 	usdt => "$memory malloc calloc free snprintf vsnprintf strerror __errno_location __tls_get_addr pthread_mutex_lock "
 	    . 'pthread_mutex_unlock pthread_atfork usdt__\w+',
