@@ -7,7 +7,7 @@ CFLAGS	?= -O2 -g
 PREFIX	?= /usr/local
 DESTDIR	?=
 O	?= .
-ARCH	?= $(shell $(CC) -dumpmachine | sed 's/-.*//; s/^i.86$$/i386/; s/^amd64$$/x86_64/')
+ARCH	?= $(shell $(CC) -dumpmachine 2>/dev/null | sed 's/-.*//; s/^i.86$$/i386/; s/^amd64$$/x86_64/')
 V	?= 0
 export USDT_CACHE ?= $(HOME)/.cache/libusdt
 
@@ -70,33 +70,50 @@ $(OBJ)/test/unit/%: $(OBJ)/test/unit/%.o $(O)/libusdt.a
 
 # --- tests ------------------------------------------------------------------
 
-PROVE	= USDT_BUILD=$(abspath $(O)) USDT_OBJ=$(abspath $(OBJ)) prove -Itest/lib --timer
+# What is missing is installed or named first, by test/setup; then make starts
+# again, so that it sees a compiler that has just come.
+AGAIN	= @$(MAKE) --no-print-directory
+PROVE	= USDT_BUILD=$(abspath $(O)) USDT_OBJ=$(abspath $(OBJ)) \
+	  prove -Itest/lib --timer
 units	= $(UNITS:%=$(OBJ)/%)
+checks	= $(sort $(wildcard test/*.t)) $(units)
+traces	= $(sort $(wildcard test/trace/*.t))
 
-check: setup-check all $(units)
-	$(PROVE) $(sort $(wildcard test/*.t)) $(units)
+check:
+	@test/setup check
+	$(AGAIN) run-check
+run-check: all $(units)
+	$(PROVE) $(checks)
 
-test-trace: setup-trace all
-	$(PROVE) $(sort $(wildcard test/trace/*.t))
+test-trace:
+	@test/setup trace sid
+	$(AGAIN) run-trace
+run-trace: all
+	$(PROVE) $(traces)
 
-test-dtrace: setup-check vm all
+test-dtrace:
+	@test/setup check
+	@test/vm/build
+	$(AGAIN) run-dtrace
+run-dtrace: all
 	$(PROVE) --verbose test/vm/dtrace.t
 
-test: setup-check setup-trace setup-sid all $(units)
-	$(PROVE) $(sort $(wildcard test/*.t)) $(units) \
-	    $(sort $(wildcard test/trace/*.t)) test/vm/dtrace.t
+test:
+	@test/setup check trace sid
+	$(AGAIN) run-test
+run-test: all $(units)
+	$(PROVE) $(checks) $(traces) test/vm/dtrace.t
 
 # The machine in which DTrace runs, and a shell in it.
 vm:
 	@test/vm/build
-
 vm-shell: vm all
 	@test/vm/shell
 
-setup-%:
-	@test/setup $*
-
-demo: setup-demo all
+demo:
+	@test/setup demo
+	$(AGAIN) run-demo
+run-demo: all
 	@sh examples/demo.sh $(O)
 
 # --- installing -------------------------------------------------------------
@@ -117,4 +134,6 @@ clean:
 	rm -rf $(O)/obj-* $(O)/libusdt.a $(O)/test_usdt $(O)/usdt \
 	    $(EXAMPLES:%=$(O)/%)
 
-.PHONY: all lib check test-trace test-dtrace test vm vm-shell demo install clean
+.PHONY: all lib check run-check test-trace run-trace test-dtrace run-dtrace \
+	test run-test vm vm-shell demo run-demo install clean
+.SECONDARY:

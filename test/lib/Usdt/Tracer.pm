@@ -389,6 +389,20 @@ sub wait_events
 	return $self->wait_until(sub { $self->events >= $n });
 }
 
+# end_softly(): bpftrace 0.17 misses a signal that comes while it prints, so it
+# is told again.  A second INT would end it before it printed the counts.
+sub end_softly
+{
+	my ($self) = @_;
+
+	for (1 .. 2 * $Usdt::Tracer::PATIENCE) {
+		last if !$self->{pid};
+		kill('TERM', $self->{pid});
+		last if $self->wait_until(sub { !$self->{out} }, 0.5);
+	}
+	$self->stop('TERM');
+}
+
 # finish(N): wait for N fires, end, and return (how many were counted, what
 # was printed).  What came in excess of N is in there too.
 sub finish
@@ -396,7 +410,7 @@ sub finish
 	my ($self, $n) = @_;
 
 	$self->wait_events($n);
-	$self->stop('INT');
+	$self->end_softly;
 	my ($fires) = $self->lines(qr/^\@fires: (\d+)$/);
 	return ($fires // 0, $self->events);
 }
