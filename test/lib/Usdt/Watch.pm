@@ -1,0 +1,150 @@
+# Usdt::Watch - how does a test run `usdt watch`, and know what it printed?
+package Usdt::Watch;
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use Exporter qw(import);
+use Time::HiRes qw(sleep time);
+use Usdt::Tracer;
+
+our @ISA = ('Usdt::Tracer::Run');
+our @EXPORT_OK = qw(usdt_command run_usdt leftovers);
+
+my $events = '/sys/kernel/tracing/uprobe_events';
+
+=head1 SYNOPSIS
+
+	my $watch = Usdt::Watch->attach(2, 'prov:*');	# watches 2 probes
+	$process->ask('');
+	is_deeply([ $watch->take(3) ], [...]);
+	is($watch->stop('INT'), 0);
+
+	my ($status, $out, $err) = run_usdt('list', '-p', $pid);
+
+=head1 FUNCTIONS AND METHODS
+
+=over
+
+=item usdt_command
+
+The path of the command, of this build.
+
+=item run_usdt(ARGUMENT...)
+
+Runs the command to its end; returns exit status, standard output and standard
+error.  A first argument of [WORD...] goes before the command (C<['setpriv',
+...]>).
+
+=item leftovers(PID)
+
+The lines of uprobe_events that belong to the watch of that process id.
+
+=item attach(COUNT, ARGUMENT...)
+
+Starts a watch and waits until it watches COUNT probes.  A first argument in
+ARGUMENT of [WORD...] goes before the command.
+
+=item take(COUNT)
+
+Waits for COUNT lines and returns all lines since the last take, each without
+its time.  A line that has not its form dies.
+
+=item told(PATTERN)
+
+Waits for PATTERN on standard error, and returns what it captured.
+
+=back
+
+=cut
+
+sub usdt_command
+{
+	my $path = abs_path(($ENV{USDT_BUILD} // '.') . '/usdt');
+
+	-x $path or die "no usdt command at $path ($!): run make, or set USDT_BUILD\n";
+	return $path;
+}
+
+sub command
+{
+	my @before = ref $_[0] ? @{ shift() } : ();
+	return (@before, usdt_command(), @_);
+}
+
+sub run_usdt
+{
+	my $run = Usdt::Tracer::Run->start(command(@_));
+
+	$run->wait_until(sub { !$run->{out} })
+	    or die "does not end:\n" . $run->report . "\n";
+	my $status = $run->reap // die "does not end:\n" . $run->report . "\n";
+	my $lines = join('', map { "$_\n" } @{ $run->{lines} });
+	return (code($status->[0]), $lines . $run->{buffer}, $run->errors);
+}
+
+# As a shell tells it: 128 + the signal's number.
+sub code
+{
+	my ($status) = @_;
+	return $status & 127 ? 128 + ($status & 127) : $status >> 8;
+}
+
+sub leftovers
+{
+	my ($pid) = @_;
+
+	open(my $in, '<', $events) or return ();
+	return grep { /:usdt_${pid}_/ } <$in>;
+}
+
+sub attach
+{
+	my ($class, $count, @arguments) = @_;
+	my @before = ref $arguments[0] ? @{ shift @arguments } : ();
+	my $self = $class->start(command(@before ? \@before : (), 'watch',
+		@arguments));
+
+	my ($watching) = $self->told(qr/watching (\d+) probes?\n(?!.*watching)/s);
+	$watching == $count
+	    or die "watches $watching probes, not $count\n" . $self->report;
+	return $self;
+}
+
+sub told
+{
+	my ($self, $pattern) = @_;
+	my $end = time + $Usdt::Tracer::PATIENCE;
+
+	until ($self->errors =~ $pattern) {
+		my $ended = waitpid($self->{pid}, POSIX::WNOHANG());
+		last if $self->errors =~ $pattern;
+		die "ended:\n" . $self->report . "\n" if $ended != 0;
+		die "does not say $pattern:\n" . $self->report . "\n"
+		    if time > $end;
+		$self->read_some(0.02) or sleep(0.02);
+	}
+	$self->errors =~ $pattern;
+	return $1;
+}
+
+sub take
+{
+	my ($self, $count) = @_;
+
+	$self->wait_until(sub { @{ $self->{lines} } >= $count });
+	return map {
+		/^\d\d:\d\d:\d\d\.\d{6} (.*)$/ or die "not a line: $_\n"; $1
+	} splice(@{ $self->{lines} });
+}
+
+sub code_of
+{
+	my ($self, $signal) = @_;
+	my $status = $self->stop($signal);
+
+	return defined $status ? code($status) : 'had to be killed';
+}
+
+1;

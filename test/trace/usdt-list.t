@@ -1,0 +1,450 @@
+#!/usr/bin/perl
+# usdt-list.t - does `usdt list` show what processes have, and do the commands
+# that it gives work?
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+use Usdt::Process;
+use Usdt::Tracer qw(need tracer_case scratch_dir build_c);
+use Usdt::Watch qw(run_usdt usdt_command);
+
+need('root', 'cc');
+alarm 900;
+
+my $dir = scratch_dir();
+my @nobody = ('setpriv', '--reuid=65534', '--regid=65534', '--clear-groups');
+my $number = 0;
+
+sub fresh
+{
+	return "l${$}x" . chr(ord('a') + $number++ % 26) . 'l';
+}
+
+sub process
+{
+	my ($provider, @probes) = @_;
+	my @args = ('-p', $provider, '-m', 'mod');
+
+	push @args, (@args > 4 ? '--' : ()), @$_ for @probes;
+	my $process = Usdt::Process->new(args => \@args,
+		env => { USDT_IMAGE_DIR => "$dir/images" });
+	$process->ready or die $process->greeting;
+	return $process;
+}
+
+sub image
+{
+	my ($process) = @_;
+	return ($process->images)[0]{path};
+}
+
+# The list of probes is followed by commands.
+sub begins
+{
+	my ($out, $expected, $what) = @_;
+	my $list = join('', grep { !/^    to trace |^      / }
+	    map { "$_\n" } split /\n/, $out);
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	is($list, $expected, $what);
+}
+
+# --- what is shown ----------------------------------------------------------
+
+tracer_case('for people' => sub {
+	my $provider = fresh();
+	my @probes = (['handle', 'request-start', 'int', 'char *'],
+	    ['handle', 'request-done'], ['other', 'x', 'struct foo *', 'long']);
+	my $one = process($provider, @probes);
+	my $two = process($provider, @probes);
+	my ($a, $b, $image) = ($one->pid, $two->pid, image($one));
+
+	my ($status, $out, $err) = run_usdt('list', $provider);
+	begins($out, <<"EOF", 'two processes that have one image');
+$image
+  in $a (test_usdt), $b (test_usdt)
+    $provider:mod:handle:request-start(int, char *)
+    $provider:mod:handle:request-done()
+    $provider:mod:other:x(struct foo *, long)
+EOF
+	is($status, 0, 'exit 0');
+
+	($status, $out, $err) = run_usdt('list', '-p', $b, $provider);
+	like($out, qr/^\Q$image\E\n  in $b \(test_usdt\)\n/, '-p: one of them');
+	like($out, qr/^      usdt watch -p $b $provider:request-start$/m,
+	    'with commands');
+
+	($status, $out, $err) = run_usdt('list', "$provider:x",
+	    "$provider:*__done");
+	begins($out, <<"EOF", 'patterns choose');
+$image
+  in $a (test_usdt), $b (test_usdt)
+    $provider:mod:handle:request-done()
+    $provider:mod:other:x(struct foo *, long)
+EOF
+	my @more = map { process($provider, @probes) } 1 .. 6;
+	like((run_usdt('list', $provider))[1], qr/\) and 2 more\n/,
+	    'of many processes some are named');
+	like((run_usdt('list', '-v', $provider))[1], qr/(\d+ \(test_usdt\)[,\n] ?){8}/,
+	    '-v: all');
+
+	push @more, map { process("$provider$_", ['f', 'n']) } 'a' .. 'c';
+	($status, $out) = run_usdt('list', "$provider*");
+	is(scalar(() = $out =~ m{^/}mg), 4, 'many files');
+	unlike($out, qr/usdt watch/, '... without commands');
+	like($out, qr/^With -v /m, '... but how to get them');
+	($status, $out) = run_usdt('list', '-v', "$provider*");
+	is(scalar(() = $out =~ /^    to trace .* in process/mg), 4,
+	    '-v: commands for each');
+});
+
+tracer_case('for scripts' => sub {
+	my $provider = fresh();
+	my $process = process($provider, ['handle', 'a-b', 'int', 'char *'],
+	    ['odd(x)', 'y']);
+	my ($pid, $image) = ($process->pid, image($process));
+	my ($status, $out, $err) = run_usdt('list', '--lines', $provider);
+
+	is($out, join("\t", $pid, 'test_usdt', $provider, 'mod', 'handle',
+	    'a-b', 'int, char *', $image) . "\n" . join("\t", $pid,
+	    'test_usdt', $provider, 'mod', 'odd(x)', 'y', '', $image) . "\n",
+	    'columns');
+	is((run_usdt('list', '-l'))[1] =~ /^$pid\t/m, 1,
+	    'without a pattern it is among all');
+	is((run_usdt('list', '-l', '-p', $pid))[1], $out,
+	    'with -p it is alone');
+});
+
+tracer_case('32 arguments, of which notes tell 12' => sub {
+	my @types = map { $_ % 2 ? 'int' : "struct s$_ *" } 1 .. 32;
+	my $provider = fresh();
+	my $process = process($provider, ['f', 'n', @types]);
+	my ($status, $out) = run_usdt('list', $provider);
+
+	like($out, qr/:f:n\(@{[ join ', ', map { quotemeta } @types ]}\)$/m,
+	    'all types');
+});
+
+my $sdt = <<'EOF';
+#include <sys/sdt.h>
+#include <stdio.h>
+#include <unistd.h>
+__attribute__((noinline)) void
+work(int i, long l, unsigned char c)
+{
+	STAP_PROBE3(compiled, in, i, l, c);
+}
+int
+main(void)
+{
+	printf("ready %d\n", (int)getpid());
+	fflush(stdout);
+	while (getchar() != EOF)
+		work(1, 2, 3);
+	return 0;
+}
+EOF
+
+SKIP: {
+	if (!-e '/usr/include/x86_64-linux-gnu/sys/sdt.h'
+	    && !-e '/usr/include/sys/sdt.h') {
+		fail('no sys/sdt.h, and USDT_NO_SKIP is set')
+		    if $ENV{USDT_NO_SKIP};
+		skip('no sys/sdt.h: compiled-in probes not tested', 1);
+	}
+	tracer_case('compiled-in probes' => sub {
+		open(my $c, '>', "$dir/sdt.c") or die;
+		print $c $sdt;
+		close $c;
+		build_c("$dir/sdt prog", "$dir/sdt.c");
+		my $process = Usdt::Process->new(program => "$dir/sdt prog");
+		my ($pid) = $process->greeting =~ /^ready (\d+)$/ or die;
+
+		my $provider = fresh();
+		my $ours = process($provider, ['f', 'n']);
+		my $both = (run_usdt('list', 'compiled', $provider))[1];
+		like($both, qr{^\Q@{[ image($ours) ]}\E\n.*^\Q$dir/sdt prog\E\n}ms,
+		    "libusdt's come first");
+		like($both, qr/usdt watch -p @{[ $ours->pid ]} /,
+		    '... with commands');
+		unlike($both, qr/usdt watch -p $pid /, '... the others without');
+		like($both, qr/^With -v /m, '... but how to get them');
+		begins((run_usdt('list', 'compiled'))[1], <<"EOF", 'are shown');
+$dir/sdt prog
+  in $pid (sdt prog)
+    compiled:sdt prog:work:in(int32_t, int64_t, uint8_t)
+EOF
+		my ($out) = (run_usdt('list', "$dir/sdt prog:compiled"))[1];
+		like($out, qr/^  in $pid /m, 'a path of a mapped file');
+		$process->end;
+		($out) = (run_usdt('list', "$dir/sdt prog:compiled"))[1];
+		begins($out, <<"EOF", 'a path of a file that nobody has mapped');
+$dir/sdt prog
+    compiled:sdt prog:work:in(int32_t, int64_t, uint8_t)
+EOF
+	});
+}
+
+tracer_case('images without a name' => sub {
+	my $provider = fresh();
+	my $process = process($provider, ['f', 'n', 'int']);
+	my ($pid, $image) = ($process->pid, image($process));
+	unlink $image or die "$image: $!";
+	my ($status, $out) = run_usdt('list', '-v', $provider);
+
+	like($out, qr/^\Q$image\E \(deleted\)\n  in $pid \(test_usdt\)\n    $provider:mod:f:n\(int\)\n/,
+	    'a deleted one is shown as that');
+	unlike($out, qr/\Q$image\E:/, 'no command has its path');
+	like($out, qr/usdt watch -p $pid /, 'but there is a way');
+
+	my @noexec = ('unshare', '--mount', 'sh', '-c',
+	    'mkdir -p /tmp/usdt-0; for d in /dev/shm /tmp/usdt-0; do mount -t'
+	    . ' tmpfs -o noexec none $d || exit 1; done; exec "$0" "$@"',
+	    Usdt::Process::program());
+	$provider = fresh();
+	$process = Usdt::Process->new(program => \@noexec,
+	    args => ['-p', $provider, 'f', 'n', 'int'],
+	    env => { USDT_IMAGE_DIR => undef });
+	$process->ready or die $process->greeting;
+	$pid = $process->pid;
+	($status, $out) = run_usdt('list', '-v', $provider);
+	like($out, qr/^\/memfd:(\S+) \(deleted\)\n  in $pid \(test_usdt\)\n    $provider:\1:f:n\(int\)\n/,
+	    'a memfd is shown');
+	like($out, qr{bpftrace -p $pid -e 'usdt:/proc/$pid/fd/\d+:$provider:n },
+	    'bpftrace is sent to its descriptor');
+});
+
+tracer_case('another mount namespace' => sub {
+	my $provider = fresh();
+	my @apart = ('unshare', '--mount', 'sh', '-c', 'mount -t tmpfs none '
+	    . '/dev/shm || exit 1; exec "$0" "$@"', Usdt::Process::program());
+	my $process = Usdt::Process->new(program => \@apart,
+	    args => ['-p', $provider, 'f', 'n', 'int'],
+	    env => { USDT_IMAGE_DIR => undef });
+	$process->ready or die $process->greeting;
+	my ($pid, $image) = ($process->pid, image($process));
+	my $out = (run_usdt('list', '-v', $provider))[1];
+
+	like($out, qr/^\Q$image\E\n/, 'its own path is shown');
+	like($out, qr{usdt watch /proc/$pid/root\Q$image\E:$provider:n$}m,
+	    'commands have one that leads there');
+});
+
+tracer_case('what a terminal could take for orders' => sub {
+	my $program = "$dir/a\e[31m b";
+	system('cp', Usdt::Process::program(), $program) == 0 or die;
+	my $provider = fresh();
+	my $process = Usdt::Process->new(program => $program,
+	    args => ['-p', $provider, 'f', "n\xff", 'int'],
+	    env => { USDT_IMAGE_DIR => "$dir/images" });
+	$process->ready or die $process->greeting;
+
+	like((run_usdt(['env', 'LC_ALL=C'], 'list', $provider))[1],
+	    qr/\n  in \d+ \(a\\x1b\[31m b\)\n    $provider:testmod:f:n\\xff\(int\)\n/,
+	    'is shown as bytes');
+});
+
+# --- who may see what -------------------------------------------------------
+
+tracer_case('an ordinary user' => sub {
+	my ($mine, $roots) = (fresh(), fresh());
+	my $root = process($roots, ['f', 'n', 'int']);
+	mkdir("$dir/nobody", 0700);
+	chown 65534, 65534, "$dir/nobody";
+	chmod 0755, $dir;
+	my $process = Usdt::Process->new(
+	    program => [@nobody, Usdt::Process::program()],
+	    args => ['-p', $mine, 'f', 'n', 'int'],
+	    env => { USDT_IMAGE_DIR => "$dir/nobody" });
+	$process->ready or die $process->greeting;
+	my ($status, $out, $err) = run_usdt(\@nobody, 'list', '-l');
+
+	is($out =~ s/^(?!.*\t$mine\t).*\n//mgr, join("\t", $process->pid, 'test_usdt', $mine, 'testmod', 'f',
+	    'n', 'int', image($process)) . "\n", 'sees its own');
+	is($status, 0, 'exit 0');
+	like($err, qr/^usdt: this user may not look into (\d+) other processes?$/m,
+	    'is told that there are others');
+	($status, $out, $err) = run_usdt(\@nobody, 'list', '-p', $root->pid);
+	is("$status $out$err", '1 usdt: process ' . $root->pid
+	    . ": Permission denied\n", 'may not look into those');
+	like((run_usdt('list', '-l'))[1], qr/^\d+\ttest_usdt\t$mine\t/m,
+	    'root sees that one too');
+
+	unlike($out, qr/\t$roots\t/, 'and not root\'s');
+	unlink image($process) or die;
+	($status, $out, $err) = run_usdt(\@nobody, 'list', $mine);
+	is($status, 1, 'a deleted image needs root: exit 1');
+	like($err, qr/no probes found\n.*may not read 1 mapped file$/ms,
+	    '... and says so');
+});
+
+tracer_case('exit codes' => sub {
+	my ($status, $out, $err) = run_usdt('list', 'nobody-has-this');
+	is("$status $out", '1 ', 'nothing found: exit 1');
+	like($err, qr/^usdt: no probes found$/m, '... says so');
+	($status, $out, $err) = run_usdt('list', '-p', 4194304);
+	is("$status $err", "1 usdt: process 4194304: there is none\n",
+	    'no such process: exit 1');
+	($status, $out, $err) = run_usdt('list', '/nowhere:x:y');
+	like("$status $err", qr/^1 usdt: \/nowhere: No such file/,
+	    'no such file: exit 1');
+	is((run_usdt('list', @$_))[0], 2, "@$_: exit 2")
+	    for ['--what'], ['-p', 0], ['-p', '1x'], ['a:b:c'];
+	is((run_usdt('list', '--help'))[0], 0, '--help: exit 0');
+	is((run_usdt('--help'))[0], 0, '--help: exit 0');
+	like((run_usdt('--version'))[1], qr/^usdt \d+\.\d+\.\d+$/, 'version');
+	my $provider = fresh();
+	my $process = process($provider, ['f', 'n']);
+	is((run_usdt(['sh', '-c', 'exec "$@" >/dev/full', 'sh'], 'list'))[0],
+	    1, 'output that can not be written: exit 1');
+});
+
+# --- the commands -----------------------------------------------------------
+
+# The commands for a tracer, as the shell sees them: words.
+sub commands
+{
+	my ($out, $tracer) = @_;
+	my $bin = "$dir/bin";
+
+	mkdir $bin;
+	for my $name (qw(usdt bpftrace dtrace perf)) {
+		open(my $script, '>', "$bin/$name") or die;
+		print $script "#!/bin/sh\nprintf '%s\\n' \"\$@\" 'END'\n";
+		close $script;
+		chmod 0755, "$bin/$name";
+	}
+	my @words;
+	for my $line ($out =~ /^      ($tracer .*)$/mg) {
+		local $ENV{PATH} = "$bin:$ENV{PATH}";
+		open(my $shell, '-|', 'sh', '-c', $line) or die;
+		local $/;
+		push @words, map { [ split /\n/ ] } split /END\n/, <$shell>;
+	}
+	return @words;
+}
+
+tracer_case('commands as the shell takes them' => sub {
+	my $provider = fresh();
+	my $process = process($provider, ['f', 'request-start', 'int', 'char *',
+	    'void *', 'unsigned']);
+	my ($pid, $image) = ($process->pid, image($process));
+	my $out = (run_usdt('list', '-v', $provider))[1];
+	my $format = '"%d %s %d %s 0x%lx %lu\n", pid, comm, arg0, str(arg1), arg2, arg3';
+
+	is_deeply([ commands($out, 'usdt') ], [
+		['watch', '-p', $pid, "$provider:request-start"],
+		['watch', "$image:$provider:request-start"],
+	], 'usdt');
+	is_deeply([ commands($out, 'bpftrace') ], [
+		['-p', $pid, '-e', "usdt:*:$provider:request__start { printf($format); }"],
+		['-e', "usdt:$image:$provider:request__start { printf($format); }"],
+	], 'bpftrace');
+	is_deeply([ commands($out, 'dtrace') ], [
+		['-p', $pid, '-n', "$provider\$target:::request-start {"
+		    . ' trace(arg0); trace(copyinstr(arg1)); trace(arg2); trace(arg3); }'],
+	], 'dtrace');
+	is_deeply([ commands($out, 'perf') ], [
+		['buildid-cache', '--add', $image],
+		['probe', "sdt_$provider:request__start"],
+		['record', '-a', '-e', "sdt_$provider:request__start"],
+		['script'],
+	], 'perf');
+});
+
+tracer_case('commands with odd names' => sub {
+	my $provider = fresh();
+	my $name = q{it's$(touch`x`);"&*};
+	my $process = process($provider, ['f', $name]);
+	my $out = (run_usdt('list', '-v', $provider))[1];
+
+	is_deeply([ commands($out, 'usdt') ], [
+		['watch', '-p', $process->pid, "$provider:$name"],
+		['watch', image($process) . ":$provider:$name"],
+	], 'usdt takes any name');
+	is(scalar(() = commands($out, $_)), 0, "$_ can't, and is left out")
+	    for qw(bpftrace dtrace perf);
+
+	$process = process("$provider-1", ['f', 'a.b']);
+	$out = (run_usdt('list', '-v', "$provider-1"))[1];
+	is(scalar(() = commands($out, 'bpftrace')), 2,
+	    'bpftrace takes - and .');
+	is(scalar(() = commands($out, 'perf')), 0, 'perf does not');
+	is(scalar(() = commands($out, 'dtrace')), 0,
+	    'dtrace takes no provider that ends in a digit');
+});
+
+# Run the commands for real, each while the probe fires.
+sub really
+{
+	my ($process, $command, $pattern) = @_;
+	my $run = Usdt::Tracer::Run->start('sh', '-c', "exec $command");
+	my $end = time + $Usdt::Tracer::PATIENCE;
+
+	until (grep { /$pattern/ } @{ $run->{lines} }) {
+		$process->ask('checked 0 7 seven');
+		$run->read_some(0.05) or last;
+		last if time > $end;
+	}
+	ok(scalar(grep { /$pattern/ } @{ $run->{lines} }), $command)
+	    or diag($run->report);
+	$run->stop('INT');
+}
+
+tracer_case('commands as tracers take them' => sub {
+	my $provider = fresh();
+	my $process = process($provider, ['f', 'a-b', 'int', 'char *']);
+	my $pid = $process->pid;
+	my $out = (run_usdt('list', '-v', $provider))[1];
+	my $usdt = usdt_command();
+
+	really($process, s/^usdt/'$usdt'/r, qr/$pid test_usdt $provider:a-b 7 "seven"$/)
+	    for $out =~ /^      (usdt .*)$/mg;
+	SKIP: {
+		my $lack = Usdt::Tracer::lacks('bpftrace');
+		skip("bpftrace's commands: $lack", 3)
+		    if $lack && !$ENV{USDT_NO_SKIP};
+		my @bpftrace = $out =~ /^      (bpftrace .*)$/mg;
+		is(scalar @bpftrace, 2, 'two for bpftrace');
+		really($process, $_, qr/^$pid test_usdt 7 seven$/)
+		    for @bpftrace;
+	}
+});
+
+# --- hostile files ----------------------------------------------------------
+
+tracer_case('damaged images' => sub {
+	my $provider = fresh();
+	my $process = process($provider, ['f', 'n', ('char *', 'int') x 16],
+	    ['g', 'a-b']);
+	my $bytes = do {
+		open(my $in, '<:raw', image($process)) or die;
+		local $/;
+		<$in>;
+	};
+	my ($bad, $shown) = ('', 0);
+	srand(1);
+	for my $round (1 .. 300) {
+		my $damaged = $bytes;
+		for (0 .. rand 6) {
+			my $at = $_ % 2 ? int rand length $bytes
+			    : length($bytes) - 1 - int rand 1500;
+			substr($damaged, $at, 1) = chr rand 256;
+		}
+		$damaged = substr($damaged, 0, rand length $bytes)
+		    if $round % 10 == 0;
+		open(my $file, '>:raw', "$dir/damaged") or die;
+		print $file $damaged;
+		close $file;
+		my $output = qx('@{[ usdt_command() ]}' list -v "$dir/damaged:*" 2>&1);
+		$bad .= "round $round: status $?\n$output" if $? != 0 && $? != 256;
+		$shown++ if $? == 0;
+	}
+	is($bad, '', 'every one ends with exit 0 or 1');
+	cmp_ok($shown, '>', 30, 'some still have probes');
+	cmp_ok($shown, '<', 300, 'some have none');
+});
+
+done_testing();

@@ -1,0 +1,723 @@
+#!/usr/bin/perl
+# usdt-watch.t - does `usdt watch` print what programs pass, and leave nothing?
+use strict;
+use warnings;
+
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+use Usdt::Process;
+use Usdt::Tracer qw(need tracer_case scratch_dir build_c);
+use Usdt::Watch qw(run_usdt leftovers usdt_command);
+
+need('root', 'cc');
+alarm 900;
+
+my $dir = scratch_dir();
+my $number = 0;
+
+# A provider that no other test, and no earlier run of this one, has.
+sub fresh
+{
+	return "w${$}x" . chr(ord('a') + $number++ % 26) . 'w';
+}
+
+# A traced process; its probes are "FUNC NAME TYPE..." each.
+sub process
+{
+	my ($provider, @probes) = @_;
+	my @args = ('-p', $provider);
+
+	push @args, (@args > 2 ? '--' : ()), @$_ for @probes;
+	my $process = Usdt::Process->new(args => \@args,
+		env => { USDT_IMAGE_DIR => "$dir/images" });
+	$process->ready or die $process->greeting;
+	return $process;
+}
+
+# Values as test_usdt takes them.
+sub escaped
+{
+	return join(' ', map { s/([^\w.+-])/sprintf '%%%02x', ord $1/ger } @_);
+}
+
+# --- values -----------------------------------------------------------------
+
+tracer_case('integers of all sizes' => sub {
+	my @case = (
+		# type, passed, printed
+		['int', 0, 0], ['int', -1, -1],
+		['int', 2147483647, 2147483647],
+		['int', -2147483648, -2147483648],
+		['int', 4294967295, -1],
+		['unsigned', 4294967295, 4294967295],
+		['unsigned int', -1, 4294967295],
+		['short', -32768, -32768], ['short', 65535, -1],
+		['unsigned short', 65535, 65535], ['uint16_t', -1, 65535],
+		['char', 65, 65], ['char', -1, -1], ['char', 128, -128],
+		['unsigned char', 255, 255], ['uint8_t', 256, 0],
+		['int8_t', 127, 127], ['bool', 1, 1],
+		['long', '-9223372036854775808', '-9223372036854775808'],
+		['long', '9223372036854775807', '9223372036854775807'],
+		['unsigned long', '18446744073709551615',
+		    '18446744073709551615'],
+		['uint64_t', '0x8000000000000000', '9223372036854775808'],
+		['size_t', -1, '18446744073709551615'],
+		['long long', -1, -1], ['enum colour', -3, -3],
+		['void *', '0xdeadbeef0', '0xdeadbeef0'],
+		['struct point *', 0, '0x0'], ['int **', 16, '0x10'],
+	);
+	my $provider = fresh();
+	my $process = process($provider,
+		map { ['f', "n$_", $case[$_][0]] } 0 .. $#case);
+	my $pid = $process->pid;
+	my $watch = Usdt::Watch->attach(scalar @case, "$provider:*");
+
+	$process->ask("fire $_ $case[$_][1]") for 0 .. $#case;
+	my @lines = $watch->take(scalar @case);
+	is($lines[$_], "$pid test_usdt $provider:n$_ $case[$_][2]",
+	    "$case[$_][0] $case[$_][1]") for 0 .. $#case;
+	is(scalar @lines, scalar @case, 'as many lines as fires');
+});
+
+tracer_case('text' => sub {
+	my @all = map { chr } 1 .. 255;
+	my %special = ('"' => '\\"', '\\' => '\\\\', "\n" => '\\n',
+		"\t" => '\\t', "\r" => '\\r');
+	my $shown = join('', map {
+		$special{$_} // (/[ -~]/ ? $_ : sprintf('\\x%02x', ord))
+	} @all);
+	my @case = (
+		[join('', @all), "\"$shown\""],
+		['', '""'],
+		['plain text', '"plain text"'],
+		["\e[31mred", '"\\x1b[31mred"'],
+		['x' x 511, '"' . 'x' x 511 . '"'],
+		['x' x 512, '"' . 'x' x 512 . '"...'],
+		['x' x 9000, '"' . 'x' x 512 . '"...'],
+	);
+	my $provider = fresh();
+	my $process = process($provider, ['f', 'n', 'char *'],
+	    ['f', 'm', 'char *const', 'int', 'char * restrict']);
+	my $watch = Usdt::Watch->attach(2, ['env', 'LC_ALL=C'],
+	    "$provider:*");
+
+	for (@case) {
+		my $passed = escaped($_->[0]);
+		$process->ask('fire 0 ' . ($passed eq '' ? '%00' : $passed));
+	}
+	$process->ask('fire 1 one 2 three');
+	my @lines = $watch->take(@case + 1);
+	for (@case) {
+		my ($line) = (shift @lines // '') =~ / $provider:n (.*)$/;
+		is($line, $_->[1], 'text of ' . length($_->[0]) . ' bytes');
+	}
+	like($lines[0], qr/ $provider:m "one" 2 "three"$/, 'two texts');
+	is($watch->code_of('INT'), 0, 'interrupted, it exits 0');
+
+	$watch = Usdt::Watch->attach(1, ['env', 'LC_ALL=C.UTF-8'],
+	    "$provider:n");
+	$process->ask('fire 0 ' . escaped("gr\xc3\xbc\xc3\x9fe \xff\xc2\x85"));
+	like(($watch->take(1))[0], qr/"gr\xc3\xbc\xc3\x9fe \\xff\\xc2\\x85"$/,
+	    'in a UTF-8 locale its printable characters are printed');
+});
+
+tracer_case('0 to 32 arguments' => sub {
+	my @types = ('int', 'char *', 'unsigned long', 'short', 'void *');
+	my $provider = fresh();
+	my $process = process($provider,
+		map { my $n = $_; ['f', "n$n", map { $types[$_ % 5] } 0 .. $n - 1] }
+		0 .. 32);
+	my $watch = Usdt::Watch->attach(33, $provider);
+
+	for my $n (0 .. 32) {
+		$process->ask(join(' ', "fire $n", map {
+			$_ % 5 == 1 ? "text$_" : $_ % 5 == 2 ? 1e15 + $_
+			    : $_ % 5 == 4 ? 4096 + $_ : -$_
+		} 0 .. $n - 1));
+	}
+	my @lines = $watch->take(33);
+	for my $n (0 .. 32) {
+		is($lines[$n], join(' ', $process->pid, 'test_usdt',
+		    "$provider:n$n", map {
+			$_ % 5 == 1 ? "\"text$_\"" : $_ % 5 == 2 ? 1e15 + $_
+			    : $_ % 5 == 4 ? sprintf('0x%x', 4096 + $_) : -$_
+		    } 0 .. $n - 1), "$n arguments");
+	}
+});
+
+tracer_case('32 texts' => sub {
+	my $provider = fresh();
+	my $process = process($provider, ['f', 'n', ('char *') x 32]);
+	my $watch = Usdt::Watch->attach(1, $provider);
+
+	$process->ask(join(' ', 'fire 0', map { "text$_" } 1 .. 32));
+	$process->ask(join(' ', 'fire 0', map { chr(64 + $_) x 1000 } 1 .. 26));
+	my @lines = $watch->take(2);
+	like($lines[0], qr/:n @{[ join ' ', map { "\"text$_\"" } 1 .. 32 ]}$/,
+	    'all are printed');
+	like($lines[1], qr/:n "(A+)"... "B+"... .* "(Z+)"... NULL/,
+	    'long ones are cut, those left out are NULL');
+	$lines[1] =~ /:n "(A+)"/;
+	is(length $1, 80, 'to what a record holds');
+});
+
+# --- places that can't be read ----------------------------------------------
+
+my $edge = <<'EOF';
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "usdt.h"
+int
+main(int argc, char **argv)
+{
+	const char *types[] = { "char *", "char *", "char *", "char *" };
+	usdt_provider_t *p = usdt_create_provider(argv[argc - 1], "edge");
+	usdt_probedef_t *d = usdt_create_probe("f", "n", 4, types);
+	char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *args[4] = { NULL, (void *)16, page + 4096, page + 4085 };
+	char line[9];
+
+	munmap(page + 4096, 4096);
+	memset(page, 'x', 4096);
+	strcpy(page + 4085, "1234567890");
+	if (usdt_provider_add_probe(p, d) < 0 || usdt_provider_enable(p) < 0)
+		return 1;
+	printf("ready %d\n", (int)getpid());
+	fflush(stdout);
+	while (fgets(line, sizeof line, stdin) != NULL) {
+		usdt_probe_fire(d, 4, args);
+		args[3] = page + 4093;
+		page[4095] = 'z';
+		puts("fired");
+		fflush(stdout);
+	}
+	return 0;
+}
+EOF
+
+sub write_file
+{
+	my ($name, $text) = @_;
+	open(my $out, '>', $name) or die "$name: $!\n";
+	print $out $text;
+	close($out) or die "$name: $!\n";
+	return $name;
+}
+
+tracer_case('texts that can not be read' => sub {
+	my $provider = fresh();
+	build_c("$dir/edge", write_file("$dir/edge.c", $edge),
+	    Usdt::Tracer::library(), '-pthread');
+	my $process = Usdt::Process->new(program => "$dir/edge",
+	    args => [$provider], env => { USDT_IMAGE_DIR => "$dir/images" });
+	$process->ready or die;
+	my $watch = Usdt::Watch->attach(1, $provider);
+
+	$process->ask('x');
+	$process->ask('x');
+	my $head = $process->pid . " edge $provider:n NULL (unreadable)"
+	    . ' (unreadable)';
+	is_deeply([ $watch->take(2) ],
+	    [ qq($head "1234567890"), qq($head "90z") ],
+	    'NULL, unmapped, and texts up to the end of what is mapped');
+});
+
+# --- compiled-in probes -----------------------------------------------------
+
+my $sdt = <<'EOF';
+#ifdef SEMAPHORES
+#define _SDT_HAS_SEMAPHORES 1
+#endif
+#include <sys/sdt.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#define S(n) unsigned short PROVIDER_##n##_semaphore \
+	__attribute__((section(".probes")))
+#ifdef SEMAPHORES
+unsigned short sdt_zero_semaphore __attribute__((section(".probes")));
+unsigned short sdt_many_semaphore __attribute__((section(".probes")));
+unsigned short sdt_odd_semaphore __attribute__((section(".probes")));
+unsigned short sdt_thread_semaphore __attribute__((section(".probes")));
+#define ENABLED sdt_many_semaphore
+#else
+#define ENABLED 0
+#endif
+int counter = 77;
+short table[4] = { 1, -2, 3, 4 };
+static pthread_t thread;
+static void *
+run(void *name)
+{
+	prctl(PR_SET_NAME, name);
+	printf("thread %d\n", (int)syscall(SYS_gettid));
+	fflush(stdout);
+	sleep(1);
+	STAP_PROBE1(sdt, thread, 5);
+	return NULL;
+}
+int
+main(void)
+{
+	char line[80];
+	volatile int index = 1;
+
+	printf("ready %d\n", (int)getpid());
+	fflush(stdout);
+	while (fgets(line, sizeof line, stdin) != NULL) {
+		long l = -5000000000 - (line[0] - 'a');
+		unsigned u = 4000000000u + (unsigned)index;
+		signed char c = -3;
+		unsigned short s = 65000;
+
+		if (strcmp(line, "thread\n") == 0) {
+			pthread_create(&thread, NULL, run, "wor ker");
+			continue;
+		}
+		if (strcmp(line, "join\n") == 0)
+			pthread_join(thread, NULL);
+		STAP_PROBE(sdt, zero);
+		STAP_PROBE6(sdt, many, l, u, c, s, counter, 42);
+		STAP_PROBE2(sdt, odd, table[index], -7);
+		printf("fired %d\n", ENABLED);
+		fflush(stdout);
+	}
+	return 0;
+}
+EOF
+
+SKIP: for my $with (0, 1) {
+	my $name = $with ? 'with semaphores' : 'without semaphores';
+	if (!-e '/usr/include/x86_64-linux-gnu/sys/sdt.h'
+	    && !-e '/usr/include/sys/sdt.h') {
+		fail('no sys/sdt.h, and USDT_NO_SKIP is set')
+		    if $ENV{USDT_NO_SKIP};
+		skip("no sys/sdt.h: compiled-in probes $name not tested", 1);
+	}
+	tracer_case("compiled-in probes $name" => sub {
+		my $program = build_c("$dir/sdt$with",
+		    write_file("$dir/sdt.c", $sdt), '-pthread',
+		    $with ? '-DSEMAPHORES' : ());
+		my $process = Usdt::Process->new(program => $program);
+		$process->ready or die;
+		my $pid = $process->pid;
+		my $watch = Usdt::Watch->attach(4, "$program:sdt:*");
+
+		is($process->ask('a'), "fired $with", 'the semaphore counts')
+		    or return;
+		$process->ask('b');
+		my @lines = $watch->take(6);
+		s/^$pid sdt$with sdt:// for @lines;
+		is_deeply([ @lines[0, 1, 3, 4] ], [
+		    'zero', 'many -5000000000 4000000001 -3 65000 77 42',
+		    'zero', 'many -5000000001 4000000001 -3 65000 77 42',
+		], 'registers, memory, globals, constants');
+		like($lines[2], qr/^odd (?:-2|\?) -7$/,
+		    'an operand that the kernel has no word for is "?"');
+
+		$process->ask('thread') =~ /^thread (\d+)$/ or die;
+		my $tid = $1;
+		$process->ask('join');
+		is(($watch->take(4))[0], "$pid/$tid wor\\x20ker sdt:thread 5",
+		    'a thread, which had been there, with its own name');
+		is($watch->code_of('TERM'), 0, 'ended, it exits 0');
+		is($process->ask('c'), 'fired 0', 'the semaphore is 0 again');
+
+		$process->ask('thread') =~ /^thread (\d+)$/ or die;
+		$tid = $1;
+		$watch = Usdt::Watch->attach(1, '-p', $pid, 'sdt:thread');
+		$process->ask('join');
+		is(($watch->take(1))[0], "$pid/$tid wor\\x20ker sdt:thread 5",
+		    '-p: a thread that was there before');
+		$process->ask('thread') =~ /^thread (\d+)$/ or die;
+		$tid = $1;
+		$process->ask('join');
+		is(($watch->take(1))[0], "$pid/$tid wor\\x20ker sdt:thread 5",
+		    '-p: a thread that was started since');
+	});
+}
+
+# --- names and patterns -----------------------------------------------------
+
+tracer_case('patterns' => sub {
+	my $provider = fresh();
+	my @probes = (['f', 'request-start', 'int'], ['g', 'request-done'],
+	    ['h', 'other', 'int'], ['odd(x)', 'na.me$y', 'int']);
+	my $process = process($provider, @probes);
+	my ($image) = map { $_->{path} } $process->images;
+
+	for (
+		["$provider:request-start", 0], ["$provider:request__start", 0],
+		["$provider:*-start", 0], ["$provider:request*", 0, 1],
+		["$provider", 0 .. 3], ["$provider:", 0 .. 3],
+		["$provider:?ther", 2], [substr($provider, 0, -1) . '?:o*', 2],
+		["$image:$provider:other", 2], ["$image:$provider", 0 .. 3],
+		["$provider:na.me\$y", 3],
+	) {
+		my ($pattern, @match) = @$_;
+		my $watch = Usdt::Watch->attach(scalar @match, $pattern);
+		$process->ask('');
+		my @lines = map { s/^\d+ test_usdt //r }
+		    $watch->take(scalar @match);
+		is_deeply(\@lines, [ map {
+			"$provider:$probes[$_][1]"
+			    . (@{ $probes[$_] } > 2 ? ' 1' : '')
+		} @match ], $pattern);
+		$watch->stop('INT');
+	}
+	my $watch = Usdt::Watch->attach(2, "$provider:other", "$provider:o*",
+	    "$image:$provider:*er", "$image:$provider:request-done");
+	$process->ask('');
+	is(scalar $watch->take(2), 2,
+	    'a probe that several patterns match is watched once');
+});
+
+tracer_case('wrong usage' => sub {
+	for (['watch'], ['watch', 'a:b:c'], ['watch', '/a/b'], ['watch', ':x'],
+	    ['watch', '-n', '0', 'x'], ['watch', '-p', 'x', 'x'],
+	    ['watch', '--what', 'x'], ['what'], []) {
+		my ($status, $out, $err) = run_usdt(@$_);
+		is($status, 2, "usdt @$_: exit 2");
+		is($out, '', '... nothing on standard output');
+		like($err, qr/^(?:usdt|usage): ?\S|unrecognized/,
+		    '... a reason');
+	}
+	my ($status, $out, $err) = run_usdt('watch', '--help');
+	is($status, 0, '--help: exit 0');
+	like($out, qr/^usage: usdt watch /, '... usage');
+	is((run_usdt('watch', 'nobody-has-this:x'))[0], 1, 'no match: exit 1');
+	($status, $out, $err) = run_usdt('watch', '/nowhere/x:a:b');
+	is("$status $err", "1 usdt: /nowhere/x: No such file or directory\n",
+	    'no such file: exit 1');
+	($status, $out, $err) = run_usdt('watch', '-p', 4194304, 'a:b');
+	is("$status $err", "1 usdt: there is no process 4194304\n",
+	    'no such process: exit 1');
+});
+
+# --- processes --------------------------------------------------------------
+
+tracer_case('several processes' => sub {
+	my $provider = fresh();
+	my @probe = ['f', 'n', 'int'];
+	my $one = process($provider, @probe);
+	my $two = process($provider, @probe);
+	my $watch = Usdt::Watch->attach(1, "$provider:n");
+
+	is($_->ask('wait 0 1 5'), 'enabled 1', 'enabled') for $one, $two;
+	$one->ask('fire 0 1');
+	$two->ask('fire 0 2');
+	my $late = process($provider, @probe);
+	is($late->ask('enabled 0'), 'enabled 1', 'one that starts later too');
+	$late->ask('fire 0 3');
+	is_deeply([ $watch->take(3) ], [
+		$one->pid . " test_usdt $provider:n 1",
+		$two->pid . " test_usdt $provider:n 2",
+		$late->pid . " test_usdt $provider:n 3",
+	], 'each fire with its process');
+	is($watch->code_of('INT'), 0, 'exit 0');
+	is($_->ask('enabled 0'), 'enabled 0', 'disabled') for $one, $two, $late;
+});
+
+tracer_case('-p' => sub {
+	my $provider = fresh();
+	my $one = process($provider, ['f', 'n', 'int']);
+	my $two = process($provider, ['f', 'n', 'int']);
+	my $watch = Usdt::Watch->attach(1, '-p', $one->pid, "$provider:n");
+
+	is($one->ask('enabled 0'), 'enabled 1', 'that process is enabled');
+	is($two->ask('enabled 0'), 'enabled 0', 'the other one is not');
+	$two->ask('fire 0 1');
+	$one->ask('fire 0 2');
+	my ($child) = $one->ask('fork') =~ /^forked (\d+)$/;
+	$one->ask('child fire 0 3');
+	$one->ask('fire 0 4');
+	$one->ask('child quit');
+	$one->ask('loop 0 500 5');
+	my $pid = $one->pid;
+	$one->close;
+	is_deeply([ $watch->take(502) ], [
+		map { "$pid test_usdt $provider:n $_" } 2, 4, (5) x 500
+	], 'only its own events, the last ones too');
+	ok($watch->wait_until(sub { !$watch->{out} }), 'when it ends');
+	is($watch->code_of('CONT'), 0, '... the watch ends, exit 0');
+
+	$watch = Usdt::Watch->attach(1, $provider);
+	($child) = $two->ask('fork') =~ /^forked (\d+)$/;
+	$two->ask('child fire 0 3');
+	$two->ask('fire 0 4');
+	is_deeply([ sort { $a <=> $b } map { /^(\d+) / } $watch->take(2) ],
+	    [ sort { $a <=> $b } $child, $two->pid ],
+	    'without -p a forked child is seen as itself');
+});
+
+tracer_case('-n' => sub {
+	my $provider = fresh();
+	my $process = process($provider, ['f', 'n', 'int'], ['g', 'm']);
+	my $watch = Usdt::Watch->attach(2, '-n', 5, $provider);
+	my ($before, $lines) = (time, undef);
+
+	$process->ask("loop 0 200 7");
+	ok($watch->wait_until(sub { !$watch->{out} }), 'ends by itself');
+	is(scalar @{ $watch->{lines} }, 5, 'after exactly so many lines');
+	is($watch->code_of('CONT'), 0, 'exit 0');
+	my ($s, $m, $h) = localtime $before;
+	my ($hh, $mm, $ss) = $watch->{lines}[0] =~ /^(\d+):(\d+):(\d+\.\d+) /;
+	my $off = ($hh * 3600 + $mm * 60 + $ss)
+	    - ($h * 3600 + $m * 60 + $s + $before - int $before);
+	$off += 86400 if $off < -43200;
+	ok($off >= -0.01 && $off < 60, "the time is the day's ($off s later)");
+});
+
+tracer_case('a watch that was there first' => sub {
+	my $provider = fresh();
+	my @probe = ['f', 'n', 'int'];
+	my $first = process($provider, @probe);
+	my ($image) = map { $_->{path} } $first->images;
+	$first->close;
+
+	my $watch = Usdt::Watch->attach(1, "$image:$provider:*");
+	my $process = process($provider, @probe);
+	is($process->ask('checked 0 8'), 'fired 1', 'by path: enabled at once');
+	is_deeply([ $watch->take(1) ],
+	    [ $process->pid . " test_usdt $provider:n 8" ], '... and seen');
+
+	my $later = fresh();
+	$watch = Usdt::Watch->start(usdt_command(), 'watch', '-w', "$later:n");
+	$watch->told(qr/waiting/);
+	$process = process($later, @probe);
+	is($process->ask('wait 0 1 30'), 'enabled 1', '--wait: found later');
+	$process->ask('fire 0 9');
+	is_deeply([ $watch->take(1) ],
+	    [ $process->pid . " test_usdt $later:n 9" ], '... and seen');
+	$process->ask('add g more int');
+	is(($process->ask_all('enable'))[-1], 'ok', 'a probe is added');
+	$watch->stop('INT');
+
+	$watch = Usdt::Watch->attach(2, '-p', $process->pid, $later);
+	$process->ask('add h most int');
+	is(($process->ask_all('enable'))[-1], 'ok', 'and one more');
+	is($process->ask('wait 2 1 30'), 'enabled 1', 'found while watching');
+	$process->ask('fire 2 5');
+	is_deeply([ $watch->take(1) ],
+	    [ $process->pid . " test_usdt $later:most 5" ], '... and seen');
+});
+
+tracer_case('images without a name' => sub {
+	my $provider = fresh();
+	my $process = process($provider, ['f', 'n', 'int']);
+	my ($image) = $process->images;
+	unlink $image->{path} or die "$image->{path}: $!";
+	my $watch = Usdt::Watch->attach(1, $provider);
+	is($process->ask('checked 0 3'), 'fired 1', 'a deleted one: enabled');
+	is_deeply([ $watch->take(1) ],
+	    [ $process->pid . " test_usdt $provider:n 3" ], '... and seen');
+	$watch->stop('INT');
+
+	$provider = fresh();
+	my @noexec = ('unshare', '--mount', 'sh', '-c',
+	    'mkdir -p /tmp/usdt-0; for d in /dev/shm /tmp/usdt-0; do mount -t'
+	    . ' tmpfs -o noexec none $d || exit 1; done; exec "$0" "$@"',
+	    Usdt::Process::program());
+	$process = Usdt::Process->new(program => \@noexec,
+	    args => ['-p', $provider, 'f', 'n', 'int'],
+	    env => { USDT_IMAGE_DIR => undef });
+	$process->ready or die $process->greeting;
+	is(($process->images)[0]{memfd}, 1, 'a memfd');
+	$watch = Usdt::Watch->attach(1, '-p', $process->pid, $provider);
+	is($process->ask('checked 0 4'), 'fired 1', '... is enabled');
+	is_deeply([ $watch->take(1) ],
+	    [ $process->pid . " test_usdt $provider:n 4" ], '... and seen');
+});
+
+# --- what is left behind ----------------------------------------------------
+
+tracer_case('signals' => sub {
+	my $provider = fresh();
+	my $process = process($provider, ['f', 'n', 'int']);
+
+	for my $signal (qw(INT TERM HUP QUIT USR1 ALRM)) {
+		my $watch = Usdt::Watch->attach(1, $provider);
+		my $pid = $watch->pid;
+		is(scalar leftovers($pid), 1, "SIG$signal: one event before");
+		is($watch->code_of($signal), 0, '... exit 0');
+		is(scalar leftovers($pid), 0, '... no event after');
+		is($process->ask('enabled 0'), 'enabled 0', '... not enabled');
+	}
+	my $watch = Usdt::Watch->attach(1, $provider);
+	my $pid = $watch->pid;
+	close(delete $watch->{out});
+	$process->ask('fire 0 1');
+	ok($watch->reap, 'ends when nobody reads its output');
+	is(scalar leftovers($pid), 0, '... no event after');
+});
+
+tracer_case('a reader that stands still' => sub {
+	my $provider = fresh();
+	my $process = process($provider, ['f', 'n', ('int') x 32]);
+	my $watch = Usdt::Watch->attach(1, $provider);
+	my $pid = $watch->pid;
+
+	$process->ask('loop 0 3000');
+	sleep(0.3);
+	kill('TERM', $pid);
+	my $ended = $watch->reap;
+	is_deeply($ended, [0], 'SIGTERM ends it all the same');
+	is(scalar leftovers($pid), 0, '... no event left');
+
+	my ($status, $out, $err) = run_usdt(['sh', '-c',
+	    'exec "$@" >/dev/full', 'sh'], 'watch', '-n', 1, $provider)
+	    if fire_soon($process);
+	is($status, 1, 'output that can not be written: exit 1');
+	like($err, qr/^usdt: writing: No space left on device$/m, '... says so');
+});
+
+# Fire now and then, from a process of its own, for some seconds.
+sub fire_soon
+{
+	my ($process) = @_;
+
+	defined(my $pid = fork) or die;
+	return 1 if $pid;
+	for (1 .. 20) {
+		sleep(0.25);
+		syswrite($process->{to}, "\n");
+	}
+	POSIX::_exit(0);
+}
+
+tracer_case('SIGKILL' => sub {
+	my $provider = fresh();
+	my $process = process($provider, ['f', 'n', 'int']);
+	my $watch = Usdt::Watch->attach(1, $provider);
+	my $other = Usdt::Watch->attach(1, $provider);
+	my ($pid, $living) = ($watch->pid, $other->pid);
+
+	$watch->stop('KILL');
+	is(scalar leftovers($pid), 1, 'it leaves its event');
+	is($process->ask('enabled 0'), 'enabled 1', 'another watch goes on');
+	my $next = Usdt::Watch->attach(1, $provider);
+	is(scalar leftovers($pid), 0, 'the next run removes it');
+	is(scalar leftovers($living), 1, '... and not that of the living');
+	$next->stop('INT');
+	$process->ask('fire 0 6');
+	is(scalar $other->take(1), 1, '... which still works');
+	$other->stop('KILL');
+	is($process->ask('wait 0 0 5'), 'enabled 0',
+	    'a killed watch traces no more');
+	run_usdt('watch', 'nobody-has-this');
+	is(scalar leftovers($living), 0, 'any run cleans up');
+});
+
+# --- trouble ----------------------------------------------------------------
+
+tracer_case('lost events are counted' => sub {
+	my $provider = fresh();
+	my $process = process($provider, ['f', 'n', 'int', ('long') x 31]);
+	my $watch = Usdt::Watch->attach(1, $provider);
+	my $fires = 100_000;
+
+	kill('STOP', $watch->pid);
+	is($process->ask("loop 0 $fires @{[ 1 .. 32 ]}"), "fired $fires",
+	    'fired');
+	kill('CONT', $watch->pid);
+	$watch->told(qr/(\d+) events lost/);
+	is($watch->code_of('INT'), 0, 'exit 0');
+	my ($lost, $errors) = (0, $watch->errors);
+	$lost += $1 while $errors =~ /(\d+) events lost/g;
+	cmp_ok($lost, '>', 0, 'some were lost');
+	is(@{ $watch->{lines} } + $lost, $fires, 'printed and lost are all');
+	my %printed = map { s/^\S+ //r => 1 } @{ $watch->{lines} };
+	is_deeply([ keys %printed ], [ $process->pid
+	    . " test_usdt $provider:n @{[ 1 .. 32 ]}" ], '... and are right');
+});
+
+tracer_case('a tracer that ignores the semaphore' => sub {
+	my $provider = fresh();
+	my $process = process($provider, ['f', 'n', 'int'], ['g', 'm', 'int']);
+	my ($image) = map { $_->{path} } $process->images;
+	my ($site) = map { /:(0x[0-9a-f]+)\(0x/ ? hex $1 : () } do {
+		my $watch = Usdt::Watch->attach(1, "$provider:n");
+		my @lines = leftovers($watch->pid);
+		$watch->stop('INT');
+		@lines;
+	};
+	my $events = '/sys/kernel/tracing';
+	my $set = sub {
+		my ($file, $text) = @_;
+		open(my $out, '>>', "$events/$file") or die "$file: $!\n";
+		syswrite($out, $text) or die "$file: $text: $!\n";
+	};
+
+	$set->('uprobe_events', sprintf("p:ut$$/e %s:0x%x\n", $image, $site));
+	$set->("events/ut$$/e/enable", "1\n");
+	my ($status, $out, $err) = run_usdt('watch', "$provider:n");
+	is($status, 1, 'that probe alone: exit 1');
+	like($err, qr/$provider:n in \Q$image\E .*another tracer/, '... why');
+	my $watch = eval { Usdt::Watch->attach(1, $provider) };
+	$process->ask('fire 1 5');
+	like(($watch ? $watch->take(1) : '')[0], qr/ $provider:m 5$/,
+	    'another probe of the same kind is watched without it');
+	$watch->stop('INT') if $watch;
+	$set->("events/ut$$/e/enable", "0\n");
+	$set->('uprobe_events', "-:ut$$/e\n");
+});
+
+my @nobody = ('setpriv', '--reuid=65534', '--regid=65534', '--clear-groups');
+
+tracer_case('privilege' => sub {
+	my ($status, $out, $err) = run_usdt(\@nobody, 'watch', 'x:y');
+	is($status, 1, 'an ordinary user: exit 1');
+	like($err, qr{^usdt: /\S+/uprobe_events may not be written: only root},
+	    '... says what is missing');
+	is($out, '', '... nothing on standard output');
+
+	my @bare = ('unshare', '--mount', 'sh', '-c',
+	    'umount -a -t tracefs; umount -l /sys/kernel/debug 2>/dev/null;'
+	    . ' exec "$@"', 'sh');
+	($status, $out, $err) = run_usdt([@bare, @nobody], 'watch', 'x:y');
+	is($status, 1, 'an ordinary user without tracefs: exit 1');
+	is($err, "usdt: tracefs is not mounted at /sys/kernel/tracing, and "
+	    . "only root (CAP_SYS_ADMIN) may mount it\n", '... says so');
+
+	my $provider = fresh();
+	my $process = process($provider, ['f', 'n', 'int']);
+	my $watch = Usdt::Watch->attach(1, \@bare, "$provider:n");
+	$process->ask('fire 0 2');
+	is_deeply([ $watch->take(1) ],
+	    [ $process->pid . " test_usdt $provider:n 2" ],
+	    'root without tracefs: it is mounted');
+
+	($status, $out, $err) = run_usdt(['setpriv',
+	    '--bounding-set=-perfmon,-sys_admin'], 'watch', "$provider:n");
+	is($status, 1, 'root without CAP_PERFMON: exit 1');
+	like($err, qr/CAP_PERFMON/, '... says so');
+});
+
+tracer_case('10,000 probes' => sub {
+	my $provider = fresh();
+	my @types = ('int', 'char *', 'long');
+	my $process = process($provider, map {
+		my $n = $_; [ "f$n", "n$n", @types[0 .. $n % 4 - 1] ]
+	} 0 .. 9999);
+	my $watch = Usdt::Watch->attach(10_000, "$provider:*");
+
+	$process->ask("fire $_ 4 text 6") for 0, 4999, 9999;
+	is_deeply([ map { s/^\d+ //r } $watch->take(3) ], [
+		"test_usdt $provider:n0",
+		qq(test_usdt $provider:n4999 4 "text" 6),
+		qq(test_usdt $provider:n9999 4 "text" 6),
+	], 'the right ones are printed');
+	my $pid = $watch->pid;
+	is($watch->code_of('TERM'), 0, 'exit 0');
+	is(scalar leftovers($pid), 0, 'no event left');
+	is($process->ask('enabled 9999'), 'enabled 0', 'not enabled any more');
+});
+
+done_testing();

@@ -1,0 +1,195 @@
+/*
+ * advice.c - what does one type to trace a probe?
+ *
+ * One command line for each tracer, ready to be pasted into a shell.  A
+ * tracer that can't spell the probe's names, or the path of its image, is left
+ * out: the sets below are those that bpftrace 0.17 to 0.27, perf 6.1 and
+ * DTrace 2.0.7 were seen to take.  gdb is left out because it shifts the
+ * semaphore's address together with the probe's, and so would write to the
+ * wrong place.
+ */
+#include <stdlib.h>
+
+#include "tool.h"
+
+#define WORDS	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" \
+		"0123456789_"
+
+static int
+made_of(const char *text, const char *set)
+{
+	return text[strspn(text, set)] == '\0';
+}
+
+/* Print a command that ends with an argument to be quoted. */
+static void
+line(FILE *out, const char *command, char *argument)
+{
+	fprintf(out, "      %s ", command);
+	quote_shell(out, argument);
+	putc('\n', out);
+	free(argument);
+}
+
+/* --- the scripts --- */
+
+/*
+ * The arguments as a script in bpftrace's language: the first six, which all
+ * its versions read.
+ */
+static char *
+bpftrace_script(const char *place, const struct advice *advice)
+{
+	size_t count, i, size;
+	struct argument *args = arguments_of(advice->image, advice->probe,
+	    &count);
+	char *script;
+	FILE *text = open_memstream(&script, &size);
+
+	fprintf(text, "usdt:%s:%s:%s { printf(\"%%d %%s", place,
+	    advice->probe->provider, advice->probe->note_name);
+	for (i = 0; i < count && i < 6; i++)
+		fputs(argument_is_text(&args[i]) ? " %s" :
+		    argument_is_pointer(&args[i]) ? " 0x%lx" :
+		    args[i].size < 0 ? " %d" : " %lu", text);
+	fputs("\\n\", pid, comm", text);
+	for (i = 0; i < count && i < 6; i++)
+		fprintf(text, argument_is_text(&args[i]) ? ", str(arg%zu)" :
+		    ", arg%zu", i);
+	fputs("); }", text);
+	fclose(text);
+	arguments_free(args, count);
+	return script;
+}
+
+static char *
+dtrace_script(const struct advice *advice, const char *name)
+{
+	size_t count, i, size;
+	struct argument *args = arguments_of(advice->image, advice->probe,
+	    &count);
+	char *script;
+	FILE *text = open_memstream(&script, &size);
+
+	fprintf(text, "%s$target:::%s {", advice->probe->provider, name);
+	for (i = 0; i < count && i < 10; i++)
+		fprintf(text, argument_is_text(&args[i]) ?
+		    " trace(copyinstr(arg%zu));" : " trace(arg%zu);", i);
+	fputs(" }", text);
+	fclose(text);
+	arguments_free(args, count);
+	return script;
+}
+
+/* DTrace's spelling of a name: "__" is '-'. */
+static char *
+dtrace_name(const struct probe *probe)
+{
+	char *name = need_copy(probe->name, strlen(probe->name));
+	char *from = name, *to = name;
+
+	while (*from != '\0') {
+		int pair = from[0] == '_' && from[1] == '_';
+
+		*to++ = pair ? '-' : *from;
+		from += 1 + pair;
+	}
+	*to = '\0';
+	return name;
+}
+
+/* --- the tracers --- */
+
+static void
+dtrace_lines(FILE *out, const struct advice *advice)
+{
+	const char *provider = advice->probe->provider;
+	size_t length = strlen(provider);
+	char *name = dtrace_name(advice->probe), *command;
+
+	/* DTrace can't tell a digit at the end from the pid's. */
+	if (made_of(provider, WORDS ".-") && made_of(name, WORDS ".-") &&
+	    length > 0 &&
+	    (provider[length - 1] < '0' || provider[length - 1] > '9')) {
+		command = need_format("dtrace -p %d -n", (int)advice->pid);
+		line(out, command, dtrace_script(advice, name));
+		free(command);
+	}
+	free(name);
+}
+
+static int
+bpftrace_spells(const struct probe *probe)
+{
+	return made_of(probe->provider, WORDS ".-") &&
+	    made_of(probe->note_name, WORDS ".-");
+}
+
+static void
+one_process(FILE *out, const struct advice *advice)
+{
+	const struct probe *probe = advice->probe;
+	char *command;
+
+	if (probe->note_name != NULL) {
+		command = need_format("usdt watch -p %d", (int)advice->pid);
+		line(out, command, need_format("%s:%s", probe->provider,
+		    probe->name));
+		free(command);
+	}
+	if (probe->note_name != NULL && bpftrace_spells(probe) &&
+	    advice->place != NULL) {
+		command = need_format("bpftrace -p %d -e", (int)advice->pid);
+		line(out, command, bpftrace_script(advice->place, advice));
+		free(command);
+	}
+	dtrace_lines(out, advice);
+}
+
+static void
+perf_lines(FILE *out, const struct advice *advice)
+{
+	const struct probe *probe = advice->probe;
+
+	if (!advice->image->build_id || !made_of(probe->provider, WORDS) ||
+	    !made_of(probe->note_name, WORDS))
+		return;
+	fputs("      perf buildid-cache --add ", out);
+	quote_shell(out, advice->path);
+	fprintf(out, " && perf probe sdt_%s:%s\n", probe->provider,
+	    probe->note_name);
+	fprintf(out, "      perf record -a -e sdt_%s:%s; perf script\n",
+	    probe->provider, probe->note_name);
+}
+
+static void
+all_processes(FILE *out, const struct advice *advice)
+{
+	const struct probe *probe = advice->probe;
+
+	line(out, "usdt watch", need_format("%s:%s:%s", advice->path,
+	    probe->provider, probe->name));
+	if (bpftrace_spells(probe) && made_of(advice->path, WORDS "./+-"))
+		line(out, "bpftrace -e", bpftrace_script(advice->path,
+		    advice));
+	perf_lines(out, advice);
+}
+
+void
+advice_print(FILE *out, const struct advice *advice)
+{
+	if (advice->probe->unreachable)
+		return;
+	if (advice->pid != 0) {
+		fprintf(out, "    to trace %s:%s in process %d:\n",
+		    advice->probe->provider, advice->probe->name,
+		    (int)advice->pid);
+		one_process(out, advice);
+	}
+	if (advice->path != NULL && advice->probe->note_name != NULL) {
+		fprintf(out, "    to trace %s:%s in every process that maps "
+		    "the file, later ones too:\n", advice->probe->provider,
+		    advice->probe->name);
+		all_processes(out, advice);
+	}
+}

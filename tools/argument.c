@@ -1,0 +1,191 @@
+/*
+ * argument.c - what is told of a probe's arguments?
+ *
+ * A note tells place, size and sign of up to twelve: "-4@%rdi 8@16(%rsp)".
+ * DOF tells C types of all.  Arguments that only DOF tells of are where the
+ * processor's calling convention puts them, since that is what libusdt's
+ * stubs do.
+ */
+#include <ctype.h>
+#include <stdlib.h>
+
+#include "tool.h"
+
+static const struct usdt__arch *
+arch_of(const struct image *image)
+{
+	size_t i;
+
+	for (i = 0; i < usdt__arch_count; i++)
+		if (usdt__archs[i].elf_machine == image->machine)
+			return &usdt__archs[i];
+	return NULL;
+}
+
+/* Where an operand ends: at a blank that is in no bracket. */
+static size_t
+operand_length(const char *text)
+{
+	size_t length;
+	int depth = 0;
+
+	for (length = 0; text[length] != '\0'; length++) {
+		if (text[length] == ' ' && depth <= 0)
+			break;
+		if (text[length] == '[' || text[length] == '(')
+			depth++;
+		else if (text[length] == ']' || text[length] == ')')
+			depth--;
+	}
+	return length;
+}
+
+/*
+ * Read one argument, "[-]SIZE[f]@OPERAND", of a note's text.  What is not of
+ * this form, and floating point, which the kernel has no word for, gets no
+ * operand.  Returns what follows.
+ */
+static const char *
+read_argument(const char *text, struct argument *argument)
+{
+	size_t length = operand_length(text);
+	const char *at = memchr(text, '@', length);
+	char *end;
+	long size = strtol(text, &end, 10);
+
+	if (at != NULL && end > text && size >= -8 && size <= 8)
+		argument->size = (int)size;
+	if (at != NULL && end == at && argument->size != 0)
+		argument->operand = need_copy(at + 1,
+		    length - (size_t)(at + 1 - text));
+	text += length;
+	return text + strspn(text, " ");
+}
+
+/* Where argument INDEX is by convention; NULL on an unknown processor. */
+static char *
+operand_by_convention(const struct usdt__arch *arch, size_t index)
+{
+	char text[64];
+
+	if (arch == NULL)
+		return NULL;
+	if (index < arch->registers)
+		return need_format("%s", arch->register_names[index]);
+	snprintf(text, sizeof text, arch->stack_format,
+	    (unsigned)(index - arch->registers) * arch->word);
+	return need_format("%s", text);
+}
+
+struct argument *
+arguments_of(const struct image *image, const struct probe *probe,
+    size_t *count)
+{
+	const struct usdt__arch *arch = arch_of(image);
+	const char *text = probe->note_args, *type = probe->types;
+	struct argument *args = NULL;
+	size_t space = 0, i;
+
+	*count = 0;
+	text += strspn(text, " ");
+	while (*text != '\0') {
+		ROOM_FOR_ONE(args, *count, space);
+		memset(&args[*count], 0, sizeof *args);
+		text = read_argument(text, &args[*count]);
+		(*count)++;
+	}
+	for (i = 0; i < probe->type_count; i++, type += strlen(type) + 1) {
+		if (i >= *count) {
+			ROOM_FOR_ONE(args, *count, space);
+			memset(&args[*count], 0, sizeof *args);
+			args[i].operand = operand_by_convention(arch, i);
+			if (arch != NULL)
+				args[i].size = usdt__type_size(type, arch);
+			(*count)++;
+		}
+		args[i].type = type;
+	}
+	return args;
+}
+
+void
+arguments_free(struct argument *args, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		free(args[i].operand);
+	free(args);
+}
+
+/* --- types --- */
+
+/* The next word or sign of a C type, without what qualifies it. */
+static size_t
+next_token(const char **text)
+{
+	size_t length;
+
+	for (;;) {
+		*text += strspn(*text, " \t");
+		length = 0;
+		while (isalnum((unsigned char)(*text)[length]) ||
+		    (*text)[length] == '_')
+			length++;
+		if (length == 0)
+			return **text != '\0';
+		if (strncmp(*text, "const", 5) != 0 &&
+		    strncmp(*text, "volatile", 8) != 0 &&
+		    strncmp(*text, "restrict", 8) != 0)
+			return length;
+		if (length != 5 && length != 8)
+			return length;
+		*text += length;
+	}
+}
+
+static int
+is_token(const char **text, const char *what)
+{
+	size_t length = next_token(text);
+
+	if (length != strlen(what) || strncmp(*text, what, length) != 0)
+		return 0;
+	*text += length;
+	return 1;
+}
+
+int
+argument_is_text(const struct argument *argument)
+{
+	const char *type = argument->type;
+
+	if (type == NULL)
+		return 0;
+	if (strcmp(type, "string") == 0)	/* D's own name of it */
+		return 1;
+	return is_token(&type, "char") && is_token(&type, "*") &&
+	    next_token(&type) == 0;
+}
+
+int
+argument_is_pointer(const struct argument *argument)
+{
+	return argument->type != NULL && strpbrk(argument->type, "*[&") != NULL;
+}
+
+const char *
+argument_type(const struct argument *argument)
+{
+	static const char *const name[] = {
+		"int64_t", NULL, NULL, NULL, "int32_t", NULL, "int16_t",
+		"int8_t", "?", "uint8_t", "uint16_t", NULL, "uint32_t", NULL,
+		NULL, NULL, "uint64_t"
+	};
+
+	if (argument->type != NULL)
+		return argument->type;
+	if (name[argument->size + 8] == NULL)
+		return "?";
+	return name[argument->size + 8];
+}

@@ -1,0 +1,370 @@
+/*
+ * attach.c - to which probes is a watch attached?
+ *
+ * Which files have probes that match is found out at the start and again every
+ * now and then, so that a provider that is enabled later, or a program that is
+ * started later, is seen too.  A file is read once, and held open as long as
+ * its probes are watched.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <search.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+/* More troubles than this with single probes are no longer single. */
+#define TROUBLES_MAX	20
+
+/* A file with probes that match. */
+struct watched {
+	struct image *image;
+	char *path;
+	int fd;
+	uint64_t device, inode;		/* as stat tells */
+};
+
+static void
+trouble(struct attachment *to, const struct target *target, const char *why)
+{
+	if (to->troubles++ == TROUBLES_MAX) {
+		fputs("usdt: and so on, giving up\n", stderr);
+		to->fatal = 1;
+	}
+	if (to->troubles > TROUBLES_MAX)
+		return;
+	fputs("usdt: ", stderr);
+	quote_line(stderr, target->probe->provider);
+	putc(':', stderr);
+	quote_line(stderr, target->probe->name);
+	fputs(" in ", stderr);
+	quote_line(stderr, target->path);
+	fprintf(stderr, " can't be watched: %s\n", why);
+}
+
+static const char *
+reason(int error)
+{
+	switch (error) {
+	case EINVAL:
+		return "another tracer has attached there without its "
+		    "semaphore, or the file has no such code";
+	case EMFILE:
+	case ENFILE:
+		return "too many descriptors are needed; name fewer probes, "
+		    "or raise the limit (ulimit -n)";
+	case EACCES:
+	case EPERM:
+		return "the kernel does not permit it; root (CAP_PERFMON) may";
+	case ENOTSUP:
+		return "the file is in a file system whose code can't be "
+		    "traced";
+	}
+	return strerror(error);
+}
+
+/* --- attaching --- */
+
+static int
+by_signature(const void *one, const void *other)
+{
+	const struct target *a = one, *b = other;
+	int order = strcmp(a->signature, b->signature);
+
+	if (order != 0)
+		return order;
+	if (a->image != b->image)
+		return a->fd < b->fd ? -1 : 1;
+	return a->probe < b->probe ? -1 : a->probe > b->probe;
+}
+
+/* Make one event of targets that have one signature.  0 or an errno. */
+static int
+attach_event(struct attachment *to, size_t first, size_t count)
+{
+	struct event event = {
+		.number = ++to->numbers,
+		.first = first,
+		.count = count
+	};
+	int error = event_define(to->tracefs, &event, to->targets);
+
+	if (error != 0)
+		return error;
+	error = rings_attach(to->rings, event.id, to->only);
+	if (error != 0) {
+		tracefs_remove(to->tracefs, event.number);
+		event_done(&event);
+		return error;
+	}
+	ROOM_FOR_ONE(to->events, to->event_count, to->event_space);
+	to->events[to->event_count++] = event;
+	to->watching += count;
+	return 0;
+}
+
+/*
+ * Attach targets that have one signature.  One that can't be attached takes
+ * the whole event with it: halve until it is found, and do without it.
+ */
+static void
+attach_targets(struct attachment *to, size_t first, size_t count)
+{
+	int error;
+
+	if (to->fatal)
+		return;
+	error = attach_event(to, first, count);
+	if (error == 0)
+		return;
+	if (error == EMFILE || error == ENFILE || error == ENOMEM ||
+	    error == EACCES || error == EPERM) {
+		trouble(to, &to->targets[first], reason(error));
+		to->fatal = 1;
+	} else if (count == 1) {
+		trouble(to, &to->targets[first], reason(error));
+	} else {
+		attach_targets(to, first, count / 2);
+		attach_targets(to, first + count / 2, count - count / 2);
+	}
+}
+
+/* Attach all targets from FIRST on. */
+static void
+attach_new(struct attachment *to, size_t first)
+{
+	struct target *target = to->targets;
+	size_t end;
+
+	if (first == to->target_count)
+		return;
+	qsort(target + first, to->target_count - first, sizeof *target,
+	    by_signature);
+	for (; first < to->target_count; first = end) {
+		end = first + 1;
+		while (end < to->target_count && strcmp(
+		    target[end].signature, target[first].signature) == 0)
+			end++;
+		attach_targets(to, first, end - first);
+	}
+	fprintf(stderr, "usdt: watching %zu probe%s\n", to->watching,
+	    to->watching == 1 ? "" : "s");
+}
+
+/* --- finding --- */
+
+/* A probe's patterns have a path exactly if the file was named by one. */
+static int
+is_wanted(const struct attachment *to, const char *path,
+    const struct probe *probe)
+{
+	const struct pattern *pattern = to->patterns;
+	size_t i;
+
+	for (i = 0; i < to->pattern_count; i++, pattern++)
+		if ((pattern->path == NULL ? path == NULL :
+		    path != NULL && strcmp(pattern->path, path) == 0) &&
+		    pattern_matches(pattern, probe->provider, probe->name,
+		    probe->note_name))
+			return 1;
+	return 0;
+}
+
+static void
+add_target(struct attachment *to, const struct target *target)
+{
+	if (target->probe->unreachable)
+		trouble(to, target, "the file has no such code, or no "
+		    "such semaphore");
+	else if (target->probe->note_name == NULL)
+		trouble(to, target, "it is for DTrace only");
+	else if (!operand_machine_known(target->image->machine))
+		trouble(to, target, "the file is for another processor");
+	else {
+		ROOM_FOR_ONE(to->targets, to->target_count,
+		    to->target_space);
+		to->targets[to->target_count] = *target;
+		target_prepare(&to->targets[to->target_count++]);
+	}
+}
+
+/* Is this probe of that file watched already, for another pattern? */
+static int
+is_watched(const struct attachment *to, const struct stat *st,
+    const struct probe *probe)
+{
+	size_t i, k;
+
+	for (i = 0; i < to->file_count; i++) {
+		const struct watched *file = &to->files[i];
+
+		if (file->device != st->st_dev || file->inode != st->st_ino)
+			continue;
+		for (k = 0; k < to->target_count; k++)
+			if (to->targets[k].image == file->image &&
+			    to->targets[k].probe->address ==
+			    probe->address &&
+			    strcmp(to->targets[k].probe->name,
+			    probe->name) == 0)
+				return 1;
+	}
+	return 0;
+}
+
+/* Add the probes of a file that match.  NAMED is the path of a pattern. */
+static void
+add_file(struct attachment *to, int fd, const char *path, const char *named)
+{
+	struct image *image = image_read(fd);
+	struct watched file = { .image = image, .fd = fd };
+	size_t i, before = to->target_count;
+	struct stat st;
+
+	if (image == NULL || fstat(fd, &st) < 0) {
+		image_free(image);
+		close(fd);
+		return;
+	}
+	file.path = need_copy(path, strlen(path));
+	file.device = st.st_dev;
+	file.inode = st.st_ino;
+	for (i = 0; i < image->count; i++) {
+		struct target target = {
+			.image = image, .probe = &image->probes[i],
+			.path = file.path, .fd = fd
+		};
+
+		if (is_wanted(to, named, target.probe) &&
+		    !is_watched(to, &st, target.probe))
+			add_target(to, &target);
+	}
+	if (to->target_count == before) {
+		free(file.path);
+		image_free(image);
+		close(fd);
+		return;
+	}
+	ROOM_FOR_ONE(to->files, to->file_count, to->file_space);
+	to->files[to->file_count++] = file;
+}
+
+static int
+by_inode(const void *one, const void *other)
+{
+	const uint64_t *a = one, *b = other;
+
+	if (a[0] != b[0])
+		return a[0] < b[0] ? -1 : 1;
+	return a[1] < b[1] ? -1 : a[1] > b[1];
+}
+
+/* Was this file looked at before?  If not, it will have been. */
+static int
+is_known(struct attachment *to, uint64_t device, uint64_t inode)
+{
+	uint64_t *key = need_zeroed(2, sizeof *key), **found;
+
+	key[0] = device;
+	key[1] = inode;
+	found = tsearch(key, &to->known, by_inode);
+	if (found != NULL && *found == key)
+		return 0;
+	free(key);
+	return found != NULL;
+}
+
+static void
+find_mapped(struct attachment *to)
+{
+	struct census census;
+	size_t i;
+	int fd;
+
+	census_take(&census, to->only);
+	for (i = 0; i < census.count; i++) {
+		const struct mapped *file = census.files[i];
+
+		if (is_known(to, file->device, file->inode))
+			continue;
+		if ((fd = mapped_open(file)) >= 0) {
+			add_file(to, fd, file->path, NULL);
+		} else if (errno == EMFILE || errno == ENFILE) {
+			fprintf(stderr, "usdt: %s\n", reason(errno));
+			to->fatal = 1;
+			break;
+		}
+	}
+	census_free(&census);
+}
+
+/* The file that a pattern names.  It need not be there yet with --wait. */
+static void
+find_named(struct attachment *to, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		/* Its key must differ from that of a mapped file, which is
+		 * looked at for the patterns without a path. */
+		if (!is_known(to, ~(uint64_t)st.st_dev, st.st_ino))
+			add_file(to, fd, path, path);
+		else
+			close(fd);
+		return;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (!to->wait || (fd < 0 && errno != ENOENT)) {
+		fprintf(stderr, "usdt: %s: %s\n", path,
+		    fd < 0 ? strerror(errno) : "is not a file");
+		to->fatal = 1;
+	}
+}
+
+void
+attach_scan(struct attachment *to)
+{
+	size_t i, before = to->target_count;
+	int mapped = 0;
+
+	for (i = 0; i < to->pattern_count; i++) {
+		if (to->patterns[i].path != NULL)
+			find_named(to, to->patterns[i].path);
+		else
+			mapped = 1;
+	}
+	if (mapped)
+		find_mapped(to);
+	if (!to->fatal)
+		attach_new(to, before);
+}
+
+void
+attach_end(struct attachment *to)
+{
+	size_t i;
+
+	if (to->rings != NULL)
+		rings_close(to->rings);		/* detaches */
+	for (i = 0; i < to->event_count; i++) {
+		tracefs_remove(to->tracefs, to->events[i].number);
+		event_done(&to->events[i]);
+	}
+	free(to->events);
+	for (i = 0; i < to->target_count; i++)
+		target_done(&to->targets[i]);
+	free(to->targets);
+	for (i = 0; i < to->file_count; i++) {
+		image_free(to->files[i].image);
+		free(to->files[i].path);
+		close(to->files[i].fd);
+	}
+	free(to->files);
+	tdestroy(to->known, free);
+}

@@ -1,0 +1,393 @@
+/*
+ * event.c - which kernel events describe probes, and what do they tell?
+ *
+ * One kernel event can have many probes, as long as the same kinds of
+ * arguments are fetched of each, and attaching costs a descriptor for each
+ * event and processor, not for each probe.  So probes with one signature share
+ * an event, and its field "target" is a constant that says which it was.
+ *
+ *	p:GROUP/e1 /proc/PID/fd/9:0x1010(0x2000) target=\7:u32 comm=$comm
+ *	    w0=%di:u32 w1=%si:u64 t1=+0(%si):x64[64]
+ *
+ * The file is named by our own descriptor: that is the very file that the
+ * notes were read from, and no blank or colon in a path can mislead.
+ *
+ * Text is fetched as an array of words and not as the kernel's "string":
+ * with strings that make a record larger than a page the kernel warns of
+ * itself (WARN_ON in trace_uprobe.c, which can be set to panic), and one that
+ * is longer than a page it takes for a fault.  Of an array, it leaves zero
+ * what it can't read.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+/* The kernel takes 128 fields: two of ours, and at most two per argument. */
+#define ARGS_MAX	62
+
+/* How much is written at once. */
+#define BATCH	65536
+
+/* The most bytes that are fetched of a text; and what an event can hold,
+ * which is MAX_PROBE_EVENT_SIZE (3072) in the kernel, less our own fields. */
+#define TEXT_MAX	512
+#define RECORD_MAX	3040
+
+/*
+ * Letters of a signature: 1 2 4 8 is an integer of so many bytes, H bits 8 to
+ * 15 of a register, T a pointer with the text that it points to, - nothing.
+ */
+static char
+signature_letter(const struct argument *argument, const char *fetch, int high)
+{
+	int size = abs(argument->size);
+
+	if (fetch == NULL)
+		return '-';
+	if (high)
+		return 'H';
+	/* Pointers in memory are followed as the kernel's own words: a 32-bit
+	 * program's would come out with its neighbour as the upper half. */
+	if (argument_is_text(argument) && *fetch != '\\' &&
+	    (size == sizeof(long) || *fetch == '%'))
+		return 'T';
+	return (char)('0' + size);
+}
+
+void
+target_prepare(struct target *target)
+{
+	size_t i;
+
+	target->args = arguments_of(target->image, target->probe,
+	    &target->argc);
+	target->fetch = need_zeroed(target->argc, sizeof *target->fetch);
+	target->signature = need_zeroed(target->argc + 1, 1);
+	for (i = 0; i < target->argc; i++) {
+		int high = 0;
+
+		if (i < ARGS_MAX)
+			target->fetch[i] = operand_fetch(target->fd,
+			    target->image, target->probe, &target->args[i],
+			    &high);
+		target->signature[i] = signature_letter(&target->args[i],
+		    target->fetch[i], high);
+	}
+}
+
+void
+target_done(struct target *target)
+{
+	size_t i;
+
+	for (i = 0; i < target->argc; i++)
+		free(target->fetch[i]);
+	free(target->fetch);
+	free(target->signature);
+	arguments_free(target->args, target->argc);
+}
+
+/* --- defining --- */
+
+/* How many words are fetched of each text: they share a record. */
+static size_t
+text_words(const char *signature)
+{
+	size_t texts = 0, size, argc = strlen(signature);
+
+	for (size = 0; size < argc; size++)
+		texts += signature[size] == 'T';
+	if (texts == 0)
+		return 0;
+	size = (RECORD_MAX - 8 * (argc < ARGS_MAX ? argc : ARGS_MAX)) / texts;
+	return (size < TEXT_MAX ? size : TEXT_MAX) / 8;
+}
+
+static void
+write_field(FILE *line, char letter, size_t index, const char *fetch,
+    size_t words)
+{
+	switch (letter) {
+	case '-':
+		break;
+	case 'H':
+		fprintf(line, " w%zu=%s:b8@8/16", index, fetch);
+		break;
+	case 'T':
+		fprintf(line, " w%zu=%s:u64 t%zu=+0(%s):x64[%zu]", index,
+		    fetch, index, fetch, words);
+		break;
+	default:
+		fprintf(line, " w%zu=%s:u%d", index, fetch,
+		    (letter - '0') * 8);
+	}
+}
+
+/* The line that adds target INDEX to the event. */
+static char *
+definition(const struct tracefs *tracefs, const struct event *event,
+    const struct target *target, size_t index)
+{
+	size_t size, i, words = text_words(target->signature);
+	char *text;
+	FILE *line = open_memstream(&text, &size);
+
+	fprintf(line, "p:%s/e%u /proc/%d/fd/%d:0x%" PRIx64, tracefs->group,
+	    event->number, (int)getpid(), target->fd, target->probe->site);
+	if (target->probe->semaphore != 0)
+		fprintf(line, "(0x%" PRIx64 ")", target->probe->semaphore);
+	fprintf(line, " target=\\%zu:u32 comm=$comm", index);
+	for (i = 0; i < target->argc; i++)
+		write_field(line, target->signature[i], i, target->fetch[i],
+		    words);
+	putc('\n', line);
+	fclose(line);
+	return text;
+}
+
+/* Write all definitions, many whole lines at once. */
+static int
+define(struct tracefs *tracefs, const struct event *event,
+    const struct target *targets)
+{
+	size_t size, i, at, length, more;
+	char *text, *line;
+	FILE *all = open_memstream(&text, &size);
+	int error = 0;
+
+	for (i = event->first; i < event->first + event->count; i++) {
+		line = definition(tracefs, event, &targets[i], i);
+		fputs(line, all);
+		free(line);
+	}
+	fclose(all);
+	for (at = 0; error == 0 && at < size; at += length) {
+		length = 0;
+		do {
+			more = strcspn(text + at + length, "\n") + 1;
+			length += more;
+		} while (at + length < size && length + more < BATCH);
+		error = tracefs_define(tracefs, text + at, length);
+	}
+	free(text);
+	return error;
+}
+
+/* --- learning --- */
+
+/* One line of the format: "field:TYPE NAME; offset:N; size:N; ...". */
+static void
+learn_field(struct event *event, const char *name, size_t at, size_t size)
+{
+	size_t index = strtoul(name + 1, NULL, 10);
+
+	if (strcmp(name, "target") == 0) {
+		event->target_at = at;
+	} else if (strcmp(name, "comm") == 0) {
+		event->comm_at = at;
+	} else if (name[0] == 'w' && index < event->argc) {
+		event->fields[index].word = at;
+		event->fields[index].word_size = size;
+	} else if (name[0] == 't' && index < event->argc) {
+		event->fields[index].text = at;
+		event->fields[index].text_size = size;
+	}
+}
+
+static void
+learn_format(struct event *event, char *text)
+{
+	char *line, *next = text, *end, *name;
+	size_t at, size;
+
+	while ((line = strstr(next, "field:")) != NULL) {
+		next = line + strcspn(line, "\n");
+		end = line + strcspn(line, ";\n");
+		if (*end != ';' || sscanf(end, "; offset:%zu; size:%zu", &at,
+		    &size) != 2)
+			continue;
+		*end = '\0';
+		name = strrchr(line, ' ');
+		if (name != NULL)
+			learn_field(event, name + 1, at, size);
+		*end = ';';
+	}
+}
+
+static int
+learn(struct tracefs *tracefs, struct event *event)
+{
+	char *text = tracefs_event_file(tracefs, event->number, "id");
+
+	if (text == NULL)
+		return errno;
+	event->id = (unsigned)strtoul(text, NULL, 10);
+	free(text);
+	text = tracefs_event_file(tracefs, event->number, "format");
+	if (text == NULL)
+		return errno;
+	event->fields = need_zeroed(event->argc, sizeof *event->fields);
+	learn_format(event, text);
+	free(text);
+	return event->target_at != 0 && event->comm_at != 0 ? 0 : EPROTO;
+}
+
+int
+event_define(struct tracefs *tracefs, struct event *event,
+    const struct target *targets)
+{
+	int error = define(tracefs, event, targets);
+
+	event->argc = targets[event->first].argc;
+	if (error == 0)
+		error = learn(tracefs, event);
+	if (error != 0) {
+		tracefs_remove(tracefs, event->number);
+		event_done(event);
+	}
+	return error;
+}
+
+void
+event_done(struct event *event)
+{
+	free(event->fields);
+	event->fields = NULL;
+}
+
+/* --- showing --- */
+
+/* An integer of the record, or 0 beyond its end. */
+static uint64_t
+load(const uint8_t *record, size_t size, size_t at, size_t bytes)
+{
+	union {
+		uint8_t u8;
+		uint16_t u16;
+		uint32_t u32;
+		uint64_t u64;
+	} value;
+
+	if (at > size || bytes > size - at || bytes > sizeof value)
+		return 0;
+	memcpy(&value, record + at, bytes);
+	switch (bytes) {
+	case 1:
+		return value.u8;
+	case 2:
+		return value.u16;
+	case 4:
+		return value.u32;
+	case 8:
+		return value.u64;
+	}
+	return 0;
+}
+
+long
+event_target(const struct event *event, const uint8_t *record, size_t size)
+{
+	uint64_t index = load(record, size, event->target_at, 4);
+
+	if (index < event->first || index >= event->first + event->count)
+		return -1;
+	return (long)index;
+}
+
+/* What a data location, length above and place below, points to. */
+void
+event_show_comm(FILE *out, const struct event *event, const uint8_t *record,
+    size_t size)
+{
+	uint64_t location = load(record, size, event->comm_at, 4);
+	size_t at = location & 0xffff, length = (size_t)(location >> 16);
+	char *comm;
+
+	if (length == 0 || at > size || length > size - at) {
+		putc('?', out);
+		return;
+	}
+	comm = need_copy((const char *)record + at, length);
+	quote_word(out, comm);
+	free(comm);
+}
+
+static void
+show_integer(FILE *out, const struct argument *argument, uint64_t value,
+    size_t bytes)
+{
+	unsigned unused = bytes < 8 ? (unsigned)(8 - bytes) * 8 : 0;
+
+	if (argument_is_pointer(argument))
+		fprintf(out, "0x%" PRIx64, value);
+	else if (argument->size < 0)
+		fprintf(out, "%" PRId64,
+		    (int64_t)(value << unused) / ((int64_t)1 << unused));
+	else
+		fprintf(out, "%" PRIu64, value);
+}
+
+/*
+ * A record has the same zeros for an empty text and for one that could not be
+ * read: look whether the process has something there.
+ */
+static int
+is_readable(pid_t pid, uint64_t address)
+{
+	char byte;
+	struct iovec to = { &byte, 1 }, from = { NULL, 1 };
+
+	memcpy(&from.iov_base, &address, sizeof from.iov_base);
+	return process_vm_readv(pid, &to, 1, &from, 1, 0) == 1 ||
+	    errno != EFAULT;
+}
+
+static void
+show_text(FILE *out, const struct field *field, pid_t pid, uint64_t pointer,
+    const uint8_t *text)
+{
+	size_t length = strnlen((const char *)text, field->text_size);
+
+	if (pointer == 0)
+		fputs("NULL", out);
+	else if (length == 0 && !is_readable(pid, pointer))
+		fputs("(unreadable)", out);
+	else
+		quote_string(out, (const char *)text, length);
+	if (length == field->text_size)
+		fputs("...", out);
+}
+
+void
+event_show_args(FILE *out, const struct event *event,
+    const struct target *target, pid_t pid, const uint8_t *record,
+    size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < event->argc; i++) {
+		const struct field *field = &event->fields[i];
+		size_t bytes = field->word_size;
+		uint64_t value = load(record, size, field->word, bytes);
+
+		putc(' ', out);
+		if (field->word == 0 ||
+		    field->text + field->text_size > size) {
+			putc('?', out);
+		} else if (field->text != 0) {
+			show_text(out, field, pid, value,
+			    record + field->text);
+		} else {
+			if (target->signature[i] == 'H')
+				bytes = 1;
+			show_integer(out, &target->args[i], value, bytes);
+		}
+	}
+}

@@ -1,0 +1,464 @@
+/*
+ * image.c - which probes does an ELF file have?
+ *
+ * A probe is a SystemTap SDT note, and DOF in the same file may know more of
+ * it: the function, the name as DTrace spells it, the arguments' C types, and
+ * arguments beyond those that notes can hold.  The two are put together by the
+ * note's raw location, which is where DOF says that the probe fires.
+ *
+ * The file may be anybody's.  libelf reads it, by pread and not mapped, so
+ * that a file that is cut meanwhile is an error and not a SIGBUS.
+ */
+#include <gelf.h>
+#include <stdlib.h>
+
+#include "tool.h"
+
+/* A section that is larger can't be a list of notes. */
+#define SECTION_MAX	((uint64_t)1 << 30)
+
+/* What is known while a file is read. */
+struct reader {
+	Elf *elf;
+	GElf_Ehdr header;
+	size_t names;		/* section with the sections' names */
+	Elf_Scn *notes, *dof, *symbols[2];
+	uint64_t base;		/* address of .stapsdt.base, or 0 */
+	GElf_Phdr *segments;
+	size_t segment_count;
+	struct dof_sites sites;
+	struct image *image;
+};
+
+/* --- sections --- */
+
+static void
+keep(struct image *image, void *block)
+{
+	ROOM_FOR_ONE(image->blocks, image->block_count, image->block_space);
+	image->blocks[image->block_count++] = block;
+}
+
+/* The bytes of a section, or NULL. */
+static Elf_Data *
+section_data(Elf_Scn *section)
+{
+	GElf_Shdr header;
+	Elf_Data *data;
+
+	if (section == NULL || gelf_getshdr(section, &header) == NULL ||
+	    header.sh_type == SHT_NOBITS || header.sh_size > SECTION_MAX)
+		return NULL;
+	data = elf_getdata(section, NULL);
+	return data != NULL && data->d_buf != NULL ? data : NULL;
+}
+
+static void
+note_section(struct reader *reader, Elf_Scn *section)
+{
+	GElf_Shdr header;
+	const char *name;
+
+	if (gelf_getshdr(section, &header) == NULL)
+		return;
+	if (header.sh_type == SHT_SYMTAB)
+		reader->symbols[0] = section;
+	else if (header.sh_type == SHT_DYNSYM)
+		reader->symbols[1] = section;
+	name = elf_strptr(reader->elf, reader->names, header.sh_name);
+	if (name == NULL)
+		return;
+	if (strcmp(name, ".note.stapsdt") == 0 && header.sh_type == SHT_NOTE)
+		reader->notes = section;
+	else if (strcmp(name, ".stapsdt.base") == 0)
+		reader->base = header.sh_addr;
+	else if (strcmp(name, ".SUNW_dof") == 0)
+		reader->dof = section;
+	else if (strcmp(name, ".note.gnu.build-id") == 0)
+		reader->image->build_id = 1;
+}
+
+static int
+open_elf(struct reader *reader, int fd)
+{
+	Elf_Scn *section = NULL;
+	size_t i;
+
+	memset(reader, 0, sizeof *reader);
+	if (elf_version(EV_CURRENT) == EV_NONE)
+		return -1;
+	reader->elf = elf_begin(fd, ELF_C_READ, NULL);
+	if (reader->elf == NULL || elf_kind(reader->elf) != ELF_K_ELF ||
+	    gelf_getehdr(reader->elf, &reader->header) == NULL ||
+	    elf_getphdrnum(reader->elf, &reader->segment_count) < 0) {
+		elf_end(reader->elf);
+		return -1;
+	}
+	reader->image = need_zeroed(1, sizeof *reader->image);
+	reader->image->machine = reader->header.e_machine;
+	reader->segments = need_zeroed(reader->segment_count,
+	    sizeof *reader->segments);
+	for (i = 0; i < reader->segment_count; i++)
+		if (gelf_getphdr(reader->elf, (int)i,
+		    &reader->segments[i]) == NULL)
+			reader->segments[i].p_type = PT_NULL;
+	if (elf_getshdrstrndx(reader->elf, &reader->names) == 0)
+		while ((section = elf_nextscn(reader->elf, section)) != NULL)
+			note_section(reader, section);
+	return 0;
+}
+
+static void
+close_elf(struct reader *reader)
+{
+	dof_free(&reader->sites);
+	free(reader->segments);
+	elf_end(reader->elf);
+}
+
+/* --- addresses --- */
+
+/* Where in the file is ADDRESS, in a segment with these flags?  -1: nowhere. */
+static int
+to_offset(const struct reader *reader, uint64_t address, unsigned with,
+    unsigned without, uint64_t *offset)
+{
+	const GElf_Phdr *s = reader->segments;
+	size_t i;
+
+	for (i = 0; i < reader->segment_count; i++, s++) {
+		if (s->p_type != PT_LOAD || address < s->p_vaddr ||
+		    address - s->p_vaddr >= s->p_filesz ||
+		    (s->p_flags & with) != with || (s->p_flags & without) != 0)
+			continue;
+		*offset = address - s->p_vaddr + s->p_offset;
+		return 0;
+	}
+	return -1;
+}
+
+/* Tracefs and perf take the counter's place as a positive number. */
+static void
+place(const struct reader *reader, struct probe *probe, uint64_t semaphore)
+{
+	if (to_offset(reader, probe->address, PF_X, 0, &probe->site) < 0 ||
+	    (semaphore != 0 && to_offset(reader, semaphore, PF_W, PF_X,
+	    &probe->semaphore) < 0))
+		probe->unreachable = 1;
+}
+
+/* --- notes --- */
+
+static uint64_t
+load(const struct reader *reader, const uint8_t *from, size_t size)
+{
+	int big_endian = reader->header.e_ident[EI_DATA] == ELFDATA2MSB;
+	uint64_t value = 0;
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		value = value << 8 | from[big_endian ? i : size - 1 - i];
+	return value;
+}
+
+static const struct dof_site *
+dof_site(const struct reader *reader, uint64_t address, const char *provider)
+{
+	size_t low = 0, high = reader->sites.count;
+	const struct dof_site *site = reader->sites.site;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (site[middle].address < address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < reader->sites.count && site[low].address == address;
+	    low++)
+		if (strcmp(site[low].provider, provider) == 0)
+			return &site[low];
+	return NULL;
+}
+
+static struct probe *
+add_probe(struct image *image)
+{
+	ROOM_FOR_ONE(image->probes, image->count, image->space);
+	memset(&image->probes[image->count], 0, sizeof *image->probes);
+	return &image->probes[image->count++];
+}
+
+static void
+describe(struct probe *probe, const struct dof_site *site)
+{
+	probe->name = site->name;
+	probe->function = site->function;
+	probe->types = site->types;
+	probe->type_count = site->argc;
+}
+
+/* DESC is three addresses and three strings, SIZE bytes in all. */
+static void
+add_note(struct reader *reader, const uint8_t *desc, size_t size)
+{
+	size_t word = reader->header.e_ident[EI_CLASS] == ELFCLASS32 ? 4 : 8;
+	const char *text = (const char *)desc + 3 * word;
+	const char *string[3];
+	const struct dof_site *site;
+	struct probe *probe;
+	uint64_t location, base;
+	size_t left, i;
+
+	if (size < 3 * word)
+		return;
+	left = size - 3 * word;
+	for (i = 0; i < 3; i++) {
+		string[i] = text;
+		if (memchr(text, '\0', left) == NULL)
+			return;
+		left -= strlen(text) + 1;
+		text += strlen(text) + 1;
+	}
+	location = load(reader, desc, word);
+	base = load(reader, desc + word, word);
+	probe = add_probe(reader->image);
+	probe->provider = string[0];
+	probe->name = probe->note_name = string[1];
+	probe->note_args = string[2];
+	site = dof_site(reader, location, probe->provider);
+	if (site != NULL)
+		describe(probe, site);
+	probe->address = location;
+	if (base != 0 && reader->base != 0)
+		probe->address += reader->base - base;
+	place(reader, probe, load(reader, desc + 2 * word, word));
+}
+
+static void
+read_notes(struct reader *reader)
+{
+	Elf_Data *data = section_data(reader->notes), copy;
+	size_t at = 0, next, name, desc;
+	GElf_Nhdr note;
+
+	if (data == NULL)
+		return;
+	copy = *data;		/* the strings must outlive libelf's */
+	copy.d_buf = need_copy(data->d_buf, data->d_size);
+	keep(reader->image, copy.d_buf);
+	for (; (next = gelf_getnote(&copy, at, &note, &name, &desc)) > at;
+	    at = next)
+		if (note.n_type == 3 && note.n_namesz == 8 &&
+		    memcmp((char *)copy.d_buf + name, "stapsdt", 8) == 0)
+			add_note(reader, (uint8_t *)copy.d_buf + desc,
+			    note.n_descsz);
+}
+
+/* --- DOF --- */
+
+static void
+read_dof(struct reader *reader)
+{
+	Elf_Data *data = section_data(reader->dof);
+	uint8_t *bytes;
+
+	if (data == NULL)
+		return;
+	bytes = (uint8_t *)need_copy(data->d_buf, data->d_size);
+	keep(reader->image, bytes);
+	dof_read(&reader->sites, bytes, data->d_size);
+	reader->image->dof = reader->sites.count > 0;
+}
+
+/* Probes that only DTrace can see: without notes, in an image of ours. */
+static void
+add_dof_only(struct reader *reader)
+{
+	size_t i;
+
+	if (reader->image->count > 0)
+		return;
+	for (i = 0; i < reader->sites.count; i++) {
+		const struct dof_site *site = &reader->sites.site[i];
+		struct probe *probe = add_probe(reader->image);
+
+		describe(probe, site);
+		probe->provider = site->provider;
+		probe->note_args = "";
+		probe->address = site->address;
+		place(reader, probe, 0);
+		if (probe->unreachable)
+			reader->image->count--;
+	}
+}
+
+/* --- functions --- */
+
+struct symbol {
+	uint64_t address, size;
+	const char *name;
+};
+
+struct symbols {
+	struct symbol *symbol;
+	size_t count, space;
+};
+
+static void
+add_symbols(struct reader *reader, Elf_Scn *section, struct symbols *symbols)
+{
+	Elf_Data *data = section_data(section);
+	GElf_Shdr header;
+	GElf_Sym sym;
+	int i;
+
+	if (data == NULL || gelf_getshdr(section, &header) == NULL)
+		return;
+	for (i = 0; gelf_getsym(data, i, &sym) != NULL; i++) {
+		if (GELF_ST_TYPE(sym.st_info) != STT_FUNC ||
+		    sym.st_shndx == SHN_UNDEF)
+			continue;
+		ROOM_FOR_ONE(symbols->symbol, symbols->count, symbols->space);
+		symbols->symbol[symbols->count++] = (struct symbol){
+			sym.st_value, sym.st_size,
+			elf_strptr(reader->elf, header.sh_link, sym.st_name)
+		};
+	}
+}
+
+static int
+by_address(const void *one, const void *other)
+{
+	const struct symbol *a = one, *b = other;
+
+	return a->address < b->address ? -1 : a->address > b->address;
+}
+
+/* The name of the function that ADDRESS is in, or "". */
+static const char *
+function_at(const struct symbols *symbols, uint64_t address)
+{
+	size_t low = 0, high = symbols->count;
+	const struct symbol *symbol;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (symbols->symbol[middle].address <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == 0)
+		return "";
+	symbol = &symbols->symbol[low - 1];
+	if (address - symbol->address >= symbol->size || symbol->name == NULL)
+		return "";
+	return symbol->name;
+}
+
+/* Find the functions that DOF did not tell. */
+static void
+name_functions(struct reader *reader)
+{
+	struct symbols symbols = { 0 };
+	struct image *image = reader->image;
+	const char *name;
+	char *copy;
+	size_t i;
+
+	for (i = 0; i < image->count; i++) {
+		if (image->probes[i].function != NULL)
+			continue;
+		if (symbols.symbol == NULL) {
+			add_symbols(reader, reader->symbols[0], &symbols);
+			add_symbols(reader, reader->symbols[1], &symbols);
+			if (symbols.count > 0)
+				qsort(symbols.symbol, symbols.count,
+				    sizeof *symbols.symbol, by_address);
+		}
+		name = function_at(&symbols, image->probes[i].address);
+		copy = need_copy(name, strlen(name));
+		keep(image, copy);
+		image->probes[i].function = copy;
+	}
+	free(symbols.symbol);
+}
+
+/* --- entry points --- */
+
+struct image *
+image_read(int fd)
+{
+	struct reader reader;
+
+	if (open_elf(&reader, fd) < 0)
+		return NULL;
+	read_dof(&reader);
+	read_notes(&reader);
+	add_dof_only(&reader);
+	name_functions(&reader);
+	close_elf(&reader);
+	return reader.image;
+}
+
+void
+image_free(struct image *image)
+{
+	size_t i;
+
+	if (image == NULL)
+		return;
+	for (i = 0; i < image->block_count; i++)
+		free(image->blocks[i]);
+	free(image->blocks);
+	free(image->probes);
+	free(image);
+}
+
+/* The address of that symbol in a table of symbols. */
+static int
+find_symbol(struct reader *reader, Elf_Scn *section, const char *name,
+    size_t length, uint64_t *address)
+{
+	Elf_Data *data = section_data(section);
+	GElf_Shdr header;
+	GElf_Sym sym;
+	int i;
+
+	if (data == NULL || gelf_getshdr(section, &header) == NULL)
+		return -1;
+	for (i = 0; gelf_getsym(data, i, &sym) != NULL; i++) {
+		const char *found;
+
+		if (sym.st_shndx == SHN_UNDEF)
+			continue;
+		found = elf_strptr(reader->elf, header.sh_link, sym.st_name);
+		if (found != NULL && strlen(found) == length &&
+		    memcmp(found, name, length) == 0) {
+			*address = sym.st_value;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+int
+image_symbol(int fd, const char *name, size_t length, uint64_t *address)
+{
+	struct reader reader;
+	int result;
+
+	if (open_elf(&reader, fd) < 0)
+		return -1;
+	result = find_symbol(&reader, reader.symbols[0], name, length,
+	    address);
+	if (result < 0)
+		result = find_symbol(&reader, reader.symbols[1], name, length,
+		    address);
+	image_free(reader.image);
+	close_elf(&reader);
+	return result;
+}

@@ -1,0 +1,471 @@
+/*
+ * list.c - the subcommand "list": which probes do live processes have?
+ *
+ * Probes belong to files, and processes share files, so that is how they are
+ * shown: a file, the processes that have mapped it, its probes.  With --lines
+ * there is one line for each process and probe, for scripts.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+/* How many processes are named, and for how many files commands are shown,
+ * unless all are wanted. */
+#define FEW_PROCESSES	6
+#define FEW_FILES	3
+
+/* A file that has something to show. */
+struct shown {
+	const struct mapped *file;
+	struct image *image;
+	struct stat stat;
+	size_t order;			/* in which it was found */
+};
+
+struct list {
+	pid_t only;		/* -p, or 0 */
+	int lines;		/* -l */
+	int verbose;		/* -v */
+	struct pattern *patterns;
+	size_t pattern_count;
+	struct mapped *named;	/* files that patterns name, one for each */
+	struct shown *shown;
+	size_t count, space;
+	size_t unreadable;	/* files that may have had */
+};
+
+static void
+help(FILE *out)
+{
+	fputs("usage: usdt list [-lv] [-p PID] [[PATH:]PROVIDER[:PROBE]]...\n"
+	    "\n"
+	    "Show the probes of live processes, and how to trace them.\n"
+	    "\n"
+	    "  -p, --pid=PID   of this process only\n"
+	    "  -v, --verbose   with all processes, and commands to paste even\n"
+	    "                  if there are many files\n"
+	    "  -l, --lines     for scripts: pid, command, provider, module,\n"
+	    "                  function, name, types and path, with tabs\n"
+	    "\n"
+	    "PROVIDER and PROBE may hold the wildcards * and ?.\n", out);
+}
+
+/* --- what to show of a probe --- */
+
+static int
+is_wanted(const struct list *list, const char *path,
+    const struct probe *probe)
+{
+	const struct pattern *pattern = list->patterns;
+	size_t i;
+
+	for (i = 0; i < list->pattern_count; i++, pattern++)
+		if ((pattern->path == NULL || path == NULL ||
+		    strcmp(pattern->path, path) == 0) &&
+		    pattern_matches(pattern, probe->provider, probe->name,
+		    probe->note_name))
+			return 1;
+	return list->pattern_count == 0;
+}
+
+/* The module, as DTrace calls it: the file's name. */
+static const char *
+module(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (slash != NULL)
+		path = slash + 1;
+	return strncmp(path, "memfd:", 6) == 0 ? path + 6 : path;
+}
+
+static void
+show_types(FILE *out, const struct image *image, const struct probe *probe)
+{
+	size_t count, i;
+	struct argument *args = arguments_of(image, probe, &count);
+
+	for (i = 0; i < count; i++) {
+		if (i > 0)
+			fputs(", ", out);
+		quote_line(out, argument_type(&args[i]));
+	}
+	arguments_free(args, count);
+}
+
+/* --- for people --- */
+
+static void
+show_processes(const struct list *list, const struct mapped *file)
+{
+	size_t i, most = list->verbose ? file->count : FEW_PROCESSES;
+	char *command;
+
+	fputs("  in ", stdout);
+	for (i = 0; i < file->count && i < most; i++) {
+		command = process_command(file->holders[i].pid);
+		printf("%s%d (", i ? ", " : "", (int)file->holders[i].pid);
+		quote_line(stdout, command);
+		putchar(')');
+		free(command);
+	}
+	if (file->count > most)
+		printf(" and %zu more", file->count - most);
+	putchar('\n');
+}
+
+static void
+show_probe(const struct image *image, const struct probe *probe,
+    const char *path)
+{
+	fputs("    ", stdout);
+	quote_line(stdout, probe->provider);
+	putchar(':');
+	quote_line(stdout, module(path));
+	putchar(':');
+	quote_line(stdout, probe->function);
+	putchar(':');
+	quote_line(stdout, probe->name);
+	putchar('(');
+	show_types(stdout, image, probe);
+	putchar(')');
+	if (probe->unreachable)
+		fputs(" [broken: no such code in the file]", stdout);
+	else if (probe->note_name == NULL)
+		fputs(" [for DTrace only]", stdout);
+	putchar('\n');
+}
+
+/* A path by which we reach the very file that was read, or NULL. */
+static char *
+reachable(const struct shown *shown)
+{
+	const struct mapped *file = shown->file;
+	struct stat found;
+	char *path;
+	int i;
+
+	for (i = 0; i < 2 && !file->deleted; i++) {
+		if (i == 0)
+			path = need_format("%s", file->path);
+		else if (file->count > 0)
+			path = need_format("/proc/%d/root%s",
+			    (int)file->holders[0].pid, file->path);
+		else
+			break;
+		if (stat(path, &found) == 0 &&
+		    found.st_ino == shown->stat.st_ino &&
+		    found.st_dev == shown->stat.st_dev)
+			return path;
+		free(path);
+	}
+	return NULL;
+}
+
+/* How to trace: bpftrace -p looks at files that have a name only. */
+static void
+advise(const struct shown *shown, const struct probe *example)
+{
+	const struct mapped *file = shown->file;
+	char *path = reachable(shown);
+	char *descriptor = file->deleted ? mapped_descriptor(file) : NULL;
+
+	advice_print(stdout, &(struct advice){
+		.image = shown->image,
+		.probe = example,
+		.path = path,
+		.place = file->deleted ? descriptor : "*",
+		.pid = file->count ? file->holders[0].pid : 0
+	});
+	free(descriptor);
+	free(path);
+}
+
+static void
+show_file(const struct list *list, const struct shown *shown, int commands)
+{
+	const struct mapped *file = shown->file;
+	const struct image *image = shown->image;
+	const struct probe *example = NULL;
+	size_t i;
+
+	quote_line(stdout, file->path);
+	puts(file->deleted ? " (deleted)" : "");
+	if (file->count > 0)
+		show_processes(list, file);
+	for (i = 0; i < image->count; i++) {
+		const struct probe *probe = &image->probes[i];
+
+		if (!is_wanted(list, file->path, probe))
+			continue;
+		if (example == NULL || example->unreachable)
+			example = probe;
+		show_probe(image, probe, file->path);
+	}
+	if (commands)
+		advise(shown, example);
+}
+
+/*
+ * Files with DOF first: those are libusdt's, and most processes have the C
+ * library's probes too.
+ */
+static int
+by_dof(const void *one, const void *other)
+{
+	const struct shown *a = one, *b = other;
+
+	if (a->image->dof != b->image->dof)
+		return a->image->dof ? -1 : 1;
+	return a->order < b->order ? -1 : 1;
+}
+
+/* Few commands help, many would hide the probes. */
+static void
+show_files(const struct list *list)
+{
+	int all = list->verbose, some;
+	size_t i, first = 0;
+
+	while (first < list->count && list->shown[first].image->dof)
+		first++;
+	if (first == 0)
+		first = list->count;
+	some = first <= FEW_FILES;
+	for (i = 0; i < list->count; i++) {
+		if (i > 0)
+			putchar('\n');
+		show_file(list, &list->shown[i], all || (some && i < first));
+	}
+	if (!all && (!some || first < list->count))
+		puts("\nWith -v there are commands to trace each.");
+}
+
+/* --- for scripts --- */
+
+static void
+show_line(const char *command, pid_t pid, const struct shown *shown,
+    const struct probe *probe)
+{
+	const char *path = shown->file->path;
+	const char *column[] = {
+		command, probe->provider, module(path), probe->function,
+		probe->name
+	};
+	size_t i;
+
+	printf("%d", (int)pid);
+	for (i = 0; i < sizeof column / sizeof *column; i++) {
+		putchar('\t');
+		quote_line(stdout, column[i]);
+	}
+	putchar('\t');
+	show_types(stdout, shown->image, probe);
+	putchar('\t');
+	quote_line(stdout, path);
+	puts(shown->file->deleted ? " (deleted)" : "");
+}
+
+static void
+show_lines(const struct list *list)
+{
+	size_t i, k, p;
+
+	for (i = 0; i < list->count; i++) {
+		const struct shown *shown = &list->shown[i];
+
+		for (k = 0; k < shown->file->count; k++) {
+			pid_t pid = shown->file->holders[k].pid;
+			char *command = process_command(pid);
+
+			for (p = 0; p < shown->image->count; p++)
+				if (is_wanted(list, shown->file->path,
+				    &shown->image->probes[p]))
+					show_line(command, pid, shown,
+					    &shown->image->probes[p]);
+			free(command);
+		}
+	}
+}
+
+/* --- going through files --- */
+
+/* Remember a file if it has something to show. */
+static void
+list_file(struct list *list, const struct mapped *file, int fd)
+{
+	struct shown shown = { .file = file, .image = image_read(fd) };
+	size_t i, wanted = 0;
+
+	if (shown.image == NULL || fstat(fd, &shown.stat) < 0) {
+		image_free(shown.image);
+		return;
+	}
+	for (i = 0; i < shown.image->count; i++)
+		wanted += (size_t)is_wanted(list, file->path,
+		    &shown.image->probes[i]);
+	if (wanted == 0) {
+		image_free(shown.image);
+		return;
+	}
+	shown.order = list->count;
+	ROOM_FOR_ONE(list->shown, list->count, list->space);
+	list->shown[list->count++] = shown;
+}
+
+static void
+list_mapped(struct list *list, const struct census *census)
+{
+	size_t i;
+	int fd;
+
+	for (i = 0; i < census->count; i++) {
+		if ((fd = mapped_open(census->files[i])) >= 0) {
+			list_file(list, census->files[i], fd);
+			close(fd);
+		} else if (errno != ENOENT && errno != ESRCH) {
+			list->unreadable++;
+		}
+	}
+}
+
+/* Files that the user named and that no process has mapped. */
+static int
+list_named(struct list *list, const struct census *census)
+{
+	int fd, trouble = 0;
+	size_t i, k;
+
+	for (i = 0; i < list->pattern_count; i++) {
+		char *path = list->patterns[i].path;
+
+		for (k = 0; path != NULL && k < census->count; k++)
+			if (strcmp(census->files[k]->path, path) == 0)
+				path = NULL;
+		for (k = 0; path != NULL && k < i; k++)
+			if (list->patterns[k].path != NULL &&
+			    strcmp(list->patterns[k].path, path) == 0)
+				path = NULL;
+		if (path == NULL || list->only != 0)
+			continue;
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		if (fd < 0) {
+			fprintf(stderr, "usdt: %s: %s\n", path,
+			    strerror(errno));
+			trouble = 1;
+			continue;
+		}
+		list->named[i].path = path;
+		list_file(list, &list->named[i], fd);
+		close(fd);
+	}
+	return trouble;
+}
+
+/* What could not be shown, and why. */
+static int
+tell_rest(const struct list *list, const struct census *census)
+{
+	if (list->count == 0)
+		fputs("usdt: no probes found\n", stderr);
+	if (census->hidden > 0)
+		fprintf(stderr, "usdt: this user may not look into %zu other "
+		    "process%s\n", census->hidden,
+		    census->hidden == 1 ? "" : "es");
+	if (list->unreadable > 0)
+		fprintf(stderr, "usdt: this user may not read %zu mapped "
+		    "file%s\n", list->unreadable,
+		    list->unreadable == 1 ? "" : "s");
+	return list->count == 0 ? EXIT_TROUBLE : EXIT_FINE;
+}
+
+static int
+run(struct list *list)
+{
+	struct census census;
+	int error = census_take(&census, list->only), result;
+
+	if (error != 0 && list->only != 0) {
+		fprintf(stderr, "usdt: process %d: %s\n", (int)list->only,
+		    error == ENOENT ? "there is none" : strerror(error));
+		result = EXIT_TROUBLE;
+	} else if (error != 0) {
+		fprintf(stderr, "usdt: /proc: %s\n", strerror(error));
+		result = EXIT_TROUBLE;
+	} else {
+		list_mapped(list, &census);
+		result = list_named(list, &census);
+		if (list->count > 0)
+			qsort(list->shown, list->count, sizeof *list->shown,
+			    by_dof);
+		if (list->lines)
+			show_lines(list);
+		else
+			show_files(list);
+		result |= tell_rest(list, &census);
+	}
+	while (list->count > 0)
+		image_free(list->shown[--list->count].image);
+	free(list->shown);
+	census_free(&census);
+	return result;
+}
+
+int
+command_list(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "pid", required_argument, NULL, 'p' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "lines", no_argument, NULL, 'l' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 }
+	};
+	struct list list = { 0 };
+	int option, result = EXIT_USAGE;
+	long pid;
+
+	while ((option = getopt_long(argc, argv, "p:vlh", options, NULL)) != -1)
+		switch (option) {
+		case 'p':
+			if ((pid = parse_count("--pid", optarg)) < 0)
+				return EXIT_USAGE;
+			list.only = (pid_t)pid;
+			break;
+		case 'v':
+			list.verbose = 1;
+			break;
+		case 'l':
+			list.lines = 1;
+			break;
+		case 'h':
+			help(stdout);
+			return EXIT_FINE;
+		default:
+			help(stderr);
+			return EXIT_USAGE;
+		}
+	list.patterns = need_zeroed((size_t)(argc - optind),
+	    sizeof *list.patterns);
+	for (; optind < argc; optind++, list.pattern_count++)
+		if (pattern_parse(&list.patterns[list.pattern_count],
+		    argv[optind]) < 0)
+			break;
+	list.named = need_zeroed(list.pattern_count, sizeof *list.named);
+	if (optind == argc)
+		result = run(&list);
+	free(list.named);
+	while (list.pattern_count > 0)
+		pattern_free(&list.patterns[--list.pattern_count]);
+	free(list.patterns);
+	return result;
+}

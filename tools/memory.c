@@ -1,0 +1,57 @@
+/*
+ * memory.c - what happens when memory runs out?
+ *
+ * The command ends with a message.  It holds nothing that outlives it: events
+ * stay defined, but the kernel detaches them, and the next run removes them.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "tool.h"
+
+static void *
+needed(void *memory)
+{
+	if (memory == NULL) {
+		fputs("usdt: out of memory\n", stderr);
+		exit(EXIT_TROUBLE);
+	}
+	return memory;
+}
+
+void *
+need_zeroed(size_t count, size_t size)
+{
+	return needed(calloc(count ? count : 1, size));
+}
+
+void *
+need_grown(void *old, size_t count, size_t size)
+{
+	return needed(reallocarray(old, count ? count : 1, size));
+}
+
+char *
+need_copy(const char *text, size_t length)
+{
+	char *copy = need_zeroed(length + 1, 1);
+
+	memcpy(copy, text, length);
+	return copy;
+}
+
+char *
+need_format(const char *format, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		text = NULL;
+	va_end(args);
+	return needed(text);
+}

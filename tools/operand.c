@@ -1,0 +1,240 @@
+/*
+ * operand.c - how does the kernel fetch an argument?
+ *
+ * A note tells where an argument is in the words of the processor's
+ * assembler; tracefs wants words of its own (Documentation/trace/
+ * uprobetracer.rst in the kernel's sources):
+ *
+ *	assembler		tracefs
+ *	$5, 5			\5
+ *	%rdi, %edi, x0		%di, %x0
+ *	8(%rsp), [sp, 8]	+8(%sp)
+ *	counter+4(%rip)		@+OFFSET, which counts from the probe's file
+ *
+ * An operand with an index register, (%rax,%rbx,4), has no equal there.
+ */
+#include <elf.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "tool.h"
+
+/* What an operand is about. */
+struct context {
+	int fd;
+	const struct probe *probe;
+	int *high;
+};
+
+/* A processor: which registers has it, in the kernel's and its own words? */
+struct dialect {
+	unsigned machine;
+	char *(*translate)(const struct context *context, const char *text);
+};
+
+/* TEXT as a number, if it is nothing else up to END. */
+static int
+number(const char *text, const char *end, long long *value)
+{
+	char *stop;
+
+	if (text == end)
+		return -1;
+	*value = strtoll(text, &stop, 0);
+	return stop == end ? 0 : -1;
+}
+
+static char *
+fetch_memory(long long offset, const char *name)
+{
+	return need_format("%+lld(%%%s)", offset, name);
+}
+
+/* --- x86 --- */
+
+/* The kernel's names, then the processor's of 8, 4, 2, 1 and 1 bytes. */
+static const char *const x86_registers[][6] = {
+	{ "ax", "rax", "eax", "ax", "al", "ah" },
+	{ "bx", "rbx", "ebx", "bx", "bl", "bh" },
+	{ "cx", "rcx", "ecx", "cx", "cl", "ch" },
+	{ "dx", "rdx", "edx", "dx", "dl", "dh" },
+	{ "si", "rsi", "esi", "si", "sil", "" },
+	{ "di", "rdi", "edi", "di", "dil", "" },
+	{ "bp", "rbp", "ebp", "bp", "bpl", "" },
+	{ "sp", "rsp", "esp", "sp", "spl", "" },
+	{ "r8", "r8", "r8d", "r8w", "r8b", "" },
+	{ "r9", "r9", "r9d", "r9w", "r9b", "" },
+	{ "r10", "r10", "r10d", "r10w", "r10b", "" },
+	{ "r11", "r11", "r11d", "r11w", "r11b", "" },
+	{ "r12", "r12", "r12d", "r12w", "r12b", "" },
+	{ "r13", "r13", "r13d", "r13w", "r13b", "" },
+	{ "r14", "r14", "r14d", "r14w", "r14b", "" },
+	{ "r15", "r15", "r15d", "r15w", "r15b", "" },
+};
+
+/* The kernel's name of a register, or NULL.  COLUMN says which part it is. */
+static const char *
+x86_register(const char *text, size_t length, size_t *column)
+{
+	size_t i, k;
+
+	for (i = 0; i < sizeof x86_registers / sizeof *x86_registers; i++)
+		for (k = 1; k < 6; k++) {
+			if (strlen(x86_registers[i][k]) != length ||
+			    memcmp(x86_registers[i][k], text, length) != 0)
+				continue;
+			*column = k;
+			return x86_registers[i][0];
+		}
+	return NULL;
+}
+
+/*
+ * SYMBOL[+-OFFSET](%rip), of which END is the parenthesis.  The kernel takes
+ * places in the probe's file, and adds the distance at which the probe's own
+ * segment was loaded, so that is what the symbol's address is expressed in.
+ */
+static char *
+x86_global(const struct context *context, const char *text, const char *end)
+{
+	size_t length = strcspn(text, "+-(");
+	uint64_t address;
+	long long offset = 0;
+
+	if (text + length < end && number(text + length, end, &offset) < 0)
+		return NULL;
+	if (image_symbol(context->fd, text, length, &address) < 0)
+		return NULL;
+	address += (uint64_t)offset + context->probe->site -
+	    context->probe->address;
+	if ((int64_t)address < 0)
+		return NULL;
+	return need_format("@+0x%" PRIx64, address);
+}
+
+static char *
+x86_translate(const struct context *context, const char *text)
+{
+	const char *end = text + strlen(text), *open = strchr(text, '(');
+	const char *name;
+	long long offset = 0;
+	size_t column;
+
+	if (*text == '$')
+		return number(text + 1, end, &offset) < 0 ? NULL :
+		    need_format("\\%lld", offset);
+	if (*text == '%') {
+		name = x86_register(text + 1, strlen(text + 1), &column);
+		if (name == NULL)
+			return NULL;
+		*context->high = column == 5;
+		return need_format("%%%s", name);
+	}
+	if (open == NULL || open[1] != '%' || end[-1] != ')')
+		return NULL;
+	if (strcmp(open, "(%rip)") == 0)
+		return x86_global(context, text, open);
+	if (open > text && number(text, open, &offset) < 0)
+		return NULL;
+	name = x86_register(open + 2, (size_t)(end - 1 - (open + 2)), &column);
+	if (name == NULL || column > 2)
+		return NULL;
+	return fetch_memory(offset, name);
+}
+
+/* --- aarch64 --- */
+
+/* "x0" to "x30", "w0" to "w30" and "sp" to "x0" ..., "sp"; else NULL. */
+static char *
+arm_register(const char *text, size_t length)
+{
+	long long which;
+
+	if (length == 2 && memcmp(text, "sp", 2) == 0)
+		return need_copy("sp", 2);
+	if (length < 2 || (*text != 'x' && *text != 'w') ||
+	    number(text + 1, text + length, &which) < 0 ||
+	    which < 0 || which > 30)
+		return NULL;
+	return need_format("x%lld", which);
+}
+
+/* [BASE], [BASE, OFFSET] */
+static char *
+arm_memory(const char *text)
+{
+	size_t length = strcspn(text, ",]");
+	const char *end = text + length, *close = strchr(text, ']');
+	long long offset = 0;
+	char *name, *fetch;
+
+	if (close == NULL || close[1] != '\0')
+		return NULL;
+	if (*end == ',') {
+		end++;
+		end += strspn(end, " #");
+		if (number(end, close, &offset) < 0)
+			return NULL;
+	}
+	if ((name = arm_register(text, length)) == NULL)
+		return NULL;
+	fetch = fetch_memory(offset, name);
+	free(name);
+	return fetch;
+}
+
+static char *
+arm_translate(const struct context *context, const char *text)
+{
+	const char *digits = text + (*text == '#');
+	char *name, *fetch;
+	long long value;
+
+	(void)context;
+	if (*text == '[')
+		return arm_memory(text + 1);
+	if (number(digits, digits + strlen(digits), &value) == 0)
+		return need_format("\\%lld", value);
+	if ((name = arm_register(text, strlen(text))) == NULL)
+		return NULL;
+	fetch = need_format("%%%s", name);
+	free(name);
+	return fetch;
+}
+
+/* --- entry points --- */
+
+static const struct dialect dialects[] = {
+	{ EM_X86_64, x86_translate },
+	{ EM_386, x86_translate },
+	{ EM_AARCH64, arm_translate },
+};
+
+/* The processors whose code this kernel runs. */
+int
+operand_machine_known(unsigned machine)
+{
+	const struct usdt__arch *native = usdt__native_arch();
+
+	if (native == NULL)
+		return 0;
+	return machine == native->elf_machine ||
+	    (machine == EM_386 && native->elf_machine == EM_X86_64);
+}
+
+char *
+operand_fetch(int fd, const struct image *image, const struct probe *probe,
+    const struct argument *argument, int *high)
+{
+	struct context context = { .fd = fd, .probe = probe, .high = high };
+	size_t i;
+
+	*high = 0;
+	if (argument->operand == NULL)
+		return NULL;
+	for (i = 0; i < sizeof dialects / sizeof *dialects; i++)
+		if (dialects[i].machine == image->machine)
+			return dialects[i].translate(&context,
+			    argument->operand);
+	return NULL;
+}

@@ -1,0 +1,344 @@
+/*
+ * process.c - which files do processes map?
+ *
+ * Everything that a tracer can attach to is a file that some process has
+ * mapped executable.  /proc/PID/maps names device and inode of each; the
+ * names beside them may be gone, belong to another mount namespace, or mean
+ * another file by now, so a file is opened through /proc/PID/map_files where
+ * privilege allows it, and else by the means that are left.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <search.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+#define DELETED	" (deleted)"
+
+/* --- reading /proc/PID/maps --- */
+
+static int
+by_inode(const void *one, const void *other)
+{
+	const struct mapped *a = one, *b = other;
+
+	if (a->inode != b->inode)
+		return a->inode < b->inode ? -1 : 1;
+	if (a->device != b->device)
+		return a->device < b->device ? -1 : 1;
+	return 0;
+}
+
+/* The file of that device and inode; made if it is new. */
+static struct mapped *
+file_of(struct census *census, uint64_t device, uint64_t inode)
+{
+	struct mapped key = { .device = device, .inode = inode };
+	struct mapped *file, **found;
+
+	found = tfind(&key, &census->index, by_inode);
+	if (found != NULL)
+		return *found;
+	file = need_zeroed(1, sizeof *file);
+	file->device = device;
+	file->inode = inode;
+	if (tsearch(file, &census->index, by_inode) == NULL) {
+		fputs("usdt: out of memory\n", stderr);
+		exit(EXIT_TROUBLE);
+	}
+	ROOM_FOR_ONE(census->files, census->count, census->space);
+	census->files[census->count++] = file;
+	return file;
+}
+
+/* Undo the kernel's escaping (\012 for a newline), in place. */
+static void
+unescape(char *path)
+{
+	char *out = path;
+
+	for (; *path != '\0'; path++, out++) {
+		if (strncmp(path, "\\012", 4) == 0) {
+			*out = '\n';
+			path += 3;
+		} else {
+			*out = *path;
+		}
+	}
+	*out = '\0';
+}
+
+/* Note that a process maps a file, once per process. */
+static void
+add_holder(struct mapped *file, const struct holder *holder, char *path)
+{
+	size_t length = strlen(path), cut = strlen(DELETED);
+
+	if (file->count > 0 &&
+	    file->holders[file->count - 1].pid == holder->pid)
+		return;
+	if (file->path == NULL) {
+		if (length > cut && strcmp(path + length - cut, DELETED) == 0) {
+			file->deleted = 1;
+			length -= cut;
+		}
+		file->path = need_copy(path, length);
+		unescape(file->path);
+	}
+	ROOM_FOR_ONE(file->holders, file->count, file->space);
+	file->holders[file->count++] = *holder;
+}
+
+/* One line: START-END PERMS OFFSET MAJOR:MINOR INODE PATH */
+static void
+add_line(struct census *census, pid_t pid, char *line)
+{
+	struct holder holder = { .pid = pid };
+	unsigned major_no, minor_no;
+	uint64_t inode;
+	char perms[5];
+	int path = 0;
+
+	line[strcspn(line, "\n")] = '\0';
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %*x %x:%x %" SCNu64
+	    " %n", &holder.start, &holder.end, perms, &major_no, &minor_no,
+	    &inode, &path) < 6 || path == 0)
+		return;
+	if (perms[2] != 'x' || inode == 0 || line[path] != '/')
+		return;
+	add_holder(file_of(census, makedev(major_no, minor_no), inode),
+	    &holder, line + path);
+}
+
+/*
+ * The line in /proc/PID/stat is "PID (COMMAND) STATE PPID ...", and COMMAND
+ * may hold anything, parentheses too.
+ */
+int
+process_stat(pid_t pid, unsigned long *flags, unsigned long long *start)
+{
+	char *name = need_format("/proc/%d/stat", (int)pid);
+	char *line = NULL, *rest = NULL;
+	FILE *in = fopen(name, "re");
+	int error = errno, got = 0;
+	size_t space = 0;
+
+	free(name);
+	if (in == NULL)
+		return error;
+	if (getdelim(&line, &space, '\0', in) > 0 &&
+	    (rest = strrchr(line, ')')) != NULL)
+		got = sscanf(rest, ") %*c %*d %*d %*d %*d %*d %lu "
+		    "%*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+		    flags, start);
+	free(line);
+	fclose(in);
+	return got == 2 ? 0 : ESRCH;
+}
+
+/* Kernel threads have no memory and so hide nothing. */
+static int
+is_kernel_thread(pid_t pid)
+{
+	unsigned long flags;
+	unsigned long long start;
+
+	return process_stat(pid, &flags, &start) == 0 &&
+	    (flags & 0x00200000) != 0;		/* PF_KTHREAD */
+}
+
+static int
+add_process(struct census *census, pid_t pid)
+{
+	char *name = need_format("/proc/%d/maps", (int)pid), *line = NULL;
+	FILE *in = fopen(name, "re");
+	size_t space = 0;
+	int error = errno;
+
+	free(name);
+	if (in == NULL) {
+		if ((error == EACCES || error == EPERM) &&
+		    !is_kernel_thread(pid))
+			census->hidden++;
+		return error;
+	}
+	while (getline(&line, &space, in) > 0)
+		add_line(census, pid, line);
+	error = ferror(in) ? errno : 0;
+	free(line);
+	fclose(in);
+	if (error == 0)
+		census->processes++;
+	return error;
+}
+
+int
+census_take(struct census *census, pid_t only)
+{
+	struct dirent **entries;
+	int count, i;
+
+	memset(census, 0, sizeof *census);
+	if (only != 0)
+		return add_process(census, only);
+	count = scandir("/proc", &entries, NULL, versionsort);
+	if (count < 0)
+		return errno;
+	for (i = 0; i < count; i++) {
+		char *end;
+		long pid = strtol(entries[i]->d_name, &end, 10);
+
+		/* We are not worth telling of, we are gone soon. */
+		if (*end == '\0' && pid > 0 && pid != getpid())
+			add_process(census, (pid_t)pid);
+		free(entries[i]);
+	}
+	free(entries);
+	return 0;
+}
+
+static void
+nothing(void *node)
+{
+	(void)node;
+}
+
+void
+census_free(struct census *census)
+{
+	size_t i;
+
+	tdestroy(census->index, nothing);
+	for (i = 0; i < census->count; i++) {
+		free(census->files[i]->path);
+		free(census->files[i]->holders);
+		free(census->files[i]);
+	}
+	free(census->files);
+	memset(census, 0, sizeof *census);
+}
+
+/* --- opening what is mapped --- */
+
+/* Open a regular file only: opening a device may set it in motion. */
+static int
+open_regular(const char *name)
+{
+	struct stat st;
+
+	if (stat(name, &st) < 0)
+		return -1;
+	if (!S_ISREG(st.st_mode)) {
+		errno = ENOENT;
+		return -1;
+	}
+	return open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+}
+
+/* A file without a name may still be open in the process: a memfd is. */
+static char *
+find_descriptor(pid_t pid, uint64_t inode)
+{
+	char *dir = need_format("/proc/%d/fd", (int)pid), *found = NULL;
+	DIR *fds = opendir(dir);
+	struct dirent *entry;
+	struct stat st;
+
+	while (fds != NULL && found == NULL &&
+	    (entry = readdir(fds)) != NULL) {
+		char *name = need_format("%s/%s", dir, entry->d_name);
+
+		if (stat(name, &st) == 0 && S_ISREG(st.st_mode) &&
+		    st.st_ino == inode)
+			found = name;
+		else
+			free(name);
+	}
+	if (fds != NULL)
+		closedir(fds);
+	free(dir);
+	return found;
+}
+
+char *
+mapped_descriptor(const struct mapped *file)
+{
+	char *name = NULL;
+	size_t i;
+
+	for (i = 0; i < file->count && name == NULL; i++)
+		name = find_descriptor(file->holders[i].pid, file->inode);
+	return name;
+}
+
+static int
+open_held(const struct mapped *file, const struct holder *holder)
+{
+	char *name;
+	int fd;
+
+	name = need_format("/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
+	    (int)holder->pid, holder->start, holder->end);
+	fd = open_regular(name);
+	free(name);
+	if (fd >= 0)
+		return fd;
+	if (file->deleted) {
+		name = find_descriptor(holder->pid, file->inode);
+		fd = name ? open_regular(name) : -1;
+		free(name);
+		return fd;
+	}
+	/* On overlayfs and btrfs stat tells another device, on some another
+	 * inode too; the kernel would have said if the name were gone. */
+	name = need_format("/proc/%d/root%s", (int)holder->pid, file->path);
+	fd = open_regular(name);
+	free(name);
+	return fd;
+}
+
+int
+mapped_open(const struct mapped *file)
+{
+	size_t i;
+	int fd;
+
+	for (i = 0; i < file->count; i++)
+		if ((fd = open_held(file, &file->holders[i])) >= 0)
+			return fd;
+	if (file->deleted)	/* what the last of the attempts says of a
+				 * descriptor tells nothing */
+		errno = EACCES;
+	return -1;
+}
+
+char *
+process_command(pid_t pid)
+{
+	char *name = need_format("/proc/%d/comm", (int)pid), *line = NULL;
+	FILE *in = fopen(name, "re");
+	size_t space = 0;
+	ssize_t length = -1;
+
+	free(name);
+	if (in != NULL) {
+		length = getdelim(&line, &space, '\0', in);
+		fclose(in);
+	}
+	if (length <= 0) {
+		free(line);
+		return need_copy("?", 1);
+	}
+	if (line[length - 1] == '\n')
+		line[length - 1] = '\0';
+	return line;
+}

@@ -1,0 +1,113 @@
+/*
+ * quote.c - how is somebody else's text shown safely?
+ *
+ * Names come out of files that anybody may have written, and strings out of
+ * other people's programs: neither may steer a terminal or a shell.  In a
+ * UTF-8 locale printable characters are shown as they are; everything else is
+ * shown byte by byte as \xNN.
+ */
+#include <ctype.h>
+#include <stdlib.h>
+#include <wchar.h>
+#include <wctype.h>
+
+#include "tool.h"
+
+/* Bytes of the printable character at TEXT, or 0 if there is none. */
+static size_t
+printable(const char *text, size_t length)
+{
+	mbstate_t state = { 0 };
+	wchar_t wide;
+	size_t n;
+
+	if ((unsigned char)*text < 0x80)
+		return isprint((unsigned char)*text) ? 1 : 0;
+	n = mbrtowc(&wide, text, length, &state);
+	if (n == 0 || n > length || !iswprint((wint_t)wide))
+		return 0;
+	return n;
+}
+
+/* Show one character; returns how many bytes of TEXT it took. */
+static size_t
+show(FILE *out, const char *text, size_t length)
+{
+	size_t n = printable(text, length);
+
+	if (n == 0) {
+		fprintf(out, "\\x%02x", (unsigned char)*text);
+		return 1;
+	}
+	fwrite(text, 1, n, out);
+	return n;
+}
+
+void
+quote_line(FILE *out, const char *text)
+{
+	size_t length = strlen(text), n;
+
+	for (; length > 0; text += n, length -= n) {
+		n = 1;
+		if (*text == '\\')
+			fputs("\\x5c", out);
+		else
+			n = show(out, text, length);
+	}
+}
+
+void
+quote_word(FILE *out, const char *text)
+{
+	const char *blank;
+
+	for (; (blank = strchr(text, ' ')) != NULL; text = blank + 1) {
+		char *part = need_copy(text, (size_t)(blank - text));
+
+		quote_line(out, part);
+		fputs("\\x20", out);
+		free(part);
+	}
+	quote_line(out, text);
+}
+
+void
+quote_string(FILE *out, const char *bytes, size_t length)
+{
+	static const char special[] = "\"\\\n\t\r";
+	static const char letter[] = "\"\\ntr";
+	const char *at;
+	size_t n;
+
+	putc('"', out);
+	for (; length > 0; bytes += n, length -= n) {
+		n = 1;
+		at = *bytes ? strchr(special, *bytes) : NULL;
+		if (at != NULL)
+			fprintf(out, "\\%c", letter[at - special]);
+		else
+			n = show(out, bytes, length);
+	}
+	putc('"', out);
+}
+
+void
+quote_shell(FILE *out, const char *word)
+{
+	static const char safe[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@%+=,";
+
+	if (*word != '\0' && word[strspn(word, safe)] == '\0') {
+		fputs(word, out);
+		return;
+	}
+	putc('\'', out);
+	for (; *word != '\0'; word++) {
+		if (*word == '\'')
+			fputs("'\\''", out);
+		else
+			putc(*word, out);
+	}
+	putc('\'', out);
+}

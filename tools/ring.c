@@ -1,0 +1,436 @@
+/*
+ * ring.c - how do records get from the kernel to us?
+ *
+ * Through perf's ring buffers, one per processor, and not through tracefs's
+ * own.  Both carry records in binary, so that strings come out right whatever
+ * bytes they hold.  But perf events can be attached to the threads of one
+ * process, so that no other program is slowed or told that it is traced; their
+ * samples tell process and thread in our own pid namespace; and they go away
+ * when we do, even by SIGKILL, where a tracefs instance would go on tracing.
+ *
+ * A counter that nothing increments owns each ring; all events of a processor
+ * write to its ring.  What is read is put in order of time.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <dirent.h>
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+/* Bytes in a ring; halved until the kernel grants it. */
+#define RING_MAX	((size_t)4 << 20)
+#define RING_MIN	((size_t)64 << 10)
+
+/* Later headers have these. */
+#ifndef PERF_FORMAT_LOST
+#define PERF_FORMAT_LOST	(1U << 4)
+#endif
+
+struct ring {
+	int fd, cpu;
+	struct perf_event_mmap_page *page;
+	uint8_t *data;
+	size_t size;
+};
+
+struct rings {
+	struct ring *ring;
+	size_t count;
+	int *fds;		/* of the attached events */
+	size_t fd_count, fd_space;
+	int counts_lost;	/* the kernel has PERF_FORMAT_LOST */
+	uint64_t lost;		/* as the rings told */
+	struct sample *samples;	/* not yet given out */
+	size_t sample_count, sample_space, arrived;
+};
+
+static int
+perf_open(struct perf_event_attr *attr, pid_t pid, int cpu)
+{
+	return (int)syscall(SYS_perf_event_open, attr, pid, cpu, -1,
+	    PERF_FLAG_FD_CLOEXEC);
+}
+
+/* --- opening --- */
+
+static void
+tell_refused(int error)
+{
+	if (error == EACCES || error == EPERM)
+		fputs("usdt: the kernel does not let this user trace all "
+		    "processes: root (CAP_PERFMON) may, or everybody with "
+		    "kernel.perf_event_paranoid at -1\n", stderr);
+	else if (error == ENOSYS)
+		fputs("usdt: this kernel has no perf events "
+		    "(CONFIG_PERF_EVENTS)\n", stderr);
+	else
+		fprintf(stderr, "usdt: perf events: %s\n", strerror(error));
+}
+
+static int
+open_ring(struct ring *ring, int cpu)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof attr,
+		.config = PERF_COUNT_SW_DUMMY,
+		.sample_period = 1,
+		.watermark = 1,
+		.use_clockid = 1,
+		.clockid = CLOCK_MONOTONIC,
+	};
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), size;
+	void *map = MAP_FAILED;
+
+	ring->cpu = cpu;
+	attr.wakeup_watermark = RING_MIN / 2;
+	ring->fd = perf_open(&attr, -1, cpu);
+	if (ring->fd < 0)
+		return errno;
+	for (size = RING_MAX; size >= RING_MIN; size /= 2) {
+		map = mmap(NULL, page + size, PROT_READ | PROT_WRITE,
+		    MAP_SHARED, ring->fd, 0);
+		if (map != MAP_FAILED || (errno != EPERM && errno != ENOMEM))
+			break;
+	}
+	if (map == MAP_FAILED) {
+		int error = errno;
+
+		close(ring->fd);
+		return error;
+	}
+	ring->page = map;
+	ring->data = (uint8_t *)map + page;
+	ring->size = size;
+	return 0;
+}
+
+/*
+ * A descriptor per event, thread and processor, and one per file that is
+ * watched, may be more than usual: take what we may, and more than that if
+ * it is needed and permitted.
+ */
+static void
+raise_limit(size_t wanted)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	if (limit.rlim_max >= wanted && limit.rlim_cur == limit.rlim_max)
+		return;
+	if (limit.rlim_max < wanted) {
+		limit.rlim_cur = limit.rlim_max = wanted * 2;
+		if (setrlimit(RLIMIT_NOFILE, &limit) == 0 ||
+		    getrlimit(RLIMIT_NOFILE, &limit) < 0)
+			return;
+	}
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+struct rings *
+rings_open(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_CONF), cpu;
+	struct rings *rings = need_zeroed(1, sizeof *rings);
+
+	raise_limit(0);
+	rings->counts_lost = 1;
+	rings->ring = need_zeroed((size_t)cpus, sizeof *rings->ring);
+	for (cpu = 0; cpu < cpus; cpu++) {
+		int error = open_ring(&rings->ring[rings->count], (int)cpu);
+
+		if (error == 0) {
+			rings->count++;
+		} else if (error != ENODEV) {	/* a processor that is off */
+			tell_refused(error);
+			rings_close(rings);
+			return NULL;
+		}
+	}
+	return rings;
+}
+
+void
+rings_close(struct rings *rings)
+{
+	size_t i, page = (size_t)sysconf(_SC_PAGESIZE);
+
+	for (i = 0; i < rings->fd_count; i++)
+		close(rings->fds[i]);
+	for (i = 0; i < rings->count; i++) {
+		munmap(rings->ring[i].page, page + rings->ring[i].size);
+		close(rings->ring[i].fd);
+	}
+	rings_done(rings, rings->sample_count);
+	free(rings->samples);
+	free(rings->fds);
+	free(rings->ring);
+	free(rings);
+}
+
+/* --- attaching --- */
+
+/* Open an event on one processor, with what this kernel has. */
+static int
+open_event(struct rings *rings, unsigned id, pid_t thread, int cpu)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_TRACEPOINT,
+		.size = sizeof attr,
+		.config = id,
+		.sample_period = 1,
+		.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME |
+		    PERF_SAMPLE_RAW,
+		.read_format = rings->counts_lost ? PERF_FORMAT_LOST : 0,
+		.inherit = thread > 0,	/* to threads that it starts */
+		.watermark = 1,
+		.wakeup_watermark = 1,
+		.use_clockid = 1,
+		.clockid = CLOCK_MONOTONIC,
+	};
+	int fd = perf_open(&attr, thread, cpu);
+
+	if (fd < 0 && errno == EINVAL && rings->counts_lost) {
+		attr.read_format = 0;		/* before Linux 6.0 */
+		fd = perf_open(&attr, thread, cpu);
+		if (fd >= 0)
+			rings->counts_lost = 0;
+	}
+	return fd;
+}
+
+/* Attach to one thread, or with -1 to all, on all processors. */
+static int
+attach_thread(struct rings *rings, unsigned id, pid_t thread)
+{
+	size_t i;
+	int fd, error;
+
+	for (i = 0; i < rings->count; i++) {
+		fd = open_event(rings, id, thread, rings->ring[i].cpu);
+		if (fd < 0 && errno == ENODEV)
+			continue;
+		if (fd < 0)
+			return errno;
+		if (ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT,
+		    rings->ring[i].fd) < 0) {
+			error = errno;
+			close(fd);
+			return error;
+		}
+		ROOM_FOR_ONE(rings->fds, rings->fd_count, rings->fd_space);
+		rings->fds[rings->fd_count++] = fd;
+	}
+	return 0;
+}
+
+/*
+ * Attach to each thread of a process.  Threads started by one that is attached
+ * inherit the event, others may come meanwhile: go on until there are none.
+ */
+static int
+attach_threads(struct rings *rings, unsigned id, pid_t process)
+{
+	char *name = need_format("/proc/%d/task", (int)process);
+	pid_t *done = NULL;
+	size_t count = 0, space = 0, i;
+	int fresh = 1, error = 0;
+
+	while (fresh && error == 0) {
+		DIR *threads = opendir(name);
+		struct dirent *entry;
+
+		fresh = 0;
+		while (threads != NULL && error == 0 &&
+		    (entry = readdir(threads)) != NULL) {
+			pid_t thread = (pid_t)atoi(entry->d_name);
+
+			for (i = 0; i < count && done[i] != thread; i++)
+				;
+			if (thread == 0 || i < count)
+				continue;
+			ROOM_FOR_ONE(done, count, space);
+			done[count++] = thread;
+			fresh = 1;
+			raise_limit(rings->fd_count + rings->count + 64);
+			error = attach_thread(rings, id, thread);
+			if (error == ESRCH)	/* it has ended */
+				error = 0;
+		}
+		if (threads != NULL)
+			closedir(threads);
+	}
+	free(done);
+	free(name);
+	return error;
+}
+
+int
+rings_attach(struct rings *rings, unsigned id, pid_t only)
+{
+	size_t before = rings->fd_count;
+	int error;
+
+	raise_limit(rings->fd_count + rings->count + 64);
+	error = only ? attach_threads(rings, id, only) :
+	    attach_thread(rings, id, -1);
+	while (error != 0 && rings->fd_count > before)
+		close(rings->fds[--rings->fd_count]);
+	return error;
+}
+
+/* --- reading --- */
+
+/* Copy SIZE bytes from place AT, which goes round, of a ring. */
+static void
+copy_out(const struct ring *ring, uint64_t at, void *to, size_t size)
+{
+	size_t start = at & (ring->size - 1), first = ring->size - start;
+
+	if (first > size)
+		first = size;
+	memcpy(to, ring->data + start, first);
+	memcpy((uint8_t *)to + first, ring->data, size - first);
+}
+
+/* PERF_RECORD_SAMPLE: header, pid, tid, time, size, bytes. */
+static void
+take_sample(struct rings *rings, const struct ring *ring, uint64_t at,
+    size_t length)
+{
+	struct {
+		uint32_t pid, tid;
+		uint64_t time;
+		uint32_t size;
+	} head;
+	const size_t fixed = 20;
+	struct sample *sample;
+
+	if (length < fixed)
+		return;
+	copy_out(ring, at, &head, fixed);
+	if (head.size > length - fixed)
+		return;
+	ROOM_FOR_ONE(rings->samples, rings->sample_count,
+	    rings->sample_space);
+	sample = &rings->samples[rings->sample_count++];
+	sample->pid = (pid_t)head.pid;
+	sample->tid = (pid_t)head.tid;
+	sample->time = head.time;
+	sample->order = rings->arrived++;
+	sample->size = head.size;
+	sample->record = need_zeroed(head.size, 1);
+	copy_out(ring, at + fixed, sample->record, head.size);
+}
+
+/* Take all that is in a ring. */
+static void
+drain(struct rings *rings, struct ring *ring)
+{
+	uint64_t head = __atomic_load_n(&ring->page->data_head,
+	    __ATOMIC_ACQUIRE);
+	uint64_t tail = ring->page->data_tail;
+	struct perf_event_header header;
+	uint64_t lost[2];		/* PERF_RECORD_LOST: id, count */
+
+	while (tail < head) {
+		copy_out(ring, tail, &header, sizeof header);
+		if (header.size < sizeof header)
+			break;
+		if (header.type == PERF_RECORD_SAMPLE) {
+			take_sample(rings, ring, tail + sizeof header,
+			    header.size - sizeof header);
+		} else if (header.type == PERF_RECORD_LOST &&
+		    header.size >= sizeof header + sizeof lost) {
+			copy_out(ring, tail + sizeof header, lost,
+			    sizeof lost);
+			rings->lost += lost[1];
+		}
+		tail += header.size;
+	}
+	__atomic_store_n(&ring->page->data_tail, head, __ATOMIC_RELEASE);
+}
+
+static int
+by_time(const void *one, const void *other)
+{
+	const struct sample *a = one, *b = other;
+
+	if (a->time != b->time)
+		return a->time < b->time ? -1 : 1;
+	return a->order < b->order ? -1 : 1;
+}
+
+size_t
+rings_take(struct rings *rings, uint64_t until, struct sample **samples)
+{
+	size_t i, ready = 0;
+
+	for (i = 0; i < rings->count; i++)
+		drain(rings, &rings->ring[i]);
+	if (rings->sample_count > 0)
+		qsort(rings->samples, rings->sample_count,
+		    sizeof *rings->samples, by_time);
+	while (ready < rings->sample_count &&
+	    rings->samples[ready].time < until)
+		ready++;
+	*samples = rings->samples;
+	return ready;
+}
+
+void
+rings_done(struct rings *rings, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		free(rings->samples[i].record);
+	rings->sample_count -= count;
+	if (rings->sample_count > 0)
+		memmove(rings->samples, rings->samples + count,
+		    rings->sample_count * sizeof *rings->samples);
+}
+
+/*
+ * A ring tells of what found no room with the next that finds some; the last
+ * losses only the events themselves tell, if the kernel counts them there.
+ */
+uint64_t
+rings_lost(struct rings *rings)
+{
+	struct {
+		uint64_t value, lost;
+	} counts;
+	uint64_t sum = 0;
+	size_t i;
+
+	for (i = 0; rings->counts_lost && i < rings->fd_count; i++)
+		if (read(rings->fds[i], &counts, sizeof counts) ==
+		    sizeof counts)
+			sum += counts.lost;
+	return sum > rings->lost ? sum : rings->lost;
+}
+
+size_t
+rings_count(const struct rings *rings)
+{
+	return rings->count;
+}
+
+int
+rings_fd(const struct rings *rings, size_t index)
+{
+	return rings->ring[index].fd;
+}

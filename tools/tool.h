@@ -1,0 +1,352 @@
+/*
+ * tool.h - what the rooms of the usdt command promise each other.
+ *
+ * One section per file, in the order in which they depend on each other: a
+ * file may use the sections above its own, and nothing below.  The command is
+ * a reader of other programs' files: nothing in here trusts what it reads, and
+ * no name, path, count or string has a fixed limit.
+ */
+#ifndef TOOL_H
+#define TOOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "usdt_internal.h"
+
+/* Exit codes of every subcommand. */
+enum {
+	EXIT_FINE = 0,
+	EXIT_TROUBLE = 1,	/* it could not be done, or nothing was found */
+	EXIT_USAGE = 2
+};
+
+/* --- memory.c: what happens when memory runs out? ----------------------- */
+
+/* Like malloc's family, but never NULL: the command ends with a message. */
+void *need_zeroed(size_t count, size_t size);
+void *need_grown(void *old, size_t count, size_t size);
+char *need_copy(const char *text, size_t length);
+char *need_format(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+
+/* Make room for one more element at the end of ARRAY, which has COUNT. */
+#define ROOM_FOR_ONE(array, count, space) do { \
+	if ((count) == (space)) { \
+		(space) = (space) ? (space) * 2 : 8; \
+		(array) = need_grown((array), (space), sizeof *(array)); \
+	} \
+} while (0)
+
+/* --- quote.c: how is somebody else's text shown safely? ----------------- */
+
+/* Text on a terminal: what can't be printed, and '\', as \xNN. */
+void quote_line(FILE *out, const char *text);
+/* The same, and blanks too. */
+void quote_word(FILE *out, const char *text);
+/* A C string literal of LENGTH bytes, with its quotes. */
+void quote_string(FILE *out, const char *bytes, size_t length);
+/* One word for the shell, in single quotes if it needs any. */
+void quote_shell(FILE *out, const char *word);
+
+/* --- pattern.c: which probes did the user name? ------------------------- */
+
+/* [PATH:]PROVIDER[:PROBE], with wildcards in the last two. */
+struct pattern {
+	char *path;		/* or NULL */
+	char *provider;
+	char *name;
+};
+
+/* Parse, or tell what is wrong on stderr and return -1. */
+int pattern_parse(struct pattern *pattern, const char *text);
+void pattern_free(struct pattern *pattern);
+/* Do provider and name match?  The path is the caller's business. */
+int pattern_matches(const struct pattern *pattern, const char *provider,
+    const char *name, const char *note_name);
+
+/* --- process.c: which files do processes map? --------------------------- */
+
+/* An executable mapping of a file by one process. */
+struct holder {
+	pid_t pid;
+	uint64_t start, end;
+};
+
+struct mapped {
+	uint64_t device, inode;	/* as in /proc/PID/maps */
+	char *path;		/* the kernel's, without " (deleted)" */
+	int deleted;		/* no name leads to it any more */
+	struct holder *holders;	/* one per process, in order of pid */
+	size_t count, space;
+};
+
+struct census {
+	struct mapped **files;
+	size_t count, space;
+	void *index;		/* the same, for lookups */
+	size_t processes;	/* that could be looked into */
+	size_t hidden;		/* that could not */
+};
+
+/*
+ * Find the files that processes map executable: those of process ONLY, or
+ * of all if it is 0.  Returns 0, or an errno if ONLY can't be looked into.
+ */
+int census_take(struct census *census, pid_t only);
+void census_free(struct census *census);
+
+/* Open a mapped file, whatever became of its name; -1 and errno if not. */
+int mapped_open(const struct mapped *file);
+
+/* A descriptor of it that one of its processes has open, as a path, or NULL. */
+char *mapped_descriptor(const struct mapped *file);
+
+/* Flags and start time of a process; 0, or an errno. */
+int process_stat(pid_t pid, unsigned long *flags, unsigned long long *start);
+/* The name of a process's program, "?" if it is gone.  To be freed. */
+char *process_command(pid_t pid);
+
+/* --- dof_read.c: which probes does a DOF document describe? ------------- */
+
+struct dof_site {	/* the strings are in the document */
+	uint64_t address;	/* relative to what dofhp_addr will be */
+	const char *provider, *function, *name;
+	const char *types;	/* of the native arguments, one after another */
+	size_t argc;
+};
+
+struct dof_sites {
+	struct dof_site *site;	/* in order of address */
+	size_t count, space;
+};
+
+/*
+ * Add one entry for each place where a probe fires.  What does not make sense
+ * is left out.  Returns -1 if it is not a DOF document at all.
+ */
+int dof_read(struct dof_sites *sites, const uint8_t *bytes, size_t size);
+void dof_free(struct dof_sites *sites);
+
+/* --- image.c: which probes does an ELF file have? ----------------------- */
+
+struct probe {			/* the strings belong to the image */
+	const char *provider;
+	const char *name;	/* in DTrace's spelling where DOF tells it */
+	const char *note_name;	/* in the note's; NULL: there is no note */
+	const char *function;	/* "" if unknown */
+	const char *note_args;	/* "" if there is no note */
+	const char *types;	/* from DOF: argc C types, one after another */
+	size_t type_count;	/* 0: nobody told */
+	uint64_t address;	/* of the site, as the file says */
+	uint64_t site;		/* the same as an offset in the file */
+	uint64_t semaphore;	/* offset of its counter, or 0: none */
+	int unreachable;	/* the file has no such code, or no such
+				 * counter: no tracer can attach */
+};
+
+struct image {
+	unsigned machine;	/* EM_* */
+	int build_id;		/* it has one */
+	int dof;		/* it has DOF that describes probes */
+	struct probe *probes;	/* in the file's order */
+	size_t count, space;
+	void **blocks;		/* what the strings are in */
+	size_t block_count, block_space;
+};
+
+/* Read an ELF file; NULL if it is none.  One without probes has count 0. */
+struct image *image_read(int fd);
+void image_free(struct image *image);
+
+/* The address of a symbol of that file; -1 if there is none. */
+int image_symbol(int fd, const char *name, size_t length, uint64_t *address);
+
+/* --- argument.c: what is told of a probe's arguments? ------------------- */
+
+struct argument {
+	const char *type;	/* in C, from DOF; NULL if nobody told */
+	char *operand;		/* where it is, in the note's words; or NULL */
+	int size;		/* in bytes, negative if signed, 0: unknown */
+};
+
+/* All arguments of a probe; to be freed with arguments_free. */
+struct argument *arguments_of(const struct image *image,
+    const struct probe *probe, size_t *count);
+void arguments_free(struct argument *args, size_t count);
+
+/* Is the argument a string to be shown as text?  A pointer? */
+int argument_is_text(const struct argument *argument);
+int argument_is_pointer(const struct argument *argument);
+/* Its type, or what its size says, for people. */
+const char *argument_type(const struct argument *argument);
+
+/* --- operand.c: how does the kernel fetch an argument? ------------------ */
+
+/*
+ * Translate an argument's place to what tracefs calls a fetch argument.
+ * Returns it, to be freed, without a type; NULL if the kernel has no way.
+ * HIGH is set to 1 for bits 8 to 15 of a register, else to 0.  FD is the
+ * image, for operands that name one of its symbols.
+ */
+char *operand_fetch(int fd, const struct image *image,
+    const struct probe *probe, const struct argument *argument, int *high);
+
+/* Can this kernel trace code for that machine? */
+int operand_machine_known(unsigned machine);
+
+/* --- advice.c: what does one type to trace a probe? --------------------- */
+
+struct advice {
+	const struct image *image;
+	const struct probe *probe;
+	const char *path;	/* a name that leads to the file, or NULL */
+	const char *place;	/* what bpftrace -p calls it; NULL: nothing */
+	pid_t pid;		/* of a process that has it, or 0 */
+};
+void advice_print(FILE *out, const struct advice *advice);
+
+/* --- tracefs.c: how are uprobe events made and removed? ----------------- */
+
+struct tracefs {
+	char *root;		/* where it is mounted */
+	char *group;		/* the name of all our events' group */
+	int events;		/* uprobe_events, open for writing */
+};
+
+/*
+ * Open tracefs, mounting it if need be, and remove what dead processes of
+ * ours left.  Tells on stderr what is missing and returns -1 if it can't.
+ */
+int tracefs_open(struct tracefs *tracefs);
+void tracefs_close(struct tracefs *tracefs);
+
+/* Define what TEXT says, one definition per line.  Returns 0 or an errno. */
+int tracefs_define(struct tracefs *tracefs, const char *text, size_t length);
+/* Remove the event of that number, nobody may use it any more. */
+void tracefs_remove(struct tracefs *tracefs, unsigned number);
+/* The text of the event's "id" or "format" file, or NULL and errno. */
+char *tracefs_event_file(struct tracefs *tracefs, unsigned number,
+    const char *name);
+
+/* --- event.c: which kernel events describe probes; what do they tell? --- */
+
+/* A probe that is to be watched. */
+struct target {
+	const struct image *image;
+	const struct probe *probe;
+	const char *path;	/* of the image, for people */
+	int fd;			/* of the image */
+	struct argument *args;
+	size_t argc;
+	char **fetch;		/* how the kernel finds them; NULL: it can't */
+	char *signature;	/* one letter each, says what is fetched */
+};
+
+/* Fill in the last four members, and free them. */
+void target_prepare(struct target *target);
+void target_done(struct target *target);
+
+/* Where an argument is in a record; 0: it is not there. */
+struct field {
+	size_t word, word_size;	/* the argument as an integer */
+	size_t text, text_size;	/* what it points to */
+};
+
+/* A kernel event, of which each probe has the same signature. */
+struct event {
+	unsigned number;	/* in its name */
+	unsigned id;		/* the kernel's */
+	size_t first, count;	/* its targets */
+	size_t argc;
+	size_t target_at, comm_at;	/* places in a record */
+	struct field *fields;
+};
+
+/*
+ * Define EVENT for its targets, of the array TARGETS, and learn what records
+ * of it look like.  Returns 0, or an errno: then nothing is defined.
+ */
+int event_define(struct tracefs *tracefs, struct event *event,
+    const struct target *targets);
+void event_done(struct event *event);
+
+/* The index of the target that fired; -1 if the record makes no sense. */
+long event_target(const struct event *event, const uint8_t *record,
+    size_t size);
+/* The name of the thread; and all arguments, each after a blank, of PID. */
+void event_show_comm(FILE *out, const struct event *event,
+    const uint8_t *record, size_t size);
+void event_show_args(FILE *out, const struct event *event,
+    const struct target *target, pid_t pid, const uint8_t *record,
+    size_t size);
+
+/* --- ring.c: how do records get from the kernel to us? ------------------ */
+
+struct sample {
+	uint64_t time;		/* CLOCK_MONOTONIC, nanoseconds */
+	pid_t pid, tid;
+	size_t order;		/* of arrival */
+	uint32_t size;
+	uint8_t *record;
+};
+
+struct rings;
+
+/* Make one ring per processor.  Tells what is wrong and returns NULL. */
+struct rings *rings_open(void);
+void rings_close(struct rings *rings);
+/*
+ * Attach an event of the kernel's number ID to all processes, or to the
+ * threads of ONLY.  Returns 0 or an errno; then nothing stays attached.
+ */
+int rings_attach(struct rings *rings, unsigned id, pid_t only);
+/* Take what arrived; samples before UNTIL are given, in order of time. */
+size_t rings_take(struct rings *rings, uint64_t until,
+    struct sample **samples);
+void rings_done(struct rings *rings, size_t count);
+/* How many events found no room so far. */
+uint64_t rings_lost(struct rings *rings);
+/* Tell a poll about the rings: fills at most COUNT, returns how many. */
+size_t rings_count(const struct rings *rings);
+int rings_fd(const struct rings *rings, size_t index);
+
+/* --- attach.c: to which probes is a watch attached? --------------------- */
+
+struct attachment {
+	pid_t only;		/* the process, or 0 for all */
+	int wait;		/* files that are named may come later */
+	struct pattern *patterns;
+	size_t pattern_count;
+	struct tracefs *tracefs;
+	struct rings *rings;
+
+	void *known;		/* mapped files that need no second look */
+	struct watched *files;	/* that have probes which match */
+	size_t file_count, file_space;
+	struct target *targets;
+	size_t target_count, target_space;
+	struct event *events;
+	size_t event_count, event_space;
+	unsigned numbers;	/* events ever defined */
+	size_t watching;	/* targets that are attached */
+	unsigned troubles;	/* told on stderr */
+	int fatal;		/* going on makes no sense */
+};
+
+/* Look for probes that match and are not attached yet, and attach them. */
+void attach_scan(struct attachment *to);
+/* Detach and remove everything. */
+void attach_end(struct attachment *to);
+
+/* --- the subcommands ---------------------------------------------------- */
+
+int command_list(int argc, char **argv);	/* list.c */
+int command_watch(int argc, char **argv);	/* watch.c */
+
+/* Parse a number of at least 1 for an option, or tell and return -1. */
+long parse_count(const char *option, const char *text);	/* usdt.c */
+
+#endif /* TOOL_H */

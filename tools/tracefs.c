@@ -1,0 +1,239 @@
+/*
+ * tracefs.c - how are uprobe events made and removed?
+ *
+ * The kernel makes an event of a line written to uprobe_events, and keeps it
+ * until a line removes it, whatever becomes of who wrote it.  So all events of
+ * one run are in a group that carries its process id and start time, and every
+ * run removes the groups of those that are gone.  An event that is in use
+ * can't be removed (EBUSY), so a mistake about who is alive, as over a border
+ * of pid namespaces, does no harm.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <mntent.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+#define MOUNT_POINT	"/sys/kernel/tracing"
+
+/* --- where it is --- */
+
+/* The place where tracefs is mounted, or NULL.  To be freed. */
+static char *
+find_mount(void)
+{
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	struct mntent *entry;
+	char *root = NULL;
+
+	while (mounts != NULL && root == NULL &&
+	    (entry = getmntent(mounts)) != NULL)
+		if (strcmp(entry->mnt_type, "tracefs") == 0)
+			root = need_copy(entry->mnt_dir,
+			    strlen(entry->mnt_dir));
+	if (mounts != NULL)
+		endmntent(mounts);
+	return root;
+}
+
+static char *
+find_or_mount(void)
+{
+	char *root = find_mount();
+	int error;
+
+	if (root != NULL)
+		return root;
+	if (mount("tracefs", MOUNT_POINT, "tracefs",
+	    MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0)
+		return need_format("%s", MOUNT_POINT);
+	error = errno;
+	if (error == EPERM || error == EACCES)
+		fputs("usdt: tracefs is not mounted at " MOUNT_POINT ", and "
+		    "only root (CAP_SYS_ADMIN) may mount it\n", stderr);
+	else if (error == ENODEV)
+		fputs("usdt: this kernel has no tracefs (CONFIG_TRACING)\n",
+		    stderr);
+	else
+		fprintf(stderr, "usdt: tracefs is not mounted, and mounting "
+		    "it at " MOUNT_POINT " failed: %s\n", strerror(error));
+	return NULL;
+}
+
+/* --- removing --- */
+
+/* "usdt_PID_START" of a process that has another start time, or is none? */
+static int
+is_stale(const char *group)
+{
+	unsigned long long start, started;
+	unsigned long flags;
+	int pid, end = 0, error;
+
+	if (sscanf(group, "usdt_%d_%llu%n", &pid, &start, &end) != 2 ||
+	    group[end] != '\0')
+		return 0;
+	error = process_stat(pid, &flags, &started);
+	return error == ENOENT || error == ESRCH ||
+	    (error == 0 && started != start);
+}
+
+/* The line that removes an event.  One write each: some may be in use. */
+static void
+remove_event(int events, const char *group, const char *event)
+{
+	char *line = need_format("-:%s/%s\n", group, event);
+
+	if (write(events, line, strlen(line)) < 0)
+		errno = 0;	/* in use, or somebody else removed it */
+	free(line);
+}
+
+/* All that a file of tracefs says, or NULL and errno.  To be freed. */
+static char *
+read_all(const char *path)
+{
+	FILE *in = fopen(path, "re");
+	char *text = NULL;
+	size_t space = 0;
+	ssize_t length;
+
+	if (in == NULL)
+		return NULL;
+	length = getdelim(&text, &space, '\0', in);
+	fclose(in);
+	if (length > 0)
+		return text;
+	free(text);
+	errno = ENODATA;
+	return NULL;
+}
+
+/*
+ * Each line of uprobe_events is "p:GROUP/EVENT PLACE ARGUMENT...", and an
+ * event has one for each of its probes.  The list is read before anything is
+ * removed, since it shifts then.
+ */
+static void
+remove_stale(int events, const char *list)
+{
+	char *text = read_all(list), *line, *next, *group, *event;
+	const char *done = "";
+
+	for (line = text; line != NULL && *line != '\0'; line = next) {
+		next = line + strcspn(line, "\n");
+		if (*next != '\0')
+			next++;
+		line[strcspn(line, " \n")] = '\0';
+		group = strchr(line, ':');
+		event = group ? strchr(group, '/') : NULL;
+		if (event == NULL || strcmp(done, line) == 0)
+			continue;
+		done = line;
+		*event = '\0';
+		if (is_stale(group + 1))
+			remove_event(events, group + 1, event + 1);
+		*event = '/';
+	}
+	free(text);
+}
+
+void
+tracefs_remove(struct tracefs *tracefs, unsigned number)
+{
+	char *event = need_format("e%u", number);
+
+	remove_event(tracefs->events, tracefs->group, event);
+	free(event);
+}
+
+/* --- opening --- */
+
+/* A name for our group that no other run has, now or later. */
+static char *
+own_group(void)
+{
+	unsigned long long start = 0;
+	unsigned long flags;
+
+	process_stat(getpid(), &flags, &start);
+	return need_format("usdt_%d_%llu", (int)getpid(), start);
+}
+
+static void
+tell_unopened(const char *name, int error)
+{
+	if (error == ENOENT)
+		fprintf(stderr, "usdt: %s: not there: this kernel has no "
+		    "uprobe events (CONFIG_UPROBE_EVENTS)\n", name);
+	else if (error == EACCES)
+		fprintf(stderr, "usdt: %s may not be written: only root may "
+		    "define events\n", name);
+	else if (error == EPERM)
+		fprintf(stderr, "usdt: %s: %s: the kernel is locked down "
+		    "(see /sys/kernel/security/lockdown)\n", name,
+		    strerror(error));
+	else
+		fprintf(stderr, "usdt: %s: %s\n", name, strerror(error));
+}
+
+int
+tracefs_open(struct tracefs *tracefs)
+{
+	char *name;
+
+	memset(tracefs, 0, sizeof *tracefs);
+	tracefs->root = find_or_mount();
+	if (tracefs->root == NULL)
+		return -1;
+	name = need_format("%s/uprobe_events", tracefs->root);
+	/* O_APPEND: without it a shell's '>' would remove everybody's. */
+	tracefs->events = open(name, O_WRONLY | O_APPEND | O_CLOEXEC);
+	if (tracefs->events < 0) {
+		tell_unopened(name, errno);
+		free(name);
+		free(tracefs->root);
+		return -1;
+	}
+	remove_stale(tracefs->events, name);
+	free(name);
+	tracefs->group = own_group();
+	return 0;
+}
+
+void
+tracefs_close(struct tracefs *tracefs)
+{
+	close(tracefs->events);
+	free(tracefs->root);
+	free(tracefs->group);
+}
+
+/* --- defining --- */
+
+int
+tracefs_define(struct tracefs *tracefs, const char *text, size_t length)
+{
+	return write(tracefs->events, text, length) < 0 ? errno : 0;
+}
+
+char *
+tracefs_event_file(struct tracefs *tracefs, unsigned number,
+    const char *name)
+{
+	char *path = need_format("%s/events/%s/e%u/%s", tracefs->root,
+	    tracefs->group, number, name);
+	char *text = read_all(path);
+	int error = errno;
+
+	free(path);
+	errno = error;
+	return text;
+}

@@ -1,0 +1,94 @@
+/*
+ * usdt.c - the usdt command: what does the user want?
+ *
+ * A table of subcommands; each has its own file, options and help.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <locale.h>
+#include <stdlib.h>
+
+#include "tool.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *summary;
+} commands[] = {
+	{ "list", command_list, "show the probes of live processes" },
+	{ "watch", command_watch, "print events as they happen" },
+};
+
+static void
+help(FILE *out)
+{
+	size_t i;
+
+	fputs("usage: usdt COMMAND [OPTION]... [ARGUMENT]...\n"
+	    "\n"
+	    "Find and trace USDT probes, those of libusdt and those that were\n"
+	    "compiled in.\n"
+	    "\n", out);
+	for (i = 0; i < sizeof commands / sizeof *commands; i++)
+		fprintf(out, "  %-8s%s\n", commands[i].name,
+		    commands[i].summary);
+	fputs("\nusdt COMMAND --help tells more.\n", out);
+}
+
+long
+parse_count(const char *option, const char *text)
+{
+	char *end;
+	long value;
+
+	errno = 0;
+	value = strtol(text, &end, 10);
+	if (end == text || *end != '\0' || errno != 0 || value < 1 ||
+	    value > INT_MAX) {
+		fprintf(stderr, "usdt: %s wants a number from 1 to %d, not "
+		    "\"%s\"\n", option, INT_MAX, text);
+		return -1;
+	}
+	return value;
+}
+
+/* What was printed must have gone out, or the exit code would lie. */
+static int
+finish(int result)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return result;
+	if (errno == EPIPE)	/* the reader has what it wanted */
+		return result;
+	fprintf(stderr, "usdt: writing: %s\n", strerror(errno));
+	return EXIT_TROUBLE;
+}
+
+int
+main(int argc, char **argv)
+{
+	size_t i;
+
+	setlocale(LC_CTYPE, "");
+	if (argc < 2) {
+		help(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		help(stdout);
+		return finish(EXIT_FINE);
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("usdt " USDT_VERSION);
+		return finish(EXIT_FINE);
+	}
+	for (i = 0; i < sizeof commands / sizeof *commands; i++)
+		if (strcmp(argv[1], commands[i].name) == 0) {
+			argv[1] = argv[0];	/* getopt tells it */
+			return finish(commands[i].run(argc - 1, argv + 1));
+		}
+	fprintf(stderr, "usdt: there is no command \"%s\"\n", argv[1]);
+	help(stderr);
+	return EXIT_USAGE;
+}
