@@ -1,0 +1,524 @@
+/*
+ * helper.c - what does the library tell a DTrace helper, and when?
+ *
+ * The helper is played here: this program has an ioctl of its own, which
+ * keeps a list of documents, as dtprobed on Linux does, and refuses what it
+ * is told to refuse.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "tap.h"
+#include "scratch.h"
+#include "usdt_internal.h"
+
+/* --- the helper --------------------------------------------------------- */
+
+#define ADD	0x4050d803ul
+#define REMOVE	0x4004d802ul
+#define MOST	64
+
+/* What ADD's argument looks like to dtprobed. */
+struct told {
+	char module[64];
+	uint64_t address, dof;
+};
+
+static struct {
+	struct told told;
+	int present;
+} documents[MOST];
+static int next_generation, adds, removes;
+static int refuse_add, refuse_remove;	/* an errno, or 0 */
+static int refuse_after;		/* so many that succeed */
+static int interruptions;		/* so many EINTR first */
+static char device[128], device_seen[128];
+
+static int
+present(void)
+{
+	int i, n = 0;
+
+	for (i = 0; i < next_generation; i++)
+		n += documents[i].present;
+	return n;
+}
+
+static void
+check_told(const struct told *told)
+{
+	const uint8_t *dof = (const uint8_t *)(uintptr_t)told->dof;
+	uint64_t size;
+
+	try(strcmp(told->module, "helpmod") == 0, "module \"%.64s\"",
+	    told->module);
+	try(told->address % 4096 == 0 && told->dof > told->address &&
+	    told->dof % 8 == 0, "address %#llx, document %#llx",
+	    (unsigned long long)told->address, (unsigned long long)told->dof);
+	memcpy(&size, dof + 40, sizeof size);
+	try(memcmp(dof, "\177DOF", 4) == 0 && size > 64, "no DOF there");
+}
+
+static int
+add_document(const struct told *told)
+{
+	int i;
+
+	adds++;
+	check_told(told);
+	if (refuse_add && refuse_after-- <= 0) {
+		errno = refuse_add;
+		return -1;
+	}
+	for (i = 0; i < next_generation; i++)
+		try(!documents[i].present ||
+		    documents[i].told.dof != told->dof,
+		    "the document of generation %d again", i);
+	if (next_generation == MOST)
+		abort();
+	documents[next_generation].told = *told;
+	documents[next_generation].present = 1;
+	return next_generation++;
+}
+
+static int
+remove_document(uintptr_t generation)
+{
+	removes++;
+	if (refuse_remove && refuse_after-- <= 0) {
+		errno = refuse_remove;
+		return -1;
+	}
+	try(generation < (uintptr_t)next_generation &&
+	    documents[generation].present, "generation %lu is not there",
+	    (unsigned long)generation);
+	if (generation < MOST)
+		documents[generation].present = 0;
+	return 0;
+}
+
+/* In place of the C library's. */
+int
+ioctl(int fd, unsigned long request, ...)
+{
+	char link[64];
+	va_list args;
+	void *argument;
+	ssize_t n;
+
+	va_start(args, request);
+	argument = va_arg(args, void *);
+	va_end(args);
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	n = readlink(link, device_seen, sizeof device_seen - 1);
+	device_seen[n > 0 ? n : 0] = '\0';
+	if (interruptions > 0) {
+		interruptions--;
+		errno = EINTR;
+		return -1;
+	}
+	if (request == ADD)
+		return add_document(argument);
+	if (request == REMOVE)
+		return remove_document((uintptr_t)argument);
+	try(0, "request %#lx", request);
+	errno = EINVAL;
+	return -1;
+}
+
+/* --- a provider --------------------------------------------------------- */
+
+static usdt_provider_t *p;
+static usdt_probedef_t *a, *b;
+static usdt_status_t status;
+
+static usdt_probedef_t *
+add(const char *name)
+{
+	usdt_probedef_t *def = usdt_create_probe("f", name, 0, NULL);
+
+	if (def == NULL || usdt_provider_add_probe(p, def) < 0) {
+		printf("Bail out! %s\n", usdt_errstr(def ? p : NULL));
+		exit(1);
+	}
+	return def;
+}
+
+static void
+begin(const char *name)
+{
+	refuse_add = refuse_remove = refuse_after = interruptions = 0;
+	adds = removes = next_generation = 0;
+	setenv("USDT_HELPER", device, 1);
+	p = usdt_create_provider(name, "helpmod");
+	a = add("a");
+	b = NULL;
+}
+
+static void
+end(void)
+{
+	unsetenv("USDT_BACKENDS");
+	usdt_provider_free(p);
+	usdt_probe_release(a);
+	usdt_probe_release(b);
+}
+
+/* The halfword of a gate that is ours: does it say that a helper has it? */
+static int
+says_helper(const usdt_probedef_t *def)
+{
+	return ((const volatile uint16_t *)(const void *)def->gate)[1];
+}
+
+static void
+get_status(void)
+{
+	usdt_provider_status(p, &status);
+}
+
+/* --- tests -------------------------------------------------------------- */
+
+static void
+test_taken(void)
+{
+	begin("taken");
+	is_int(usdt_provider_enable(p), 0, "enable");
+	get_status();
+	ok(status.dof.taken && status.dof.generation == 0 &&
+	    status.dof.error == 0 && status.dof.reason[0] == '\0',
+	    "the helper has taken it");
+	is_str(status.dof.path, device, "and is named");
+	is_str(device_seen, device, "it is the one that was asked");
+	ok(adds == 1 && present() == 1 && says_helper(a) == 1,
+	    "once, and the gate says so");
+	is_int(usdt_is_enabled(a->probe), 0, "nobody traces it yet");
+	is_int(usdt_provider_enable(p), 0, "enable again");
+	is_int(adds, 1, "tells the helper nothing");
+	is_int(usdt_provider_disable(p), 0, "disable");
+	ok(removes == 1 && present() == 0, "takes it back");
+	get_status();
+	ok(!status.dof.taken && status.dof.generation == -1,
+	    "and the status knows");
+	is_int(usdt_provider_enable(p), 0, "enable");
+	get_status();
+	ok(adds == 2 && present() == 1 && status.dof.generation == 1 &&
+	    documents[0].told.dof == documents[1].told.dof &&
+	    says_helper(a) == 1, "hands over the same document again");
+	end();
+	ok(removes == 2 && present() == 0, "free takes it back");
+	ok_all("what the helper was told is right");
+}
+
+static void
+test_growing(void)
+{
+	begin("growing");
+	usdt_provider_enable(p);
+	b = add("b");
+	usdt_provider_enable(p);
+	get_status();
+	ok(adds == 2 && present() == 2 && status.dof.generation == 1 &&
+	    status.images == 2, "an added probe is a second document");
+	ok(documents[0].told.address != documents[1].told.address &&
+	    says_helper(a) && says_helper(b), "in an image of its own");
+	usdt_provider_disable(p);
+	ok(removes == 2 && present() == 0, "disable takes both back");
+	usdt_provider_enable(p);
+	ok(adds == 4 && present() == 2, "enable hands over both again");
+	usdt_provider_remove_probe(p, b);
+	usdt_provider_enable(p);
+	is_int(present(), 1, "the document of a removed probe goes when the "
+	    "provider is next enabled");
+	end();
+	is_int(present(), 0, "free takes back what is left");
+	ok_all("what the helper was told is right");
+}
+
+static void
+test_refusing(void)
+{
+	char text[256];
+
+	begin("refusing");
+	refuse_add = EINVAL;
+	is_int(usdt_provider_enable(p), 0, "the helper refuses, SDT does not");
+	get_status();
+	snprintf(text, sizeof text, "%s: Invalid argument", device);
+	ok(!status.dof.taken && status.dof.error == EINVAL &&
+	    status.dof.generation == -1 && status.sdt.taken,
+	    "the status tells both");
+	is_str(status.dof.reason, text, "and why");
+	is_int(says_helper(a), 0, "the gate says nothing of a helper");
+	is_int(usdt_provider_disable(p), 0, "disable");
+	is_int(removes, 0, "takes nothing back");
+	setenv("USDT_BACKENDS", "dof", 1);
+	is_int(usdt_provider_enable(p), -1, "the helper alone refuses");
+	snprintf(text, sizeof text, "failed to load DOF: %s: Invalid argument",
+	    device);
+	is_str(usdt_errstr(p), text, "the text");
+	get_status();
+	ok(!status.enabled && status.probes == 0 && *a->gate == 0,
+	    "nothing is visible");
+	refuse_add = 0;
+	is_int(usdt_provider_enable(p), 0, "it takes it when asked again");
+	get_status();
+	ok(status.dof.taken && !status.sdt.taken && present() == 1 &&
+	    says_helper(a), "the helper alone has it");
+	is_str(status.sdt.reason, "not in USDT_BACKENDS", "SDT has not");
+	end();
+	ok_all("what the helper was told is right");
+}
+
+/* While enabled: what is refused waits, what is there stays. */
+static void
+test_refusing_more(void)
+{
+	begin("more");
+	setenv("USDT_BACKENDS", "dof", 1);
+	usdt_provider_enable(p);
+	b = add("b");
+	refuse_add = ENOMEM;
+	is_int(usdt_provider_enable(p), -1, "the second document is refused");
+	get_status();
+	ok(status.enabled && status.probes == 1 && status.waiting == 1 &&
+	    present() == 1 && removes == 0 && says_helper(a) &&
+	    *b->gate == 0, "the first stays, the new probe waits");
+	is_int(usdt_provider_enable(p), -1, "and again");
+	refuse_add = 0;
+	is_int(usdt_provider_enable(p), 0, "later it is taken");
+	ok(present() == 2 && says_helper(b), "both are there");
+	usdt_provider_disable(p);
+	refuse_add = ENOMEM;
+	refuse_after = 1;
+	is_int(usdt_provider_enable(p), -1, "one of two is refused");
+	get_status();
+	ok(!status.enabled && present() == 0,
+	    "the other is taken back, nothing is enabled");
+	end();
+	ok_all("what the helper was told is right");
+}
+
+static void
+test_keeping(void)
+{
+	char text[256];
+	const uint32_t *gate;
+	int attempt;
+
+	begin("keeping");
+	usdt_provider_enable(p);
+	b = add("b");
+	usdt_provider_enable(p);
+	gate = a->gate;
+	snprintf(text, sizeof text, "failed to unload DOF: %s: Input/output "
+	    "error", device);
+	for (attempt = 0; attempt < 2; attempt++) {
+		refuse_remove = EIO;
+		refuse_after = attempt;	/* the first, then the second */
+		is_int(usdt_provider_disable(p), -1, "the helper keeps number "
+		    "%d: disable fails", attempt);
+		is_str(usdt_errstr(p), text, "the text");
+		get_status();
+		ok(status.enabled && status.probes == 2 && status.dof.taken &&
+		    status.sdt.taken && present() == 2 && a->gate == gate &&
+		    says_helper(a) && says_helper(b), "all is as it was");
+	}
+	refuse_remove = 0;
+	is_int(usdt_provider_disable(p), 0, "later it succeeds");
+	is_int(present(), 0, "the helper has nothing");
+	usdt_provider_enable(p);
+	refuse_remove = EIO;
+	refuse_after = 0;
+	adds = 0;
+	usdt_provider_free(p);
+	ok(*a->gate == 0 && *b->gate == 0, "free does without the helper");
+	usdt_probe_release(a);
+	usdt_probe_release(b);
+	refuse_remove = 0;
+	ok(fork() != 0 || (_exit(adds), 0), "a child is made");
+	wait(&attempt);
+	is_int(attempt, 0, "which tells nothing of the provider that is gone");
+	ok_all("what the helper was told is right");
+}
+
+static void
+test_interruptions(void)
+{
+	begin("interrupted");
+	interruptions = 3;
+	usdt_provider_enable(p);
+	ok(interruptions == 0 && present() == 1,
+	    "an interrupted call is made again: add");
+	interruptions = 3;
+	usdt_provider_disable(p);
+	ok(interruptions == 0 && present() == 0,
+	    "an interrupted call is made again: remove");
+	end();
+	ok_all("what the helper was told is right");
+}
+
+static void
+test_going(void)
+{
+	char moved[160];
+
+	begin("going");
+	usdt_provider_enable(p);
+	snprintf(moved, sizeof moved, "%s.moved", device);
+	rename(device, moved);
+	is_int(usdt_provider_disable(p), 0, "the device has gone: disable");
+	is_int(removes, 0, "has nobody to tell");
+	documents[0].present = 0;
+	rename(moved, device);
+	usdt_provider_enable(p);
+	is_int(present(), 1, "it has come back: enable tells it");
+	end();
+	ok_all("what the helper was told is right");
+}
+
+/* Who has a document is who is told that it goes. */
+static void
+test_another_device(void)
+{
+	begin("another");
+	usdt_provider_enable(p);
+	b = add("b");
+	setenv("USDT_HELPER", "/nonexistent/helper", 1);
+	setenv("USDT_BACKENDS", "dof", 1);
+	is_int(usdt_provider_enable(p), -1, "another device, which is not "
+	    "there: enable fails");
+	get_status();
+	is_str(status.dof.path, device, "the old one is still in use");
+	is_int(usdt_provider_disable(p), 0, "disable");
+	is_int(present(), 0, "takes the document back where it is");
+	end();
+	ok_all("what the helper was told is right");
+}
+
+/* An image file that was removed is made again, its document replaced. */
+static void
+test_replacing(void)
+{
+	begin("replacing");
+	usdt_provider_enable(p);
+	get_status();
+	unlink(status.sdt.path);
+	is_int(usdt_provider_enable(p), 0, "the image has gone: enable");
+	ok(adds == 2 && removes == 1 && present() == 1 &&
+	    documents[1].present && says_helper(a),
+	    "replaces the document as well");
+	end();
+	ok_all("what the helper was told is right");
+}
+
+/* --- fork --------------------------------------------------------------- */
+
+/* The documents are the parent's: a new process has none. */
+static void
+forget(void)
+{
+	int i;
+
+	for (i = 0; i < next_generation; i++)
+		documents[i].present = 0;
+	refuse_after = 0;
+}
+
+/* What a child finds, as an exit status; 0 is as it should be. */
+static int
+in_child(int expected_adds, int has)
+{
+	if (adds != expected_adds)
+		return 10 + adds;
+	if (says_helper(a) != has || (b != NULL && says_helper(b) != has))
+		return 2;
+	if (usdt_is_enabled(a->probe) != 0)
+		return 3;
+	usdt_probe_fire(a, 0, NULL);
+	get_status();
+	if (!status.enabled || status.dof.taken != has)
+		return 4;
+	if (usdt_provider_disable(p) < 0 || usdt_provider_enable(p) < 0)
+		return 5;
+	return tap_bad_tries > 0 ? 6 : 0;
+}
+
+static void
+fork_is(int expected_adds, int has, const char *what)
+{
+	int result = -1;
+	pid_t pid;
+
+	adds = 0;
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		_exit(in_child(expected_adds, has));
+	waitpid(pid, &result, 0);
+	is_int(result, 0, "%s", what);
+	ok(adds == 0 && says_helper(a), "the parent's are as they were");
+}
+
+static void
+test_fork(void)
+{
+	usdt_provider_t *idle = usdt_create_provider("idle", "helpmod");
+
+	begin("forking");
+	usdt_provider_enable(p);
+	b = add("b");
+	usdt_provider_enable(p);
+	fork_is(2, 1, "a child tells the helper of both documents");
+	refuse_add = EPERM;
+	fork_is(2, 0, "if it is refused there, its gates say so");
+	refuse_add = 0;
+	usdt_provider_disable(p);
+	adds = 0;
+	if (fork() == 0)
+		_exit(adds);
+	wait(&adds);
+	is_int(adds, 0, "a child of a disabled provider tells nothing");
+	usdt_provider_free(idle);
+	end();
+	ok_all("what the helper was told is right");
+}
+
+int
+main(void)
+{
+	int fd;
+
+	scratch_begin();
+	if (usdt__stub_count == 0 ||
+	    strcmp(usdt__native_platform()->name, "linux") != 0) {
+		skip("the helper that is played is that of Linux");
+		return done_testing();
+	}
+	snprintf(device, sizeof device, "%s/device", scratch);
+	fd = open(device, O_RDWR | O_CREAT, 0600);
+	if (fd < 0)
+		abort();
+	close(fd);
+	pthread_atfork(NULL, NULL, forget);	/* before the library's */
+	test_taken();
+	test_growing();
+	test_refusing();
+	test_refusing_more();
+	test_keeping();
+	test_interruptions();
+	test_going();
+	test_another_device();
+	test_replacing();
+	test_fork();
+	return done_testing();
+}
