@@ -299,8 +299,8 @@ usdt_provider_add_probe(usdt_provider_t *provider, usdt_probedef_t *probedef)
 	int result = 0;
 
 	if (provider == NULL || probedef == NULL)
-		return usdt__fail(provider, USDT_ERROR_INVALID, provider == NULL ?
-		    "provider is NULL" : "probe is NULL");
+		return usdt__fail(provider, USDT_ERROR_INVALID,
+		    provider == NULL ? "provider is NULL" : "probe is NULL");
 	usdt__lock();
 	if (usdt__probeset_find(&provider->state->set, probedef) != NULL) {
 		result = fail_probe(provider, USDT_ERROR_DUP_PROBE, probedef);
@@ -325,8 +325,8 @@ usdt_provider_remove_probe(usdt_provider_t *provider,
 	int result = 0;
 
 	if (provider == NULL || probedef == NULL)
-		return usdt__fail(provider, USDT_ERROR_INVALID, provider == NULL ?
-		    "provider is NULL" : "probe is NULL");
+		return usdt__fail(provider, USDT_ERROR_INVALID,
+		    provider == NULL ? "provider is NULL" : "probe is NULL");
 	usdt__lock();
 	found = usdt__probeset_find(&provider->state->set, probedef);
 	if (provider->state->set.count == 0) {
@@ -543,6 +543,11 @@ enable(usdt_provider_t *provider, const struct options *options)
 	if (collect(provider, &probes, &count) < 0)
 		return usdt__fail(provider, USDT_ERROR_MALLOC);
 	if (state->enabled && count == 0) {
+		/* A helper that came later gets what it has not. */
+		memset(&why, 0, sizeof why);
+		if (options->dof && deliver_dof(provider, NULL,
+		    options->device, &why) == 0)
+			state->dof_why = why;
 		usdt__fail(provider, USDT_ERROR_ALREADYENABLED);
 		return 0;
 	}

@@ -93,7 +93,7 @@ typedef enum usdt_error {
 	USDT_ERROR_UNLOADDOF,
 	USDT_ERROR_DUP_PROBE,
 	USDT_ERROR_REMOVE_PROBE,
-	USDT_ERROR_INVALID,	/* an argument that can't be; the text says why */
+	USDT_ERROR_INVALID,	/* an argument that can't be */
 	USDT_ERROR_OWNED,	/* the probe belongs to another provider */
 	USDT_ERROR_IMAGE,	/* no place for the probe image */
 	USDT_ERROR_TOO_LARGE	/* more than the system's tracer takes */
@@ -273,7 +273,10 @@ usdt_probe_enabled(const usdt_probedef_t *probedef)
 	if (__builtin_expect(USDT_LOAD32(gate) == 0, 1))
 		return 0;
 #else
-	if (USDT_LOAD32(*(const uint32_t *const volatile *)&probedef->gate) == 0)
+	const uint32_t *gate =
+	    *(const uint32_t *const volatile *)&probedef->gate;
+
+	if (USDT_LOAD32(gate) == 0)
 		return 0;
 #endif
 	return usdt_is_enabled(probedef->probe);

@@ -149,7 +149,8 @@ usdt__generation_remove_dof(struct usdt__generation *generation,
 
 /* Move a generation from the list LINK points into to the retired ones. */
 void
-usdt__generation_retire(usdt_provider_t *provider, struct usdt__generation **link)
+usdt__generation_retire(usdt_provider_t *provider,
+    struct usdt__generation **link)
 {
 	struct usdt_provider_state *state = provider->state;
 	struct usdt__generation *generation = *link;

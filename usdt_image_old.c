@@ -117,7 +117,7 @@ find_file(int at, const char *path, void *data)
 	    !S_ISREG(st.st_mode))
 		return;
 	if (strstr(path, "/.new-") != NULL) {
-		usdt__image_remove_unheld(at, path);	/* its writer was killed */
+		usdt__image_remove_unheld(at, path);	/* killed writer */
 		return;
 	}
 	more = realloc(finds->found, (finds->count + 1) * sizeof *more);
@@ -161,7 +161,8 @@ usdt__images_remove_old(int dir)
 	for (i = 0; i < finds.count; i++) {
 		char *path = finds.found[i].path;
 
-		if (finds.count - i > KEEP && usdt__image_remove_unheld(dir, path)) {
+		if (finds.count - i > KEEP &&
+		    usdt__image_remove_unheld(dir, path)) {
 			usdt__debug("image: removed %s", path + 2);
 			while ((slash = strrchr(path, '/')) != NULL &&
 			    slash > path + 1) {

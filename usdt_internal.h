@@ -87,7 +87,7 @@ struct usdt__platform {
 	int relocate;			/* SETX relocations add dofhp_addr */
 	enum usdt__offset_base offsets;
 	int probe_bias;			/* added to offsets of sites ... */
-	int isenabled_bias;		/* ... to suit kernels that shift them */
+	int isenabled_bias;		/* ... where kernels shift them */
 	enum usdt__isenabled isenabled;
 	enum usdt__fork fork;
 	int reuse_stubs;		/* 0: a stub's address is used once */

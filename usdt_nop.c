@@ -88,7 +88,8 @@ usdt__stub_choose(void)
 	const char *forced = usdt__getenv("USDT_NOP");
 	const struct usdt__stub *stub;
 
-	if (forced != NULL && (stub = stub_with((unsigned)atoi(forced))) != NULL)
+	stub = forced != NULL ? stub_with((unsigned)atoi(forced)) : NULL;
+	if (stub != NULL)
 		return stub;
 	if (asked == 0)
 		asked = ask_kernel();

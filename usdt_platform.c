@@ -66,7 +66,7 @@ const struct usdt__platform usdt__platforms[] = {
 		.max_name = 63,
 		.max_type = 127,
 		.max_dof = 8 * MIB - 1,		/* dtrace_dof_maxsize */
-		.max_documents = 32,		/* dtrace_helper_providers_max */
+		.max_documents = 32,	/* dtrace_helper_providers_max */
 		.provider_chars = "._-",	/* dtrace_register() */
 		.limits = "DTrace",
 	},
@@ -85,7 +85,7 @@ const struct usdt__platform usdt__platforms[] = {
 		.fork = USDT__FORK_INHERITED,
 		.max_provider = 53,
 		.max_module = 63,
-		.max_function = 127,	/* 191, but one rule for all is kinder */
+		.max_function = 127,	/* 191, but one rule for all */
 		.max_name = 63,
 		.max_type = 127,
 		.max_dof = 8 * MIB - 1,		/* kern.dtrace.dof_maxsize */

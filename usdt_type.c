@@ -137,7 +137,7 @@ usdt__type_size(const char *type, const struct usdt__arch *arch)
 	size_t i, only_length = 0, length;
 	int size, word_bytes = arch->word;
 
-	if (strpbrk(type, "*[&") != NULL)	/* a pointer, or passed as one */
+	if (strpbrk(type, "*[&") != NULL)	/* passed as a pointer */
 		return word_bytes;
 	for (; *type != '\0'; type += length) {
 		length = 0;
