@@ -365,11 +365,13 @@ read_options(struct options *options)
 /* Is this generation to be laid out anew? */
 static int
 is_stale(const usdt_provider_t *provider,
-    const struct usdt__generation *generation)
+    const struct usdt__generation *generation, int notes)
 {
 	if (generation->live == 0)
 		return 1;
-	if (!provider->state->enabled && generation->live < generation->count)
+	if (!provider->state->enabled &&
+	    (generation->live < generation->count ||
+	    generation->notes != notes))
 		return 1;
 	return !usdt__image_present(generation->image);
 }
@@ -380,7 +382,8 @@ is_stale(const usdt_provider_t *provider,
  * or (returning -1) no memory.
  */
 static int
-collect(usdt_provider_t *provider, usdt_probedef_t ***probes, size_t *count)
+collect(usdt_provider_t *provider, int notes, usdt_probedef_t ***probes,
+    size_t *count)
 {
 	struct usdt__generation *g;
 	usdt_probedef_t *p;
@@ -388,7 +391,7 @@ collect(usdt_provider_t *provider, usdt_probedef_t ***probes, size_t *count)
 
 	*probes = NULL;
 	for (g = provider->state->current; g != NULL; g = g->next)
-		g->stale = is_stale(provider, g);
+		g->stale = is_stale(provider, g, notes);
 	for (p = provider->state->set.first; p != NULL; p = p->state->next)
 		if (p->state->generation == NULL || p->state->generation->stale)
 			n++;
@@ -540,7 +543,7 @@ enable(usdt_provider_t *provider, const struct options *options)
 	int result;
 
 	retire_stale(provider, 1);
-	if (collect(provider, &probes, &count) < 0)
+	if (collect(provider, options->sdt, &probes, &count) < 0)
 		return usdt__fail(provider, USDT_ERROR_MALLOC);
 	if (state->enabled && count == 0) {
 		/* A helper that came later gets what it has not. */

@@ -237,6 +237,7 @@ usdt__generation_make(usdt_provider_t *provider, usdt_probedef_t *const *probes,
 		return NULL;
 	}
 	generation->references = 1;
+	generation->notes = notes;
 	generation->count = count;
 	generation->probes = calloc(count, sizeof *generation->probes);
 	generation->gate_of = calloc(count, sizeof *generation->gate_of);

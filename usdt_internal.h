@@ -388,6 +388,7 @@ struct usdt__generation {
 	uint32_t *gate_of;		/* each stub's; NULL: 0, 1, 2 ... */
 	size_t count;			/* stubs */
 	size_t live;			/* probes that have one */
+	int notes;			/* the image has SDT notes */
 	int stale;			/* this enabling lays it out anew */
 	usdt_probedef_t **probes;	/* by stub; NULL: removed */
 	int dof_taken;			/* the helper has it ... */

@@ -436,7 +436,7 @@ tracer_case('-p' => sub {
 	$two->ask('fire 0 1');
 	$one->ask('fire 0 2');
 	my ($child) = $one->ask('fork') =~ /^forked (\d+)$/;
-	$one->ask('child fire 0 3');
+	is($one->ask('child fire 0 3'), 'child fired 1', 'a forked child');
 	$one->ask('fire 0 4');
 	$one->ask('child quit');
 	$one->ask('loop 0 500 5');
@@ -449,11 +449,14 @@ tracer_case('-p' => sub {
 	is($watch->code_of('CONT'), 0, '... the watch ends, exit 0');
 
 	$watch = Usdt::Watch->attach(1, $provider);
+	$two->ask('fire 0 2');
 	($child) = $two->ask('fork') =~ /^forked (\d+)$/;
-	$two->ask('child fire 0 3');
+	is($two->ask('child fire 0 3'), 'child fired 1',
+	    'a child whose parent fired before');
 	$two->ask('fire 0 4');
-	is_deeply([ sort { $a <=> $b } map { /^(\d+) / } $watch->take(2) ],
-	    [ sort { $a <=> $b } $child, $two->pid ],
+	my $parent = $two->pid;
+	is_deeply([ map { s/ test_usdt.* / /r } $watch->take(3) ],
+	    [ "$parent 2", "$child 3", "$parent 4" ],
 	    'without -p a forked child is seen as itself');
 });
 

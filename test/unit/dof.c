@@ -187,7 +187,7 @@ check_dof(const struct usdt__dof *dof, const struct buffers *b)
 		USDT__DOF_STRTAB, USDT__DOF_PRARGS, USDT__DOF_PROFFS,
 		USDT__DOF_PRENOFFS, USDT__DOF_PROVIDER
 	};
-	size_t i, strings = 2, end = 64 + 32 * dof->sections;
+	size_t i, strings = 2, args = 1, end = 64 + 32 * dof->sections;
 	const uint8_t *strtab = b->out[0] + dof->offset_of[USDT__DOF_STRTAB];
 
 	try(guards_stand(b), "a guard was overwritten");
@@ -210,8 +210,13 @@ check_dof(const struct usdt__dof *dof, const struct buffers *b)
 		    dof->size_of[whole[i]] - skip,
 		    "section %u is not whole", (unsigned)whole[i]);
 	}
-	for (i = 0; i < dof->description->count; i++)
-		strings += 2 + dof->description->probes[i]->argc;
+	for (i = 0; i < dof->description->count; i++) {
+		size_t argc = dof->description->probes[i]->argc;
+
+		strings += 2 + argc;
+		args = argc > args ? argc : args;
+	}
+	try(dof->size_of[USDT__DOF_PRARGS] == args, "not %zu arguments", args);
 	try(strtab[0] == 0 && count_strings(strtab,
 	    dof->size_of[USDT__DOF_STRTAB]) == strings &&
 	    strtab[dof->size_of[USDT__DOF_STRTAB] - 1] == 0,

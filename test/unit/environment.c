@@ -78,6 +78,11 @@ test_disable(void)
 	is_str(usdt_errstr(p), "no probes defined", "USDT_DISABLE=1: it fails");
 	usdt_provider_add_probe(p, def);
 	unsetenv("USDT_DISABLE");
+	is_int(usdt_provider_enable(p), 0, "without it again: enable");
+	usdt_provider_status(p, &status);
+	ok(status.enabled == 1 && status.probes == 0 && status.images == 0 &&
+	    count_maps("/disabled/") == maps,
+	    "is nothing new to an enabled provider");
 	is_int(usdt_provider_disable(p), 0, "without it again: disable");
 	is_int(usdt_provider_enable(p), 0, "enable");
 	usdt_provider_status(p, &status);

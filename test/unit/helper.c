@@ -405,6 +405,78 @@ test_another_device(void)
 	ok_all("what the helper was told is right");
 }
 
+/* Whoever comes late is told by enabling once more. */
+static void
+test_coming(void)
+{
+	begin("coming");
+	setenv("USDT_HELPER", "/nonexistent/helper", 1);
+	usdt_provider_enable(p);
+	b = add("b");
+	usdt_provider_enable(p);
+	get_status();
+	ok(!status.dof.taken && status.dof.error == ENOENT && adds == 0,
+	    "no helper yet");
+	setenv("USDT_HELPER", device, 1);
+	refuse_add = EINVAL;
+	is_int(usdt_provider_enable(p), 0, "one that refuses: enable");
+	get_status();
+	ok(status.enabled && status.probes == 2 && !status.dof.taken &&
+	    !says_helper(a), "changes nothing");
+	refuse_add = 0;
+	is_int(usdt_provider_enable(p), 0, "one that does not: enable");
+	is_str(usdt_errstr(p), "provider is already enabled",
+	    "has no new probe");
+	get_status();
+	ok(present() == 2 && status.dof.taken && says_helper(a) &&
+	    says_helper(b) && status.dof.reason[0] == '\0',
+	    "but hands over both documents");
+	is_str(status.dof.path, device, "to the new device");
+	end();
+	is_int(present(), 0, "free takes them back");
+	ok_all("what the helper was told is right");
+}
+
+/* Has the provider's newest image SDT notes? */
+static int
+has_notes(void)
+{
+	char bytes[65536];
+	FILE *f;
+	size_t n;
+
+	get_status();
+	f = fopen(status.sdt.path, "rb");
+	n = f != NULL ? fread(bytes, 1, sizeof bytes, f) : 0;
+	if (f != NULL)
+		fclose(f);
+	/* A note's type, and its name. */
+	return memmem(bytes, n, "\3\0\0\0stapsdt\0", 12) != NULL;
+}
+
+static void
+test_choosing(void)
+{
+	begin("choosing");
+	setenv("USDT_BACKENDS", "dof", 1);
+	usdt_provider_enable(p);
+	ok(!has_notes() && status.dof.taken && !status.sdt.taken,
+	    "the helper alone: the image has no notes");
+	usdt_provider_disable(p);
+	setenv("USDT_BACKENDS", "dof,sdt", 1);
+	usdt_provider_enable(p);
+	ok(has_notes() && status.sdt.taken && status.dof.taken &&
+	    present() == 1, "both now: it has");
+	usdt_provider_disable(p);
+	setenv("USDT_BACKENDS", "sdt", 1);
+	usdt_provider_enable(p);
+	ok(has_notes() && status.sdt.taken && !status.dof.taken &&
+	    present() == 0 && !says_helper(a), "SDT alone: it has, and the "
+	    "helper has nothing");
+	end();
+	ok_all("what the helper was told is right");
+}
+
 /* An image file that was removed is made again, its document replaced. */
 static void
 test_replacing(void)
@@ -518,6 +590,8 @@ main(void)
 	test_interruptions();
 	test_going();
 	test_another_device();
+	test_coming();
+	test_choosing();
 	test_replacing();
 	test_fork();
 	return done_testing();

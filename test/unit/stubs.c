@@ -685,14 +685,21 @@ step(ucontext_t *uc)
 	    (unsigned long)(pc - (uintptr_t)usdt__fire), here, up, at_main, n);
 }
 
+/*
+ * Its frame has no size that is known beforehand, so it is only found by the
+ * frame pointer that usdt__fire has saved.
+ */
 __attribute__((noinline)) static void
 fire_in_steps(size_t argc, void *const *argv)
 {
+	char room[argc * 8 + 1];
+
+	__asm__ volatile("" : : "r"(room) : "memory");
 	stepping = 1;
 	step_return = 0;
 	__asm__ volatile("int3");	/* step() sees to the rest */
 	usdt__fire(code + stub->fire, argc, argv);
-	__asm__ volatile("");		/* no tail call */
+	__asm__ volatile("" : : "r"(room) : "memory");
 }
 
 __attribute__((noinline)) static void
