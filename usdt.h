@@ -56,7 +56,10 @@
  *	USDT_HELPER=PATH	the DTrace helper device to use
  *	USDT_BACKENDS=dof,sdt	which backends are tried (default: both)
  *	USDT_IMAGE_DIR=DIR	the first directory tried for probe images
- *	USDT_NOP=1|5|10		the nop at the SDT site (x86-64 only)
+ *	USDT_NOP=1|5|10|fast	the nop at a probe's sites (x86-64 only): "fast"
+ *				halves the cost of a traced fire on kernels
+ *				that can; only for programs whose forked
+ *				children fire no probes: they may crash
  */
 #ifndef USDT_H
 #define USDT_H

@@ -162,7 +162,7 @@ extern const uint32_t usdt__stub_count;		/* 0: unknown processor */
  */
 void usdt__fire(const void *entry, size_t argc, void *const *argv);
 
-/* --- usdt_nop.c: which nop does this kernel trace fastest? -------------- */
+/* --- usdt_nop.c: which nop stands at a probe's sites? ------------------- */
 
 /* The stub to use here and now; NULL on an unknown processor. */
 const struct usdt__stub *usdt__stub_choose(void);

@@ -1,19 +1,26 @@
 /*
- * usdt_nop.c - which nop does this kernel trace fastest?
+ * usdt_nop.c - which nop stands at a probe's sites?
  *
- * On x86-64 Linux the instruction at the SDT site decides what a traced fire
- * costs, and the wrong one is worse than slow:
+ * On x86-64 Linux that decides what a traced fire costs, and the wrong one is
+ * worse than slow:
  *
  *	nop		6.12		6.18		7.2
  *	1 byte		trap		trap		trap
  *	5 bytes		single-stepped	becomes a call	trap
  *	10 bytes	attach fails	attach fails	becomes a call
  *
+ * A call costs half of a trap, but on 6.18 it is deadly to programs that fork
+ * while they are traced: the child has the call, and not the page that it goes
+ * to, and dies when it fires (measured; dmesg names the missing page).  So the
+ * nop is one byte, which is right anywhere, unless USDT_NOP says otherwise:
+ * "fast" takes what this kernel turns into a call, and is for programs whose
+ * children fire no probes.
+ *
  * A kernel that turns nops into calls has the system call that those calls
  * make, number 336, and refuses it to anybody else: with ENXIO if it takes the
  * nop of five bytes, with EPROTO if that of ten.  Older kernels answer ENOSYS.
  * A seccomp filter may kill for an unknown call, so it is only made where the
- * process has none; on any doubt the nop is one byte, which is right anywhere.
+ * process has none.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -86,13 +93,14 @@ usdt__stub_choose(void)
 {
 	static unsigned asked;		/* under the library's lock */
 	const char *forced = usdt__getenv("USDT_NOP");
-	const struct usdt__stub *stub;
+	const struct usdt__stub *stub = NULL;
 
-	stub = forced != NULL ? stub_with((unsigned)atoi(forced)) : NULL;
-	if (stub != NULL)
-		return stub;
-	if (asked == 0)
-		asked = ask_kernel();
-	stub = stub_with(asked);
+	if (forced != NULL && strcmp(forced, "fast") == 0) {
+		if (asked == 0)
+			asked = ask_kernel();
+		stub = stub_with(asked);
+	} else if (forced != NULL) {
+		stub = stub_with((unsigned)atoi(forced));
+	}
 	return stub != NULL ? stub : stub_with(1);
 }

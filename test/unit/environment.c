@@ -195,6 +195,16 @@ test_nop(void)
 			    "USDT_NOP=%s: and its own path", value);
 		end("USDT_NOP");
 	}
+	unsetenv("USDT_NOP");
+	ok(usdt__stub_choose()->nop == 1, "one byte unless it is asked for");
+	begin("nops");
+	setenv("USDT_NOP", "fast", 1);
+	usdt_provider_enable(p);
+	usdt_provider_status(p, &status);
+	ok(status.sdt.taken && image_has(usdt__stub_choose()),
+	    "USDT_NOP=fast: what this kernel likes, %u bytes",
+	    usdt__stub_choose()->nop);
+	end("USDT_NOP");
 	begin("nops");
 	setenv("USDT_NOP", "7", 1);
 	usdt_provider_enable(p);
