@@ -434,7 +434,8 @@ command_list(int argc, char **argv)
 	int option, result = EXIT_USAGE;
 	long pid;
 
-	while ((option = getopt_long(argc, argv, "p:vlh", options, NULL)) != -1)
+	while ((option = getopt_long(argc, argv, "p:vlh", options,
+	    NULL)) != -1)
 		switch (option) {
 		case 'p':
 			if ((pid = parse_count("--pid", optarg)) < 0)

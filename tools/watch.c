@@ -54,8 +54,8 @@ help(FILE *out)
 	    "  -n, --count=COUNT  until COUNT lines are printed\n"
 	    "  -w, --wait         if there is no such probe, wait for one\n"
 	    "\n"
-	    "PROVIDER and PROBE may hold the wildcards * and ?.  With PATH the\n"
-	    "probes of that file are watched, whether or not it runs yet.\n",
+	    "PROVIDER and PROBE may hold the wildcards * and ?.  With PATH\n"
+	    "the probes of that file are watched, whether or not it runs yet.\n",
 	    out);
 }
 
@@ -307,6 +307,21 @@ open_process(struct watch *watch)
 	return -1;
 }
 
+/* Is there something to wait for?  If not, tell, unless it was told. */
+static int
+is_going(const struct watch *watch)
+{
+	const struct attachment *to = &watch->to;
+
+	if (to->fatal)
+		return 0;
+	if (to->watching == 0 && to->wait)
+		fputs("usdt: waiting for such a probe\n", stderr);
+	else if (to->target_count == 0)
+		fputs("usdt: no live process has such a probe\n", stderr);
+	return to->watching > 0 || to->wait;
+}
+
 static int
 run(struct watch *watch)
 {
@@ -319,15 +334,10 @@ run(struct watch *watch)
 	if (open_process(watch) == 0 &&
 	    (watch->to.rings = rings_open()) != NULL) {
 		attach_scan(&watch->to);
-		if (watch->to.watching == 0 && watch->to.wait && !watch->to.fatal)
-			fputs("usdt: waiting for such a probe\n", stderr);
-		else if (watch->to.target_count == 0 && !watch->to.fatal)
-			fputs("usdt: no live process has such a probe\n",
-			    stderr);
-		if (watch->to.watching > 0 || watch->to.wait)
+		if (is_going(watch)) {
 			loop(watch);
-		if ((watch->to.watching > 0 || watch->to.wait) && !watch->to.fatal)
-			result = EXIT_FINE;
+			result = watch->to.fatal ? EXIT_TROUBLE : EXIT_FINE;
+		}
 	}
 	clean_up(watch);
 	return result;
@@ -363,7 +373,8 @@ command_watch(int argc, char **argv)
 	int option, result = EXIT_USAGE;
 	long pid;
 
-	while ((option = getopt_long(argc, argv, "p:n:wh", options, NULL)) != -1)
+	while ((option = getopt_long(argc, argv, "p:n:wh", options,
+	    NULL)) != -1)
 		switch (option) {
 		case 'p':
 			if ((pid = parse_count("--pid", optarg)) < 0)

@@ -6,6 +6,7 @@ use warnings;
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
+use Usdt::Elf;
 use Usdt::Process;
 use Usdt::Tracer qw(need tracer_case scratch_dir build_c);
 use Usdt::Watch qw(run_usdt leftovers usdt_command);
@@ -379,6 +380,24 @@ tracer_case('patterns' => sub {
 	    'a probe that several patterns match is watched once');
 });
 
+# DTrace attaches at a note's raw location, and the two can't share a place.
+tracer_case('places' => sub {
+	my $provider = fresh();
+	my $process = process($provider, ['f', 'n', 'int'], ['g', 'm', 'int']);
+	my ($image) = map { $_->{path} } $process->images;
+	my $watch = Usdt::Watch->attach(2, $provider);
+	my @places = sort map { m{ \S+:0x(\w+)\(0x(\w+)\)} ?
+	    sprintf('%x %x', hex $1, hex $2) : $_ } leftovers($watch->pid);
+	my $elf = Usdt::Elf->read($image);
+
+	is_deeply(\@places, [ sort map {
+		isnt($_->{adjusted}, $_->{location}, 'the base moves the note');
+		sprintf('%x %x', map { $elf->file_offset($_) }
+		    @$_{qw(adjusted semaphore)})
+	} $elf->notes ], 'attached where the note and its base say');
+	is($watch->code_of('INT'), 0, 'exit 0');
+});
+
 tracer_case('wrong usage' => sub {
 	for (['watch'], ['watch', 'a:b:c'], ['watch', '/a/b'], ['watch', ':x'],
 	    ['watch', '-n', '0', 'x'], ['watch', '-p', 'x', 'x'],
@@ -645,12 +664,13 @@ tracer_case('a tracer that ignores the semaphore' => sub {
 	my $provider = fresh();
 	my $process = process($provider, ['f', 'n', 'int'], ['g', 'm', 'int']);
 	my ($image) = map { $_->{path} } $process->images;
-	my ($site) = map { /:(0x[0-9a-f]+)\(0x/ ? hex $1 : () } do {
+	my ($site) = map { / \S+:0x([0-9a-f]+)\(0x/ ? hex $1 : () } do {
 		my $watch = Usdt::Watch->attach(1, "$provider:n");
 		my @lines = leftovers($watch->pid);
 		$watch->stop('INT');
 		@lines;
 	};
+	$site or die 'no site';
 	my $events = '/sys/kernel/tracing';
 	my $set = sub {
 		my ($file, $text) = @_;
@@ -659,18 +679,29 @@ tracer_case('a tracer that ignores the semaphore' => sub {
 	};
 
 	$set->('uprobe_events', sprintf("p:ut$$/e %s:0x%x\n", $image, $site));
-	$set->("events/ut$$/e/enable", "1\n");
-	my ($status, $out, $err) = run_usdt('watch', "$provider:n");
-	is($status, 1, 'that probe alone: exit 1');
-	like($err, qr/$provider:n in \Q$image\E .*another tracer/, '... why');
-	my $watch = eval { Usdt::Watch->attach(1, $provider) };
-	$process->ask('fire 1 5');
-	like(($watch ? $watch->take(1) : '')[0], qr/ $provider:m 5$/,
-	    'another probe of the same kind is watched without it');
-	$watch->stop('INT') if $watch;
+	eval {
+		$set->("events/ut$$/e/enable", "1\n");
+		beside_another($process, $provider, $image);
+	};
+	my $died = $@;
 	$set->("events/ut$$/e/enable", "0\n");
 	$set->('uprobe_events', "-:ut$$/e\n");
+	die $died if $died;
 });
+
+sub beside_another
+{
+	my ($process, $provider, $image) = @_;
+	my ($status, $out, $err) = run_usdt('watch', "$provider:n");
+
+	is($status, 1, 'that probe alone: exit 1');
+	like($err, qr/$provider:n in \Q$image\E .*another tracer/, '... why');
+	my $watch = Usdt::Watch->attach(1, $provider);
+	$process->ask('fire 1 5');
+	like(($watch->take(1))[0], qr/ $provider:m 5$/,
+	    'another probe of the same kind is watched without it');
+	$watch->stop('INT');
+}
 
 my @nobody = ('setpriv', '--reuid=65534', '--regid=65534', '--clear-groups');
 
