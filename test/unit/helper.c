@@ -140,6 +140,7 @@ ioctl(int fd, unsigned long request, ...)
 static usdt_provider_t *p;
 static usdt_probedef_t *a, *b;
 static usdt_status_t status;
+static int fds_before;
 
 static usdt_probedef_t *
 add(const char *name)
@@ -159,6 +160,7 @@ begin(const char *name)
 	refuse_add = refuse_remove = refuse_after = interruptions = 0;
 	adds = removes = next_generation = 0;
 	setenv("USDT_HELPER", device, 1);
+	fds_before = count_fds();
 	p = usdt_create_provider(name, "helpmod");
 	a = add("a");
 	b = NULL;
@@ -171,6 +173,8 @@ end(void)
 	usdt_provider_free(p);
 	usdt_probe_release(a);
 	usdt_probe_release(b);
+	try(count_fds() == fds_before, "%d descriptors, %d before",
+	    count_fds(), fds_before);
 }
 
 /* The halfword of a gate that is ours: does it say that a helper has it? */
@@ -216,7 +220,7 @@ test_taken(void)
 	    says_helper(a) == 1, "hands over the same document again");
 	end();
 	ok(removes == 2 && present() == 0, "free takes it back");
-	ok_all("what the helper was told is right");
+	ok_all("nothing was told or kept that should not be");
 }
 
 static void
@@ -241,7 +245,7 @@ test_growing(void)
 	    "provider is next enabled");
 	end();
 	is_int(present(), 0, "free takes back what is left");
-	ok_all("what the helper was told is right");
+	ok_all("nothing was told or kept that should not be");
 }
 
 static void
@@ -276,13 +280,15 @@ test_refusing(void)
 	    says_helper(a), "the helper alone has it");
 	is_str(status.sdt.reason, "not in USDT_BACKENDS", "SDT has not");
 	end();
-	ok_all("what the helper was told is right");
+	ok_all("nothing was told or kept that should not be");
 }
 
 /* While enabled: what is refused waits, what is there stays. */
 static void
 test_refusing_more(void)
 {
+	usdt_probedef_t *c;
+
 	begin("more");
 	setenv("USDT_BACKENDS", "dof", 1);
 	usdt_provider_enable(p);
@@ -304,8 +310,19 @@ test_refusing_more(void)
 	get_status();
 	ok(!status.enabled && present() == 0,
 	    "the other is taken back, nothing is enabled");
+	c = add("c");
+	refuse_after = 1;
+	is_int(usdt_provider_enable(p), -1, "one of three is refused, which "
+	    "is not the newest");
+	get_status();
+	ok(!status.enabled && present() == 0 && status.waiting == 3,
+	    "the newest is taken back as well");
+	refuse_add = 0;
+	is_int(usdt_provider_enable(p), 0, "later all are taken");
+	is_int(present(), 3, "all three");
+	usdt_probe_release(c);
 	end();
-	ok_all("what the helper was told is right");
+	ok_all("nothing was told or kept that should not be");
 }
 
 static void
@@ -348,7 +365,7 @@ test_keeping(void)
 	ok(fork() != 0 || (_exit(adds), 0), "a child is made");
 	wait(&attempt);
 	is_int(attempt, 0, "which tells nothing of the provider that is gone");
-	ok_all("what the helper was told is right");
+	ok_all("nothing was told or kept that should not be");
 }
 
 static void
@@ -364,7 +381,7 @@ test_interruptions(void)
 	ok(interruptions == 0 && present() == 0,
 	    "an interrupted call is made again: remove");
 	end();
-	ok_all("what the helper was told is right");
+	ok_all("nothing was told or kept that should not be");
 }
 
 static void
@@ -383,7 +400,7 @@ test_going(void)
 	usdt_provider_enable(p);
 	is_int(present(), 1, "it has come back: enable tells it");
 	end();
-	ok_all("what the helper was told is right");
+	ok_all("nothing was told or kept that should not be");
 }
 
 /* Who has a document is who is told that it goes. */
@@ -402,7 +419,7 @@ test_another_device(void)
 	is_int(usdt_provider_disable(p), 0, "disable");
 	is_int(present(), 0, "takes the document back where it is");
 	end();
-	ok_all("what the helper was told is right");
+	ok_all("nothing was told or kept that should not be");
 }
 
 /* Whoever comes late is told by enabling once more. */
@@ -434,7 +451,7 @@ test_coming(void)
 	is_str(status.dof.path, device, "to the new device");
 	end();
 	is_int(present(), 0, "free takes them back");
-	ok_all("what the helper was told is right");
+	ok_all("nothing was told or kept that should not be");
 }
 
 /* Has the provider's newest image SDT notes? */
@@ -474,7 +491,7 @@ test_choosing(void)
 	    present() == 0 && !says_helper(a), "SDT alone: it has, and the "
 	    "helper has nothing");
 	end();
-	ok_all("what the helper was told is right");
+	ok_all("nothing was told or kept that should not be");
 }
 
 /* An image file that was removed is made again, its document replaced. */
@@ -490,7 +507,7 @@ test_replacing(void)
 	    documents[1].present && says_helper(a),
 	    "replaces the document as well");
 	end();
-	ok_all("what the helper was told is right");
+	ok_all("nothing was told or kept that should not be");
 }
 
 /* --- fork --------------------------------------------------------------- */
@@ -562,7 +579,7 @@ test_fork(void)
 	is_int(adds, 0, "a child of a disabled provider tells nothing");
 	usdt_provider_free(idle);
 	end();
-	ok_all("what the helper was told is right");
+	ok_all("nothing was told or kept that should not be");
 }
 
 int
