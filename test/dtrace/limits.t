@@ -1,0 +1,116 @@
+# What can this DTrace not do, whatever a library declares?
+#
+# README's table of limits rests on this.  A test here that fails after an
+# upgrade is good news: the limit is gone.
+use strict;
+use warnings;
+
+use Test::More;
+
+use Usdt::Dtrace qw(dtrace_case process listing same_events wait_errors
+	build_path as_user);
+
+my $REFERENCE = build_path('reference');
+
+# complaint(SCRIPT, OPTION...): what dtrace says when it does not start.
+sub complaint
+{
+	my $d = eval { Usdt::Dtrace->run(@_) };
+
+	return $@ if !$d;
+	$d->stop('INT');
+	return 'it started';
+}
+
+dtrace_case('arguments beyond the tenth' => sub {
+	my $p = process('eleven', 'f', 'go', ('int') x 12);
+
+	like(complaint('eleven$target:::go { trace(arg10); }', '-p', $p->pid),
+	    qr/arg10/, 'D has no arg10');
+	my $d = Usdt::Dtrace->run('eleven$target:::go '
+		. '{ printf("> %d\n", args[10]); }', '-p', $p->pid);
+	is($p->ask(''), 'fired 1', 'fire');
+	wait_errors($d, qr/BPF pc/);
+	$d->stop('INT');
+	like($d->errors, qr/illegal operation/,
+	    'args[10] is an error when it fires');
+	is_deeply([$d->events], [], 'and nothing is printed');
+});
+
+dtrace_case('an empty string' => sub {
+	my %program = (ours => sub { process('empty', 'f', 'fire', 'int',
+		'char *') });
+
+	if (-x $REFERENCE) {
+		$program{theirs} = sub { Usdt::Process->new(
+			program => [as_user($REFERENCE)]) };
+	} else {
+		diag('no program made by dtrace -G to compare with');
+	}
+	for my $which (sort keys %program) {
+		my $p = $program{$which}->();
+		my $provider = $which eq 'ours' ? 'empty' : 'reference';
+		my $d = Usdt::Dtrace->run("$provider\$target:::fire "
+			. '{ printf("> [%s]\n", copyinstr(arg1)); }',
+			'-p', $p->pid);
+		my $fire = $which eq 'ours' ? 'fire 0' : 'fire';
+		is($p->ask("$fire 1 x"), 'fired 1', "$which: fire");
+		is($p->ask("$fire 1 %00"), 'fired 1', "$which: fire");
+		wait_errors($d, qr/invalid address/);
+		$d->stop('INT');
+		like($d->errors, qr/invalid address/,
+		    "$which: copyinstr takes it for an error");
+		is_deeply([$d->events], ['[x]'],
+		    "$which: only the other one is printed");
+	}
+});
+
+dtrace_case("a provider's name that ends in a digit" => sub {
+	my $p = process('digit1', 'f', 'go', 'int');
+	my $pid = $p->pid;
+
+	like($p->status->{note}, qr/digit/, 'status has a remark');
+	is($p->status->{'dof.taken'}, 1, 'dtprobed takes it');
+	is(scalar listing("digit1${pid}:::"), 0,
+	    'dtrace takes the 1 for a part of the pid');
+});
+
+dtrace_case('a plus sign' => sub {
+	my $p = process('plus', '-m', 'a+b', 'f', 'go', 'int');
+
+	like(complaint('plus*:a+b::go { }'), qr/syntax error near "\+"/,
+	    "D's grammar has none in a description");
+	is(scalar listing('plus*:a?b::go'), 1, 'a wildcard finds it');
+});
+
+dtrace_case('two dtrace -p at one process' => sub {
+	my $p = process('pair', 'f', 'go', 'int');
+	my $d = Usdt::Dtrace->run('pair$target:::go '
+		. '{ printf("> %d\n", arg0); }', '-p', $p->pid);
+
+	like(complaint('pair$target:::go { }', '-p', $p->pid),
+	    qr/No such process/, 'the second one does not start');
+	is($p->ask('fire 0 1'), 'fired 1', 'fire');
+	same_events([$d->finish(1)], ['1'], 'the first one goes on');
+});
+
+dtrace_case('a program under dtrace -c' => sub {
+	my $fifo = '/tmp/commands';
+
+	system('mkfifo', $fifo) == 0 or die "mkfifo failed\n";
+	my $d = Usdt::Dtrace->start('sh', '-c', 'exec "$@" <' . $fifo, 'sh',
+		Usdt::Dtrace::command('-Z', '-c', build_path('test_usdt')
+		. ' -p begun f go int', '-n', 'begun$target:::go, begun*:::go '
+		. '{ printf("> %d\n", arg0); }'));
+	open(my $commands, '>', $fifo) or die "$fifo: $!\n";
+	$commands->autoflush(1);
+	ok($d->wait_for(qr/^ready \d+$/), 'the program runs');
+	print $commands "wait 0 1 5\nfire 0 1\nquit\n";
+	ok($d->wait_for(qr/^fired 1$/), 'and fires');
+	is_deeply([$d->lines(qr/^enabled (\d)$/)], [0],
+	    'what it declares while it runs is not found');
+	$d->stop('CONT');
+	is_deeply([$d->events], [], 'and not traced');
+});
+
+done_testing();

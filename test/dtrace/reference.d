@@ -1,0 +1,4 @@
+/* reference.d - what does the program declare that was made by dtrace -G? */
+provider reference {
+	probe fire(int, char *);
+};

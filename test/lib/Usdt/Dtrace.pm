@@ -1,0 +1,268 @@
+# Usdt::Dtrace - how does a test run the real dtrace, and dtprobed?
+#
+# For tests inside the machine of test/vm.  Starting dtrace takes seconds
+# there, so one script should judge many cases.  A test writes its clauses so
+# that every event prints a line that starts with "> ".
+package Usdt::Dtrace;
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use File::Temp ();
+use POSIX qw(WNOHANG);
+use Test::More;
+use Time::HiRes qw(time sleep);
+
+use Usdt::Process;
+use Usdt::Tracer qw(tracer_case);
+
+our @ISA = ('Usdt::Tracer::Run');
+our @EXPORT_OK = qw(dtrace_case process listing tree_of dtprobed_log
+	restart_dtprobed same_events eventually wait_errors build_path
+	as_user);
+
+# The directory that the tests of this machine find their programs in.
+sub build_path
+{
+	return ($ENV{USDT_BUILD} // '.') . "/$_[0]";
+}
+
+# The words before a command that make it an ordinary user's.
+sub as_user
+{
+	return ('setpriv', '--reuid=1000', '--regid=1000', '--clear-groups',
+		@_);
+}
+
+# process(PROVIDER, ARGUMENT...): an ordinary user's test_usdt, or dies.  A
+# first argument that is a hash has more for Usdt::Process.
+sub process
+{
+	my %option = ref $_[0] ? %{ shift @_ } : ();
+	my ($provider, @arguments) = @_;
+	my $program = delete $option{program} // [as_user(
+		build_path('test_usdt'))];
+	my $process = Usdt::Process->new(program => $program,
+		args => ['-p', $provider, @arguments], %option);
+
+	$process->ready or die $process->greeting . "\n";
+	return $process;
+}
+
+# dtrace_case(NAME, CODE): a subtest; a failure shows what dtrace printed, and
+# the end of dtprobed's log.
+sub dtrace_case
+{
+	my ($name, $code) = @_;
+	my $start = time;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my $ok = tracer_case($name, $code);
+	diag("the end of dtprobed's log:\n" . dtprobed_log(40)) if !$ok;
+	note(sprintf('%s: %.1f s', $name, time - $start));
+	return $ok;
+}
+
+sub dtprobed_log
+{
+	my ($count) = @_;
+
+	open(my $log, '<', '/tmp/dtprobed.log') or return '';
+	my @lines = grep { !/Added mapping|unique:/ } <$log>;
+	splice(@lines, 0, -$count) if $count && @lines > $count;
+	return join('', @lines);
+}
+
+# What all calls of dtrace share.  Its own D libraries would take most of its
+# start, under emulation; the directory has only what it can't do without.
+sub command
+{
+	return ('dtrace', '-xsyslibdir=/dlib', '-xswitchrate=20hz',
+		'-xaggrate=20hz', '-q', @_);
+}
+
+# run(SCRIPT, OPTION...): returns when everything is attached: dtrace starts
+# BEGIN after that.
+sub run
+{
+	my ($class, $script, @options) = @_;
+	my $file = File::Temp->new(TEMPLATE => 'usdt-d-XXXXXX',
+		DIR => '/tmp', SUFFIX => '.d');
+
+	my $start = time;
+
+	print $file "BEGIN { printf(\"ready\\n\"); }\n$script\n";
+	close($file);
+	my $self = $class->start(command(@options, '-s', $file->filename));
+	$self->{script} = $file;
+	$self->wait_for(qr/^ready$/) or die "dtrace did not start:\n"
+	    . $self->report . "\n$script\n";
+	note(sprintf('dtrace attached in %.1f s', time - $start));
+	return $self;
+}
+
+# In what order events of several processors arrive is not dtrace's promise.
+sub events
+{
+	my ($self) = @_;
+
+	my @events = sort { $a cmp $b } $self->lines(qr/^> (.*)$/);
+
+	return @events;
+}
+
+sub wait_events
+{
+	my ($self, $n) = @_;
+
+	return $self->wait_until(sub { $self->events >= $n });
+}
+
+# A time in which dtrace reads its buffers several times: what has not come
+# then does not come.
+sub settle
+{
+	my ($self) = @_;
+	my $end = time + ($ENV{USDT_TEST_SETTLE} // 0.7);
+
+	while (time < $end) {
+		$self->read_some(0.1) or sleep(0.1);
+	}
+}
+
+# wait_errors(RUN, PATTERN): until that is on the standard error of something
+# that runs.  No output tells when to look.
+sub wait_errors
+{
+	my ($run, $pattern) = @_;
+
+	return eventually(sub {
+		$run->read_some(0.1);
+		$run->errors =~ $pattern;
+	});
+}
+
+# finish(N): waits for N events, and some time for what comes in excess, ends
+# dtrace and returns all events.  What dtrace has to complain about (lost
+# events, addresses that it could not read) is a failure.
+sub finish
+{
+	my ($self, $n) = @_;
+
+	my $start = time;
+	$self->wait_events($n);
+	my $events = time;
+	$self->settle;
+	my $stop = time;
+	$self->stop('INT');
+	note(sprintf('the events came in %.1f s, ending took %.1f s',
+	    $events - $start, time - $stop));
+	is($self->errors, '', 'dtrace has no complaints');
+	return $self->events;
+}
+
+sub same_events
+{
+	my ($got, $expected, $name) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return is_deeply($got, [sort { $a cmp $b } @$expected], $name);
+}
+
+# listing(SPEC, OPTION...): what `dtrace -l` shows, a hash for each probe:
+# provider, module, function, name, and with -v types.
+sub listing
+{
+	my ($spec, @options) = @_;
+	my $run = __PACKAGE__->start(command('-l', @options, '-n', $spec));
+	my (@probes, $in_types);
+
+	$run->wait_until(sub { !$run->{out} });
+	$run->stop('CONT');
+	for my $line ($run->lines(qr/^(.*)$/)) {
+		if ($line =~ /^\s*\d+\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)\s*$/) {
+			push @probes, { provider => $1, module => $2,
+				function => $3, name => $4, types => [] };
+			$in_types = 0;
+		} elsif ($line =~ /^\s*Argument Types/) {
+			$in_types = 1;
+		} elsif ($in_types && $line =~ /^\s*args\[(\d+)\]: (.*)$/) {
+			$probes[-1]{types}[$1] = $2;
+		}
+	}
+	@probes = sort { "@$a{qw(provider module function name)}" cmp
+	    "@$b{qw(provider module function name)}" } @probes;
+	return @probes;
+}
+
+# tree_of(PID): what dtprobed keeps of a process: every path below its two
+# directories, without their beginning.
+sub tree_of
+{
+	my ($pid) = @_;
+	my @found;
+
+	for my $top ("/run/dtrace/stash/dof-pid/$pid",
+	    "/run/dtrace/probes/$pid") {
+		next if !-e $top;
+		open(my $find, '-|', 'find', $top) or die "find: $!\n";
+		push @found, map { chomp; s{^/run/dtrace/}{}r } <$find>;
+		close($find);
+	}
+	@found = sort { $a cmp $b } @found;
+	return @found;
+}
+
+# eventually(CODE): its value once it is true, or its last one.
+sub eventually
+{
+	my ($code, $seconds) = @_;
+	my $end = time + ($seconds // $Usdt::Tracer::PATIENCE);
+	my $value;
+
+	sleep(0.05) until ($value = $code->()) || time > $end;
+	return $value;
+}
+
+# restart_dtprobed(ARGUMENT...): end the one that runs, and start one with
+# these arguments, as init of this machine did.
+sub restart_dtprobed
+{
+	my (@arguments) = @_;
+	my $pidfile = '/run/dtprobed.pid';
+
+	open(my $in, '<', $pidfile) or die "$pidfile: $!\n";
+	chomp(my $pid = <$in>);
+	close($in);
+	kill('TERM', $pid);
+	eventually(sub { !-d "/proc/$pid" || zombie($pid) })
+	    or die "dtprobed does not end\n";
+	my $new = fork() // die "fork: $!\n";
+	if ($new == 0) {
+		setpgrp(0, 0);
+		open(STDIN, '<', '/dev/null');
+		open(STDOUT, '>>', '/tmp/dtprobed.log');
+		open(STDERR, '>&', \*STDOUT);
+		exec('dtprobed', '-F', '-d', @arguments) or POSIX::_exit(127);
+	}
+	open(my $out, '>', $pidfile) or die "$pidfile: $!\n";
+	print $out "$new\n";
+	close($out);
+	# Before it serves it takes all documents apart that it has, and removes
+	# what is there of processes that are gone.
+	eventually(sub { -c '/dev/dtrace/helper' }, 300)
+	    or die "dtprobed makes no device\n";
+	chmod(0666, '/dev/dtrace/helper');
+	return $new;
+}
+
+sub zombie
+{
+	my ($pid) = @_;
+
+	open(my $in, '<', "/proc/$pid/stat") or return 1;
+	return <$in> =~ /\) Z /;
+}
+
+1;

@@ -1,0 +1,120 @@
+# Do the tests that need the real DTrace pass, in the machine that has it?
+#
+# Each test of test/dtrace runs inside, and is a subtest here.  Names in
+# $USDT_DTRACE_TESTS ("fork.t matching.t") choose among them.  Where the
+# machine can't be built the reason is told; under USDT_NO_SKIP that fails.
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Basename qw(basename dirname);
+use File::Temp qw(tempdir);
+use TAP::Parser;
+use Test::More;
+
+my $top = abs_path(dirname(__FILE__) . '/../..');
+my $build = abs_path($ENV{USDT_BUILD} // $top);
+my $SECONDS = $ENV{USDT_VM_SECONDS} // 1500;
+
+my %archs = (x86_64 => 'amd64', aarch64 => 'arm64');
+
+# can_not(REASON): a skip, unless skips count as failures.
+sub can_not
+{
+	my ($reason) = @_;
+
+	plan(skip_all => $reason) if !$ENV{USDT_NO_SKIP};
+	plan(tests => 1);
+	fail("$reason, and USDT_NO_SKIP is set");
+	exit 1;
+}
+
+# The machine's name for this processor, once the machine is there.
+sub machine
+{
+	chomp(my $here = `uname -m`);
+	my $arch = $archs{$here} // can_not("no machine with DTrace for $here");
+
+	system("$top/test/vm/build", $arch) == 0
+	    or can_not('the machine with DTrace could not be built');
+	return $arch;
+}
+
+sub copy
+{
+	my ($to, @from) = @_;
+
+	system('mkdir', '-p', $to) == 0 && system('cp', '-r', @from, $to) == 0
+	    or die "cp @from $to: failed\n";
+}
+
+# stage(ARCH): a directory with all that the machine gets.
+sub stage
+{
+	my ($arch) = @_;
+	my $stage = tempdir('usdt-dtrace-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+	my ($machine) = `$top/test/vm/build --where $arch`;
+	chomp($machine);
+
+	copy($stage, grep { -e } map { "$build/$_" } 'test_usdt', 'usdt');
+	copy("$stage/test", "$top/test/lib", "$top/test/dtrace");
+	copy("$stage/test/vm", "$top/test/vm/guest-tests");
+	copy($stage, "$machine/reference") if -e "$machine/reference";
+	my @cc = (split(' ', $ENV{CC} // 'cc'), '-std=gnu99', '-g', '-O2',
+		'-Wall', "-I$top", '-o', "$stage/many",
+		"$top/test/dtrace/many.c", "$build/libusdt.a", '-pthread');
+	system(@cc) == 0 or die "@cc: failed\n";
+	return $stage;
+}
+
+sub tests
+{
+	my @all = map { 'test/dtrace/' . basename($_) }
+	    sort(glob("$top/test/dtrace/*.t"));
+	my %wanted = map { $_ => 1 } split(' ', $ENV{USDT_DTRACE_TESTS} // '');
+
+	return grep { !%wanted || $wanted{basename($_)} } @all;
+}
+
+# report(NAME, TAP, STATUS, SECONDS): the point of one inner test.
+sub report
+{
+	my ($name, $tap, $status, $seconds) = @_;
+	my $parser = TAP::Parser->new({ tap => $tap });
+
+	$parser->run;
+	my @problems = $parser->parse_errors;
+	push @problems, "exit status $status" if $status;
+	push @problems, 'failed: ' . join(', ', $parser->failed)
+	    if $parser->failed;
+	push @problems, 'skipped: ' . $parser->skip_all
+	    if $parser->skip_all && $ENV{USDT_NO_SKIP};
+	my $label = "$name ($seconds s)";
+	$label .= ', skipped: ' . $parser->skip_all if $parser->skip_all;
+	ok(!@problems, $label) or diag(join("\n", @problems));
+}
+
+my $arch = machine();
+my @tests = tests();
+my $stage = stage($arch);
+my ($current, $tap) = (undef, '');
+
+plan(tests => @tests + 1);
+$| = 1;
+open(my $pipe, '-|', "$top/test/vm/run", '-t', $SECONDS, $arch, $stage,
+    'sh', 'test/vm/guest-tests', @tests) or die "test/vm/run: $!\n";
+while (my $line = <$pipe>) {
+	if ($line =~ /^=== begin (\S+)$/) {
+		($current, $tap) = ($1, '');
+		print "# Subtest: $current\n";
+	} elsif ($line =~ /^=== end (\d+) (\d+)$/ && defined $current) {
+		report($current, $tap, $1, $2);
+		undef $current;
+	} else {
+		$tap .= $line;
+		print "    $line";
+	}
+}
+close($pipe);
+fail("$current: not finished") if defined $current;
+is($? >> 8, 0, 'the machine ended well');
