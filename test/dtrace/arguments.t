@@ -6,7 +6,8 @@ use warnings;
 
 use Test::More;
 
-use Usdt::Dtrace qw(dtrace_case process listing same_events);
+use Usdt::Dtrace qw(dtrace_case process listing same_events wait_errors
+	build_path);
 
 my $MAX = 10;		# arguments that DTrace 2.0.7 reads
 
@@ -107,6 +108,29 @@ dtrace_case('args[] typed from the declared types' => sub {
 	    "dtrace -lv prints the types of t$_") for 0 .. $#all;
 	is_deeply($types{mixed}, ['int', 'char *', 'int64_t', 'char *'],
 	    'and of mixed');
+});
+
+my $USDT = build_path('usdt');
+
+dtrace_case('usdt watch reads all 32' => sub {
+	my $p = process('watched', 'w', 'i32', ('int64_t') x 32,
+		'--', 'w', 's32', ('char *') x 32);
+	my $watch = Usdt::Tracer::Run->start($USDT, 'watch', '-p', $p->pid,
+		'watched:*');
+
+	ok(wait_errors($watch, qr/watching 2 probes/), 'usdt watch starts');
+	is($p->ask('fire 0 ' . join(' ', map { $_ % 2 ? $_ : -$_ } 1 .. 32)),
+	    'fired 1', 'fire integers');
+	is($p->ask('fire 1 ' . join(' ', map { "text$_" } 1 .. 32)),
+	    'fired 1', 'fire strings');
+	$watch->wait_until(sub { my @l = $watch->lines(qr/32/); @l >= 2 });
+	$watch->stop('INT');
+	my ($integers) = $watch->lines(qr/i32\s+(.*)$/);
+	my ($strings) = $watch->lines(qr/s32\s+(.*)$/);
+	is_deeply([($integers // '') =~ /-?\d+/g],
+	    [map { $_ % 2 ? $_ : -$_ } 1 .. 32], 'the integers');
+	is_deeply([($strings // '') =~ /"([^"]*)"/g],
+	    [map { "text$_" } 1 .. 32], 'the strings');
 });
 
 done_testing();

@@ -42,21 +42,8 @@ dtrace_case('a forked child' => sub {
 	isnt(scalar tree_of($p->pid), 0, 'the parent is still there');
 });
 
-# A tree with what differs from run to run taken out.
-sub shape
-{
-	my ($pid, $names) = @_;
-	my @names = split ' ', $names;
-
-	return [map {
-		s/\b$pid\b/PID/gr =~ s/(\w+?)$pid/$1PID/gr
-		    =~ s/\b\d+-\d+\b/DEV-INO/gr
-		    =~ s/\Q$names[0]\E/PROVIDER/gr
-	} tree_of($pid)];
-}
-
-# What is kept of a process of ours, and of one made by dtrace -G, after CODE
-# ended it.
+# What dtprobed keeps of a process of ours, and of one made by dtrace -G, after
+# CODE ended it: for each its pid, and the paths.
 sub both_after
 {
 	my ($code) = @_;
@@ -71,43 +58,56 @@ sub both_after
 	for my $which (sort keys %start) {
 		my $p = $start{$which}->();
 		my $pid = $p->pid;
-		my @before = tree_of($pid);
-		ok(@before > 5, "$which: known to dtprobed");
+		ok(tree_of($pid) > 5, "$which: known to dtprobed");
 		$code->($p);
-		$left{$which} = [tree_of($pid)];
-		note("$which: " . @before . ' paths before, after: '
-		    . (join(' ', @{ $left{$which} }) || 'none'));
+		my @paths = tree_of($pid);
+		note("$which leaves: " . (join(' ', @paths) || 'nothing'));
+		$left{$which} = { pid => $pid, paths => \@paths };
 	}
 	return \%left;
 }
 
-dtrace_case('a process that is gone' => sub {
+dtrace_case('a process that ends' => sub {
 	my $p = process('gone', 'f', 'go', 'int');
 	my $pid = $p->pid;
 
+	ok(tree_of($pid) > 5, 'known to dtprobed');
 	is($p->close, 0, 'test_usdt ends');
 	is_deeply([tree_of($pid)], [], 'a normal exit leaves nothing');
-	if (!-x $REFERENCE) {
-		plan(skip_all => 'no program made by dtrace -G '
-		    . '(test/vm/build needs a compiler for one)');
-	}
-	my $left = both_after(sub { $_[0]->end('KILL') });
-	ok(@{ $left->{ours} } <= @{ $left->{theirs} },
-	    'kill -9 leaves no more than with dtrace -G')
-	    or diag(explain($left));
-	$left = both_after(sub {
-		my ($q) = @_;
-		$q->send('exec cat');
-		eventually(sub { (readlink('/proc/' . $q->pid . '/exe') // '')
-		    !~ /many|reference/ }) or die "no exec\n";
-	});
-	ok(@{ $left->{ours} } <= @{ $left->{theirs} },
-	    'exec leaves no more than with dtrace -G')
-	    or diag(explain($left));
-	# Children of dead pids may get their number; dtprobed prunes.
-	restart_dtprobed('-t', 60);
-	is_deeply([tree_of($pid)], [], 'nor after dtprobed was restarted');
 });
+
+my %endings = (
+	'kill -9' => sub { $_[0]->end('KILL') },
+	'exec' => sub {
+		my ($p) = @_;
+
+		$p->send('exec cat');
+		eventually(sub { (readlink('/proc/' . $p->pid . '/exe') // '')
+		    !~ /many|reference/ }) or die "no exec\n";
+	},
+);
+
+SKIP: {
+	skip('no program made by dtrace -G: test/vm/build had no compiler', 1)
+	    if !-x $REFERENCE;
+	dtrace_case('what dtprobed keeps after kill -9 and exec' => sub {
+		my @pids;
+
+		for my $how (sort keys %endings) {
+			my $left = both_after($endings{$how});
+			my ($ours, $theirs) = map { scalar @{ $_->{paths} } }
+			    @$left{qw(ours theirs)};
+
+			cmp_ok($ours, '<=', $theirs,
+			    "$how leaves no more than with dtrace -G")
+			    or diag(explain($left));
+			push @pids, map { $_->{pid} } values %$left;
+		}
+		restart_dtprobed('-t', 60);
+		is_deeply([map { tree_of($_) } @pids], [],
+		    'a dtprobed that starts removes all of it');
+	});
+}
 
 dtrace_case('dtprobed is restarted while a process lives' => sub {
 	my $p = process('stays', 'f', 'go', 'int');

@@ -8,7 +8,7 @@ use warnings;
 use Test::More;
 
 use Usdt::Dtrace qw(dtrace_case process listing same_events wait_errors
-	build_path as_user);
+	dtprobed_log build_path as_user);
 
 my $REFERENCE = build_path('reference');
 
@@ -93,6 +93,57 @@ dtrace_case('two dtrace -p at one process' => sub {
 	is($p->ask('fire 0 1'), 'fired 1', 'fire');
 	same_events([$d->finish(1)], ['1'], 'the first one goes on');
 });
+
+dtrace_case('a probe added later, by -p and $target' => sub {
+	my $p = process('later', 'f', 'go', 'int');
+	my $other = process('elsewhere', 'f', 'go', 'int');
+	my $d = Usdt::Dtrace->run('later$target:::,elsewhere*::: '
+		. '{ printf("> %s %d\n", probename, arg0); }', '-Z', '-p',
+		$p->pid);
+
+	for my $process ($p, $other) {
+		is($process->ask('add f added int'), 'ok 1', 'add');
+		is($process->ask('enable'), 'ok', 'enable');
+	}
+	is($other->ask('wait 1 1 60'), 'enabled 1',
+	    'a wildcard finds what is added');
+	is($p->ask('enabled 1'), 'enabled 0', '$target does not');
+	is($_->ask('fire 0 1'), 'fired 1', 'fire') for $p, $other;
+	is($_->ask('fire 1 2'), 'fired 1', 'fire') for $p, $other;
+	same_events([$d->finish(3)], ['added 2', 'go 1', 'go 1'],
+	    'what was there goes on being seen');
+	is_deeply([map { $_->{name} } listing('later$target:::', '-p',
+	    $p->pid)], ['added', 'go'], 'a new dtrace finds both');
+});
+
+SKIP: {
+	my $program = build_path('test_usdt32');
+
+	skip('no 32-bit test_usdt: the compiler can not make it (-m32)', 1)
+	    if !-x $program;
+	dtrace_case('a 32-bit process' => sub {
+		my $p = process({ program => [as_user($program)] }, 'bits',
+			'f', 'go', 'int');
+		my $status = $p->status;
+
+		is($status->{enabled}, 1, 'the provider is enabled');
+		is($status->{'dof.taken'}, 0, 'but dtprobed does not take it');
+		isnt($status->{'dof.reason'}, '', 'status says so: '
+		    . $status->{'dof.reason'});
+		like(dtprobed_log(10),
+		    qr/cannot trace 32-bit processes on this platform/,
+		    'it says why in its log');
+		like(complaint('bits$target:::go { }', '-p', $p->pid),
+		    qr/No such process/, 'nor does dtrace -p take it');
+		my $watch = Usdt::Tracer::Run->start(build_path('usdt'),
+			'watch', '-p', $p->pid, 'bits:go');
+		ok(wait_errors($watch, qr/watching 1 probe/),
+		    'usdt watch does');
+		is($p->ask('wait 0 1 30'), 'enabled 1', 'enabled');
+		is($p->ask('fire 0 -77'), 'fired 1', 'fire');
+		ok($watch->wait_for(qr/bits:go.*-77/), 'and sees it');
+	});
+}
 
 dtrace_case('a program under dtrace -c' => sub {
 	my $fifo = '/tmp/commands';

@@ -139,6 +139,16 @@ dtrace_case('processes that start later, and two of one definition' => sub {
 	is($_->ask('wait 0 0 30'), 'enabled 0', 'not enabled after') for @p;
 });
 
+dtrace_case("with all of DTrace's own D libraries" => sub {
+	my ($libraries) = glob('/usr/lib/*/dtrace');
+	my $p = process('libs', 'func', 'go', 'int');
+	my $d = Usdt::Dtrace->run('libs*:::go { printf("> %s %d\n", execname,'
+		. ' arg0); }', "-xsyslibdir=$libraries");
+
+	is($p->ask('fire 0 3'), 'fired 1', 'fires');
+	same_events([$d->finish(1)], ['test_usdt 3'], 'is seen once');
+});
+
 dtrace_case('names as they were given' => sub {
 	my $odd = 'fn(with)<odd>$chars';
 	my $p = process('na-me_X', '-m', 'lib.mod-1+x',
