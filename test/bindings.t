@@ -253,7 +253,8 @@ sub normal
 }
 
 my ($comment) = slurp('usdt.h') =~ m!^(/\*.*?\*/)!s;
-my ($example) = $comment =~ /as in examples\/hello\.c:\n \*\n(.*?)\n \*\n \* [A-Z]/s;
+my ($example) = $comment =~
+    /as in examples\/hello\.c:\n \*\n(.*?)\n \*\n \* [A-Z]/s;
 ok(defined $example, 'usdt.h begins with an example') or $example = '';
 $example =~ s/^ \*[ \t]?//gm;
 $example = normal($example);
@@ -263,7 +264,8 @@ like($example, qr/^usdt_provider_t \*p = .*usdt_provider_free\(p\);$/,
 # What hello.c has more: it does it again and again, until it ends.
 my ($main) = slurp('examples/hello.c') =~ /^main\(void\)\n\{\n(.*)^\}/ms;
 my $hello = normal($main // '');
-for (['int i; ', ''], [qr/for \(i = 0; i < \d+; i\+\+\) \{ (.*?) sleep\(1\); \}/],
+for (['int i; ', ''],
+	[qr/for \(i = 0; i < \d+; i\+\+\) \{ (.*?) sleep\(1\); \}/],
 	['(200 + i)', '200'], [' return 0;', '']) {
 	my ($more, $less) = @$_;
 

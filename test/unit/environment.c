@@ -64,7 +64,8 @@ test_disable(void)
 	    "USDT_DISABLE=1: SDT's reason");
 	is_str(status.dof.reason, "USDT_DISABLE is set",
 	    "USDT_DISABLE=1: DOF's reason");
-	is_int(count_maps("/disabled/"), maps, "USDT_DISABLE=1: nothing is mapped");
+	is_int(count_maps("/disabled/"), maps,
+	    "USDT_DISABLE=1: nothing is mapped");
 	is_int(usdt_is_enabled(def->probe), 0, "USDT_DISABLE=1: no probe is "
 	    "enabled");
 	usdt_probe_fire(def, 0, NULL);
@@ -73,9 +74,11 @@ test_disable(void)
 	    "USDT_DISABLE=1: says so");
 	is_int(usdt_provider_disable(p), 0, "USDT_DISABLE=1: disable");
 	is_int(usdt_provider_enable(p), 0, "USDT_DISABLE=1: enable");
-	is_int(usdt_provider_remove_probe(p, def), 0, "USDT_DISABLE=1: remove");
+	is_int(usdt_provider_remove_probe(p, def), 0,
+	    "USDT_DISABLE=1: remove");
 	is_int(usdt_provider_enable(p), -1, "USDT_DISABLE=1: without probes");
-	is_str(usdt_errstr(p), "no probes defined", "USDT_DISABLE=1: it fails");
+	is_str(usdt_errstr(p), "no probes defined",
+	    "USDT_DISABLE=1: it fails");
 	usdt_provider_add_probe(p, def);
 	unsetenv("USDT_DISABLE");
 	is_int(usdt_provider_enable(p), 0, "without it again: enable");

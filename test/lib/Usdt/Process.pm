@@ -363,6 +363,7 @@ sub maps
 	my ($self, $pid) = @_;
 	$pid //= $self->pid;
 	my @maps;
+	local $_;
 
 	open(my $in, '<', "/proc/$pid/maps") or die "/proc/$pid/maps: $!\n";
 	while (<$in>) {
