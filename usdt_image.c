@@ -233,7 +233,7 @@ make_file(struct request *request, int dir, const char *name,
 	enum outcome outcome = FAILED;
 	int fd, error;
 
-	snprintf(temporary, sizeof temporary, ".new-%ld-%u-%" PRIxPTR,
+	snprintf(temporary, sizeof temporary, "~new-%ld-%u-%" PRIxPTR,
 	    (long)getpid(), counter++, (uintptr_t)&counter);
 	fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
 	    O_CLOEXEC, 0600);

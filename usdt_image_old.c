@@ -74,8 +74,7 @@ older_first(const void *a, const void *b)
 	return x->tv_nsec < y->tv_nsec ? -1 : x->tv_nsec > y->tv_nsec;
 }
 
-/* Call VISIT for each entry of a directory that does not start with "." or
- * is a file left unfinished. */
+/* Call VISIT for each entry of a directory. */
 static void
 each_entry(int at, const char *path,
     void (*visit)(int at, const char *path, void *data), void *data)
@@ -90,8 +89,8 @@ each_entry(int at, const char *path,
 	if (dir == NULL && fd >= 0)
 		close(fd);
 	while (child != NULL && dir != NULL && (entry = readdir(dir)) != NULL) {
-		if (entry->d_name[0] == '.' &&
-		    strncmp(entry->d_name, ".new-", 5) != 0)
+		if (strcmp(entry->d_name, ".") == 0 ||
+		    strcmp(entry->d_name, "..") == 0)
 			continue;
 		sprintf(child, "%s/%s", path, entry->d_name);
 		visit(at, child, data);
@@ -116,7 +115,7 @@ find_file(int at, const char *path, void *data)
 	if (fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    !S_ISREG(st.st_mode))
 		return;
-	if (strstr(path, "/.new-") != NULL) {
+	if (strstr(path, "/~new-") != NULL) {
 		usdt__image_remove_unheld(at, path);	/* killed writer */
 		return;
 	}

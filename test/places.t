@@ -801,7 +801,7 @@ case('the oldest of more than 64 are removed' => sub {
 	my $layout = "$dir/testusdt/0-0123456789abcdef/m";
 	spew($layout, 'of another layout');
 	utime(1, 1, $foreign, $layout);
-	my @temporary = map { $_ =~ s{/[^/]+$}{/.new-1-2-3}r } @paths[5, 60];
+	my @temporary = map { $_ =~ s{/[^/]+$}{/~new-1-2-3}r } @paths[5, 60];
 	spew($_, 'unfinished') for @temporary;
 
 	# The two oldest are in use: by a mapping and by a descriptor.  That
@@ -884,7 +884,7 @@ case('killed at each system call' => sub {
 		["placed $top/N/placed/1-HASH/steps"],
 		'the next one finds its place each time');
 	my %left = map { (s{^\d+/}{}r) => 1 } images_in($top);
-	is_deeply([grep { !m{^placed/1-[0-9a-f]{16}/(?:steps|\.new-[^/]*)$} }
+	is_deeply([grep { !m{^placed/1-[0-9a-f]{16}/(?:steps|~new-[^/]*)$} }
 		keys %left], [], 'no more than an unfinished file is left');
 });
 
@@ -917,7 +917,7 @@ case('killed at 200 random times' => sub {
 		@lines], [], 'which found its place');
 	taken(place($dir, args => ['-p', 'other', 'f', 'n']));
 	my @left = images_in($dir);
-	is_deeply([grep { /\.new-/ } @left], [], 'nothing unfinished is left');
+	is_deeply([grep { m{/~new-} } @left], [], 'nothing unfinished is left');
 	cmp_ok(scalar @left, '<=', 64, 'nor too much');
 	my %ours = map { $_ => 1 } map { m{^placed (.*)$} } @lines;
 	my %size = map { (-s "$dir/$_") => 1 } grep { $ours{"$dir/$_"} } @left;
@@ -968,7 +968,7 @@ case('taking and pruning side by side' => sub {
 	    or diag($race->report);
 	my @left = images_in($dir);
 	cmp_ok(scalar @left, '<', 64 + 8, 'the limit is kept');
-	is_deeply([grep { /\.new-/ } @left], [], 'nothing is left behind');
+	is_deeply([grep { m{/~new-} } @left], [], 'nothing is left behind');
 	is($race->close, 0, 'ended well');
 });
 
