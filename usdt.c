@@ -30,7 +30,11 @@ struct options {
 };
 
 static pthread_mutex_t the_lock = PTHREAD_MUTEX_INITIALIZER;
-static usdt_provider_t *enabled_providers;	/* under the lock */
+/*
+ * Under the lock.  States, not providers: a binding of 1.x frees the provider
+ * itself, with free(), and must not leave a dangling pointer here.
+ */
+static struct usdt_provider_state *enabled_states;
 static __thread char thread_error[USDT__ERROR_SIZE];	/* usdt_errstr(NULL) */
 
 /* --- errors ------------------------------------------------------------- */
@@ -129,16 +133,15 @@ after_fork_in_parent(void)
 static void
 after_fork_in_child(void)
 {
-	usdt_provider_t *provider;
+	struct usdt_provider_state *state;
 	struct usdt__generation *g;
 
-	for (provider = enabled_providers; provider != NULL;
-	    provider = provider->state->next)
-		for (g = provider->state->current; g != NULL; g = g->next) {
+	for (state = enabled_states; state != NULL; state = state->next)
+		for (g = state->current; g != NULL; g = g->next) {
 			if (!g->dof_taken)
 				continue;
 			usdt__generation_set_helper(g, 0);
-			usdt__generation_add_dof(g, NULL, provider->module,
+			usdt__generation_add_dof(g, NULL, state->module,
 			    NULL);
 		}
 	usdt__unlock();
@@ -167,10 +170,10 @@ usdt_create_provider(const char *name, const char *module)
 {
 	const struct usdt__platform *row = usdt__native_platform();
 	struct {
-		usdt_provider_t provider;
 		struct usdt_provider_state state;
 		char strings[];
 	} *block;
+	usdt_provider_t *provider;
 	struct usdt__why why;
 	size_t name_size, module_size;
 
@@ -182,15 +185,19 @@ usdt_create_provider(const char *name, const char *module)
 	name_size = strlen(name) + 1;
 	module_size = strlen(module) + 1;
 	block = calloc(1, sizeof *block + name_size + module_size);
-	if (block == NULL) {
+	provider = malloc(sizeof *provider);
+	if (block == NULL || provider == NULL) {
+		free(block);
+		free(provider);
 		usdt__fail(NULL, USDT_ERROR_MALLOC);
 		return NULL;
 	}
-	block->provider.name = memcpy(block->strings, name, name_size);
-	block->provider.module = memcpy(block->strings + name_size, module,
+	provider->name = memcpy(block->strings, name, name_size);
+	provider->module = memcpy(block->strings + name_size, module,
 	    module_size);
-	block->provider.state = &block->state;
-	return &block->provider;
+	provider->state = &block->state;
+	block->state.module = provider->module;
+	return provider;
 }
 
 /* Are a probe's names, count and types such as every tracer takes? */
@@ -461,18 +468,18 @@ undo(usdt_provider_t *provider, struct usdt__generation *newest)
 static void
 link_enabled(usdt_provider_t *provider)
 {
-	provider->state->next = enabled_providers;
-	enabled_providers = provider;
+	provider->state->next = enabled_states;
+	enabled_states = provider->state;
 	provider->state->enabled = 1;
 }
 
 static void
 unlink_enabled(usdt_provider_t *provider)
 {
-	usdt_provider_t **link = &enabled_providers;
+	struct usdt_provider_state **link = &enabled_states;
 
-	while (*link != NULL && *link != provider)
-		link = &(*link)->state->next;
+	while (*link != NULL && *link != provider->state)
+		link = &(*link)->next;
 	if (*link != NULL)
 		*link = provider->state->next;
 	provider->state->next = NULL;
@@ -695,5 +702,6 @@ usdt_provider_free(usdt_provider_t *provider)
 	release_list(state->current);
 	release_list(state->retired);
 	usdt__unlock();
+	free(state);
 	free(provider);
 }

@@ -134,7 +134,8 @@ typedef struct usdt_provider {
  * are copied.  NAME: 1 to 53 of the characters A-Z a-z 0-9 . _ + -, not first
  * a digit, and not "pid".  One that ends in a digit is taken, but DTrace on
  * Linux can't tell it from the pid: usdt_provider_status says so.  MODULE: 1
- * to 63 of the same characters.  Neither may be "." or "..".
+ * to 63 of the same characters.  Neither may be "." or "..", and a provider's
+ * may not begin with '+'.
  *
  * Returns the provider, to be freed with usdt_provider_free, or NULL.
  */
@@ -151,12 +152,13 @@ USDT_API usdt_provider_t *usdt_create_provider(const char *name,
  * shows '-' for both, so "a__b" and "a-b" name the same probe.  "_-" in a name
  * is refused: it would be ambiguous.
  *
- * TYPES holds ARGC (at most USDT_ARG_MAX) C type names of 1 to 127 bytes; it
- * may be NULL if ARGC is 0.  Everything is copied.  Known are the C integer
- * types in any spelling, bool, the names of stdint.h, size_t, ssize_t, off_t,
- * pid_t, uid_t and their like, enums, and pointers to anything; tracers show
- * those with their size and sign.  Any other name is passed as an unsigned
- * machine word.  A type "char *" is a string to most tracers.
+ * TYPES holds ARGC (at most USDT_ARG_MAX) C type names of 1 to 127 bytes
+ * without control characters; it may be NULL if ARGC is 0.  Everything is
+ * copied.  Known are the C integer types in any spelling, bool, the names of
+ * stdint.h, size_t, ssize_t, off_t, pid_t, uid_t and their like, enums, and
+ * pointers to anything; tracers show those with their size and sign.  Any
+ * other name is passed as an unsigned machine word.  A type "char *" is a
+ * string to most tracers.
  *
  * Returns the probe, with one reference that is the caller's, or NULL.
  */
@@ -331,7 +333,8 @@ typedef struct usdt_status {
 
 /*
  * usdt_provider_status - tell what took the provider, and if nothing, why.
- * Fills STATUS, which is the caller's.  Returns 0, or -1 if STATUS is NULL.
+ * Fills STATUS, which is the caller's.  Returns 0, or -1 if one is NULL, with
+ * the text in usdt_errstr(NULL).
  */
 USDT_API int usdt_provider_status(const usdt_provider_t *provider,
     usdt_status_t *status);

@@ -400,7 +400,8 @@ struct usdt__generation {
 struct usdt_provider_state {
 	struct usdt__probeset set;
 	struct usdt__generation *current, *retired;
-	usdt_provider_t *next;		/* of all that are enabled */
+	struct usdt_provider_state *next;	/* of all that are enabled */
+	const char *module;		/* the provider's own */
 	int enabled;
 	int idle;			/* enabled, but USDT_DISABLE is set */
 	struct usdt__why dof_why, sdt_why;	/* text "": taken */

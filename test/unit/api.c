@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "tap.h"
 #include "scratch.h"
@@ -574,6 +575,35 @@ test_status(void)
 	usdt_provider_free(p);
 }
 
+/*
+ * A binding of 1.x has no call to free a provider, and calls free(): what was
+ * the provider's stays, as it did then, and nothing of ours may point to it.
+ */
+static void
+test_freed_by_hand(void)
+{
+	usdt_provider_t *p = usdt_create_provider("by-hand", "m");
+	usdt_provider_t *q = usdt_create_provider("as-told", "m");
+	usdt_probedef_t *first = usdt_create_probe("f", "n", 0, NULL);
+	usdt_probedef_t *second = usdt_create_probe("f", "n", 0, NULL);
+
+	usdt_provider_add_probe(p, first);
+	usdt_provider_add_probe(q, second);
+	is_int(usdt_provider_enable(q), 0, "one is enabled");
+	is_int(usdt_provider_enable(p), 0, "and another, which free() takes");
+	memset(p, 0x5a, sizeof *p);
+	free(p);
+	is_int(usdt_provider_disable(q), 0, "the one can be disabled");
+	is_int(usdt_provider_enable(q), 0, "and enabled");
+	if (fork() == 0)
+		_exit(0);
+	is_int(wait(NULL) > 0, 1, "a fork passes over what is left");
+	usdt_fire_probe(first->probe, 0, NULL);
+	ok(1, "whose probes fire");
+	usdt_probe_release(second);
+	usdt_provider_free(q);
+}
+
 int
 main(void)
 {
@@ -592,5 +622,6 @@ main(void)
 	test_lives();
 	test_surviving();
 	test_status();
+	test_freed_by_hand();
 	return done_testing();
 }
