@@ -16,9 +16,11 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "usdt_internal.h"
 
@@ -29,7 +31,13 @@ struct options {
 	const char *device;
 };
 
+/*
+ * The lock, and the process whose threads it is for, by pid; its negative:
+ * being made.  A child that is forked while the handlers of fork are only just
+ * being registered has a copy that nobody will ever unlock, and makes its own.
+ */
 static pthread_mutex_t the_lock = PTHREAD_MUTEX_INITIALIZER;
+static pid_t lock_owner;
 /*
  * Under the lock.  States, not providers: a binding of 1.x frees the provider
  * itself, with free(), and must not leave a dangling pointer here.
@@ -102,9 +110,40 @@ fail_probe(usdt_provider_t *provider, usdt_error_t error,
 
 /* --- the lock, and fork ------------------------------------------------- */
 
-void
-usdt__lock(void)
+/* Are the handlers of fork registered?  0: not yet; -pid: being done. */
+#define WATCHED	1
+static pid_t watcher;
+
+/* Claim a word for this process: put -pid there.  Returns 0 if it has the
+ * pid, or is DONE, already. */
+static int
+claim(pid_t *word, pid_t self, pid_t done)
 {
+	pid_t now = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+
+	for (;;) {
+		if (now == self || now == done)
+			return 0;
+		if (now == -self) {		/* another thread is at it */
+			sched_yield();
+			now = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+		} else if (__atomic_compare_exchange_n(word, &now, -self, 0,
+		    __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
+			return 1;
+		}
+	}
+}
+
+static void
+take_lock(void)
+{
+	static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
+	pid_t self = getpid();
+
+	if (claim(&lock_owner, self, self)) {
+		the_lock = fresh;
+		__atomic_store_n(&lock_owner, self, __ATOMIC_RELEASE);
+	}
 	pthread_mutex_lock(&the_lock);
 }
 
@@ -114,16 +153,22 @@ usdt__unlock(void)
 	pthread_mutex_unlock(&the_lock);
 }
 
+/* The handlers may stand twice, if a child came between registering them and
+ * saying so. */
+static __thread int forking;
+
 static void
 before_fork(void)
 {
-	usdt__lock();
+	if (forking++ == 0)
+		take_lock();
 }
 
 static void
 after_fork_in_parent(void)
 {
-	usdt__unlock();
+	if (--forking == 0)
+		usdt__unlock();
 }
 
 /*
@@ -133,34 +178,50 @@ after_fork_in_parent(void)
 static void
 after_fork_in_child(void)
 {
+	const struct usdt__platform *row = usdt__native_platform();
 	struct usdt_provider_state *state;
 	struct usdt__generation *g;
 
+	if (--forking > 0)
+		return;
+	__atomic_store_n(&watcher, WATCHED, __ATOMIC_RELEASE);
 	for (state = enabled_states; state != NULL; state = state->next)
 		for (g = state->current; g != NULL; g = g->next) {
-			if (!g->dof_taken)
+			if (!g->dof_taken || row->fork != USDT__FORK_NOTHING)
 				continue;
 			usdt__generation_set_helper(g, 0);
 			usdt__generation_add_dof(g, NULL, state->module,
 			    NULL);
 		}
 	usdt__unlock();
+	__atomic_store_n(&lock_owner, getpid(), __ATOMIC_RELEASE);
 }
 
-/* Once a process; under the lock.  Returns 0 or an errno. */
+/*
+ * Register the handlers, once a process, before the lock is first taken: a
+ * child shall not find half of what another thread was doing.  A child that is
+ * made meanwhile does it itself, unless they stood and its own said so.
+ * Returns 0 or an errno.
+ */
 static int
 watch_fork(void)
 {
-	static int watching;
 	int error;
 
-	if (watching)
+	if (__atomic_load_n(&watcher, __ATOMIC_ACQUIRE) == WATCHED ||
+	    !claim(&watcher, getpid(), WATCHED))
 		return 0;
 	error = pthread_atfork(before_fork, after_fork_in_parent,
-	    usdt__native_platform()->fork == USDT__FORK_NOTHING ?
-	    after_fork_in_child : after_fork_in_parent);
-	watching = error == 0;
+	    after_fork_in_child);
+	__atomic_store_n(&watcher, error == 0 ? WATCHED : 0, __ATOMIC_RELEASE);
 	return error;
+}
+
+void
+usdt__lock(void)
+{
+	watch_fork();		/* who needs it asks whether it failed */
+	take_lock();
 }
 
 /* --- creating and freeing ----------------------------------------------- */
@@ -561,10 +622,6 @@ enable(usdt_provider_t *provider, const struct options *options)
 		usdt__fail(provider, USDT_ERROR_ALREADYENABLED);
 		return 0;
 	}
-	if (watch_fork() != 0) {
-		free(probes);
-		return usdt__fail(provider, USDT_ERROR_MALLOC);
-	}
 	if (count > 0) {
 		newest = usdt__generation_make(provider, probes, count,
 		    options->sdt, &why);
@@ -591,6 +648,8 @@ usdt_provider_enable(usdt_provider_t *provider)
 	if (provider == NULL)
 		return usdt__fail(NULL, USDT_ERROR_INVALID, "provider is NULL");
 	read_options(&options);
+	if (watch_fork() != 0)
+		return usdt__fail(provider, USDT_ERROR_MALLOC);
 	usdt__lock();
 	if (provider->state->set.count == 0) {
 		result = usdt__fail(provider, USDT_ERROR_NOPROBES);

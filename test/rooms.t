@@ -30,7 +30,7 @@ my %allowed = (
 	usdt_generation => "$memory malloc calloc free strdup strerror usdt__\\w+",
 	usdt_status => "$memory snprintf usdt__\\w+",
 	usdt => "$memory malloc calloc free snprintf vsnprintf strerror __errno_location __tls_get_addr pthread_mutex_lock "
-	    . 'pthread_mutex_unlock pthread_atfork usdt__\w+',
+	    . 'pthread_mutex_unlock pthread_atfork getpid sched_yield usdt__\w+',
 	usdt_tracepoints_x86_64 => '',
 	usdt_tracepoints_i386 => '',
 	usdt_tracepoints_none => '',

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #endif
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/time.h>
@@ -168,12 +169,79 @@ make_child(void)
 	int status = -1;
 
 	if (pid == 0) {
-		usdt_probe_fire(probes[0][0], 0, NULL);
+		signal(SIGALRM, SIG_DFL);
+		alarm(60);
+		if (probes[0][0] != NULL)
+			usdt_probe_fire(probes[0][0], 0, NULL);
 		usdt_provider_enable(common);
 		usdt_provider_disable(common);
 		_exit(0);
 	}
 	return waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+/*
+ * A process whose very first call comes from a thread while another forks:
+ * the library's own handlers come too late for that fork.
+ */
+#define MANY	40000	/* probes: to enable them takes a while */
+static sem_t forking;
+static usdt_provider_t *big;
+static usdt_probedef_t *many[MANY];
+
+static void
+fork_slowly(void)
+{
+	struct timespec pause = { 0, 10000000 };
+
+	sem_post(&forking);
+	nanosleep(&pause, NULL);	/* the thread has come to enabling */
+}
+
+static void *
+call_first(void *nothing)
+{
+	int i;
+
+	sem_wait(&forking);
+	for (i = 0; i < MANY; i++)
+		usdt_provider_add_probe(big, many[i]);
+	usdt_provider_enable(big);
+	return nothing;
+}
+
+static int
+first_call(void)
+{
+	pthread_t thread;
+	char name[16];
+	int i, good;
+
+	alarm(60);
+	sem_init(&forking, 0, 0);
+	pthread_atfork(fork_slowly, NULL, NULL);
+	big = usdt_create_provider("big", "m");
+	for (i = 0; i < MANY; i++) {
+		snprintf(name, sizeof name, "probe%d", i);
+		many[i] = usdt_create_probe("f", name, 0, NULL);
+	}
+	common = usdt_create_provider("common", "m");
+	pthread_create(&thread, NULL, call_first, NULL);
+	good = make_child();
+	pthread_join(thread, NULL);
+	return good;
+}
+
+static void
+test_first_call(void)
+{
+	pid_t pid = fork();
+	int status = -1;
+
+	if (pid == 0)
+		_exit(first_call() ? 0 : 1);
+	ok(waitpid(pid, &status, 0) == pid && status == 0,
+	    "the first call beside a fork leaves the child no lock");
 }
 
 /* Ends a test that hangs. */
@@ -203,6 +271,8 @@ main(void)
 	int children = 0;
 
 	scratch_begin();
+	if (MAY_FORK)
+		test_first_call();
 	create();
 	pthread_create(&watching, NULL, watch, NULL);
 	pthread_detach(watching);
