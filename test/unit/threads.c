@@ -214,7 +214,7 @@ static int
 first_call(void)
 {
 	pthread_t thread;
-	char name[16];
+	char name[32];
 	int i, good;
 
 	alarm(60);
