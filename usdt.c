@@ -38,6 +38,7 @@ struct options {
  */
 static pthread_mutex_t the_lock = PTHREAD_MUTEX_INITIALIZER;
 static pid_t lock_owner;
+static int lock_used;		/* there has been an owner */
 /*
  * Under the lock.  States, not providers: a binding of 1.x frees the provider
  * itself, with free(), and must not leave a dangling pointer here.
@@ -134,23 +135,51 @@ claim(pid_t *word, pid_t self, pid_t done)
 	}
 }
 
-static void
+/* Take the lock.  Returns 1 in a child that no handler of fork has seen. */
+static int
 take_lock(void)
 {
 	static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
 	pid_t self = getpid();
+	int unseen = 0;
 
 	if (claim(&lock_owner, self, self)) {
+		unseen = lock_used;
+		lock_used = 1;
 		the_lock = fresh;
 		__atomic_store_n(&lock_owner, self, __ATOMIC_RELEASE);
 	}
 	pthread_mutex_lock(&the_lock);
+	return unseen;
 }
 
 void
 usdt__unlock(void)
 {
 	pthread_mutex_unlock(&the_lock);
+}
+
+/*
+ * A forked child has its parent's probes, but not all that kernels and helpers
+ * made for them.  Only system calls: the parent may have had other threads.
+ */
+static void
+settle_in_child(void)
+{
+	const struct usdt__platform *row = usdt__native_platform();
+	struct usdt_provider_state *state;
+	struct usdt__generation *g;
+
+	usdt__images_renew();
+	usdt__guard_renew();
+	for (state = enabled_states; state != NULL; state = state->next)
+		for (g = state->current; g != NULL; g = g->next) {
+			if (!g->dof_taken || row->fork != USDT__FORK_NOTHING)
+				continue;
+			usdt__generation_set_helper(g, 0);
+			usdt__generation_add_dof(g, NULL, state->module,
+			    NULL);
+		}
 }
 
 /* The handlers may stand twice, if a child came between registering them and
@@ -160,8 +189,8 @@ static __thread int forking;
 static void
 before_fork(void)
 {
-	if (forking++ == 0)
-		take_lock();
+	if (forking++ == 0 && take_lock())
+		settle_in_child();
 }
 
 static void
@@ -171,30 +200,15 @@ after_fork_in_parent(void)
 		usdt__unlock();
 }
 
-/*
- * A forked child has its parent's probes, but on some systems no helper knows
- * of it.  Only system calls here: the parent may have had other threads.
- */
 static void
 after_fork_in_child(void)
 {
-	const struct usdt__platform *row = usdt__native_platform();
-	struct usdt_provider_state *state;
-	struct usdt__generation *g;
-
 	if (--forking > 0)
 		return;
+	settle_in_child();
 	__atomic_store_n(&watcher, WATCHED, __ATOMIC_RELEASE);
-	for (state = enabled_states; state != NULL; state = state->next)
-		for (g = state->current; g != NULL; g = g->next) {
-			if (!g->dof_taken || row->fork != USDT__FORK_NOTHING)
-				continue;
-			usdt__generation_set_helper(g, 0);
-			usdt__generation_add_dof(g, NULL, state->module,
-			    NULL);
-		}
-	usdt__unlock();
 	__atomic_store_n(&lock_owner, getpid(), __ATOMIC_RELEASE);
+	usdt__unlock();
 }
 
 /*
@@ -221,7 +235,8 @@ void
 usdt__lock(void)
 {
 	watch_fork();		/* who needs it asks whether it failed */
-	take_lock();
+	if (take_lock())
+		settle_in_child();
 }
 
 /* --- creating and freeing ----------------------------------------------- */

@@ -56,10 +56,14 @@
  *	USDT_HELPER=PATH	the DTrace helper device to use
  *	USDT_BACKENDS=dof,sdt	which backends are tried (default: both)
  *	USDT_IMAGE_DIR=DIR	the first directory tried for probe images
- *	USDT_NOP=1|5|10|fast	the nop at a probe's sites (x86-64 only): "fast"
- *				halves the cost of a traced fire on kernels
- *				that can; only for programs whose forked
- *				children fire no probes: they may crash
+ *	USDT_NOP=1|5|10		the nop at a probe's sites (x86-64 only), not
+ *				that which this kernel traces fastest
+ *
+ * A child that is made by fork() has its parent's probes, traced under its own
+ * pid, whatever threads the parent had.  One that is made by calling clone() as
+ * a system call runs no handlers of fork: on Linux its probes may not fire
+ * until it calls usdt_provider_enable.  The child of a vfork() may fire, and
+ * make no other call.
  */
 #ifndef USDT_H
 #define USDT_H

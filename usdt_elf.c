@@ -173,7 +173,9 @@ usdt__elf_layout(struct usdt__elf *elf,
 	elf->document = usdt__align(elf->base + 1, 8);
 	elf->text = usdt__align(elf->document + elf->dof.size, arch->page);
 	elf->text_size = count * USDT__STUB_SIZE;
-	elf->gates = usdt__align(elf->text + elf->text_size, arch->page);
+	elf->spare = stub->nop > 1 ? arch->page : 0;
+	elf->gates = usdt__align(elf->text + elf->text_size, arch->page) +
+	    elf->spare;
 	elf->gates_size = description->gate_count * sizeof(uint32_t);
 	elf->map_size = usdt__align(elf->gates + elf->gates_size, arch->page);
 

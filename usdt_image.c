@@ -117,6 +117,8 @@ map_segments(struct request *request, int fd)
 	}
 	request->image->base = base;
 	request->image->size = elf->map_size;
+	request->image->spare = elf->gates - elf->spare;
+	request->image->spare_end = elf->gates;
 	return 0;
 }
 
@@ -628,6 +630,14 @@ place(struct request *request)
 	return FAILED;
 }
 
+/* The guard goes with the last image. */
+static void
+drop_guard(void)
+{
+	if (mapped == NULL)
+		usdt__guard_drop();
+}
+
 int
 usdt__image_take(const struct usdt__elf *elf, const uint8_t *bytes,
     const uint8_t id[USDT__ID_SIZE], struct usdt__image **image,
@@ -636,6 +646,7 @@ usdt__image_take(const struct usdt__elf *elf, const uint8_t *bytes,
 	struct request request = { elf, bytes, "", 0, NULL, why };
 	long page = sysconf(_SC_PAGESIZE);
 	size_t i, n;
+	int error;
 
 	if (page > (long)elf->arch->page)
 		return usdt__because(why, 0, "pages of %ld bytes are not "
@@ -643,6 +654,12 @@ usdt__image_take(const struct usdt__elf *elf, const uint8_t *bytes,
 	request.image = calloc(1, sizeof *request.image);
 	if (request.image == NULL)
 		return usdt__because(why, ENOMEM, "%s", strerror(ENOMEM));
+	error = elf->spare > 0 ? usdt__guard_make() : 0;
+	if (error != 0) {
+		free(request.image);
+		return usdt__because(why, error, "no page for a guard: %s",
+		    strerror(error));
+	}
 	n = (size_t)snprintf(request.name, sizeof request.name, "%d-",
 	    USDT__LAYOUT);
 	for (i = 0; i < 8; i++)
@@ -650,6 +667,7 @@ usdt__image_take(const struct usdt__elf *elf, const uint8_t *bytes,
 		    sizeof request.name - n, "%02x", id[i]);
 	if (place(&request) != TAKEN) {
 		free(request.image);
+		drop_guard();
 		return -1;
 	}
 	request.image->next = mapped;
@@ -672,6 +690,30 @@ usdt__image_drop(struct usdt__image *image)
 	if (image->fd >= 0 && usdt__image_present(image))
 		close(image->fd);
 	free(image);
+	drop_guard();
+}
+
+/*
+ * The first call takes the file's own bytes, gates too.  The others change
+ * nothing but that the mapping is split and joined again: that is when the
+ * kernel looks for breakpoints that a mapping should have, and counts them.
+ * Where the split is there are no stubs.  If it fails, the child isn't traced.
+ */
+void
+usdt__images_renew(void)
+{
+	struct usdt__image *image;
+
+	for (image = mapped; image != NULL; image = image->next) {
+		uint8_t *spare = image->base + image->spare;
+		size_t size = image->spare_end - image->spare;
+
+		if (size == 0)
+			continue;
+		madvise(image->base, image->size, MADV_DONTNEED);
+		madvise(spare, size, MADV_RANDOM);
+		madvise(spare, size, MADV_NORMAL);
+	}
 }
 
 /* Is this the file of an image? */

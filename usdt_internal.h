@@ -162,6 +162,17 @@ extern const uint32_t usdt__stub_count;		/* 0: unknown processor */
  */
 void usdt__fire(const void *entry, size_t argc, void *const *argv);
 
+/* --- usdt_guard.c: is this process a forked child to be mended? --------- */
+
+/* Is this 0, then no probe may fire whose nop the kernel makes a call of. */
+extern const uint32_t *usdt__guard;
+
+/* From now on it is 0 in children, until renewed there.  Returns an errno. */
+int usdt__guard_make(void);
+void usdt__guard_renew(void);
+/* There is no such probe any more. */
+void usdt__guard_drop(void);
+
 /* --- usdt_nop.c: which nop stands at a probe's sites? ------------------- */
 
 /* The stub to use here and now; NULL on an unknown processor. */
@@ -255,6 +266,7 @@ struct usdt__elf {
 	size_t symtab, symtab_size;
 	size_t strtab, strtab_size;
 	size_t shstrtab, headers;
+	size_t spare;		/* pages of text behind the stubs */
 	size_t map_size;	/* whole pages up to the end of the gates */
 	size_t size;		/* of the file */
 };
@@ -283,6 +295,7 @@ struct usdt__image {
 	struct usdt__image *next;	/* of those mapped by this library */
 	uint8_t *base;
 	size_t size;			/* mapped */
+	size_t spare, spare_end;	/* of text: no stubs are there */
 	uint64_t device, inode;		/* of the file */
 	int fd;				/* of a memfd, else -1 */
 	char path[USDT_PATH_SIZE];	/* of a file */
@@ -298,6 +311,13 @@ int usdt__image_take(const struct usdt__elf *elf, const uint8_t *bytes,
 
 /* Unmap and forget.  The file stays, for tracers. */
 void usdt__image_drop(struct usdt__image *image);
+
+/*
+ * In a forked child: take the kernel's changes out of the text of all images,
+ * since they call what the child does not have, and have it make them anew.
+ * Only system calls.
+ */
+void usdt__images_renew(void);
 
 /* Can others still open the file that is mapped? */
 int usdt__image_present(const struct usdt__image *image);

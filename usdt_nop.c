@@ -9,12 +9,8 @@
  *	5 bytes		single-stepped	becomes a call	trap
  *	10 bytes	attach fails	attach fails	becomes a call
  *
- * A call costs half of a trap, but on 6.18 it is deadly to programs that fork
- * while they are traced: the child has the call, and not the page that it goes
- * to, and dies when it fires (measured; dmesg names the missing page).  So the
- * nop is one byte, which is right anywhere, unless USDT_NOP says otherwise:
- * "fast" takes what this kernel turns into a call, and is for programs whose
- * children fire no probes.
+ * A call costs half of a trap.  It goes to a page that forked children do not
+ * have: usdt_guard.c tells what is done about that.
  *
  * A kernel that turns nops into calls has the system call that those calls
  * make, number 336, and refuses it to anybody else: with ENXIO if it takes the
@@ -95,12 +91,12 @@ usdt__stub_choose(void)
 	const char *forced = usdt__getenv("USDT_NOP");
 	const struct usdt__stub *stub = NULL;
 
-	if (forced != NULL && strcmp(forced, "fast") == 0) {
+	if (forced != NULL)
+		stub = stub_with((unsigned)atoi(forced));
+	if (stub == NULL) {
 		if (asked == 0)
 			asked = ask_kernel();
 		stub = stub_with(asked);
-	} else if (forced != NULL) {
-		stub = stub_with((unsigned)atoi(forced));
 	}
 	return stub != NULL ? stub : stub_with(1);
 }

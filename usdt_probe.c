@@ -69,7 +69,8 @@ usdt_fire_probe(usdt_probe_t *probe, size_t argc, void **argv)
 	if (probe == NULL)
 		return;
 	fire = __atomic_load_n(&probe->fire, __ATOMIC_ACQUIRE);
-	if (fire == NULL)
+	if (fire == NULL || __atomic_load_n(__atomic_load_n(&usdt__guard,
+	    __ATOMIC_ACQUIRE), __ATOMIC_ACQUIRE) == 0)
 		return;
 	if (__builtin_expect(argc < probe->argc || argv == NULL, 0)) {
 		for (i = 0; i < probe->argc; i++)

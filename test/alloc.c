@@ -96,6 +96,9 @@ WRAP(SYSTEM, EPERM, -1, int, unlinkat, (int fd, const char *path, int flags),
 WRAP(SYSTEM, EPERM, -1, int, futimens, (int fd, const struct timespec *t),
     (fd, t))
 
+WRAP(SYSTEM, EPERM, -1, int, madvise, (void *at, size_t size, int what),
+    (at, size, what))
+
 /* What is mapped is counted: a hole that stays has no name in maps. */
 void *__real_mmap(void *at, size_t size, int protection, int flags, int fd,
     off_t offset);

@@ -20,12 +20,13 @@ my %allowed = (
 	usdt_elf => $builder,
 	usdt_image_old => "$memory malloc realloc free qsort strdup snprintf sprintf openat close fcntl unlinkat fstatat "
 	    . 'fdopendir readdir closedir __errno_location usdt__debug',
+	usdt_guard => 'mmap munmap madvise sysconf __errno_location',
 	usdt_image => "$memory calloc free snprintf vsnprintf sscanf __isoc99_sscanf "
 	    . 'fopen fclose getline __getdelim open openat read pread write close unlinkat mkdirat linkat fchmod fchmodat fstat stat fstatat '
-	    . 'fstatvfs futimens mmap munmap memfd_create getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep strerror '
-	    . '__errno_location usdt__because usdt__debug usdt__getenv usdt__images?_\w+',
+	    . 'fstatvfs futimens mmap munmap madvise memfd_create getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep strerror '
+	    . '__errno_location usdt__because usdt__debug usdt__getenv usdt__guard_\w+ usdt__images?_\w+',
 	usdt_dof_file => "$memory open close ioctl getpid clock_gettime strerror __errno_location usdt__because",
-	usdt_probe => "$memory usdt__fire usdt__stubs",
+	usdt_probe => "$memory usdt__fire usdt__stubs usdt__guard",
 	usdt_probeset => "$memory calloc free",
 	usdt_generation => "$memory malloc calloc free strdup strerror usdt__\\w+",
 	usdt_status => "$memory snprintf usdt__\\w+",
@@ -52,7 +53,7 @@ for my $file (glob 'usdt*.c usdt*.s') {
 sub files_with { my ($what, @in) = @_; chomp(my @f = `grep -lE '$what' @in`); return "@f" }
 
 is(files_with('sys/ioctl.h', glob 'usdt*.c'), 'usdt_dof_file.c', 'ioctl is used in one room');
-is(files_with('sys/mman.h', glob 'usdt*.c'), 'usdt_image.c', 'memory is mapped in one room');
+is(files_with('sys/mman.h', glob 'usdt*.c'), 'usdt_guard.c usdt_image.c', 'memory is mapped in two rooms');
 is(files_with('^#.*__(linux|APPLE|FreeBSD|sun|x86_64|i386|aarch64)', glob 'usdt*.c usdt*.h'),
     'usdt_platform.c', 'one file asks the compiler for the system');
 

@@ -182,7 +182,7 @@ main(int argc, char **argv)
 	void *args[4] = { NULL, (void *)16, page + 4096, page + 4085 };
 	char line[9];
 
-	munmap(page + 4096, 4096);
+	mprotect(page + 4096, 4096, PROT_NONE);
 	memset(page, 'x', 4096);
 	strcpy(page + 4085, "1234567890");
 	if (usdt_provider_add_probe(p, d) < 0 || usdt_provider_enable(p) < 0)

@@ -507,17 +507,54 @@ sub forked_child
 		['%ld', 'pid'], ['%ld', 'arg0'])]);
 
 	wait_enabled($process, 1, 'attached', 0);
+	# Several times: the kernel may make a call of the nop when it is hit.
+	fire($process, 'loop 0 5 0', 5);
 	my ($child) = $process->ask('fork') =~ /^forked (\d+)$/
 	    or die "no child\n";
 	is($process->ask('child wait 0 1 20'), 'child enabled 1',
 		'the child is traced');
-	is($process->ask('child fire 0 2'), 'child fired 1', 'it fires');
+	is($process->ask('child loop 0 3 2'), 'child fired 3', 'it fires');
+	my ($grandchild) = $process->ask('child fork') =~
+	    /^forked (\d+)$/ or die "no grandchild\n";
+	is($process->ask('child child fire 0 3'), 'child fired 1',
+	    'and so does its own child');
+	is($process->ask('child child quit'), 'child ended', 'ends');
 	fire($process, 'fire 0 1');
-	saw($bt, ['probe ' . $process->pid . ' 1', "probe $child 2"],
-		'parent and child, each under its pid');
+	my $parent = $process->pid;
+	saw($bt, [("probe $parent 0") x 5, ("probe $child 2") x 3,
+		"probe $grandchild 3", "probe $parent 1"],
+		'all three, each under its pid');
 	wait_enabled($process, 0, 'the parent', 0);
 	is($process->ask('child wait 0 0 20'), 'child enabled 0',
 		'the child: is-enabled is 0');
+	is($process->ask('child quit'), 'child ended', 'the child ends');
+}
+
+# A child that no handler of fork has seen may lack what the kernel gave its
+# parent: it is to live, whether it is traced or not, and to fire once it has
+# made a call of the library that can mend it.
+sub cloned_child
+{
+	my $process = process([['func', 'probe', 'int']], '-p', 'clones');
+	my $bt = bpftrace([clause(image_path($process) . ':clones', 'probe',
+		['%ld', 'pid'], ['%ld', 'arg0'])]);
+
+	wait_enabled($process, 1, 'attached', 0);
+	fire($process, 'loop 0 5 0', 5);
+	my ($child) = $process->ask('clone') =~ /^forked (\d+)$/
+	    or die "no child\n";
+	is($process->ask('child loop 0 3 -1'), 'child fired 3',
+	    'a child that was cloned lives');
+	is($process->ask('child enable'), 'child ok', 'it makes a call');
+	is($process->ask('child loop 0 3 2'), 'child fired 3', 'and fires');
+	fire($process, 'fire 0 1');
+	my $parent = $process->pid;
+	$bt->wait_events(9);
+	my @events = grep { !/^probe $child -1$/ } $bt->events;
+	is_deeply([sort @events], [sort(("probe $parent 0") x 5,
+		("probe $child 2") x 3, "probe $parent 1")],
+		'which is seen') or diag($bt->report);
+	$bt->stop('INT');
 	is($process->ask('child quit'), 'child ended', 'the child ends');
 }
 
@@ -665,6 +702,7 @@ sub run_sharing
 	tracer_case('attached before any process' => \&path_before_processes);
 	tracer_case('one pid of two' => \&pid_among_two);
 	tracer_case('fork' => \&forked_child);
+	tracer_case('clone' => \&cloned_child);
 	tracer_case('the tracer is killed' => \&killed_tracer);
 	tracer_case('two equal providers in one process' => \&twins);
 	tracer_case('two plugins with a copy of the library' => \&plugins);
