@@ -77,8 +77,9 @@ AGAIN	= @$(MAKE) --no-print-directory
 PROVE	= USDT_BUILD=$(abspath $(O)) USDT_OBJ=$(abspath $(OBJ)) \
 	  prove -Itest/lib --timer
 units	= $(UNITS:%=$(OBJ)/%)
+machines = test/vm/dtrace.t test/vm/sid.t
 checks	= $(sort $(wildcard test/*.t)) $(units)
-traces	= $(sort $(wildcard test/trace/*.t))
+traces	= $(sort $(wildcard test/trace/*.t test/kernel/*.t))
 
 check:
 	@test/setup check
@@ -97,13 +98,13 @@ test-dtrace:
 	@test/vm/build
 	$(AGAIN) run-dtrace
 run-dtrace: all
-	$(PROVE) --verbose test/vm/dtrace.t
+	$(PROVE) --verbose $(machines)
 
 test:
 	@test/setup check trace sid
 	$(AGAIN) run-test
 run-test: all $(units)
-	$(PROVE) $(checks) $(traces) test/vm/dtrace.t
+	$(PROVE) $(checks) $(traces) $(machines)
 
 # The machine in which DTrace runs, and a shell in it.
 vm:

@@ -1,0 +1,170 @@
+# Does the library take the nop that this kernel traces fastest, and do
+# processes and their children live with what the kernel makes of it?
+#
+# Runs on the host, and in the machines of test/vm with other kernels.  What is
+# at a traced site tells: a breakpoint, or a call.
+use strict;
+use warnings;
+
+use POSIX ();
+use Test::More;
+use Usdt::Process;
+use Usdt::Tracer qw(need tracer_case scratch_dir);
+use Usdt::Watch;
+
+need('root');
+plan(skip_all => 'only x86-64 has more than one nop')
+    if (POSIX::uname())[4] ne 'x86_64';
+alarm 600;
+
+my $dir = scratch_dir();
+my ($release) = (POSIX::uname())[2] =~ /^(\d+\.\d+)/;
+my $kernel = sprintf('%d%03d', split(/\./, $release));
+
+# Where a stub has its SDT site (ORDER STUB), and what may be there.
+my $SITE = 10;
+my %nop = (1 => '90', 5 => '0f1f440000', 10 => '662e0f1f840000000000');
+my %traced = (
+	1 => qr/^cc/,			# a breakpoint
+	5 => qr/^e8/,			# a call
+	10 => qr/^488d642480e8/,	# a step over the red zone, and a call
+);
+
+# The kernels that these were tried on are between the numbers.
+my $best = $kernel >= 7002 ? 10 : $kernel >= 6018 && $kernel < 7000 ? 5 : 1;
+
+sub process
+{
+	my ($provider, $nop) = @_;
+	my %env = (USDT_IMAGE_DIR => "$dir/images");
+
+	$env{USDT_NOP} = $nop if defined $nop;
+	my $process = Usdt::Process->new(env => \%env, args => ['-p',
+		$provider, 'f', 'n', 'int', '--', 'f', 'other', 'int']);
+	$process->ready or die $process->greeting;
+	return $process;
+}
+
+# site(PROCESS, PID): the bytes of the first probe's SDT site, as hex.
+sub site
+{
+	my ($process, $pid) = @_;
+	my ($text) = grep { $_->{perms} =~ /x/ }
+	    map { @{ $_->{segments} } } $process->images($pid);
+
+	return unpack('H*', $process->mem($text->{start} + $SITE, 10,
+		$pid // $process->pid));
+}
+
+my ($process, $watch);
+
+sub traced
+{
+	my ($provider, $nop) = @_;
+
+	$process = process($provider, $nop);
+	$watch = Usdt::Watch->attach(1, "$provider:n");
+	is($process->ask('wait 0 1 20'), 'enabled 1', 'is traced');
+	is($process->ask('loop 0 5 7'), 'fired 5', 'fires');
+}
+
+# The lines "pid value" since the last time.
+sub seen
+{
+	my ($n) = @_;
+
+	return map { /^(\d+) .* (-?\d+)$/ ? "$1 $2" : $_ } $watch->take($n);
+}
+
+tracer_case("the nop of Linux $release" => sub {
+	$process = process('plainly');
+	like(site($process), qr/^$nop{$best}/, "has $best bytes");
+	$process->close;
+	traced('traced');
+	like(site($process), $traced{$best},
+	    'the kernel makes of it what it can');
+	is_deeply([seen(5)], [(($process->pid) . ' 7') x 5], 'and counts');
+	is($process->ask('fire 1 1'), 'fired 1', 'its neighbour fires');
+	is($watch->stop('INT'), 0, 'the tracer leaves');
+	is($process->ask('wait 0 0 20'), 'enabled 0', 'not traced now');
+	is($process->ask('loop 0 5 8'), 'fired 5', 'fires on');
+	$watch = Usdt::Watch->attach(1, 'traced:n');
+	is($process->ask('loop 0 5 9'), 'fired 5', 'traced again');
+	is_deeply([seen(5)], [(($process->pid) . ' 9') x 5], 'counted again');
+	like(site($process), $traced{$best}, 'in the same way');
+	$watch->stop('INT');
+	is($process->close, 0, 'the process ends well');
+});
+
+tracer_case('one byte, on any kernel' => sub {
+	traced('single', 1);
+	like(site($process), $traced{1}, 'a breakpoint');
+	is_deeply([seen(5)], [(($process->pid) . ' 7') x 5], 'counts');
+	$watch->stop('INT');
+	is($process->close, 0, 'the process ends well');
+});
+
+tracer_case('children of a traced process' => sub {
+	traced('forking');
+	my $parent = $process->pid;
+	my ($child) = $process->ask('fork') =~ /^forked (\d+)$/ or die;
+
+	is($process->ask('child wait 0 1 20'), 'child enabled 1',
+	    'a child is traced');
+	is($process->ask('child loop 0 5 8'), 'child fired 5', 'and fires');
+	like(site($process, $child), $traced{$best},
+	    'the kernel does the same with its nop');
+	my ($second) = $process->ask('child fork') =~ /^forked (\d+)$/ or die;
+	is($process->ask('child child loop 0 2 9'), 'child fired 2',
+	    'its child fires');
+	is($process->ask('child child quit'), 'child ended', 'and ends');
+	is($process->ask('loop 0 3 10'), 'fired 3', 'the parent goes on');
+	is_deeply([sort(seen(15))], [sort(("$parent 7") x 5, ("$child 8") x 5,
+		("$second 9") x 2, ("$parent 10") x 3)],
+	    'each is counted as itself');
+	is($watch->stop('INT'), 0, 'the tracer leaves');
+	is($process->ask('wait 0 0 20'), 'enabled 0', 'the parent is not '
+	    . 'traced now');
+	is($process->ask('child wait 0 0 20'), 'child enabled 0',
+	    'nor is the child');
+	is($process->ask('child loop 0 3 11'), 'child fired 3', 'it fires on');
+	is($process->ask('child quit'), 'child ended', 'and ends');
+	is($process->close, 0, 'the process ends well');
+});
+
+tracer_case('a child that no handler of fork has seen' => sub {
+	traced('cloning');
+	my ($child) = $process->ask('clone') =~ /^forked (\d+)$/ or die;
+
+	is($process->ask('child loop 0 5 8'), 'child fired 5', 'lives');
+	is($process->ask('child enable'), 'child ok', 'makes a call');
+	is($process->ask('child loop 0 5 9'), 'child fired 5', 'fires');
+	is($process->ask('fire 0 10'), 'fired 1', 'the parent does');
+	my @seen = grep { $_ ne "$child 8" } seen(11);
+	push @seen, seen(11 - @seen) if @seen < 11;
+	is_deeply([sort @seen], [sort((($process->pid) . ' 7') x 5,
+		("$child 9") x 5, $process->pid . ' 10')], 'both are counted');
+	$watch->stop('INT');
+	is($process->ask('child quit'), 'child ended', 'the child ends');
+	is($process->close, 0, 'the process ends well');
+});
+
+# After each of many forks, in the parent and in the child.
+tracer_case('forking again and again, while it fires' => sub {
+	traced('often');
+	my $good = 0;
+
+	for (1 .. 20) {
+		$process->ask('fork') =~ /^forked \d+$/ or last;
+		last if $process->ask('child loop 0 3 1') ne 'child fired 3';
+		last if $process->ask('loop 0 3 2') ne 'fired 3';
+		last if $process->ask('child quit') ne 'child ended';
+		$good++;
+	}
+	is($good, 20, 'all live');
+	is(scalar(() = seen(125)), 125, 'each fire is counted once');
+	$watch->stop('INT');
+	is($process->ask('wait 0 0 20'), 'enabled 0', 'nothing stays counted');
+});
+
+done_testing();

@@ -1,0 +1,170 @@
+# Usdt::Machine - how do tests run inside a machine of test/vm?
+#
+# Each test is a subtest of the script that runs them here.  Names in
+# $USDT_DTRACE_TESTS ("fork.t matching.t") choose among them.  Where the
+# machine can't be built the reason is told; under USDT_NO_SKIP that fails.
+package Usdt::Machine;
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use Exporter qw(import);
+use File::Basename qw(basename dirname);
+use File::Temp qw(tempdir);
+use TAP::Parser;
+use Test::More;
+
+our @EXPORT_OK = qw(host_machine guest_tests run_inside);
+
+my $top = abs_path(dirname(__FILE__) . '/../../..');
+my $build = abs_path($ENV{USDT_BUILD} // $top);
+my $SECONDS = $ENV{USDT_VM_SECONDS} // 1500;
+
+my %archs = (x86_64 => 'amd64', aarch64 => 'arm64');
+
+# can_not(REASON): a skip, unless skips count as failures.
+sub can_not
+{
+	my ($reason) = @_;
+
+	plan(skip_all => $reason) if !$ENV{USDT_NO_SKIP};
+	plan(tests => 1);
+	fail("$reason, and USDT_NO_SKIP is set");
+	exit 1;
+}
+
+# The name of the machine for this processor.
+sub host_machine
+{
+	chomp(my $here = `uname -m`);
+
+	return $archs{$here} // can_not("no machine with DTrace for $here");
+}
+
+sub copy
+{
+	my ($to, @from) = @_;
+
+	system('mkdir', '-p', $to) == 0 && system('cp', '-r', @from, $to) == 0
+	    or die "cp @from $to: failed\n";
+}
+
+# stage(MACHINE): a directory with all that the machine gets.
+sub stage
+{
+	my ($arch) = @_;
+	my $stage = tempdir('usdt-dtrace-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+	my ($machine) = `$top/test/vm/build --where $arch`;
+	chomp($machine);
+
+	copy($stage, grep { -e } map { "$build/$_" } 'test_usdt', 'usdt');
+	copy("$stage/test", map { "$top/test/$_" } qw(lib dtrace kernel));
+	copy("$stage/test/vm", "$top/test/vm/guest-tests");
+	if (-e "$machine/reference") {
+		copy($stage, "$machine/reference");
+	} elsif ($ENV{USDT_NO_SKIP}) {
+		can_not("no $machine/reference, which dtrace -G makes");
+	}
+	my @cc = (split(' ', $ENV{CC} // 'cc'), '-std=gnu99', '-g', '-O2',
+		'-Wall', "-I$top", '-o', "$stage/many",
+		"$top/test/dtrace/many.c", "$build/libusdt.a", '-pthread');
+	system(@cc) == 0 or die "@cc: failed\n";
+	stage_32_bit($stage) if $arch =~ /^amd64/;
+	return $stage;
+}
+
+# A static test_usdt of 32 bits, since the machine has no such libraries.
+sub stage_32_bit
+{
+	my ($stage) = @_;
+	my $out = "$stage/i386";
+	my @cc = (split(' ', $ENV{CC} // 'cc'), '-m32', '-static', '-o',
+		"$stage/test_usdt32", '-x', 'c', '-');
+
+	if (system('sh', '-c', 'echo "int main(void) { return 0; }" | "$@" '
+	    . '2>/dev/null', 'sh', @cc) != 0) {
+		diag('what needs a 32-bit program is skipped: the compiler ',
+		    'makes none (Debian: gcc-multilib)');
+		return;
+	}
+	# This make is nobody's child: what it was called with is for another.
+	system('env', '-u', 'MAKEFLAGS', '-u', 'MAKELEVEL', 'sh', '-c',
+	    'log=$1; shift; "$@" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }',
+	    'sh', "$stage/log", 'make', '-s', '-C', $top, 'ARCH=i386',
+	    "O=$out", 'LDFLAGS=-static', "$out/test_usdt") == 0
+	    or die "make ARCH=i386: failed\n";
+	rename("$out/test_usdt", "$stage/test_usdt32") or die "rename: $!\n";
+	system('rm', '-rf', $out);
+}
+
+# guest_tests(DIRECTORY): the tests there that are wanted.
+sub guest_tests
+{
+	my ($dir) = @_;
+	my @all = map { "$dir/" . basename($_) } sort(glob("$top/$dir/*.t"));
+	my %wanted = map { $_ => 1 } split(' ', $ENV{USDT_DTRACE_TESTS} // '');
+
+	return grep { !%wanted || $wanted{basename($_)} } @all;
+}
+
+# report(NAME, TAP, STATUS, SECONDS): the point of one inner test.
+sub report
+{
+	my ($name, $tap, $status, $seconds) = @_;
+	my $parser = TAP::Parser->new({ tap => $tap });
+
+	$parser->run;
+	my @problems = $parser->parse_errors;
+	push @problems, "exit status $status" if $status;
+	push @problems, 'failed: ' . join(', ', $parser->failed)
+	    if $parser->failed;
+	push @problems, 'skipped: ' . $parser->skip_all
+	    if $parser->skip_all && $ENV{USDT_NO_SKIP};
+	my $label = "$name ($seconds s)";
+	$label .= ', skipped: ' . $parser->skip_all if $parser->skip_all;
+	ok(!@problems, $label) or diag(join("\n", @problems));
+}
+
+# Whoever ends this ends the machine too.
+my $running;
+$SIG{$_} = sub {
+	kill('TERM', $running) if $running;
+	exit 1;
+} for qw(HUP INT TERM);
+
+# run_inside(MACHINE, TEST...): the whole of a test script on the host.
+sub run_inside
+{
+	my ($arch, @tests) = @_;
+
+	system("$top/test/vm/build", $arch) == 0
+	    or can_not('the machine could not be built');
+	my $stage = stage($arch);
+	my ($current, $tap) = (undef, '');
+
+	plan(tests => @tests + 1);
+	$| = 1;
+	$running = open(my $pipe, '-|', "$top/test/vm/run", '-t', $SECONDS,
+	    $arch, $stage, 'sh', 'test/vm/guest-tests', @tests)
+	    or die "test/vm/run: $!\n";
+	while (my $line = <$pipe>) {
+		if ($line =~ /^=== begin (\S+)$/) {
+			($current, $tap) = ($1, '');
+			print "# Subtest: $current\n";
+		} elsif ($line =~ /^=== end (\d+) (\d+)$/ && defined $current) {
+			report($current, $tap, $1, $2);
+			undef $current;
+		} else {
+			$tap .= $line;
+			print "    $line";
+		}
+	}
+	close($pipe);
+	my $status = $? >> 8;
+	undef $running;
+	fail("$current: not finished") if defined $current;
+	is($status, 0, 'the machine ended well');
+}
+
+1;
