@@ -12,6 +12,9 @@
  *	fire I VALUE...		fire probe I (from 0); strings take %XX
  *	checked I VALUE...	the same if it is enabled
  *	loop I N VALUE...	fire N times
+ *	signals I N		fire N times from a signal handler, while a
+ *				function keeps values below the stack pointer,
+ *				as one that calls nothing may ("red zone")
  *	enabled I		is it enabled?
  *	wait I 0|1 SECONDS	wait until it is (not) enabled
  *	add FUNC NAME TYPE...	add a probe
@@ -26,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -252,6 +256,62 @@ tell_child(const char *line)
 	} while (strncmp(answer, "child status", 12) == 0);
 }
 
+static usdt_probedef_t *in_handler;
+static volatile sig_atomic_t handled;
+
+static void
+handle(int number)
+{
+	void *argv[] = { (void *)7 };
+
+	(void)number;
+	usdt_probe_fire(in_handler, 1, argv);
+	handled++;
+}
+
+/* Does nothing that needs the stack pointer moved.  Returns how many values
+ * were not as they should be, or -1 if they do not lie below it. */
+__attribute__((noinline)) static long
+keep_in_red_zone(int times)
+{
+	volatile uintptr_t kept[12];
+	long damaged = 0;
+	size_t i;
+
+	for (i = 0; i < 12; i++)
+		kept[i] = 0x5a5a0000 + i;
+	while (handled < times)
+		for (i = 0; i < 12; i++)
+			damaged += kept[i] != 0x5a5a0000 + i;
+#if defined(__x86_64__)
+	{
+		uintptr_t sp;
+
+		__asm__ volatile("mov %%rsp, %0" : "=r"(sp));
+		if ((uintptr_t)&kept[0] >= sp)
+			return -1;
+	}
+#endif
+	return damaged;
+}
+
+static void
+fire_in_signals(usdt_probedef_t *probe, int times)
+{
+	const struct itimerval often = { { 0, 200 }, { 0, 200 } };
+	const struct itimerval never = { { 0, 0 }, { 0, 0 } };
+	long damaged;
+
+	in_handler = probe;
+	handled = 0;
+	signal(SIGALRM, handle);
+	setitimer(ITIMER_REAL, &often, NULL);
+	damaged = keep_in_red_zone(times);
+	setitimer(ITIMER_REAL, &never, NULL);
+	signal(SIGALRM, SIG_IGN);
+	printf("%sfired %d damaged %ld\n", prefix, (int)handled, damaged);
+}
+
 /* Commands about one probe. */
 static int
 serve_probe(int words, char **word)
@@ -273,6 +333,8 @@ serve_probe(int words, char **word)
 	else if (strcmp(word[0], "loop") == 0 && words >= 3)
 		printf("%sfired %lu\n", prefix, fire(probe,
 		    strtoul(word[2], NULL, 10), 0, words - 3, word + 3));
+	else if (strcmp(word[0], "signals") == 0 && words >= 3)
+		fire_in_signals(probe, atoi(word[2]));
 	else if (strcmp(word[0], "enabled") == 0)
 		printf("%senabled %d\n", prefix,
 		    usdt_is_enabled(probe->probe));

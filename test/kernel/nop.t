@@ -149,6 +149,19 @@ tracer_case('a child that no handler of fork has seen' => sub {
 	is($process->close, 0, 'the process ends well');
 });
 
+# What a function keeps below the stack pointer is in the way of a call.
+tracer_case('a red zone' => sub {
+	traced('redzone');
+	my ($fired, $damaged) = $process->ask('signals 0 500') =~
+	    /^fired (\d+) damaged (-?\d+)$/ or die;
+
+	is($damaged, 0, 'stays as it was');
+	is(scalar(() = seen(5 + $fired)), 5 + $fired, "beside $fired events");
+	like(site($process), $traced{$best}, 'of a probe that was called');
+	$watch->stop('INT');
+	is($process->close, 0, 'the process ends well');
+});
+
 # After each of many forks, in the parent and in the child.
 tracer_case('forking again and again, while it fires' => sub {
 	traced('often');
