@@ -64,6 +64,11 @@
  * a system call runs no handlers of fork: on Linux its probes may not fire
  * until it calls usdt_provider_enable.  The child of a vfork() may fire, and
  * make no other call.
+ *
+ * A process may close all descriptors and change its root, user, directory and
+ * umask: what is enabled stays visible.  What it enables afterwards has to do
+ * with what it can reach then: below another root that is a memfd, and no
+ * DTrace helper, which also keeps what it has when it is disabled.
  */
 #ifndef USDT_H
 #define USDT_H

@@ -334,6 +334,10 @@ use_file(struct request *request, int dir, const char *name, const char *path)
 		image->inode = st.st_ino;
 		image->fd = -1;
 		strcpy(image->path, path);
+		if (stat("/", &st) == 0) {
+			image->root_device = st.st_dev;
+			image->root_inode = st.st_ino;
+		}
 		outcome = TAKEN;
 	} else {
 		munmap(image->base, image->size);
@@ -723,6 +727,17 @@ is_file_of(const struct usdt__image *image, const struct stat *st)
 	return st->st_dev == image->device && st->st_ino == image->inode;
 }
 
+/* Does a path lead to what it led to when the image was mapped? */
+static int
+same_root(const struct usdt__image *image)
+{
+	struct stat st;
+
+	return stat("/", &st) < 0 || (st.st_dev == image->root_device &&
+	    st.st_ino == image->root_inode);
+}
+
+/* A file that this process may not see any more is there for others. */
 int
 usdt__image_present(const struct usdt__image *image)
 {
@@ -730,7 +745,10 @@ usdt__image_present(const struct usdt__image *image)
 	int result = image->fd < 0 ? stat(image->path, &st) :
 	    fstat(image->fd, &st);
 
-	return result == 0 && is_file_of(image, &st);
+	if (result == 0 && is_file_of(image, &st))
+		return 1;
+	return image->fd < 0 && ((result < 0 && errno == EACCES) ||
+	    !same_root(image));
 }
 
 void

@@ -297,6 +297,7 @@ struct usdt__image {
 	size_t size;			/* mapped */
 	size_t spare, spare_end;	/* of text: no stubs are there */
 	uint64_t device, inode;		/* of the file */
+	uint64_t root_device, root_inode;	/* that the path is from */
 	int fd;				/* of a memfd, else -1 */
 	char path[USDT_PATH_SIZE];	/* of a file */
 };
@@ -319,7 +320,7 @@ void usdt__image_drop(struct usdt__image *image);
  */
 void usdt__images_renew(void);
 
-/* Can others still open the file that is mapped? */
+/* As far as can be seen from here: can others still open the file that is mapped? */
 int usdt__image_present(const struct usdt__image *image);
 
 /* Where they find it. */

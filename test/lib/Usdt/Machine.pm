@@ -63,7 +63,7 @@ sub stage
 	copy("$stage/test/vm", "$top/test/vm/guest-tests");
 	if (-e "$machine/reference") {
 		copy($stage, "$machine/reference");
-	} elsif ($ENV{USDT_NO_SKIP}) {
+	} elsif ($ENV{USDT_NO_SKIP} && $arch !~ /-sid$/) {
 		can_not("no $machine/reference, which dtrace -G makes");
 	}
 	my @cc = (split(' ', $ENV{CC} // 'cc'), '-std=gnu99', '-g', '-O2',
