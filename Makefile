@@ -24,7 +24,7 @@ OBJ	= $(O)/obj-$(ARCH)
 
 ROOMS	= usdt usdt_status usdt_generation usdt_platform usdt_guard usdt_nop \
 	  usdt_name usdt_type usdt_dof usdt_elf usdt_image_old usdt_image \
-	  usdt_dof_file usdt_probe usdt_probeset
+	  usdt_dof_file usdt_probe usdt_probeset usdt_observe
 TRACEPOINTS = $(firstword $(wildcard usdt_tracepoints_$(ARCH).s) \
 	  usdt_tracepoints_none.c)
 LIBOBJS	= $(ROOMS:%=$(OBJ)/%.o) $(OBJ)/$(basename $(TRACEPOINTS)).o

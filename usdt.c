@@ -314,11 +314,7 @@ usdt_probedef_t *
 usdt_create_probe(const char *func, const char *name, size_t argc,
     const char **types)
 {
-	struct {
-		usdt_probedef_t def;
-		struct usdt_probe_state state;
-		char *types[];
-	} *block;
+	struct usdt__probe_block *block;
 	struct usdt__why why;
 	size_t i, size;
 	char *at;
@@ -349,7 +345,7 @@ usdt_create_probe(const char *func, const char *name, size_t argc,
 	block->state.references = 1;
 	block->state.dof_name = at;
 	block->state.hash = usdt__probeset_hash(func, at);
-	block->state.probe.argc = argc;
+	block->state.probe.argc = (uint32_t)argc;
 	usdt__probe_unbind(&block->def);
 	return &block->def;
 }
@@ -654,6 +650,20 @@ enable(usdt_provider_t *provider, const struct options *options)
 	return result;
 }
 
+/* Nothing becomes visible, and it is enabled all the same.  One that is
+ * visible already is left as it is. */
+static int
+idle(usdt_provider_t *provider, enum usdt__idle why)
+{
+	if (provider->state->enabled) {
+		usdt__fail(provider, USDT_ERROR_ALREADYENABLED);
+	} else {
+		provider->state->enabled = 1;
+		provider->state->idle = why;
+	}
+	return 0;
+}
+
 int
 usdt_provider_enable(usdt_provider_t *provider)
 {
@@ -668,16 +678,17 @@ usdt_provider_enable(usdt_provider_t *provider)
 	usdt__lock();
 	if (provider->state->set.count == 0) {
 		result = usdt__fail(provider, USDT_ERROR_NOPROBES);
-	} else if (options.disable || usdt__stub_choose() == NULL ||
-	    !usdt__native_platform()->image) {
-		result = 0;
-		if (provider->state->enabled)
-			usdt__fail(provider, USDT_ERROR_ALREADYENABLED);
-		else
-			provider->state->enabled = provider->state->idle = 1;
-	} else if (provider->state->idle) {
+	} else if (provider->state->idle != USDT__IDLE_NOT) {
+		if (provider->state->idle == USDT__IDLE_UNSUPPORTED)
+			usdt__observe_unsupported(provider);
 		usdt__fail(provider, USDT_ERROR_ALREADYENABLED);
 		result = 0;
+	} else if (options.disable) {
+		result = idle(provider, USDT__IDLE_DISABLED);
+	} else if (usdt__stub_choose() == NULL ||
+	    !usdt__native_platform()->image) {
+		result = idle(provider, USDT__IDLE_UNSUPPORTED);
+		usdt__observe_unsupported(provider);
 	} else {
 		result = enable(provider, &options);
 	}
@@ -723,13 +734,17 @@ disable(usdt_provider_t *provider)
 int
 usdt_provider_disable(usdt_provider_t *provider)
 {
+	usdt_probedef_t *p;
 	int result = 0;
 
 	if (provider == NULL)
 		return usdt__fail(NULL, USDT_ERROR_INVALID, "provider is NULL");
 	usdt__lock();
-	if (provider->state->idle) {
-		provider->state->idle = 0;
+	if (provider->state->idle != USDT__IDLE_NOT) {
+		for (p = provider->state->set.first; p != NULL;
+		    p = p->state->next)
+			usdt__probe_unbind(p);
+		provider->state->idle = USDT__IDLE_NOT;
 		provider->state->enabled = 0;
 	} else if (provider->state->enabled) {
 		result = disable(provider);
@@ -776,6 +791,7 @@ usdt_provider_free(usdt_provider_t *provider)
 	release_list(state->current);
 	release_list(state->retired);
 	usdt__unlock();
+	usdt__observers_free(provider);
 	free(state);
 	free(provider);
 }

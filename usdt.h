@@ -261,6 +261,29 @@ USDT_API void usdt_probe_fire(usdt_probedef_t *probedef, size_t argc,
     void **argv);
 
 /*
+ * usdt_provider_observe - have each fire of the provider's probes told to this
+ * process itself: to test them, or to write a log.  On every system, also
+ * where there is no tracer.
+ *
+ * While the provider is enabled its probes are enabled for callers, and CALL is
+ * called for each fire, in the thread that fires, before tracers see it, with
+ * ARGC words as the probe declares them (those that were not given are 0), which
+ * are valid until it returns.  A probe that is added or removed, or whose
+ * provider is disabled, is observed as long as a tracer would see it.  CALL may
+ * fire no probe of this provider, and is to do only what the places that fire
+ * allow (a signal handler, for example).  Another CALL or DATA takes the place
+ * of the earlier one; NULL ends it, at no cost from then on.  A call that has
+ * begun in another thread may still be at work then, so what DATA points to has
+ * to stay until nobody fires.  With USDT_DISABLE set nothing is observed.
+ *
+ * Returns 0, or -1 without memory, or if PROVIDER is NULL.
+ */
+typedef void usdt_observer_t(const usdt_probedef_t *probedef, size_t argc,
+    void *const *argv, void *data);
+USDT_API int usdt_provider_observe(usdt_provider_t *provider,
+    usdt_observer_t *call, void *data);
+
+/*
  * usdt_probe_enabled - is somebody tracing this probe?  Not 0 if so.
  *
  * Inline: with nobody tracing it costs two loads and a branch.  Put the

@@ -78,12 +78,16 @@ usdt__generation_bind(const struct usdt__generation *generation)
 	uint32_t *gates = (void *)(base + generation->gates);
 	size_t i;
 
-	for (i = 0; i < generation->count; i++)
-		if (generation->probes[i] != NULL)
-			usdt__probe_bind(generation->probes[i],
-			    &gates[generation->gate_of != NULL ?
-			    generation->gate_of[i] : i],
-			    base + generation->text + i * USDT__STUB_SIZE);
+	for (i = 0; i < generation->count; i++) {
+		usdt_probedef_t *p = generation->probes[i];
+
+		if (p == NULL)
+			continue;
+		usdt__probe_bind(p, &gates[generation->gate_of != NULL ?
+		    generation->gate_of[i] : i],
+		    base + generation->text + i * USDT__STUB_SIZE,
+		    p->state->provider->state->observer);
+	}
 }
 
 void

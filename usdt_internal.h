@@ -343,15 +343,28 @@ int usdt__helper_remove(const struct usdt__platform *row, const char *device,
 
 /* --- usdt_probe.c: how is a probe tested and fired? --------------------- */
 
-struct usdt_probe {
-	const uint32_t *gate;	/* the same as in the definition */
-	const uint8_t *fire;	/* the stub's entry; NULL: not visible */
-	size_t argc;
+/* Who is called for each fire in this process. */
+struct usdt__observer {
+	struct usdt__observer *next;	/* of this provider's */
+	usdt_observer_t *call;
+	void *data;
 };
 
-/* Make a probe visible, or not: at once for every thread. */
+struct usdt_probe {
+	const uint32_t *gate;	/* the same as in the definition */
+	const uint8_t *fire;	/* the stub's entry; NULL: no tracer sees it */
+	uint32_t argc;
+	uint32_t needs;		/* words with which firing is simple; as many
+				 * as there can't be, if it is observed */
+	const struct usdt__observer *observer;
+};
+
+/*
+ * Make a probe visible, or not: at once for every thread.  With an OBSERVER it
+ * is enabled; without a STUB no tracer sees it.
+ */
 void usdt__probe_bind(usdt_probedef_t *probedef, const uint32_t *gate,
-    const uint8_t *stub);
+    const uint8_t *stub, const struct usdt__observer *observer);
 void usdt__probe_unbind(usdt_probedef_t *probedef);
 
 /* Say to a gate whether a DTrace helper has its probe. */
@@ -360,7 +373,7 @@ void usdt__gate_set_helper(uint32_t *gate, int has);
 /* --- usdt_probeset.c: which probes has a provider? ---------------------- */
 
 struct usdt_probe_state {
-	struct usdt_probe probe;
+	struct usdt_probe probe;	/* first: it leads to the definition */
 	unsigned references;
 	usdt_provider_t *provider;	/* that it is in, or NULL */
 	struct usdt__generation *generation;	/* that it has a stub in ... */
@@ -369,6 +382,13 @@ struct usdt_probe_state {
 	uint32_t hash;			/* of function and dof_name */
 	usdt_probedef_t *next, *previous;	/* in order of adding */
 	usdt_probedef_t *chain;		/* of the same bucket */
+};
+
+/* Of a probe, all is one block. */
+struct usdt__probe_block {
+	usdt_probedef_t def;
+	struct usdt_probe_state state;
+	char *types[];
 };
 
 struct usdt__probeset {
@@ -418,13 +438,21 @@ struct usdt__generation {
 	unsigned references;		/* the provider's and its probes' */
 };
 
+enum usdt__idle {			/* enabled, but nothing is visible: */
+	USDT__IDLE_NOT,
+	USDT__IDLE_DISABLED,		/* USDT_DISABLE is set */
+	USDT__IDLE_UNSUPPORTED		/* there is no tracer on this system */
+};
+
 struct usdt_provider_state {
 	struct usdt__probeset set;
 	struct usdt__generation *current, *retired;
 	struct usdt_provider_state *next;	/* of all that are enabled */
 	const char *module;		/* the provider's own */
 	int enabled;
-	int idle;			/* enabled, but USDT_DISABLE is set */
+	enum usdt__idle idle;
+	struct usdt__observer *observers;	/* all that there were */
+	const struct usdt__observer *observer;	/* now, or NULL */
 	struct usdt__why dof_why, sdt_why;	/* text "": taken */
 	char device[USDT_PATH_SIZE];	/* of the last enabling */
 	char error[USDT__ERROR_SIZE];
@@ -455,6 +483,13 @@ int usdt__generation_remove_dof(struct usdt__generation *generation,
     struct usdt__why *why);
 /* Say to all gates whether the helper has their probes. */
 void usdt__generation_set_helper(struct usdt__generation *generation, int has);
+
+/* --- usdt_observe.c: who is called for each fire in this process? ------- */
+
+/* Of a provider on a system without tracers: have its probes observed, if
+ * anybody wants to. */
+void usdt__observe_unsupported(usdt_provider_t *provider);
+void usdt__observers_free(usdt_provider_t *provider);
 
 /* --- usdt.c: what is the life of a provider? ---------------------------- */
 

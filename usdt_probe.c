@@ -11,13 +11,19 @@
  *			whole word would undo the kernel's counts.
  *
  * A probe that is not visible has a gate of its own that is always 0, and no
- * stub.  All of this is read without a lock: a gate and a stub that a thread
+ * stub; one that is observed has one that never is.  All of this is read without a lock: a gate and a stub that a thread
  * has just read stay mapped until the provider and its probes are freed.
  */
 #define USDT_INLINE USDT_API	/* the header's inline function, exported */
 #include "usdt_internal.h"
 
+#define OBSERVED	2	/* in halfword 1: enabled, whatever the stub says */
+
 static const uint32_t never;	/* the gate of what is not visible */
+static const union {
+	uint16_t halves[2];
+	uint32_t word;
+} observed = { { 0, OBSERVED } };	/* of what is observed */
 
 static int ask(const struct usdt_probe *probe, uint32_t word);
 
@@ -48,7 +54,7 @@ ask(const struct usdt_probe *probe, uint32_t word)
 	} isenabled;
 
 	memcpy(halves, &word, sizeof halves);
-	if (halves[0] != 0)
+	if (halves[0] != 0 || halves[1] == OBSERVED)
 		return 1;
 	fire = __atomic_load_n(&probe->fire, __ATOMIC_ACQUIRE);
 	if (fire == NULL)
@@ -59,25 +65,59 @@ ask(const struct usdt_probe *probe, uint32_t word)
 	return *(volatile int *)&flag != 0;
 }
 
-void
-usdt_fire_probe(usdt_probe_t *probe, size_t argc, void **argv)
+/* Not in a child that has to be mended first. */
+static inline int
+may_fire(void)
 {
+	return __atomic_load_n(__atomic_load_n(&usdt__guard, __ATOMIC_ACQUIRE),
+	    __ATOMIC_ACQUIRE) != 0;
+}
+
+/* The definition that a probe is of. */
+static usdt_probedef_t *
+probedef_of(struct usdt_probe *probe)
+{
+	return (usdt_probedef_t *)(void *)((char *)probe -
+	    offsetof(struct usdt__probe_block, state));
+}
+
+/* Words are missing, or it is observed, or no tracer sees it. */
+__attribute__((noinline)) static void
+fire_slowly(struct usdt_probe *probe, size_t argc, void **argv)
+{
+	const struct usdt__observer *observer =
+	    __atomic_load_n(&probe->observer, __ATOMIC_ACQUIRE);
+	const uint8_t *fire = __atomic_load_n(&probe->fire, __ATOMIC_ACQUIRE);
 	void *whole[USDT_ARG_MAX];
-	const uint8_t *fire;
 	size_t i;
 
-	if (probe == NULL)
+	if (fire == NULL && observer == NULL)
 		return;
-	fire = __atomic_load_n(&probe->fire, __ATOMIC_ACQUIRE);
-	if (fire == NULL || __atomic_load_n(__atomic_load_n(&usdt__guard,
-	    __ATOMIC_ACQUIRE), __ATOMIC_ACQUIRE) == 0)
-		return;
-	if (__builtin_expect(argc < probe->argc || argv == NULL, 0)) {
+	if (argc < probe->argc || argv == NULL) {
 		for (i = 0; i < probe->argc; i++)
 			whole[i] = i < argc && argv != NULL ? argv[i] : NULL;
 		argv = whole;
 	}
-	usdt__fire(fire, probe->argc, argv);
+	if (observer != NULL)
+		observer->call(probedef_of(probe), probe->argc, argv,
+		    observer->data);
+	if (fire != NULL && may_fire())
+		usdt__fire(fire, probe->argc, argv);
+}
+
+void
+usdt_fire_probe(usdt_probe_t *probe, size_t argc, void **argv)
+{
+	const uint8_t *fire;
+
+	if (probe == NULL)
+		return;
+	fire = __atomic_load_n(&probe->fire, __ATOMIC_ACQUIRE);
+	if (__builtin_expect(fire == NULL || argv == NULL || !may_fire() ||
+	    argc < __atomic_load_n(&probe->needs, __ATOMIC_RELAXED), 0))
+		fire_slowly(probe, argc, argv);
+	else
+		usdt__fire(fire, probe->argc, argv);
 }
 
 void
@@ -95,18 +135,22 @@ set_gate(usdt_probedef_t *probedef, const uint32_t *gate)
 
 void
 usdt__probe_bind(usdt_probedef_t *probedef, const uint32_t *gate,
-    const uint8_t *stub)
+    const uint8_t *stub, const struct usdt__observer *observer)
 {
-	__atomic_store_n(&probedef->probe->fire, stub + usdt__stubs[0].fire,
-	    __ATOMIC_RELEASE);
-	set_gate(probedef, gate);
+	struct usdt_probe *probe = probedef->probe;
+
+	__atomic_store_n(&probe->observer, observer, __ATOMIC_RELEASE);
+	__atomic_store_n(&probe->needs, observer != NULL ? UINT32_MAX :
+	    probe->argc, __ATOMIC_RELEASE);
+	__atomic_store_n(&probe->fire, stub == NULL ? NULL :
+	    stub + usdt__stubs[0].fire, __ATOMIC_RELEASE);
+	set_gate(probedef, observer != NULL ? &observed.word : gate);
 }
 
 void
 usdt__probe_unbind(usdt_probedef_t *probedef)
 {
-	set_gate(probedef, &never);
-	__atomic_store_n(&probedef->probe->fire, NULL, __ATOMIC_RELEASE);
+	usdt__probe_bind(probedef, &never, NULL, NULL);
 }
 
 void

@@ -430,10 +430,21 @@ test_refusing(const struct scenario *s, int kind, int after)
 }
 
 static void
+observe(const usdt_probedef_t *probedef, size_t argc, void *const *argv,
+    void *data)
+{
+	(void)probedef;
+	(void)argc;
+	(void)argv;
+	(void)data;
+}
+
+static void
 test_creating(void)
 {
 	usdt_provider_t *q;
 	usdt_probedef_t *def;
+	int result;
 
 	which = MEMORY;
 	for (first = 1; first <= 2; first++) {
@@ -446,6 +457,12 @@ test_creating(void)
 	}
 	CALL(q = usdt_create_provider("p", "m"));
 	ok(q != NULL && asked == 2, "two blocks are a provider");
+	CALL(result = usdt_provider_observe(q, NULL, NULL));
+	is_int(result, 0, "no observer needs no memory");
+	first = 1;
+	CALL(result = usdt_provider_observe(q, observe, NULL));
+	ok(result == -1 && refused == 1, "no memory for an observer");
+	is_str(usdt_errstr(q), "failed to allocate memory", "the text");
 	usdt_provider_free(q);
 	first = 1;
 	CALL(def = usdt_create_probe("f", "n", 2, types));

@@ -29,6 +29,7 @@ my %allowed = (
 	usdt_probe => "$memory usdt__fire usdt__stubs usdt__guard",
 	usdt_probeset => "$memory calloc free",
 	usdt_generation => "$memory malloc calloc free strdup strerror usdt__\\w+",
+	usdt_observe => "$memory malloc free usdt__\\w+",
 	usdt_status => "$memory snprintf usdt__\\w+",
 	usdt => "$memory malloc calloc free snprintf vsnprintf strerror __errno_location __tls_get_addr pthread_mutex_lock "
 	    . 'pthread_mutex_unlock pthread_atfork getpid sched_yield usdt__\w+',

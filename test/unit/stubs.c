@@ -569,7 +569,7 @@ test_gate(usdt_probedef_t *def)
 	place(&usdt__stubs[0], ISENABLED);
 	answer = 1;
 	gate = 0;
-	usdt__probe_bind(def, &gate, code);
+	usdt__probe_bind(def, &gate, code, NULL);
 	ok(usdt_is_enabled(def->probe) == 0 && usdt_probe_enabled(def) == 0 &&
 	    hit_count == 0, "gate 0: not enabled, nobody is asked");
 	*semaphore = 1;
@@ -605,7 +605,7 @@ test_words(usdt_probedef_t *def)
 		argv[i] = (void *)value(i);
 	for (given = 0; given <= USDT_ARG_MAX + 8; given++) {
 		place(&usdt__stubs[0], SDT);
-		usdt__probe_bind(def, &gate, code);
+		usdt__probe_bind(def, &gate, code, NULL);
 		if (given == USDT_ARG_MAX + 1)
 			usdt_probe_fire(def, given, argv);
 		else
@@ -618,7 +618,7 @@ test_words(usdt_probedef_t *def)
 	}
 	ok_all("missing words are 0, surplus ones are ignored");
 	place(&usdt__stubs[0], SDT);
-	usdt__probe_bind(def, &gate, code);
+	usdt__probe_bind(def, &gate, code, NULL);
 	usdt_fire_probe(def->probe, def->argc, NULL);
 	try(hit_count == 1, "%u traps", hit_count);
 	for (i = 0; i < def->argc; i++)

@@ -1,0 +1,85 @@
+/*
+ * usdt_observe.c - who is called for each fire in this process?
+ *
+ * An observer's function and data are read together by whoever fires, without
+ * a lock; so the pair never changes, and stays until its provider is freed.
+ * The same pair given again is the same observer.
+ */
+#include <stdlib.h>
+
+#include "usdt_internal.h"
+
+/* Under the lock.  NULL: no memory. */
+static const struct usdt__observer *
+find_or_make(struct usdt_provider_state *state, usdt_observer_t *call,
+    void *data)
+{
+	struct usdt__observer *observer;
+
+	for (observer = state->observers; observer != NULL;
+	    observer = observer->next)
+		if (observer->call == call && observer->data == data)
+			return observer;
+	observer = malloc(sizeof *observer);
+	if (observer == NULL)
+		return NULL;
+	observer->call = call;
+	observer->data = data;
+	observer->next = state->observers;
+	state->observers = observer;
+	return observer;
+}
+
+void
+usdt__observe_unsupported(usdt_provider_t *provider)
+{
+	const struct usdt__observer *observer = provider->state->observer;
+	usdt_probedef_t *p;
+
+	for (p = provider->state->set.first; p != NULL; p = p->state->next)
+		if (observer != NULL)
+			usdt__probe_bind(p, NULL, NULL, observer);
+		else
+			usdt__probe_unbind(p);
+}
+
+int
+usdt_provider_observe(usdt_provider_t *provider, usdt_observer_t *call,
+    void *data)
+{
+	const struct usdt__observer *observer = NULL;
+	struct usdt_provider_state *state;
+	struct usdt__generation *g;
+	int result = 0;
+
+	if (provider == NULL)
+		return usdt__fail(NULL, USDT_ERROR_INVALID, "provider is NULL");
+	state = provider->state;
+	usdt__lock();
+	if (call != NULL)
+		observer = find_or_make(state, call, data);
+	if (call != NULL && observer == NULL) {
+		result = usdt__fail(provider, USDT_ERROR_MALLOC);
+	} else {
+		state->observer = observer;
+		if (state->idle == USDT__IDLE_UNSUPPORTED)
+			usdt__observe_unsupported(provider);
+		else if (state->enabled && state->idle == USDT__IDLE_NOT)
+			for (g = state->current; g != NULL; g = g->next)
+				usdt__generation_bind(g);
+	}
+	usdt__unlock();
+	return result;
+}
+
+void
+usdt__observers_free(usdt_provider_t *provider)
+{
+	struct usdt__observer *observer, *next;
+
+	for (observer = provider->state->observers; observer != NULL;
+	    observer = next) {
+		next = observer->next;
+		free(observer);
+	}
+}
