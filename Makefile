@@ -7,13 +7,15 @@ CFLAGS	?= -O2 -g
 PREFIX	?= /usr/local
 DESTDIR	?=
 O	?= .
-ARCH	?= $(shell $(CC) -dumpmachine 2>/dev/null | sed 's/-.*//; s/^i.86$$/i386/; s/^amd64$$/x86_64/')
+NATIVE	:= $(shell $(CC) -dumpmachine 2>/dev/null | sed 's/-.*//; s/^i.86$$/i386/; s/^amd64$$/x86_64/')
+ARCH	?= $(NATIVE)
 V	?= 0
 export USDT_CACHE ?= $(HOME)/.cache/libusdt
 
 # --- end of settings --------------------------------------------------------
 
-ARCHFLAGS_i386 = -m32
+# -idirafter: where <asm/...> is if the package gcc-multilib is not here.
+ARCHFLAGS_i386 = -m32 -idirafter /usr/include/x86_64-linux-gnu
 WARN	= -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
 	  -Wpointer-arith -Wwrite-strings -Wundef
 override CFLAGS += -std=gnu99 $(WARN) -fPIC -fvisibility=hidden \
@@ -32,13 +34,22 @@ TOOLS	= $(basename $(wildcard tools/*.c))
 EXAMPLES = $(basename $(wildcard examples/*.c))
 UNITS	= $(basename $(wildcard test/unit/*.c))
 
-all: $(O)/libusdt.a $(O)/test_usdt $(O)/usdt $(EXAMPLES:%=$(O)/%)
+# The command reads programs of both widths, and is built for the machine's own;
+# `make ARCH=i386 usdt` needs a libelf of that width.
+COMMAND	= $(if $(filter $(ARCH),$(NATIVE)),$(O)/usdt)
+
+all: $(O)/libusdt.a $(O)/test_usdt $(COMMAND) $(EXAMPLES:%=$(O)/%)
 
 lib: $(O)/libusdt.a
 
-$(O)/libusdt.a: $(LIBOBJS)
+$(O)/libusdt.a: $(LIBOBJS) $(OBJ)/latest
 	@echo "  AR      $@"
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $(LIBOBJS)
+
+# For which processor is what stands in $(O)?  One that comes anew replaces it.
+$(OBJ)/latest:
+	@mkdir -p $(@D)
+	$(Q)rm -f $(O)/obj-*/latest && touch $@
 
 $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
@@ -94,7 +105,7 @@ run-trace: all
 	$(PROVE) $(traces)
 
 test-dtrace:
-	@test/setup check
+	@test/setup check widths
 	@test/vm/build
 	$(AGAIN) run-dtrace
 run-dtrace: all
@@ -127,7 +138,7 @@ install: all
 	install -m 644 $(O)/libusdt.a $(DESTDIR)$(PREFIX)/lib/libusdt.a
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' libusdt.pc.in \
 	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/libusdt.pc
-	install $(O)/usdt $(DESTDIR)$(PREFIX)/bin/usdt
+	$(if $(COMMAND),install $(COMMAND) $(DESTDIR)$(PREFIX)/bin/usdt)
 	install -m 644 man/usdt.1 $(DESTDIR)$(PREFIX)/share/man/man1/usdt.1
 
 VERSION = $(shell sed -n 's/^\#define USDT_VERSION[^"]*"\(.*\)"/\1/p' usdt.h)
@@ -138,4 +149,4 @@ clean:
 
 .PHONY: all lib check run-check test-trace run-trace test-dtrace run-dtrace \
 	test run-test vm vm-shell demo run-demo install clean
-.SECONDARY:
+.SECONDARY: $(UNITS:%=$(OBJ)/%.o) $(EXAMPLES:%=$(OBJ)/%.o)
