@@ -116,6 +116,8 @@ struct usdt__arch {
 	const char *const *register_names;	/* as SDT notes spell them */
 	const char *stack_format;	/* printf format of a stack operand */
 	uint8_t biased;			/* the rows' biases of sites apply */
+	const char *wide_format;	/* where stubs show all arguments once
+					 * more, as words of 8 bytes, or NULL */
 };
 
 extern const struct usdt__platform usdt__platforms[];

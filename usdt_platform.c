@@ -160,6 +160,7 @@ const struct usdt__arch usdt__archs[] = {
 		.registers = 0,
 		.stack_format = "%u(%%esp)",
 		.biased = 1,
+		.wide_format = "%u(%%edx)",
 	},
 	{
 		.name = "aarch64",

@@ -75,13 +75,18 @@ usdt__stub_count:
 # On entry	4(%esp) entry	8(%esp) argc	12(%esp) argv
 # Inside	%eax entry	%ecx argc	%edx argv
 # At the sites	arguments lie at 0(%esp), 4(%esp) ...: what a called function
-#		finds, but for the return address.
+#		finds, but for the return address; and once more at 0(%edx),
+#		8(%edx) ..., as words of 8 bytes: a 64-bit kernel that follows
+#		a pointer (`usdt watch` has it fetch texts) reads 8 of them.
 #
 #	+---------------------+
 #	| argv, argc, entry   | 8(%ebp) and up
 #	| return address      | 4(%ebp)
 #	| caller's %ebp       | (%ebp)
 #	| 0 to 3 words, to align %esp to 16
+#	| 0, argument argc-1  |
+#	| ...                 |
+#	| 0, argument 0       | (%edx)
 #	| argument argc-1     |
 #	| ...                 |
 #	| argument 0          | (%esp)
@@ -104,19 +109,25 @@ usdt__fire:
 	.cfi_def_cfa_register %ebp
 	mov	12(%ebp), %ecx
 	mov	16(%ebp), %edx
-	mov	$2, %eax			# %esp is 8 beyond 16 here, so
-	sub	%ecx, %eax			# (2 - argc) mod 4 words align
-	and	$3, %eax			# what argc words follow
-	shl	$2, %eax
+	lea	2(%ecx), %eax			# %esp is 8 beyond 16 here, so
+	and	$3, %eax			# (2 - 3 * argc) mod 4 words
+	shl	$2, %eax			# align what 3 * argc follow
 	sub	%eax, %esp
-	mov	8(%ebp), %eax
 	dec	%ecx
 	js	.Lgo
+	mov	%ecx, %eax
+.Lwiden:
+	push	$0
+	push	(%edx, %eax, 4)
+	dec	%eax
+	jns	.Lwiden
+	mov	%esp, %edx
 .Lpush:
-	push	(%edx, %ecx, 4)
+	push	(%edx, %ecx, 8)
 	dec	%ecx
 	jns	.Lpush
 .Lgo:
+	mov	8(%ebp), %eax
 	jmp	*%eax
 	.cfi_endproc
 	.size	usdt__fire, . - usdt__fire

@@ -77,6 +77,26 @@ operand_by_convention(const struct usdt__arch *arch, size_t index)
 	return need_format("%s", text);
 }
 
+/*
+ * A kernel of 64 bits that is to follow a pointer reads 8 bytes of it.  Texts
+ * of libusdt's probes (which both DOF and notes describe) are taken from where
+ * their pointers have 8 bytes.
+ */
+static void
+widen_text(const struct usdt__arch *arch, const struct probe *probe,
+    struct argument *argument, size_t index)
+{
+	char text[64];
+
+	if (arch == NULL || arch->wide_format == NULL ||
+	    probe->note_name == NULL || !argument_is_text(argument))
+		return;
+	snprintf(text, sizeof text, arch->wide_format, (unsigned)index * 8);
+	free(argument->operand);
+	argument->operand = need_format("%s", text);
+	argument->size = 8;
+}
+
 struct argument *
 arguments_of(const struct image *image, const struct probe *probe,
     size_t *count)
@@ -104,6 +124,7 @@ arguments_of(const struct image *image, const struct probe *probe,
 			(*count)++;
 		}
 		args[i].type = type;
+		widen_text(arch, probe, &args[i], i);
 	}
 	return args;
 }

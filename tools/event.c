@@ -53,10 +53,10 @@ signature_letter(const struct argument *argument, const char *fetch, int high)
 		return '-';
 	if (high)
 		return 'H';
-	/* Pointers in memory are followed as the kernel's own words: a 32-bit
-	 * program's would come out with its neighbour as the upper half. */
+	/* Pointers in memory are followed as words of 64-bit kernels: one of
+	 * 4 bytes would come out with its neighbour as the upper half. */
 	if (argument_is_text(argument) && *fetch != '\\' &&
-	    (size == sizeof(long) || *fetch == '%'))
+	    (size == 8 || *fetch == '%'))
 		return 'T';
 	return (char)('0' + size);
 }

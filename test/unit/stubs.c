@@ -24,6 +24,7 @@
 /*
  * To add one: the facts in `arch`, the six accessors, and call_fire, which
  * calls usdt__fire with KEPT_VALUES in the registers that a callee keeps.
+ * WIDE_REGISTER, if there is one, points to the arguments as words of 8 bytes.
  */
 struct arch {
 	const char *name;
@@ -243,6 +244,7 @@ get_flag(const ucontext_t *uc)
 	return ((int **)get_sp(uc))[1];
 }
 
+#define WIDE_REGISTER	REG_EDX
 #define HAVE_ARCH
 #endif
 
@@ -258,12 +260,14 @@ struct hit {
 	uintptr_t pc, sp;
 	uintptr_t return_address, callers_frame;
 	uintptr_t arguments[USDT_ARG_MAX];
+	uint64_t wide[USDT_ARG_MAX];
 };
 
 static uint8_t *code;			/* the stub that is run */
 static const struct usdt__stub *stub;	/* what it was made of */
 static struct hit hits[4];
 static unsigned hit_count;
+static size_t fired_argc;		/* by test_firing */
 static int *flag_seen;			/* by the is-enabled site */
 static int flag_was, answer;
 
@@ -294,6 +298,20 @@ argument(const ucontext_t *uc, unsigned n)
 	if (n < arch.registers)
 		return get_register(uc, n);
 	return ((const uintptr_t *)get_sp(uc))[n - arch.registers];
+}
+
+/* The same where the arguments lie once more: room for so many is there. */
+ANY_MEMORY static uint64_t
+wide_argument(const ucontext_t *uc, unsigned n)
+{
+#if defined(WIDE_REGISTER)
+	const void *all =
+	    (const void *)(uintptr_t)uc->uc_mcontext.gregs[WIDE_REGISTER];
+
+	return n < fired_argc ? ((const uint64_t *)all)[n] : 0;
+#else
+	return argument(uc, n);
+#endif
 }
 
 /* Spoil what a call in place of a nop would. */
@@ -338,6 +356,8 @@ trap(int number, siginfo_t *info, void *context)
 	}
 	for (i = 0; i < USDT_ARG_MAX; i++)
 		hit->arguments[i] = argument(uc, i);
+	for (i = 0; i < USDT_ARG_MAX; i++)
+		hit->wide[i] = wide_argument(uc, i);
 	hit->callers_frame = get_frame(uc)[0];
 	hit->return_address = get_frame(uc)[1];
 	spoil((volatile uint8_t *)hit->sp);
@@ -476,6 +496,10 @@ check_hit(const struct hit *hit, unsigned expected_pc, size_t argc)
 		try(hit->arguments[i] == value((unsigned)i),
 		    "argc %zu: argument %zu is %#lx", argc, i,
 		    (unsigned long)hit->arguments[i]);
+	for (i = 0; i < argc; i++)
+		try(hit->wide[i] == value((unsigned)i),
+		    "argc %zu: argument %zu as 8 bytes is %#llx", argc, i,
+		    (unsigned long long)hit->wide[i]);
 	try(hit->sp % 16 == 0, "argc %zu: stack pointer is %#lx", argc,
 	    (unsigned long)hit->sp);
 	try(hit->return_address == (uintptr_t)call_fire_return,
@@ -513,6 +537,7 @@ test_firing(const struct usdt__stub *s, int sites, const char *where)
 			for (i = 0; i < argc; i++)
 				argv[i] = (void *)value(i);
 			place(s, sites);
+			fired_argc = argc;
 			call_fire(code + s->fire, argc, argv);
 			check_kept(argc);
 			n = 0;
