@@ -48,6 +48,9 @@ refused(const struct usdt__platform *row, const char *device, int error,
 	if (row->patience != 0 && seconds >= (time_t)row->patience)
 		return usdt__because(why, error, "%s: %s after %ld s: %s",
 		    device, strerror(error), (long)seconds, row->patience_of);
+	if (error == EINVAL && sizeof(void *) < 8 && row->narrow != NULL)
+		return usdt__because(why, error, "%s: %s: %s", device,
+		    strerror(error), row->narrow);
 	return usdt__because(why, error, "%s: %s", device, strerror(error));
 }
 

@@ -102,6 +102,8 @@ struct usdt__platform {
 	unsigned patience;		/* seconds that the helper has for a
 					 * document; 0: no such limit */
 	const char *patience_of;	/* whose they are, for error texts */
+	const char *narrow;		/* why 32-bit processes get EINVAL;
+					 * NULL: they don't */
 	const char *provider_chars;	/* besides letters and digits */
 	const char *limits;		/* what sets them, for error texts */
 };

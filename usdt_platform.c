@@ -45,6 +45,7 @@ const struct usdt__platform usdt__platforms[] = {
 		.patience = 5,
 		.patience_of = "dtprobed gives its parser 5 s a try unless "
 		    "started with -t",
+		.narrow = "DTrace on Linux takes no 32-bit processes",
 		.provider_chars = "._-+",
 		.limits = "DTrace",
 	},
