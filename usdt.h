@@ -165,8 +165,9 @@ USDT_API usdt_provider_t *usdt_create_provider(const char *name,
  * without control characters; it may be NULL if ARGC is 0.  Everything is
  * copied.  Known are the C integer types in any spelling, bool, the names of
  * stdint.h, size_t, ssize_t, off_t, pid_t, uid_t and their like, enums, and
- * pointers to anything; tracers show those with their size and sign.  Any
- * other name is passed as an unsigned machine word.  A type "char *" is a
+ * pointers to anything; tracers show those with their size and sign, but
+ * what is larger than a machine word with a word's size.  Any other name is
+ * passed as an unsigned machine word.  A type "char *" is a
  * string to most tracers.
  *
  * Returns the probe, with one reference that is the caller's, or NULL.

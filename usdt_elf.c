@@ -102,13 +102,8 @@ format_args(const usdt_probedef_t *probedef, const struct usdt__arch *arch,
 
 	out[0] = '\0';
 	for (i = 0; i < probedef->argc && i < NOTE_ARGS; i++) {
-		int size = usdt__type_size(probedef->types[i], arch);
+		int size = usdt__type_word_size(probedef->types[i], arch);
 
-		/* An argument is one word, whatever its type. */
-		if (size > arch->word)
-			size = arch->word;
-		if (size < -arch->word)
-			size = -arch->word;
 		if (i > 0)
 			out[n++] = ' ';
 		if (size < 0)

@@ -204,6 +204,8 @@ size_t usdt__name_note(const char *name, char *out);
 
 /* Bytes, negative if signed: -4 for "int".  Unknown names: a machine word. */
 int usdt__type_size(const char *type, const struct usdt__arch *arch);
+/* The same of what is passed: an argument is one word, whatever its type. */
+int usdt__type_word_size(const char *type, const struct usdt__arch *arch);
 
 /* --- usdt_dof.c: which bytes describe a provider as DOF? ---------------- */
 

@@ -165,3 +165,13 @@ usdt__type_size(const char *type, const struct usdt__arch *arch)
 		}
 	return word_bytes;
 }
+
+int
+usdt__type_word_size(const char *type, const struct usdt__arch *arch)
+{
+	int size = usdt__type_size(type, arch);
+
+	if (size > arch->word)
+		return arch->word;
+	return size < -arch->word ? -arch->word : size;
+}

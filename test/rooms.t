@@ -10,7 +10,7 @@ use Test::More;
 my $obj = $ENV{USDT_OBJ} // 'obj-x86_64';
 
 my $memory  = 'memcpy memset memcmp strlen strcmp strncmp strchr strrchr strstr strpbrk strcpy strncpy strcspn strspn stpcpy';
-my $builder = "$memory snprintf usdt__because usdt__type_size usdt__name_\\w+ usdt__dof_\\w+";
+my $builder = "$memory snprintf usdt__because usdt__type_\\w+ usdt__name_\\w+ usdt__dof_\\w+";
 my %allowed = (
 	usdt_platform => "$memory secure_getenv snprintf vsnprintf write getpid __errno_location",
 	usdt_nop => "$memory open read close syscall strtol atoi __errno_location usdt__getenv usdt__native_platform usdt__stubs usdt__stub_count",

@@ -120,7 +120,8 @@ arguments_of(const struct image *image, const struct probe *probe,
 			memset(&args[*count], 0, sizeof *args);
 			args[i].operand = operand_by_convention(arch, i);
 			if (arch != NULL)
-				args[i].size = usdt__type_size(type, arch);
+				args[i].size = usdt__type_word_size(type,
+				    arch);
 			(*count)++;
 		}
 		args[i].type = type;
