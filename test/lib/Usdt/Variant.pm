@@ -1,0 +1,174 @@
+# Usdt::Variant - how does a test build the library in another way, beside the
+# build that is tested?
+package Usdt::Variant;
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use Exporter qw(import);
+use File::Basename qw(basename dirname);
+use Test::Builder;
+
+our @EXPORT_OK = qw(variant units elf_class run_unit require_compiler);
+
+=head1 FUNCTIONS
+
+=over
+
+=item variant(DIR, TARGETS, VARIABLE...)
+
+Runs make with O=DIR and the variables (C<'ARCH=i386'>), which it takes from
+nowhere else.  Targets: C<all>, C<lib>, C<test_usdt>, C<examples/hello>,
+C<unit/NAME>.  A test: it compiles without a word.  Returns the directory of
+the objects, or nothing.
+
+=item units
+
+The names of all unit tests.
+
+=item run_unit(PROGRAM, NAME)
+
+A test: the program, which prints TAP, ends with 0, and all its points are ok.
+
+=item elf_class(FILE)
+
+32 or 64; undef if it is no ELF file and no archive of them.
+
+=item quiet(COMMAND...), works(PROGRAM)
+
+C<quiet>: all that it prints, and its status as in C<$?>.  C<works>: was that 0?
+
+=item require_compiler(WORKS, WHY)
+
+Goes on if WORKS.  If not, the test is skipped for WHY; under USDT_NO_SKIP it
+fails.
+
+=back
+
+=cut
+
+sub top
+{
+	return abs_path(dirname(__FILE__) . '/../../..');
+}
+
+sub units
+{
+	return map { basename($_, '.c') } sort glob(top() . '/test/unit/*.c');
+}
+
+# quiet(COMMAND...): what it says, and its status.
+sub quiet
+{
+	open(my $pipe, '-|', 'sh', '-c', 'exec "$@" 2>&1 </dev/null', 'sh', @_)
+	    or die "sh: $!\n";
+	local $/;
+	my $output = <$pipe> // '';
+	close($pipe);
+	return ($output, $?);
+}
+
+sub variant
+{
+	my ($o, $targets, @variables) = @_;
+	my $test = Test::Builder->new;
+	my ($arch) = map { /^ARCH=(.*)/ } @variables;
+	my $obj = "$o/obj-" . ($arch // native());
+	my @targets = map {
+		m{^unit/(.*)} ? "$obj/test/unit/$1" : $_ eq 'lib' ?
+		    "$o/libusdt.a" : $_ eq 'all' ? $_ : "$o/$_"
+	} @$targets;
+	# Not a part of the make that may have started this test.
+	local %ENV = %ENV;
+	delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES CFLAGS
+		CPPFLAGS LDFLAGS ARCH O)};
+	my ($output, $status) = quiet($ENV{MAKE} // 'make', '-s', '-j2', '-C',
+		top(), "O=$o", @variables, @targets);
+	my @said = grep { /\S/ && !/^  (?:CC|AS|AR|LD) / } split /^/, $output;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return $obj if $test->ok($status == 0 && !@said,
+	    join(' ', 'make', @variables, @$targets));
+	$test->diag(@said ? @said : $output);
+	return;
+}
+
+# The processor that the Makefile finds.
+sub native
+{
+	my ($output) = quiet(split(' ', $ENV{CC} // 'cc'), '-dumpmachine');
+	my ($arch) = $output =~ /^([^-]+)/;
+
+	$arch =~ s/^i.86$/i386/;
+	$arch =~ s/^amd64$/x86_64/;
+	return $arch;
+}
+
+sub run_unit
+{
+	my ($program, $name) = @_;
+	my $test = Test::Builder->new;
+	my ($output, $status) = quiet('timeout', 300, $program);
+	my ($planned) = $output =~ /^1\.\.(\d+)$/m;
+	my $good = () = $output =~ /^ok \d+/mg;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return 1 if $test->ok($status == 0 && defined $planned && $planned > 0
+	    && $good == $planned, "$name: "
+	    . ($planned // 'no') . ' points');
+	$test->diag($output, "status $status");
+	return 0;
+}
+
+sub elf_class
+{
+	my ($file) = @_;
+	my ($output) = quiet('readelf', '-h', $file);
+	my %classes = map { $_ => 1 } $output =~ /^\s*Class:\s+ELF(\d+)$/mg;
+
+	return keys %classes == 1 ? (keys %classes)[0] : undef;
+}
+
+# works(PROGRAM): can this kernel run it?
+sub works
+{
+	my ($program) = @_;
+	my (undef, $status) = quiet($program);
+
+	return $status == 0;
+}
+
+# compiles(CC, FLAG...): can it make, and this machine run, a program?
+sub compiles
+{
+	my ($cc, @flags) = @_;
+	my (undef, $status) = quiet('sh', '-c', 'd=$(mktemp -d) || exit 1; '
+		. 'echo "#include <sys/ioctl.h>'
+		. "\n" . 'int main(void) { return 0; }" >$d/p.c; '
+		. '"$@" -o $d/p $d/p.c && $d/p; s=$?; rm -rf $d; exit $s',
+		'sh', split(' ', $cc), @flags);
+
+	return $status == 0;
+}
+
+# Those of the Makefile.
+sub makes_32_bits
+{
+	return compiles($ENV{CC} // 'cc', '-m32', '-idirafter',
+		'/usr/include/x86_64-linux-gnu');
+}
+
+sub require_compiler
+{
+	my ($works, $why) = @_;
+	my $test = Test::Builder->new;
+
+	return if $works;
+	$test->plan(skip_all => $why) if !$ENV{USDT_NO_SKIP};
+	$test->plan(tests => 1);
+	$test->ok(0, "$why, and USDT_NO_SKIP is set");
+	exit 1;
+}
+
+1;
