@@ -1,0 +1,41 @@
+#!/usr/bin/perl
+# Does the library that `make ARCH=i386` leaves do all that the other does?
+#
+# Every unit test is built and run with 32 bits too.  What tracers see of such
+# processes is in trace/i386.t.
+use strict;
+use warnings;
+
+use File::Temp qw(tempdir);
+use Test::More;
+use Usdt::Variant qw(variant units elf_class run_unit require_compiler);
+
+if (Usdt::Variant::native() ne 'x86_64') {
+	plan(skip_all => 'only x86-64 compilers make programs of two widths');
+}
+require_compiler(Usdt::Variant::makes_32_bits(),
+    'the compiler makes no 32-bit programs (test/setup widths installs what '
+    . 'it takes)');
+
+my $dir = tempdir('usdt-widths-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+my @units = units();
+
+delete @ENV{qw(USDT_DISABLE USDT_DEBUG USDT_BACKENDS USDT_NOP)};
+
+my $obj = variant("$dir/i386", ['all', map { "unit/$_" } @units],
+    'ARCH=i386', 'CFLAGS=-O2 -g -Werror') // BAIL_OUT('no 32-bit library');
+is(elf_class("$dir/i386/$_"), 32, "$_ has 32 bits")
+    for qw(libusdt.a test_usdt examples/hello);
+ok(!-e "$dir/i386/usdt", 'the command is built for the machine\'s own width');
+is(elf_class("$obj/test/unit/$units[0]"), 32, 'and so have the unit tests');
+run_unit("$obj/test/unit/$_", "$_, 32 bits") for @units;
+
+# One directory, first for one width, then for the other: what is left is what
+# was asked for last, and no more is made than that takes.
+for my $width (32, 64, 32) {
+	variant("$dir/turns", ['lib', 'test_usdt'],
+	    $width == 32 ? 'ARCH=i386' : ());
+	is(elf_class("$dir/turns/libusdt.a"), $width, "a library of $width");
+	is(elf_class("$dir/turns/test_usdt"), $width, 'and its program');
+}
+done_testing();
