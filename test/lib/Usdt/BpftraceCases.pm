@@ -171,7 +171,7 @@ sub default_directory
 
 # Each line: a type, bpftrace's format, and pairs of what is passed and what
 # bpftrace must print.  A word wider than the type is cut to it.
-my @types = (
+our @types = (
 	['int', '%ld', -1 => -1, '-2147483648' => '-2147483648',
 		2147483647 => 2147483647, '0x7fffffff00000005' => 5],
 	['unsigned int', '%lu', 4294967295 => 4294967295, -1 => 4294967295],
@@ -228,7 +228,7 @@ sub types
 }
 
 # Types side by side: each in its own place, in registers and on the stack.
-my @mixed = (
+our @mixed = (
 	['int8_t', '%ld', 'arg0', -5, -5],
 	['uint64_t', '%lu', 'arg1', ('18446744073709551615') x 2],
 	['char *', '%s', 'str(arg2)', 'third', 'third'],
@@ -661,9 +661,15 @@ sub plugins
 
 # --- the lists --------------------------------------------------------------
 
+# run_values(DRIVER, types => TABLE, mixed => TABLE): the tables stand in for
+# those above, whose values take words of 8 bytes.
 sub run_values
 {
-	begin(@_);
+	my ($which, %tables) = @_;
+
+	begin($which);
+	local @types = @{$tables{types} // \@types};
+	local @mixed = @{$tables{mixed} // \@mixed};
 	tracer_case("ints, 0 to $most, by pid" => sub {
 		counted('int', 'intsbypid', 0);
 	});
