@@ -8,6 +8,7 @@
  * semaphore's address together with the probe's, and so would write to the
  * wrong place.
  */
+#include <elf.h>
 #include <stdlib.h>
 
 #include "tool.h"
@@ -100,6 +101,14 @@ dtrace_name(const struct probe *probe)
 
 /* --- the tracers --- */
 
+/* There are systems on which it takes no 32-bit processes. */
+static int
+dtrace_takes(const struct image *image)
+{
+	return usdt__native_platform()->narrow == NULL ||
+	    image->machine != EM_386;
+}
+
 static void
 dtrace_lines(FILE *out, const struct advice *advice)
 {
@@ -143,7 +152,8 @@ one_process(FILE *out, const struct advice *advice)
 		line(out, command, bpftrace_script(advice->place, advice));
 		free(command);
 	}
-	dtrace_lines(out, advice);
+	if (dtrace_takes(advice->image))
+		dtrace_lines(out, advice);
 }
 
 static void
