@@ -1,0 +1,270 @@
+#!/usr/bin/perl
+# What do tracers see of 32-bit processes?
+#
+# The library and test_usdt are built with ARCH=i386.  The cases are those of
+# bpftrace.t, sharing.t and perf.t; values are those of words of 4 bytes: what
+# is larger is passed, and shown, as such a word.
+use strict;
+use warnings;
+
+use Test::More;
+use Usdt::BpftraceCases qw(run_values run_life run_sharing);
+use Usdt::PerfCases qw(run_perf);
+use Usdt::Process;
+use Usdt::Tracer qw(need scratch_dir tracer_case);
+use Usdt::Variant qw(variant elf_class require_compiler);
+use Usdt::Watch qw(run_usdt usdt_command);
+
+need('root', 'cc', 'bpftrace', 'bpftrace-sid', 'perf');
+plan(skip_all => 'only x86-64 compilers make programs of two widths')
+    if Usdt::Variant::native() ne 'x86_64';
+require_compiler(Usdt::Variant::makes_32_bits(),
+    'the compiler makes no 32-bit programs (test/setup widths installs what '
+    . 'it takes)');
+alarm 1200;
+
+my $dir = scratch_dir();
+my $build = "$dir/i386";
+
+# From here on it is the build that is tested, with the command of this one.
+my $command = usdt_command();
+variant($build, ['lib', 'test_usdt'], 'ARCH=i386') or
+    BAIL_OUT('no 32-bit library');
+symlink($command, "$build/usdt") or die "$build/usdt: $!\n";
+$ENV{USDT_BUILD} = $build;
+$ENV{CC} = ($ENV{CC} // 'cc')
+    . ' -m32 -idirafter /usr/include/x86_64-linux-gnu';
+is(elf_class("$build/test_usdt"), 32, 'the traced process has 32 bits');
+
+sub process
+{
+	my ($provider, @probes) = @_;
+	my @arguments = map { ('--', @$_) } @probes;
+
+	shift @arguments;
+	my $process = Usdt::Process->new(args => ['-p', $provider, @arguments],
+		env => { USDT_IMAGE_DIR => "$dir/images" });
+	$process->ready or die $process->report;
+	return $process;
+}
+
+# --- values -----------------------------------------------------------------
+
+# A type, bpftrace's format, and pairs of what is passed and what is printed.
+my @types = (
+	['int', '%ld', -1 => -1, '-2147483648' => '-2147483648',
+		2147483647 => 2147483647],
+	['unsigned int', '%lu', 4294967295 => 4294967295, -1 => 4294967295],
+	['short', '%ld', -32768 => -32768, 0x18000 => -32768],
+	['unsigned short', '%lu', 65535 => 65535, 0x10001 => 1],
+	['long', '%ld', -1 => -1, '-2147483648' => '-2147483648'],
+	['unsigned long', '%lu', 4294967295 => 4294967295],
+	['int8_t', '%ld', -128 => -128, 127 => 127, 0xff => -1],
+	['uint8_t', '%lu', 255 => 255, 0x1ff => 255],
+	['int16_t', '%ld', -32768 => -32768, 32767 => 32767],
+	['uint16_t', '%lu', 65535 => 65535],
+	['int32_t', '%ld', '-2147483648' => '-2147483648'],
+	['uint32_t', '%lu', 4294967295 => 4294967295],
+	['char', '%ld', 65 => 65, -1 => -1],
+	['bool', '%lu', 1 => 1, 0 => 0],
+	['size_t', '%lu', 4294967294 => 4294967294],
+	['ssize_t', '%ld', -1 => -1],
+	['uintptr_t', '0x%lx', '0xfedcba98' => '0xfedcba98'],
+	['void *', '0x%lx', '0xdeadbeef' => '0xdeadbeef'],
+	['struct request *', '0x%lx', '0xffffd000' => '0xffffd000'],
+	# A word of them is what can be passed.
+	['int64_t', '%ld', -1 => -1, '-2147483648' => '-2147483648',
+		'0x1fffffffe' => -2],
+	['uint64_t', '%lu', 4294967295 => 4294967295,
+		'0x1fffffffe' => 4294967294],
+	['long long', '%ld', -5 => -5],
+	['unsigned long long', '%lu', -5 => 4294967291],
+	['off_t', '%ld', 2147483647 => 2147483647],
+);
+
+# A type, format, expression, and what is passed and printed.
+my @mixed = (
+	['int8_t', '%ld', 'arg0', -5, -5],
+	['uint64_t', '%lu', 'arg1', 4294967295, 4294967295],
+	['char *', '%s', 'str(arg2)', 'third', 'third'],
+	['short', '%ld', 'arg3', -300, -300],
+	['char *', '%s', 'str(arg4)', 'fifth', 'fifth'],
+	['int64_t', '%ld', 'arg5', -6, -6],
+);
+
+run_values('host', types => \@types, mixed => \@mixed);
+run_life('host');
+run_sharing('host');
+run_perf(columns => [
+	['int', '-2147483648'],
+	['unsigned int', '4294967295'],
+	['int64_t', '-2147483648'],
+	['uint64_t', '4294967295'],
+	['bool', '1'],
+	['uint8_t', '255'],
+	['uint16_t', '65535'],
+	['long', '-1'],
+	['unsigned long', '2147483648'],
+	['int32_t', '-5'],
+	['size_t', '4294967294'],
+	['pid_t', '-7'],
+]);
+
+# --- the current bpftrace ---------------------------------------------------
+
+tracer_case('what the current bpftrace says' => sub {
+	my $process = process('refused', ['f', 'n', 'int']);
+	my ($image) = $process->images;
+
+	for my $how ([qr/no valid attach points/, 'usdt:*:refused:n', '-p',
+	    $process->pid], [qr/No matches for usdt/,
+	    "usdt:$image->{path}:refused:n"]) {
+		my ($says, $where, @options) = @$how;
+		my $run = Usdt::Tracer::Run->start(
+			Usdt::Tracer::Bpftrace::command('sid', @options, '-e',
+			"$where { printf(\"fired\\n\"); }"));
+		ok($run->wait_until(sub { !$run->{out} }), 'it ends');
+		my ($error) = $run->errors =~ /(ERROR: .*)/;
+		like($error // '', $says,
+		    'it sees no probe ' . (@options ? 'by pid' : 'by path'));
+		note($error // $run->report);
+	}
+	is($process->ask('enabled 0'), 'enabled 0', 'and is not attached');
+});
+
+# --- usdt watch -------------------------------------------------------------
+
+# What comes of a line: from the provider's name on.
+sub watched
+{
+	my ($watch, $process, $name, $count) = @_;
+
+	return map { s/^\d+ \S+ \Q$name\E://r } $watch->take($count);
+}
+
+tracer_case('usdt watch: sizes and signs' => sub {
+	my $process = process('sizes', map {
+		['f', "t$_", $types[$_][0]]
+	} 0 .. $#types);
+	my $watch = Usdt::Watch->attach(scalar @types, '-p', $process->pid,
+		'sizes:*');
+	my @expected;
+
+	for my $i (0 .. $#types) {
+		my ($type, undef, @pairs) = @{$types[$i]};
+		while (my ($in, $out) = splice(@pairs, 0, 2)) {
+			is($process->ask("fire $i $in"), 'fired 1', "fire $in");
+			# Of pointers only it prints hexadecimal numbers.
+			$out = hex $out if $out =~ /^0x/ && $type !~ /\*/;
+			push @expected, "t$i $out";
+		}
+	}
+	is_deeply([watched($watch, $process, 'sizes', scalar @expected)],
+	    \@expected, 'every type');
+	is($watch->code_of('INT'), 0, 'it ends');
+	is($process->ask('wait 0 0 20'), 'enabled 0', 'is-enabled is 0');
+});
+
+# A note has 12 arguments; the others are where the convention puts them.
+tracer_case('usdt watch: 0 to 32 arguments' => sub {
+	my @kind = (['int', sub { -$_[0] }], ['char *', sub { "text$_[0]" }],
+		['uint64_t', sub { 4294967295 - $_[0] }],
+		['short', sub { 100 - $_[0] }],
+		['int64_t', sub { -1000 * $_[0] }]);
+	my $process = process('counted', map {
+		['f', "n$_", map { $kind[$_ % 5][0] } 0 .. $_ - 1]
+	} 0 .. 32);
+	my $watch = Usdt::Watch->attach(33, 'counted');
+	my @expected;
+
+	for my $n (0 .. 32) {
+		my @values = map { $kind[$_ % 5][1]->($_) } 0 .. $n - 1;
+		is($process->ask("fire $n @values"), 'fired 1', "$n arguments");
+		push @expected, join(' ', "n$n", map {
+			/^text/ ? "\"$_\"" : $_
+		} @values);
+	}
+	is_deeply([watched($watch, $process, 'counted', 33)], \@expected,
+	    '0 to 32');
+});
+
+tracer_case('usdt watch: texts' => sub {
+	my $process = process('texts', ['f', 'n', ('char *') x 3],
+	    ['f', 'all', ('char *') x 32]);
+	my $watch = Usdt::Watch->attach(2, 'texts:*');
+	my @long = map { chr(65 + $_ % 26) x 100 } 1 .. 32;
+
+	is($process->ask("fire $_"), 'fired 1', 'fire')
+	    for '0 one %00 three', '0 ' . 'x' x 600 . ' %22%0a end',
+	    '1 ' . join(' ', map { "t$_" } 1 .. 32), '0';
+	is_deeply([watched($watch, $process, 'texts', 4)], [
+		'n "one" "" "three"',
+		'n "' . 'x' x 512 . '"... "\"\n" "end"',
+		'all ' . join(' ', map { "\"t$_\"" } 1 .. 32),
+		'n NULL NULL NULL',
+	], 'texts, empty, long, 32 of them, and none');
+});
+
+tracer_case('usdt watch: is-enabled, disable, enable, fork' => sub {
+	my $process = process('life', ['f', 'n', 'int', 'char *']);
+
+	is($process->ask('enabled 0'), 'enabled 0', 'before');
+	my $watch = Usdt::Watch->attach(1, 'life:n');
+	is($process->ask('wait 0 1 20'), 'enabled 1', 'traced');
+	$process->ask('fire 0 1 a');
+	is($process->ask('disable'), 'ok', 'disable');
+	is($process->ask('enabled 0'), 'enabled 0', 'it is not enabled');
+	$process->ask('fire 0 2 b');
+	is($process->ask('enable'), 'ok', 'enable');
+	is($process->ask('wait 0 1 20'), 'enabled 1', 'traced again');
+	$process->ask('fire 0 3 c');
+	my ($child) = $process->ask('fork') =~ /^forked (\d+)$/ or die;
+	is($process->ask('child wait 0 1 20'), 'child enabled 1',
+	    'a forked child is traced');
+	is($process->ask('child fire 0 4 d'), 'child fired 1', 'it fires');
+	$process->ask('fire 0 5 e');
+	my $pid = $process->pid;
+	is_deeply([$watch->take(4)], [
+		"$pid test_usdt life:n 1 \"a\"",
+		"$pid test_usdt life:n 3 \"c\"",
+		"$child test_usdt life:n 4 \"d\"",
+		"$pid test_usdt life:n 5 \"e\"",
+	], 'each fire, once');
+	is($watch->code_of('INT'), 0, 'the watch ends');
+	is($process->ask('wait 0 0 20'), 'enabled 0', 'nobody traces');
+});
+
+tracer_case('usdt list' => sub {
+	my $process = process('listed', ['f', 'n', 'int', 'char *', 'int64_t']);
+	my ($status, $out, $err) = run_usdt('list', '-p', $process->pid);
+
+	is($status, 0, 'exit status') or diag($err);
+	like($out, qr/listed:n\b/, 'has the probe');
+	like($out, qr/^ *bpftrace -p \d+ /m, 'and says how to trace it');
+	unlike($out, qr/dtrace/, 'but not by DTrace, which takes none of them');
+	note($out);
+});
+
+# --- the command itself -----------------------------------------------------
+
+# It takes a libelf of 32 bits, which Debian has for its own architecture i386
+# only: where that is installed the command has to work too.
+tracer_case('a 32-bit usdt' => sub {
+	my ($output, $status) = Usdt::Variant::quiet('make', '-s', '-C',
+		Usdt::Tracer::source_dir(), "O=$dir/tool", 'ARCH=i386',
+		"$dir/tool/usdt");
+
+	if ($status != 0) {
+		like($output, qr/-lelf|libelf|gelf/, 'no libelf of 32 bits: '
+		    . 'the command has the width of the machine');
+		return;
+	}
+	my $process = process('narrow', ['f', 'n', 'int', 'char *']);
+	local $ENV{USDT_BUILD} = "$dir/tool";
+	my $watch = Usdt::Watch->attach(1, 'narrow:n');
+	is($process->ask('fire 0 -1 text'), 'fired 1', 'fire');
+	is_deeply([watched($watch, $process, 'narrow', 1)], ['n -1 "text"'],
+	    'it sees the fire');
+});
+
+done_testing();
