@@ -138,8 +138,8 @@ test_backends(void)
 	is_int(status.dof.error, ENOENT, "and its number");
 	is_str(status.sdt.reason, "not in USDT_BACKENDS", "SDT's reason");
 	is_int(usdt_is_enabled(def->probe), 0, "it is not visible");
-	snprintf(text, sizeof text, "failed to load DOF: %s: Inappropriate "
-	    "ioctl for device", file);
+	snprintf(text, sizeof text, "failed to load DOF: %s: %s", file,
+	    strerror(ENOTTY));
 	enable_is("dof", file, -1, text);
 	snprintf(text, sizeof text, "failed to load DOF: %s: Is a directory",
 	    scratch);
