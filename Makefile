@@ -96,7 +96,7 @@ check:
 	@test/setup check
 	$(AGAIN) run-check
 run-check: all $(units)
-	$(PROVE) $(checks)
+	$(PROVE) -j2 $(checks)
 
 test-trace:
 	@test/setup trace sid
@@ -115,7 +115,8 @@ test:
 	@test/setup check trace sid
 	$(AGAIN) run-test
 run-test: all $(units)
-	$(PROVE) $(checks) $(traces) $(machines)
+	$(PROVE) -j2 $(checks); checked=$$?; \
+	$(PROVE) $(traces) $(machines) && exit $$checked
 
 # The machine in which DTrace runs, and a shell in it.
 vm:
