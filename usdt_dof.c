@@ -168,7 +168,7 @@ write_probe(const struct usdt__dof *dof, size_t index, uint64_t address,
 }
 
 static void
-write_offsets(const struct usdt__dof *dof, const struct usdt__stub *stub,
+write_offsets(const struct usdt__dof *dof, const struct usdt__sites *sites,
     uint64_t first, uint64_t address, uint8_t *out)
 {
 	uint8_t *probe = out + dof->offset_of[USDT__DOF_PROFFS];
@@ -182,9 +182,9 @@ write_offsets(const struct usdt__dof *dof, const struct usdt__stub *stub,
 		/* From the base that the kernel adds to the stub. */
 		base = dof->row->offsets == USDT__OFFSET_PROBE ? 0 :
 		    first + i * USDT__STUB_SIZE - address;
-		usdt__store(probe + 4 * i, 4, base + stub->dof_site +
+		usdt__store(probe + 4 * i, 4, base + sites->dof +
 		    (uint64_t)(int64_t)(biased * dof->row->probe_bias), big);
-		usdt__store(isenabled + 4 * i, 4, base + stub->isenabled_site +
+		usdt__store(isenabled + 4 * i, 4, base + sites->isenabled +
 		    (uint64_t)(int64_t)(biased * dof->row->isenabled_bias),
 		    big);
 	}
@@ -233,7 +233,7 @@ write_relocations(const struct usdt__dof *dof, uint8_t *out)
 }
 
 void
-usdt__dof_write(const struct usdt__dof *dof, const struct usdt__stub *stub,
+usdt__dof_write(const struct usdt__dof *dof, const struct usdt__sites *sites,
     uint64_t first, uint64_t address, uint8_t *out)
 {
 	uint8_t *strtab = out + dof->offset_of[USDT__DOF_STRTAB];
@@ -247,7 +247,7 @@ usdt__dof_write(const struct usdt__dof *dof, const struct usdt__stub *stub,
 		write_probe(dof, i, first + i * USDT__STUB_SIZE, out, &used);
 	for (i = 0; i < dof->size_of[USDT__DOF_PRARGS]; i++)
 		prargs[i] = (uint8_t)i;
-	write_offsets(dof, stub, first, address, out);
+	write_offsets(dof, sites, first, address, out);
 	write_provider(dof, name, out);
 	if (dof->sections > USDT__DOF_RELTAB)
 		write_relocations(dof, out);

@@ -461,12 +461,15 @@ void
 usdt__elf_write(const struct usdt__elf *elf, uint8_t *out,
     uint8_t id[USDT__ID_SIZE])
 {
+	const struct usdt__sites sites = {
+		elf->stub->isenabled_site, elf->stub->dof_site
+	};
 	size_t i;
 
 #define AT(offset)	((struct out){ out + (offset), elf->arch })
 	write_ehdr(elf, AT(0));
 	write_phdrs(elf, AT(EHDR_SIZE(elf->arch)));
-	usdt__dof_write(&elf->dof, elf->stub, elf->text, elf->document,
+	usdt__dof_write(&elf->dof, &sites, elf->text, elf->document,
 	    out + elf->document);
 	for (i = 0; i < elf->description->count; i++)
 		memcpy(out + elf->text + i * USDT__STUB_SIZE, elf->stub->code,

@@ -108,6 +108,11 @@ struct usdt__platform {
 	const char *limits;		/* what sets them, for error texts */
 };
 
+/* Where in a stub is what DOF names? */
+struct usdt__sites {
+	uint32_t isenabled, dof;
+};
+
 struct usdt__arch {
 	const char *name;
 	uint16_t elf_machine;		/* EM_* */
@@ -120,6 +125,8 @@ struct usdt__arch {
 	uint8_t biased;			/* the rows' biases of sites apply */
 	const char *wide_format;	/* where stubs show all arguments once
 					 * more, as words of 8 bytes, or NULL */
+	struct usdt__sites sites[2];	/* by enum usdt__isenabled, in stubs
+					 * with the smallest nop */
 };
 
 extern const struct usdt__platform usdt__platforms[];
@@ -145,11 +152,13 @@ int usdt__because(struct usdt__why *why, int error, const char *format, ...)
 
 /*
  * A stub's machine code and the offsets of what is in it.
- * ORDER STUB: usdt_tracepoints_*.s lay the same words out.
+ * ORDER STUB: usdt_tracepoints_*.s lay the same words out.  The entries are at
+ * the same places in all stubs of a processor.
  */
 #define USDT__STUB_SIZE	32
 struct usdt__stub {
 	uint32_t nop;			/* bytes of nop at the SDT site */
+	uint32_t answer;		/* enum usdt__isenabled */
 	uint32_t isenabled;		/* entry: int isenabled(int *flag) */
 	uint32_t isenabled_site;	/* what DOF calls is-enabled */
 	uint32_t fire;			/* entry, jumped to by usdt__fire */
@@ -245,7 +254,7 @@ int usdt__dof_layout(struct usdt__dof *dof,
  * relative to what the helper is told as dofhp_addr.
  */
 void usdt__dof_write(const struct usdt__dof *dof,
-    const struct usdt__stub *stub, uint64_t first, uint64_t address,
+    const struct usdt__sites *sites, uint64_t first, uint64_t address,
     uint8_t *out);
 
 /* --- usdt_elf.c: which bytes make a probe image? ------------------------ */

@@ -25,14 +25,14 @@
 
 #include "usdt_internal.h"
 
-/* The stub with a nop of so many bytes, or NULL. */
+/* The stub with a nop of so many bytes that is answered so, or NULL. */
 static const struct usdt__stub *
-stub_with(unsigned nop)
+stub_with(unsigned nop, enum usdt__isenabled answer)
 {
 	uint32_t i;
 
 	for (i = 0; i < usdt__stub_count; i++)
-		if (usdt__stubs[i].nop == nop)
+		if (usdt__stubs[i].nop == nop && usdt__stubs[i].answer == answer)
 			return &usdt__stubs[i];
 	return NULL;
 }
@@ -70,8 +70,10 @@ no_seccomp(void)
 static unsigned
 ask_kernel(void)
 {
-	if (!usdt__native_platform()->image || usdt__stub_count < 2)
-		return 1;	/* no uprobes, or no choice */
+	if (!usdt__native_platform()->image ||
+	    stub_with(5, USDT__ISENABLED_POINTER) == NULL)
+		return 1;	/* no uprobes, or no choice; 336 may be another
+				 * system call on that processor */
 	if (!no_seccomp())
 		return 1;
 	errno = 0;
@@ -88,15 +90,22 @@ const struct usdt__stub *
 usdt__stub_choose(void)
 {
 	static unsigned asked;		/* under the library's lock */
+	const struct usdt__platform *row = usdt__native_platform();
 	const char *forced = usdt__getenv("USDT_NOP");
 	const struct usdt__stub *stub = NULL;
+	size_t i;
 
+	if (row->isenabled == USDT__ISENABLED_REGISTER)
+		forced = NULL;	/* these kernels know one nop */
 	if (forced != NULL)
-		stub = stub_with((unsigned)atoi(forced));
+		stub = stub_with((unsigned)atoi(forced), row->isenabled);
 	if (stub == NULL) {
 		if (asked == 0)
 			asked = ask_kernel();
-		stub = stub_with(asked);
+		stub = stub_with(asked, row->isenabled);
 	}
-	return stub != NULL ? stub : stub_with(1);
+	for (i = 0; stub == NULL && i < usdt__stub_count; i++)
+		if (usdt__stubs[i].answer == row->isenabled)
+			stub = &usdt__stubs[i];	/* the smallest comes first */
+	return stub;
 }

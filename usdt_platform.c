@@ -152,6 +152,7 @@ const struct usdt__arch usdt__archs[] = {
 		.register_names = x86_64_registers,
 		.stack_format = "%u(%%rsp)",
 		.biased = 1,
+		.sites = { { 16, 11 }, { 4, 11 } },
 	},
 	{
 		.name = "i386",
@@ -162,6 +163,7 @@ const struct usdt__arch usdt__archs[] = {
 		.stack_format = "%u(%%esp)",
 		.biased = 1,
 		.wide_format = "%u(%%edx)",
+		.sites = { { 16, 11 }, { 4, 11 } },
 	},
 	{
 		.name = "aarch64",
@@ -171,6 +173,7 @@ const struct usdt__arch usdt__archs[] = {
 		.registers = 8,
 		.register_names = aarch64_registers,
 		.stack_format = "[sp, %u]",
+		.sites = { { 4, 20 }, { 4, 20 } },
 	},
 };
 const size_t usdt__arch_count = sizeof(usdt__archs) / sizeof(usdt__archs[0]);

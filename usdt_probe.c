@@ -47,7 +47,7 @@ ask(const struct usdt_probe *probe, uint32_t word)
 {
 	const uint8_t *fire;
 	uint16_t halves[2];
-	int flag = 0;
+	int flag = 0, answer;
 	union {
 		const uint8_t *code;
 		int (*call)(int *);
@@ -61,8 +61,10 @@ ask(const struct usdt_probe *probe, uint32_t word)
 		return 0;
 	isenabled.code = fire - usdt__stubs[0].fire +
 	    usdt__stubs[0].isenabled;
-	isenabled.call(&flag);
-	return *(volatile int *)&flag != 0;
+	answer = isenabled.call(&flag);
+	if (usdt__native_platform()->isenabled == USDT__ISENABLED_POINTER)
+		answer = *(volatile int *)&flag;
+	return answer != 0;
 }
 
 /* Not in a child that has to be mended first. */

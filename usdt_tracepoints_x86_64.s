@@ -30,29 +30,63 @@
 # The kernel may put a call over a nop: it writes below %rsp, where neither a
 # stub nor usdt__fire keeps anything.
 
-	.macro	stub, nop:req, bytes:vararg
+# Where kernels answer is-enabled in the return register, with all nops one byte:
+#
+#  0	endbr, jmp 14			isenabled: so both entries are where
+#					the other stubs have them
+#  6	endbr, nop, nop, leave, ret	fire: as above
+# 14	31 c0		xor %eax, %eax	no, unless the kernel
+# 16	90		nop		is-enabled site: skips this, with 1 in
+# 17	c3		ret		%eax
+
+	.macro	words, nop:req, answer:req
 	.balign	4
 0:	.long	\nop
+	.long	\answer
 	.long	1f - 1f				# isenabled
 	.long	2f - 1f				# isenabled_site
 	.long	3f - 1f				# fire
 	.long	4f - 1f				# sdt_site
 	.long	5f - 1f				# dof_site
-1:	endbr64
-2:	nop
-	ret
+	.endm
+
+	.macro	fire, bytes:vararg
 3:	endbr64
 4:	.byte	\bytes
 5:	.byte	\bytes
 	leave
 	ret
+	.endm
+
+	.macro	end, nop:req
 	.fill	32 - (. - 1b), 1, 0xcc
-	.if	(. - 0b) - 56
-	.error	"a stub is not 6 words and 32 bytes"
+	.if	(. - 0b) - 60
+	.error	"a stub is not 7 words and 32 bytes"
 	.endif
 	.if	(5b - 4b) - \nop
 	.error	"a stub's nop has not the size that it says"
 	.endif
+	.endm
+
+	.macro	stub, nop:req, bytes:vararg
+	words	\nop, 1			# the answer: through a pointer
+1:	endbr64
+2:	nop
+	ret
+	fire	\bytes
+	end	\nop
+	.endm
+
+	.macro	register_stub
+	words	1, 0				# the answer: in a register
+1:	endbr64
+	.byte	0xeb, 6f - 7f			# jmp 6f, of two bytes
+7:
+	fire	0x90
+6:	xor	%eax, %eax
+2:	nop
+	ret
+	end	1
 	.endm
 
 	.section .rodata
@@ -64,6 +98,7 @@ usdt__stubs:
 	stub	1, 0x90
 	stub	5, 0x0f, 0x1f, 0x44, 0x00, 0x00
 	stub	10, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00
+	register_stub
 	.size	usdt__stubs, . - usdt__stubs
 
 	.globl	usdt__stub_count
@@ -71,7 +106,7 @@ usdt__stubs:
 	.type	usdt__stub_count, @object
 	.balign	4
 usdt__stub_count:
-	.long	3
+	.long	4
 	.size	usdt__stub_count, . - usdt__stub_count
 
 # ---------------------------------------------------------------------------

@@ -26,7 +26,7 @@ my %allowed = (
 	    . 'fstatvfs futimens mmap munmap madvise memfd_create getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep strerror '
 	    . '__errno_location usdt__because usdt__debug usdt__getenv usdt__guard_\w+ usdt__images?_\w+',
 	usdt_dof_file => "$memory open close ioctl getpid clock_gettime strerror __errno_location usdt__because",
-	usdt_probe => "$memory usdt__fire usdt__stubs usdt__guard",
+	usdt_probe => "$memory usdt__fire usdt__stubs usdt__guard usdt__native_platform",
 	usdt_probeset => "$memory calloc free",
 	usdt_generation => "$memory malloc calloc free strdup strerror usdt__\\w+",
 	usdt_observe => "$memory malloc free usdt__\\w+",

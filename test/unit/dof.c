@@ -107,7 +107,7 @@ static const struct usdt__stub *
 some_stub(void)
 {
 	static const struct usdt__stub made_up = {
-		1, 0, 4, 6, 10, 11, { 0x90, 0x90, 0x90 }
+		1, USDT__ISENABLED_POINTER, 0, 4, 6, 10, 11, { 0x90, 0x90, 0x90 }
 	};
 
 	return usdt__stub_count ? &usdt__stubs[any(usdt__stub_count)] :
@@ -230,18 +230,18 @@ test_dof(const struct usdt__platform *row, const struct usdt__arch *arch)
 	struct buffers b;
 	struct usdt__dof dof;
 	struct usdt__why why;
-	const struct usdt__stub *stub;
+	struct usdt__sites sites;
 	int round, i;
 
 	for (round = 0; round < ROUNDS; round++) {
 		any_subject(&s);
-		stub = some_stub();
+		sites = arch->sites[any(2)];
 		if (!try(usdt__dof_layout(&dof, &s.description, row, arch,
 		    &why) == 0, "%s", why.text))
 			continue;
 		get_buffers(&b, dof.size);
 		for (i = 0; i < 2; i++)
-			usdt__dof_write(&dof, stub, 0x12345000, 0x1000,
+			usdt__dof_write(&dof, &sites, 0x12345000, 0x1000,
 			    b.out[i]);
 		check_dof(&dof, &b);
 		free_buffers(&b);

@@ -183,8 +183,13 @@ test_spare(void)
 int
 main(void)
 {
+	int several = 0;
+	uint32_t i;
+
 	scratch_begin();
-	if (usdt__stub_count > 1) {
+	for (i = 0; i < usdt__stub_count; i++)
+		several |= usdt__stubs[i].nop > 1;
+	if (several) {
 		test_children(3, "some");
 		test_children(WIDE, "many");
 		test_spare();

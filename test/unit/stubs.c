@@ -22,7 +22,7 @@
 /* --- processors --------------------------------------------------------- */
 
 /*
- * To add one: the facts in `arch`, the six accessors, and call_fire, which
+ * To add one: the facts in `arch`, the seven accessors, and call_fire, which
  * calls usdt__fire with KEPT_VALUES in the registers that a callee keeps.
  * WIDE_REGISTER, if there is one, points to the arguments as words of 8 bytes.
  */
@@ -32,6 +32,8 @@ struct arch {
 	uint8_t breakpoint;		/* an instruction of one byte */
 	uint8_t landing[4];		/* at each entry */
 	uint8_t isenabled_end[1];	/* after the is-enabled site's nop */
+	uint8_t isenabled_no[2];	/* before it, to return 0 */
+	uint8_t isenabled_jump[2];	/* to there, after the landing */
 	uint8_t fire_end[2];		/* after the DOF site's nop */
 	uint8_t unused;			/* fills the rest */
 	struct {
@@ -52,6 +54,7 @@ extern const char call_fire_return[];
 
 static const struct arch arch = {
 	"x86_64", 6, 0xcc, { 0xf3, 0x0f, 0x1e, 0xfa }, { 0xc3 },
+	{ 0x31, 0xc0 }, { 0xeb, 0x08 },
 	{ 0xc9, 0xc3 }, 0xcc, {
 		{ 1, { 0x90 } },
 		{ 5, { 0x0f, 0x1f, 0x44, 0x00, 0x00 } },
@@ -148,6 +151,13 @@ get_flag(const ucontext_t *uc)
 	return (int *)get_register(uc, 0);
 }
 
+/* What kernels do that answer in the return register. */
+static void
+set_result(ucontext_t *uc, int result)
+{
+	uc->uc_mcontext.gregs[REG_RAX] = result;
+}
+
 #define HAVE_ARCH
 #endif
 
@@ -155,6 +165,7 @@ get_flag(const ucontext_t *uc)
 
 static const struct arch arch = {
 	"i386", 0, 0xcc, { 0xf3, 0x0f, 0x1e, 0xfb }, { 0xc3 },
+	{ 0x31, 0xc0 }, { 0xeb, 0x08 },
 	{ 0xc9, 0xc3 }, 0xcc, { { 1, { 0x90 } } }
 };
 static const uintptr_t kept_values[KEPT - 2] = {
@@ -245,6 +256,13 @@ get_flag(const ucontext_t *uc)
 }
 
 #define WIDE_REGISTER	REG_EDX
+
+static void
+set_result(ucontext_t *uc, int result)
+{
+	uc->uc_mcontext.gregs[REG_EAX] = result;
+}
+
 #define HAVE_ARCH
 #endif
 
@@ -348,6 +366,11 @@ trap(int number, siginfo_t *info, void *context)
 	set_pc(uc, get_pc(uc) - 1 + nop_size(stub->code + offset,
 	    USDT__STUB_SIZE - (unsigned)offset));
 	if (offset == stub->isenabled_site) {
+		if (stub->answer == USDT__ISENABLED_REGISTER) {
+			if (answer)
+				set_result(uc, 1);
+			return;
+		}
 		flag_seen = get_flag(uc);
 		flag_was = *flag_seen;
 		if (answer)
@@ -428,6 +451,19 @@ test_bytes(const struct usdt__stub *s)
 	ok(memcmp(s->code + end, arch.fire_end, sizeof arch.fire_end) == 0,
 	    "%u-byte nop: then the stub returns", nop);
 	end += sizeof arch.fire_end;
+	if (s->answer == USDT__ISENABLED_REGISTER) {
+		ok(memcmp(s->code + s->isenabled + 4, arch.isenabled_jump, 2) ==
+		    0 && memcmp(s->code + end, arch.isenabled_no, 2) == 0,
+		    "answered in a register: is-enabled jumps to what makes "
+		    "it 0");
+		end += sizeof arch.isenabled_no;
+		is_int(s->isenabled_site, end, "and then the site");
+		end += 1 + sizeof arch.isenabled_end;
+	} else {
+		is_int(s->isenabled_site, s->isenabled + 4,
+		    "%u-byte nop: the is-enabled site follows the entry",
+		    nop);
+	}
 	for (i = end; i < USDT__STUB_SIZE; i++)
 		try(s->code[i] == arch.unused, "byte %u is 0x%02x", i,
 		    s->code[i]);
@@ -439,17 +475,45 @@ test_bytes(const struct usdt__stub *s)
 	    "%u-byte nop: both entries may be jumped to", nop);
 	is_int(s->sdt_site, s->fire + 4,
 	    "%u-byte nop: the SDT site follows the entry", nop);
-	is_int(s->isenabled_site, s->isenabled + 4,
-	    "%u-byte nop: so does the is-enabled site", nop);
 	ok(nop_size(s->code + s->isenabled_site, 1) == 1 &&
 	    s->code[s->isenabled_site + 1] == arch.isenabled_end[0],
-	    "%u-byte nop: which is one byte, and returns", nop);
+	    "%u-byte nop: the is-enabled site is one byte, and returns", nop);
 	ok(s->isenabled == 0 && 4096 % USDT__STUB_SIZE == 0,
 	    "%u-byte nop: begins the stub, which lies in one page", nop);
 	ok(s->fire == usdt__stubs[0].fire &&
 	    s->isenabled == usdt__stubs[0].isenabled,
 	    "%u-byte nop: entries are where usdt_probe.c looks for them",
 	    nop);
+}
+
+/*
+ * Documents for other processors than this one take the places of sites from
+ * the row: it must say what the assembly has, for the smallest nop.
+ */
+static void
+test_row(void)
+{
+	const struct usdt__arch *row = usdt__native_arch();
+	const struct usdt__stub *s;
+	unsigned answer_of, i;
+
+	for (answer_of = 0; answer_of < 2; answer_of++) {
+		s = NULL;
+		for (i = 0; i < usdt__stub_count; i++)
+			if (usdt__stubs[i].answer == answer_of &&
+			    (s == NULL || usdt__stubs[i].nop < s->nop))
+				s = &usdt__stubs[i];
+		ok(s != NULL, "convention %u: has a stub", answer_of);
+		if (s == NULL)
+			continue;
+		is_int(row->sites[answer_of].isenabled, s->isenabled_site,
+		    "the row's is-enabled site is the stub's");
+		is_int(row->sites[answer_of].dof, s->dof_site,
+		    "and its DOF site too");
+	}
+	is_int(usdt__stub_choose()->answer,
+	    usdt__native_platform()->isenabled,
+	    "what is chosen is answered as this system does it");
 }
 
 /* --- firing ------------------------------------------------------------- */
@@ -562,20 +626,28 @@ test_isenabled(const struct usdt__stub *s)
 {
 	union {
 		uint8_t *code;
-		void (*call)(int *);
+		int (*call)(int *);
 	} entry;
-	int flag;
+	int flag, result;
 
 	place(s, 0);
 	entry.code = code + s->isenabled;
 	flag = 0;
-	entry.call(&flag);
-	is_int(flag, 0, "%u-byte nop: is-enabled is 0 if nobody answers",
-	    s->nop);
+	result = entry.call(&flag);
+	is_int(s->answer == USDT__ISENABLED_REGISTER ? result : flag, 0,
+	    "%u-byte nop: is-enabled is 0 if nobody answers", s->nop);
 	place(s, ISENABLED);
 	answer = 1;
 	flag_seen = NULL;
-	entry.call(&flag);
+	result = entry.call(&flag);
+	if (s->answer == USDT__ISENABLED_REGISTER) {
+		ok(hit_count == 1 && flag == 0 && result == 1,
+		    "answered in a register: is-enabled returns it");
+		answer = 0;
+		place(s, ISENABLED);
+		is_int(entry.call(&flag), 0, "also if it is no");
+		return;
+	}
 	ok(hit_count == 1 && flag_seen == &flag && flag_was == 0,
 	    "%u-byte nop: its site has the flag's address", s->nop);
 	is_int(flag, 1, "%u-byte nop: is-enabled is what was written there",
@@ -788,6 +860,7 @@ main(void)
 		test_firing(&usdt__stubs[i], SDT | DOF, "traced at both");
 		test_isenabled(&usdt__stubs[i]);
 	}
+	test_row();
 	test_calls();
 	test_unwinding();
 	dl_iterate_phdr(look_at_program, NULL);
