@@ -1,6 +1,7 @@
 /*
  * growth.c - does a provider take a hundred thousand probes, and a process a
- * thousand rounds of every change, without growing?
+ * thousand rounds of every change, ten thousand of the commonest, without
+ * growing?
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -13,6 +14,7 @@
 #include "usdt_internal.h"
 
 #define ROUNDS		1000
+#define MANY_ROUNDS	10000	/* of enabling and disabling */
 #define WARM		50	/* rounds after which nothing may grow */
 #define TOLERANCE	512	/* KiB, of what malloc and libc keep */
 
@@ -100,6 +102,7 @@ test_many(size_t count)
 	usdt_provider_t *p = provider("many");
 	usdt_probedef_t **probes = calloc(count, sizeof *probes);
 	clock_t start = clock();
+	int fds = count_fds();
 	char func[32], name[32];
 	size_t i;
 
@@ -114,6 +117,7 @@ test_many(size_t count)
 	try(usdt_provider_enable(p) == 0, "%s", usdt_errstr(p));
 	counts(p, (unsigned)count, 0, 1);
 	try(count_maps(scratch) <= 4, "%d mappings", count_maps(scratch));
+	try(count_fds() == fds, "%d descriptors, %d before", count_fds(), fds);
 	trace_some(probes, count);
 	for (i = 0; i < count; i += 2)
 		try(usdt_provider_remove_probe(p, probes[i]) == 0,
@@ -256,7 +260,8 @@ disabled_by_environment(struct subject *s)
 }
 
 static void
-test_rounds(void (*one)(struct subject *), int enabled, const char *what)
+test_rounds(void (*one)(struct subject *), int rounds, int enabled,
+    const char *what)
 {
 	const char *of = KEEPS_FREED ? scratch : NULL;
 	struct subject s;
@@ -270,7 +275,7 @@ test_rounds(void (*one)(struct subject *), int enabled, const char *what)
 	usdt_provider_add_probe(s.p, s.b);
 	if (enabled)
 		usdt_provider_enable(s.p);
-	for (s.round = 0; s.round < ROUNDS + WARM; s.round++) {
+	for (s.round = 0; s.round < rounds + WARM; s.round++) {
 		if (s.round == WARM) {
 			maps = count_maps(of);
 			fds = count_fds();
@@ -288,7 +293,7 @@ test_rounds(void (*one)(struct subject *), int enabled, const char *what)
 	usdt_probe_release(s.b);
 	usdt_provider_free(s.p);
 	try(count_maps(scratch) == 0, "%d mappings stay", count_maps(scratch));
-	ok_all("%d rounds: %s", ROUNDS, what);
+	ok_all("%d rounds: %s", rounds, what);
 }
 
 /* What a live provider gains costs what usdt.h says, till it is freed. */
@@ -330,12 +335,12 @@ main(void)
 	}
 	if (KEEPS_FREED)
 		note("a sanitizer keeps freed memory: its size is not judged");
-	test_rounds(enable_and_disable, 0, "enable, disable");
-	test_rounds(add_and_remove, 1, "add, enable, remove");
-	test_rounds(lay_out_anew, 1, "with a probe, without it");
-	test_rounds(create_and_free, 0, "create, enable, free");
-	test_rounds(fail, 0, "failing");
-	test_rounds(disabled_by_environment, 0, "USDT_DISABLE=1");
+	test_rounds(enable_and_disable, MANY_ROUNDS, 0, "enable, disable");
+	test_rounds(add_and_remove, ROUNDS, 1, "add, enable, remove");
+	test_rounds(lay_out_anew, ROUNDS, 1, "with a probe, without it");
+	test_rounds(create_and_free, ROUNDS, 0, "create, enable, free");
+	test_rounds(fail, ROUNDS, 0, "failing");
+	test_rounds(disabled_by_environment, ROUNDS, 0, "USDT_DISABLE=1");
 	test_new_ones();
 	test_many(10000);
 	test_many(100000);
