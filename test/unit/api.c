@@ -604,6 +604,52 @@ test_freed_by_hand(void)
 	usdt_provider_free(q);
 }
 
+/* --- any number of words ------------------------------------------------ */
+
+/* Whatever number a caller says: what is declared is read, and what nobody can
+ * see goes nowhere.  The largest numbers are those that marks are made of. */
+static void
+fire_any_number(usdt_probedef_t *def, const char *when)
+{
+	static const size_t numbers[] = {
+		0, 1, 2, 3, USDT_ARG_MAX, INT32_MAX, (size_t)INT32_MAX + 1,
+		(size_t)UINT32_MAX - 1, UINT32_MAX, (size_t)UINT32_MAX + 1,
+		SIZE_MAX / 2, SIZE_MAX - 1, SIZE_MAX
+	};
+	void *argv[] = { NULL, NULL };
+	size_t i;
+
+	for (i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+		usdt_probe_fire(def, numbers[i], argv);
+		usdt_fire_probe(def->probe, numbers[i], argv);
+		usdt_probe_fire(def, numbers[i], NULL);
+	}
+	ok(1, "fired with any number of words: %s", when);
+}
+
+static void
+test_any_number(void)
+{
+	usdt_provider_t *p = new_provider();
+	usdt_probedef_t *def = new_probe("f", "n"), *late = new_probe("f", "l");
+
+	fire_any_number(def, "in no provider");
+	usdt_provider_add_probe(p, def);
+	fire_any_number(def, "added");
+	is_int(usdt_provider_enable(p), 0, "enabled");
+	fire_any_number(def, "enabled");
+	usdt_provider_add_probe(p, late);
+	fire_any_number(late, "waiting in an enabled provider");
+	usdt_provider_disable(p);
+	fire_any_number(def, "disabled");
+	usdt_provider_enable(p);
+	usdt_provider_remove_probe(p, def);
+	fire_any_number(def, "removed");
+	usdt_probe_release(def);
+	usdt_probe_release(late);
+	usdt_provider_free(p);
+}
+
 int
 main(void)
 {
@@ -623,5 +669,6 @@ main(void)
 	test_surviving();
 	test_status();
 	test_freed_by_hand();
+	test_any_number();
 	return done_testing();
 }
