@@ -124,6 +124,37 @@ vm:
 vm-shell: vm all
 	@test/vm/shell
 
+# What is measured: see bench/README.md.  Another library: lib_NAME.c, and its
+# name here.
+BENCHED	= loop call sdt sdtcall sdt5 usdt usdt1x
+BENCH	= $(OBJ)/bench
+BENCHFLAGS = -I. -Ibench -DBENCHED='$(patsubst %,X(%),$(BENCHED))'
+BENCHSRC = bench/bench.c bench/libraries.c $(BENCHED:%=bench/lib_%.c)
+
+$(BENCH)/bench: $(BENCHSRC) bench/bench.h $(O)/libusdt.a
+	@mkdir -p $(@D)
+	@echo "  BENCH   $@"
+	$(Q)$(CC) $(CFLAGS) -O2 -mno-red-zone $(BENCHFLAGS) -o $@ $(BENCHSRC) \
+	    $(O)/libusdt.a $(LIBS)
+$(BENCH)/bench-clang: $(BENCHSRC) bench/bench.h $(O)/libusdt.a
+	@mkdir -p $(@D)
+	@echo "  BENCH   $@"
+	$(Q)clang -std=gnu99 -O2 -gdwarf-4 -mno-red-zone $(BENCHFLAGS) -o $@ \
+	    $(BENCHSRC) $(O)/libusdt.a $(LIBS)
+$(BENCH)/bpf_count: bench/bpf_count.c
+	@mkdir -p $(@D)
+	@echo "  BENCH   $@"
+	$(Q)$(CC) $(CFLAGS) -O2 -o $@ $<
+
+benched = $(BENCH)/bench $(BENCH)/bpf_count \
+	  $(if $(shell command -v clang),$(BENCH)/bench-clang)
+
+bench:
+	@test/setup bench
+	$(AGAIN) run-bench
+run-bench: lib $(benched)
+	@bench/run $(BENCHOPT) $(BENCH)
+
 demo:
 	@test/setup demo
 	$(AGAIN) run-demo
@@ -149,5 +180,5 @@ clean:
 	    $(EXAMPLES:%=$(O)/%)
 
 .PHONY: all lib check run-check test-trace run-trace test-dtrace run-dtrace \
-	test run-test vm vm-shell demo run-demo install clean
+	test run-test vm vm-shell bench run-bench demo run-demo install clean
 .SECONDARY: $(UNITS:%=$(OBJ)/%.o) $(EXAMPLES:%=$(OBJ)/%.o)

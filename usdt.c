@@ -317,6 +317,7 @@ usdt_create_probe(const char *func, const char *name, size_t argc,
 	struct usdt__probe_block *block;
 	struct usdt__why why;
 	size_t i, size;
+	int respelt;
 	char *at;
 
 	if (check_probe(func, name, argc, types, &why) < 0) {
@@ -324,7 +325,10 @@ usdt_create_probe(const char *func, const char *name, size_t argc,
 		return NULL;
 	}
 	size = sizeof *block + argc * sizeof *block->types +
-	    strlen(func) + 1 + 2 * (strlen(name) + 1);
+	    strlen(func) + 1 + strlen(name) + 1;
+	respelt = strstr(name, "__") != NULL;
+	if (respelt)
+		size += strlen(name) + 1;
 	for (i = 0; i < argc; i++)
 		size += strlen(types[i]) + 1;
 	block = calloc(1, size);
@@ -339,13 +343,16 @@ usdt_create_probe(const char *func, const char *name, size_t argc,
 	block->def.types = block->types;
 	for (i = 0; i < argc; i++)
 		block->types[i] = copy(&at, types[i]);
-	usdt__name_dof(name, at);
+	if (respelt)
+		usdt__name_dof(name, at);
+	else
+		at = (char *)block->def.name;
 	block->def.state = &block->state;
 	block->def.probe = &block->state.probe;
 	block->state.references = 1;
 	block->state.dof_name = at;
 	block->state.hash = usdt__probeset_hash(func, at);
-	block->state.probe.argc = (uint32_t)argc;
+	block->state.probe.argc = (uint16_t)argc;
 	usdt__probe_unbind(&block->def);
 	return &block->def;
 }
@@ -372,6 +379,21 @@ usdt_probe_release(usdt_probedef_t *probedef)
 
 /* --- changing ----------------------------------------------------------- */
 
+/* Once, before the first enabling: that one asks whether it failed. */
+static void
+prepare_guard(void)
+{
+	static int prepared;
+	const struct usdt__stub *stub;
+
+	if (prepared)
+		return;
+	prepared = 1;
+	stub = usdt__stub_choose();
+	if (stub != NULL && stub->nop > 1)
+		usdt__guard_make();
+}
+
 int
 usdt_provider_add_probe(usdt_provider_t *provider, usdt_probedef_t *probedef)
 {
@@ -381,6 +403,7 @@ usdt_provider_add_probe(usdt_provider_t *provider, usdt_probedef_t *probedef)
 		return usdt__fail(provider, USDT_ERROR_INVALID,
 		    provider == NULL ? "provider is NULL" : "probe is NULL");
 	usdt__lock();
+	prepare_guard();
 	if (usdt__probeset_find(&provider->state->set, probedef) != NULL) {
 		result = fail_probe(provider, USDT_ERROR_DUP_PROBE, probedef);
 	} else if (probedef->state->provider != NULL) {
@@ -621,6 +644,7 @@ enable(usdt_provider_t *provider, const struct options *options)
 	size_t count;
 	int result;
 
+	usdt__guard_renew();
 	retire_stale(provider, 1);
 	if (collect(provider, options->sdt, &probes, &count) < 0)
 		return usdt__fail(provider, USDT_ERROR_MALLOC);

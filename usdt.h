@@ -291,9 +291,9 @@ USDT_API int usdt_provider_observe(usdt_provider_t *provider,
  * computing of arguments behind it.  PROBEDEF may not be NULL.  The library
  * also has it as a function, for languages that can't inline C.
  */
-#if defined(__GNUC__)
+#if defined(__SANITIZE_THREAD__)
 #define USDT_LOAD32(p)	__atomic_load_n((p), __ATOMIC_RELAXED)
-#else
+#else	/* compilers make a test of memory of this, and not of the other */
 #define USDT_LOAD32(p)	(*(const volatile uint32_t *)(p))
 #endif
 #ifndef USDT_INLINE

@@ -67,7 +67,7 @@ usdt__generation_adopt(struct usdt__generation *generation,
 		generation->references++;
 		generation->live++;
 		state->generation = generation;
-		state->slot = i;
+		state->slot = (uint32_t)i;
 	}
 }
 

@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "usdt_internal.h"
 
@@ -18,53 +17,28 @@
 #define MADV_WIPEONFORK	18	/* Linux 4.14 */
 #endif
 
-static const uint32_t always = 1;
-static uint32_t *page;			/* NULL: no guard is needed */
-const uint32_t *usdt__guard = &always;
-
-static size_t
-page_size(void)
-{
-	return (size_t)sysconf(_SC_PAGESIZE);
-}
+/*
+ * A page of its own, of memory that has no file: only such can be wiped.  (On
+ * the processors whose nops become calls a page has 4096 bytes.)
+ */
+#define PAGE	4096
+int32_t usdt__guard[PAGE / sizeof(int32_t)] __attribute__((aligned(PAGE)));
+static int wiped;
 
 int
 usdt__guard_make(void)
 {
-	void *new;
-
-	if (page != NULL)
+	if (wiped)
 		return 0;
-	new = mmap(NULL, page_size(), PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (new == MAP_FAILED)
+	if (madvise(usdt__guard, PAGE, MADV_WIPEONFORK) == 0)
+		wiped = 1;
+	else if (errno != EINVAL)	/* EINVAL: too old to make calls */
 		return errno;
-	if (madvise(new, page_size(), MADV_WIPEONFORK) < 0 &&
-	    errno != EINVAL) {	/* EINVAL: too old to make calls of nops */
-		int error = errno;
-
-		munmap(new, page_size());
-		return error;
-	}
-	page = new;
-	usdt__guard_renew();
-	__atomic_store_n(&usdt__guard, page, __ATOMIC_RELEASE);
 	return 0;
 }
 
 void
 usdt__guard_renew(void)
 {
-	if (page != NULL)
-		__atomic_store_n(page, 1, __ATOMIC_RELEASE);
-}
-
-void
-usdt__guard_drop(void)
-{
-	if (page == NULL)
-		return;
-	__atomic_store_n(&usdt__guard, &always, __ATOMIC_RELEASE);
-	munmap(page, page_size());
-	page = NULL;
+	__atomic_store_n(&usdt__guard[0], 1, __ATOMIC_RELEASE);
 }

@@ -634,14 +634,6 @@ place(struct request *request)
 	return FAILED;
 }
 
-/* The guard goes with the last image. */
-static void
-drop_guard(void)
-{
-	if (mapped == NULL)
-		usdt__guard_drop();
-}
-
 int
 usdt__image_take(const struct usdt__elf *elf, const uint8_t *bytes,
     const uint8_t id[USDT__ID_SIZE], struct usdt__image **image,
@@ -661,7 +653,7 @@ usdt__image_take(const struct usdt__elf *elf, const uint8_t *bytes,
 	error = elf->spare > 0 ? usdt__guard_make() : 0;
 	if (error != 0) {
 		free(request.image);
-		return usdt__because(why, error, "no page for a guard: %s",
+		return usdt__because(why, error, "MADV_WIPEONFORK: %s",
 		    strerror(error));
 	}
 	n = (size_t)snprintf(request.name, sizeof request.name, "%d-",
@@ -671,7 +663,6 @@ usdt__image_take(const struct usdt__elf *elf, const uint8_t *bytes,
 		    sizeof request.name - n, "%02x", id[i]);
 	if (place(&request) != TAKEN) {
 		free(request.image);
-		drop_guard();
 		return -1;
 	}
 	request.image->next = mapped;
@@ -694,7 +685,6 @@ usdt__image_drop(struct usdt__image *image)
 	if (image->fd >= 0 && usdt__image_present(image))
 		close(image->fd);
 	free(image);
-	drop_guard();
 }
 
 /*

@@ -177,14 +177,13 @@ void usdt__fire(const void *entry, size_t argc, void *const *argv);
 
 /* --- usdt_guard.c: is this process a forked child to be mended? --------- */
 
-/* Is this 0, then no probe may fire whose nop the kernel makes a call of. */
-extern const uint32_t *usdt__guard;
+/* While the first word is 0 no probe may fire. */
+extern int32_t usdt__guard[];
 
+/* This process may fire. */
+void usdt__guard_renew(void);
 /* From now on it is 0 in children, until renewed there.  Returns an errno. */
 int usdt__guard_make(void);
-void usdt__guard_renew(void);
-/* There is no such probe any more. */
-void usdt__guard_drop(void);
 
 /* --- usdt_nop.c: which nop stands at a probe's sites? ------------------- */
 
@@ -367,10 +366,11 @@ struct usdt__observer {
 
 struct usdt_probe {
 	const uint32_t *gate;	/* the same as in the definition */
-	const uint8_t *fire;	/* the stub's entry; NULL: no tracer sees it */
-	uint32_t argc;
-	uint32_t needs;		/* words with which firing is simple; as many
-				 * as there can't be, if it is observed */
+	const uint8_t *fire;	/* the stub's entry; stays when it is hidden */
+	uint16_t argc;
+	uint16_t visible;	/* 1 + enum usdt__isenabled; 0: no tracer sees it */
+	int32_t simple;		/* firing is, with more words than this; as many
+				 * as there can't be: it is hidden, or observed */
 	const struct usdt__observer *observer;
 };
 
@@ -389,12 +389,12 @@ void usdt__gate_set_helper(uint32_t *gate, int has);
 
 struct usdt_probe_state {
 	struct usdt_probe probe;	/* first: it leads to the definition */
-	unsigned references;
-	usdt_provider_t *provider;	/* that it is in, or NULL */
-	struct usdt__generation *generation;	/* that it has a stub in ... */
-	size_t slot;				/* ... and which */
-	const char *dof_name;		/* name in DTrace's spelling */
+	uint32_t references;
 	uint32_t hash;			/* of function and dof_name */
+	uint32_t slot;			/* in the generation */
+	usdt_provider_t *provider;	/* that it is in, or NULL */
+	struct usdt__generation *generation;	/* that it has a stub in */
+	const char *dof_name;		/* name in DTrace's spelling */
 	usdt_probedef_t *next, *previous;	/* in order of adding */
 	usdt_probedef_t *chain;		/* of the same bucket */
 };
@@ -521,6 +521,29 @@ static inline size_t
 usdt__align(size_t value, size_t to)
 {
 	return (value + to - 1) & ~(to - 1);
+}
+
+/*
+ * Load a word that other threads change; what is to be read after it needs a
+ * fence.  Compilers compare no memory with an atomic load, which would cost an
+ * instruction more.
+ */
+static inline int32_t
+usdt__load(const int32_t *word)
+{
+#if defined(__SANITIZE_THREAD__)
+	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+#else
+	return *word;
+#endif
+}
+
+static inline void
+usdt__load_fence(void)
+{
+#if !defined(__SANITIZE_THREAD__)	/* it knows none, and needs none */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+#endif
 }
 
 /* Store an integer of 1, 2, 4 or 8 bytes in the byte order asked for. */

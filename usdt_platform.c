@@ -206,12 +206,19 @@ const size_t usdt__arch_count = sizeof(usdt__archs) / sizeof(usdt__archs[0]);
 const struct usdt__platform *
 usdt__native_platform(void)
 {
+	static const struct usdt__platform *found;
+	const struct usdt__platform *row =
+	    __atomic_load_n(&found, __ATOMIC_RELAXED);
 	size_t i;
 
+	if (row != NULL)
+		return row;
 	for (i = 0; i + 1 < usdt__platform_count; i++)
 		if (strcmp(usdt__platforms[i].name, NATIVE_PLATFORM) == 0)
 			break;
-	return &usdt__platforms[i];
+	row = &usdt__platforms[i];
+	__atomic_store_n(&found, row, __ATOMIC_RELAXED);
+	return row;
 }
 
 const struct usdt__arch *

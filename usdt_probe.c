@@ -17,7 +17,9 @@
 #define USDT_INLINE USDT_API	/* the header's inline function, exported */
 #include "usdt_internal.h"
 
-#define OBSERVED	2	/* in halfword 1: enabled, whatever the stub says */
+/* In halfword 1: */
+#define HELPED		1	/* a DTrace helper has it */
+#define OBSERVED	2	/* it is enabled, whatever the stub says */
 
 static const uint32_t never;	/* the gate of what is not visible */
 static const union {
@@ -25,7 +27,29 @@ static const union {
 	uint32_t word;
 } observed = { { 0, OBSERVED } };	/* of what is observed */
 
-static int ask(const struct usdt_probe *probe, uint32_t word);
+static const union {
+	uint16_t halves[2];
+	uint32_t word;
+} helped = { { 0, HELPED } };		/* of what only a helper has */
+
+/* Does DTrace answer the stub's question?  Either in the return register, or
+ * through the pointer: then with 1, too. */
+static int
+ask(const struct usdt_probe *probe)
+{
+	volatile int flag = 0;
+	union {
+		const uint8_t *code;
+		int (*call)(volatile int *);
+	} isenabled;
+
+	isenabled.code = __atomic_load_n(&probe->fire, __ATOMIC_RELAXED) -
+	    usdt__stubs[0].fire;
+	if (probe->visible == 1 + USDT__ISENABLED_REGISTER)
+		return isenabled.call(&flag);
+	isenabled.call(&flag);
+	return flag;
+}
 
 int
 usdt_is_enabled(usdt_probe_t *probe)
@@ -38,41 +62,14 @@ usdt_is_enabled(usdt_probe_t *probe)
 	    __ATOMIC_RELAXED);
 	if (__builtin_expect(word == 0, 1))
 		return 0;
-	return ask(probe, word);
-}
-
-/* Is it the semaphore?  If not, does DTrace answer the stub's question? */
-static int
-ask(const struct usdt_probe *probe, uint32_t word)
-{
-	const uint8_t *fire;
-	uint16_t halves[2];
-	int flag = 0, answer;
-	union {
-		const uint8_t *code;
-		int (*call)(int *);
-	} isenabled;
-
-	memcpy(halves, &word, sizeof halves);
-	if (halves[0] != 0 || halves[1] == OBSERVED)
-		return 1;
-	fire = __atomic_load_n(&probe->fire, __ATOMIC_ACQUIRE);
-	if (fire == NULL)
-		return 0;
-	isenabled.code = fire - usdt__stubs[0].fire +
-	    usdt__stubs[0].isenabled;
-	answer = isenabled.call(&flag);
-	if (usdt__native_platform()->isenabled == USDT__ISENABLED_POINTER)
-		answer = *(volatile int *)&flag;
-	return answer != 0;
+	return word == helped.word ? ask(probe) : 1;
 }
 
 /* Not in a child that has to be mended first. */
 static inline int
 may_fire(void)
 {
-	return __atomic_load_n(__atomic_load_n(&usdt__guard, __ATOMIC_ACQUIRE),
-	    __ATOMIC_ACQUIRE) != 0;
+	return usdt__load(&usdt__guard[0]) == 1;	/* "!= 0" takes one more */
 }
 
 /* The definition that a probe is of. */
@@ -89,11 +86,11 @@ fire_slowly(struct usdt_probe *probe, size_t argc, void **argv)
 {
 	const struct usdt__observer *observer =
 	    __atomic_load_n(&probe->observer, __ATOMIC_ACQUIRE);
-	const uint8_t *fire = __atomic_load_n(&probe->fire, __ATOMIC_ACQUIRE);
+	int visible = __atomic_load_n(&probe->visible, __ATOMIC_ACQUIRE);
 	void *whole[USDT_ARG_MAX];
 	size_t i;
 
-	if (fire == NULL && observer == NULL)
+	if (!visible && observer == NULL)
 		return;
 	if (argc < probe->argc || argv == NULL) {
 		for (i = 0; i < probe->argc; i++)
@@ -103,29 +100,38 @@ fire_slowly(struct usdt_probe *probe, size_t argc, void **argv)
 	if (observer != NULL)
 		observer->call(probedef_of(probe), probe->argc, argv,
 		    observer->data);
-	if (fire != NULL && may_fire())
-		usdt__fire(fire, probe->argc, argv);
+	if (visible && may_fire())
+		usdt__fire(__atomic_load_n(&probe->fire, __ATOMIC_RELAXED),
+		    probe->argc, argv);
+}
+
+/* Counts beyond INT32_MAX look negative, and are not simple either. */
+static inline void
+fire_at(struct usdt_probe *probe, size_t argc, void **argv)
+{
+	if (__builtin_expect((int32_t)argc <= usdt__load(&probe->simple) ||
+	    argv == NULL || !may_fire(), 0)) {
+		fire_slowly(probe, argc, argv);
+	} else {
+		usdt__load_fence();
+		usdt__fire(__atomic_load_n(&probe->fire, __ATOMIC_RELAXED),
+		    probe->argc, argv);
+	}
 }
 
 void
 usdt_fire_probe(usdt_probe_t *probe, size_t argc, void **argv)
 {
-	const uint8_t *fire;
-
-	if (probe == NULL)
-		return;
-	fire = __atomic_load_n(&probe->fire, __ATOMIC_ACQUIRE);
-	if (__builtin_expect(fire == NULL || argv == NULL || !may_fire() ||
-	    argc < __atomic_load_n(&probe->needs, __ATOMIC_RELAXED), 0))
-		fire_slowly(probe, argc, argv);
-	else
-		usdt__fire(fire, probe->argc, argv);
+	if (probe != NULL)
+		fire_at(probe, argc, argv);
 }
 
+/* Without a look at the definition: its probe lies beside it. */
 void
 usdt_probe_fire(usdt_probedef_t *probedef, size_t argc, void **argv)
 {
-	usdt_fire_probe(probedef->probe, argc, argv);
+	fire_at(&((struct usdt__probe_block *)(void *)probedef)->state.probe,
+	    argc, argv);
 }
 
 static void
@@ -141,11 +147,19 @@ usdt__probe_bind(usdt_probedef_t *probedef, const uint32_t *gate,
 {
 	struct usdt_probe *probe = probedef->probe;
 
+	/* Who sees that few words are enough finds a stub. */
+	if (observer != NULL || stub == NULL)
+		__atomic_store_n(&probe->simple, INT32_MAX, __ATOMIC_RELEASE);
 	__atomic_store_n(&probe->observer, observer, __ATOMIC_RELEASE);
-	__atomic_store_n(&probe->needs, observer != NULL ? UINT32_MAX :
-	    probe->argc, __ATOMIC_RELEASE);
-	__atomic_store_n(&probe->fire, stub == NULL ? NULL :
-	    stub + usdt__stubs[0].fire, __ATOMIC_RELEASE);
+	if (stub != NULL)
+		__atomic_store_n(&probe->fire, stub + usdt__stubs[0].fire,
+		    __ATOMIC_RELEASE);
+	__atomic_store_n(&probe->visible, stub == NULL ? 0 :
+	    (uint16_t)(1 + usdt__native_platform()->isenabled),
+	    __ATOMIC_RELEASE);
+	if (observer == NULL && stub != NULL)
+		__atomic_store_n(&probe->simple, probe->argc - 1,
+		    __ATOMIC_RELEASE);
 	set_gate(probedef, observer != NULL ? &observed.word : gate);
 }
 
@@ -158,6 +172,6 @@ usdt__probe_unbind(usdt_probedef_t *probedef)
 void
 usdt__gate_set_helper(uint32_t *gate, int has)
 {
-	__atomic_store_n((uint16_t *)(void *)gate + 1, (uint16_t)(has != 0),
+	__atomic_store_n((uint16_t *)(void *)gate + 1, has ? HELPED : 0,
 	    __ATOMIC_RELEASE);
 }

@@ -113,7 +113,7 @@ usdt__stub_count:
 # void usdt__fire(const void *entry, size_t argc, void *const *argv)
 #
 # On entry	%rdi entry	%rsi argc	%rdx argv
-# Inside	%rax entry	%r11 argc	%r10 argv
+# Inside	%r11 entry	%esi argc, until %rsi and %rdx get their own
 # At the sites	%rdi %rsi %rdx %rcx %r8 %r9 hold arguments 0 to 5, and the
 #		others lie at 0(%rsp), 8(%rsp) ...: what a called function
 #		finds, but for the return address.
@@ -127,8 +127,8 @@ usdt__stub_count:
 #	| argument 6          | (%rsp)
 #	+---------------------+
 #
-# The stub's "leave; ret" undoes all of it.  Instructions: 5 for argc 0, else
-# 3 for each of arguments 0 to 5, and 3 for each further one plus 7.
+# The stub's "leave; ret" undoes all of it.  Instructions: 5 without arguments,
+# then at most 3 for each and one.
 
 	.text
 	.globl	usdt__fire
@@ -137,49 +137,48 @@ usdt__stub_count:
 	.balign	16
 usdt__fire:
 	.cfi_startproc
-	endbr64
 	push	%rbp
 	.cfi_def_cfa_offset 16
 	.cfi_offset %rbp, -16
 	mov	%rsp, %rbp
 	.cfi_def_cfa_register %rbp
-	mov	%rdi, %rax
-	mov	%rdx, %r10
-	mov	%rsi, %r11
-	sub	$7, %rsi			# index from argument 6 on
-	jae	.Lstack
-.Lregisters:
-	test	%r11, %r11
-	jz	.Lgo
-	mov	(%r10), %rdi
-	cmp	$2, %r11
-	jb	.Lgo
-	mov	8(%r10), %rsi
-	cmp	$3, %r11
-	jb	.Lgo
-	mov	16(%r10), %rdx
-	cmp	$4, %r11
-	jb	.Lgo
-	mov	24(%r10), %rcx
-	cmp	$5, %r11
-	jb	.Lgo
-	mov	32(%r10), %r8
-	cmp	$6, %r11
-	jb	.Lgo
-	mov	40(%r10), %r9
-.Lgo:
-	jmp	*%rax
-
-.Lstack:					# %rsi: number of the last, from 0
-	lea	48(%r10), %rdx			# argument 6
+	test	%esi, %esi
+	je	.Lnone
+	mov	%rdi, %r11
+	cmp	$2, %esi
+	jb	.Lone
+	je	.Ltwo
+	cmp	$4, %esi
+	jb	.Lthree
+	je	.Lfour
+	sub	$6, %esi			# how many lie on the stack
+	jb	.Lfive
+	je	.Lsix
 	test	$1, %sil
-	jnz	.Lpush				# an even number: aligned as is
+	je	.Lpush
 	push	$0
 .Lpush:
-	push	(%rdx, %rsi, 8)
-	dec	%rsi
-	jns	.Lpush
-	jmp	.Lregisters
+	push	40(%rdx, %rsi, 8)		# the last comes first
+	sub	$1, %esi
+	jne	.Lpush
+.Lsix:
+	mov	40(%rdx), %r9
+.Lfive:
+	mov	32(%rdx), %r8
+.Lfour:
+	mov	24(%rdx), %rcx
+.Lthree:
+	mov	(%rdx), %rdi
+	mov	8(%rdx), %rsi
+	mov	16(%rdx), %rdx
+	jmp	*%r11
+.Ltwo:
+	mov	8(%rdx), %rsi
+.Lone:
+	mov	(%rdx), %rdi
+	jmp	*%r11
+.Lnone:
+	jmp	*%rdi
 	.cfi_endproc
 	.size	usdt__fire, . - usdt__fire
 

@@ -20,7 +20,7 @@ my %allowed = (
 	usdt_elf => $builder,
 	usdt_image_old => "$memory malloc realloc free qsort strdup snprintf sprintf openat close fcntl unlinkat fstatat "
 	    . 'fdopendir readdir closedir __errno_location usdt__debug',
-	usdt_guard => 'mmap munmap madvise sysconf __errno_location',
+	usdt_guard => 'madvise __errno_location',
 	usdt_image => "$memory calloc free snprintf vsnprintf sscanf __isoc99_sscanf "
 	    . 'fopen fclose getline __getdelim open openat read pread write close unlinkat mkdirat linkat fchmod fchmodat fstat stat fstatat '
 	    . 'fstatvfs futimens mmap munmap madvise memfd_create getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep strerror '

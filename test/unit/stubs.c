@@ -666,6 +666,7 @@ test_gate(usdt_probedef_t *def)
 	place(&usdt__stubs[0], ISENABLED);
 	answer = 1;
 	gate = 0;
+	usdt__guard_renew();
 	usdt__probe_bind(def, &gate, code, NULL);
 	ok(usdt_is_enabled(def->probe) == 0 && usdt_probe_enabled(def) == 0 &&
 	    hit_count == 0, "gate 0: not enabled, nobody is asked");

@@ -1,0 +1,433 @@
+/*
+ * bench.c - the process that is measured.
+ *
+ *	bench loop NAME checked|fired KIND TIMES	one library, for counting
+ *							instructions
+ *	bench argc N TIMES		fire a libusdt probe of N arguments
+ *	bench helper TIMES		ask a libusdt probe that a stand-in for a
+ *					DTrace helper has, and nobody traces
+ *	bench untraced ROUNDS TIMES	a line per library and kind
+ *	bench traced ROUNDS TIMES	prints "path NAME PATH" lines, waits for a
+ *					line, then the same
+ *	bench create NAME COUNT ROUNDS	what creating costs
+ *	bench threads ROUNDS TIMES	one thread and two, on one probe
+ *
+ * Rounds are interleaved: each library in turn, the first another one each
+ * time.  A line of figures is all rounds' nanoseconds per turn of the loop.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <dirent.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "usdt.h"
+
+volatile int bench_numbers[6] = { 10, 20, 30, 40, 50, 60 };
+char bench_text[32] = "a text of 20 letters";
+
+static const char *const kinds[KINDS] = { "n0", "n2", "n6", "ns" };
+
+static double
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+/* Others on this machine should not come between; only root may. */
+static void
+be_alone(void)
+{
+	struct sched_param param = { 5 };
+
+	sched_setscheduler(0, SCHED_FIFO, &param);
+}
+
+static const struct library *
+find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; libraries[i] != NULL; i++)
+		if (strcmp(libraries[i]->name, name) == 0)
+			return libraries[i];
+	fprintf(stderr, "bench: no library %s\n", name);
+	exit(2);
+}
+
+static enum kind
+find_kind(const char *name)
+{
+	int i;
+
+	for (i = 0; i < KINDS; i++)
+		if (strcmp(kinds[i], name) == 0)
+			return (enum kind)i;
+	fprintf(stderr, "bench: no kind %s\n", name);
+	exit(2);
+}
+
+/* --- for callgrind ------------------------------------------------------ */
+
+static int
+count_loop(const char *name, const char *how, const char *kind, long times)
+{
+	const struct library *l = find(name);
+
+	if (l->prepare != NULL)
+		l->prepare();
+	(strcmp(how, "fired") == 0 ? l->fired : l->checked)(find_kind(kind),
+	    times);
+	return 0;
+}
+
+static usdt_probedef_t *
+one_probe(size_t argc)
+{
+	const char *types[USDT_ARG_MAX];
+	usdt_provider_t *p = usdt_create_provider("one", "bench");
+	usdt_probedef_t *probe;
+	size_t i;
+
+	for (i = 0; i < argc; i++)
+		types[i] = "long";
+	probe = usdt_create_probe("f", "n", argc, types);
+	usdt_provider_add_probe(p, probe);
+	if (usdt_provider_enable(p) < 0) {
+		fprintf(stderr, "bench: %s\n", usdt_errstr(p));
+		exit(1);
+	}
+	return probe;
+}
+
+__attribute__((noinline)) static int
+count_arguments(size_t argc, long times)
+{
+	usdt_probedef_t *probe = one_probe(argc);
+	void *argv[USDT_ARG_MAX] = { NULL };
+
+	for (; times > 0; times--)
+		usdt_probe_fire(probe, argc, argv);
+	return 0;
+}
+
+/* What the helper's ioctl would have led to: our half of the gate. */
+__attribute__((noinline)) static int
+count_helper(long times)
+{
+	usdt_probedef_t *probe = one_probe(2);
+
+	((volatile uint16_t *)(uintptr_t)probe->gate)[1] = 1;
+	for (; times > 0; times--) {
+		OPAQUE(probe);
+		if (usdt_is_enabled(probe->probe))
+			abort();
+	}
+	return 0;
+}
+
+/* --- time --------------------------------------------------------------- */
+
+static void
+print_figures(const char *what, const char *kind, const double *ns, int rounds)
+{
+	int i;
+
+	printf("%s %s", what, kind);
+	for (i = 0; i < rounds; i++)
+		printf(" %.3f", ns[i]);
+	printf("\n");
+}
+
+struct row {
+	const struct library *library;
+	int fired;
+	char what[32];
+};
+
+/* The ways to loop over all libraries. */
+static int
+all_rows(struct row *rows, int only_traceable)
+{
+	int n = 0;
+	size_t i;
+
+	for (i = 0; libraries[i] != NULL; i++) {
+		const struct library *l = libraries[i];
+		int fired;
+
+		if (only_traceable && l->prepare == NULL)
+			continue;
+		for (fired = 0; fired < 2; fired++) {
+			if (fired && l->fired == NULL)
+				continue;
+			rows[n].library = l;
+			rows[n].fired = fired;
+			snprintf(rows[n].what, sizeof rows[n].what, "%s-%s",
+			    l->name, fired ? "fired" : "checked");
+			n++;
+		}
+	}
+	return n;
+}
+
+static void
+measure(int only_traceable, int rounds, long times)
+{
+	struct row rows[32];
+	int n = all_rows(rows, only_traceable), kind, round, i;
+	double *ns = malloc((size_t)n * (size_t)rounds * sizeof *ns);
+
+	for (kind = 0; kind < KINDS; kind++) {
+		for (i = 0; i < n; i++)		/* warm */
+			(rows[i].fired ? rows[i].library->fired :
+			    rows[i].library->checked)((enum kind)kind, times);
+		for (round = 0; round < rounds; round++)
+			for (i = 0; i < n; i++) {
+				int at = (i + round) % n;
+				double start = now();
+
+				(rows[at].fired ? rows[at].library->fired :
+				    rows[at].library->checked)(
+				    (enum kind)kind, times);
+				ns[at * rounds + round] = (now() - start) /
+				    (double)times;
+			}
+		for (i = 0; i < n; i++)
+			print_figures(rows[i].what, kinds[kind],
+			    &ns[i * rounds], rounds);
+	}
+	free(ns);
+}
+
+static void
+prepare_all(int tell)
+{
+	const char *path;
+	size_t i;
+
+	for (i = 0; libraries[i] != NULL; i++) {
+		if (libraries[i]->prepare == NULL)
+			continue;
+		path = libraries[i]->prepare();
+		if (tell && path != NULL)
+			printf("path %s %s\n", libraries[i]->name, path);
+	}
+}
+
+static void
+wait_for_line(void)
+{
+	char line[16];
+
+	printf("ready %d\n", (int)getpid());
+	fflush(stdout);
+	if (fgets(line, sizeof line, stdin) == NULL)
+		exit(0);
+}
+
+/* --- threads ------------------------------------------------------------ */
+
+struct shared {
+	const struct library *library;
+	long times;
+	pthread_barrier_t *start;
+};
+
+static void *
+run(void *data)
+{
+	struct shared *shared = data;
+
+	pthread_barrier_wait(shared->start);
+	shared->library->checked(NO_ARGUMENTS, shared->times);
+	return NULL;
+}
+
+/* Turns of the loop per second, of so many threads together. */
+static double
+together(const struct library *library, int threads, long times)
+{
+	pthread_barrier_t start;
+	struct shared shared = { library, times, &start };
+	pthread_t thread[8];
+	double begun;
+	int i;
+
+	pthread_barrier_init(&start, NULL, (unsigned)threads + 1);
+	for (i = 0; i < threads; i++)
+		pthread_create(&thread[i], NULL, run, &shared);
+	pthread_barrier_wait(&start);
+	begun = now();
+	for (i = 0; i < threads; i++)
+		pthread_join(thread[i], NULL);
+	pthread_barrier_destroy(&start);
+	return (double)times * threads / ((now() - begun) / 1e9);
+}
+
+static void
+measure_threads(int rounds, long times)
+{
+	static const char *const names[] = { "sdt", "usdt" };
+	double *rate = malloc(4 * (size_t)rounds * sizeof *rate);
+	int round, i, threads;
+	char what[32];
+
+	for (round = 0; round < rounds; round++)
+		for (i = 0; i < 2; i++)
+			for (threads = 1; threads <= 2; threads++)
+				rate[(i * 2 + threads - 1) * rounds + round] =
+				    together(find(names[(i + round) % 2]),
+				    threads, times) / 1e6;
+	/* Which library was measured alternates with the round. */
+	for (i = 0; i < 2; i++)
+		for (threads = 1; threads <= 2; threads++) {
+			double *mine = malloc((size_t)rounds * sizeof *mine);
+
+			for (round = 0; round < rounds; round++)
+				mine[round] = rate[(((i + round) % 2) * 2 +
+				    threads - 1) * rounds + round];
+			snprintf(what, sizeof what, "%s-threads", names[i]);
+			print_figures(what, threads == 1 ? "1" : "2", mine,
+			    rounds);
+			free(mine);
+		}
+	free(rate);
+}
+
+/* --- creating ----------------------------------------------------------- */
+
+static long
+count_lines(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	long n = 0;
+	int c;
+
+	while (f != NULL && (c = getc(f)) != EOF)
+		n += c == '\n';
+	if (f != NULL)
+		fclose(f);
+	return n;
+}
+
+static long
+count_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	long n = 0;
+
+	while (dir != NULL && readdir(dir) != NULL)
+		n++;
+	if (dir != NULL)
+		closedir(dir);
+	return n;
+}
+
+/* Private memory that is in use, in bytes. */
+static long
+count_anonymous(void)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	char line[256];
+	long kib = 0;
+
+	while (f != NULL && fgets(line, sizeof line, f) != NULL)
+		sscanf(line, "RssAnon: %ld", &kib);
+	if (f != NULL)
+		fclose(f);
+	return kib * 1024;
+}
+
+/* One provider's life; the first has a name that nobody had before. */
+static void
+measure_creation(const char *name, size_t count, int rounds)
+{
+	const struct library *l = find(name);
+	char provider[64];
+	int round;
+
+	for (round = 0; round < rounds; round++) {
+		long maps, fds, bytes = count_anonymous();
+		double start, add, enable, disable, again, destroy, found;
+		void *set;
+
+		snprintf(provider, sizeof provider, "c%d-%d-%zu",
+		    (int)getpid(), round, count);
+		start = now();
+		set = l->create(provider, count);
+		add = now() - start;
+		maps = count_lines("/proc/self/maps");
+		fds = count_descriptors();
+		start = now();
+		if (set == NULL || l->enable(set) < 0) {
+			fprintf(stderr, "bench: %s can't do %zu\n", name, count);
+			exit(1);
+		}
+		enable = now() - start;
+		bytes = count_anonymous() - bytes;
+		maps = count_lines("/proc/self/maps") - maps;
+		fds = count_descriptors() - fds;
+		start = now();
+		l->disable(set);
+		disable = now() - start;
+		start = now();
+		l->enable(set);
+		again = now() - start;
+		start = now();
+		l->destroy(set);
+		destroy = now() - start;
+		/* As in another process: the image is there. */
+		set = l->create(provider, count);
+		start = now();
+		l->enable(set);
+		found = now() - start;
+		l->destroy(set);
+		printf("creation %zu maps %ld fds %ld bytes %ld add %.0f "
+		    "enable %.0f disable %.0f again %.0f destroy %.0f "
+		    "found %.0f\n", count, maps, fds, bytes, add, enable,
+		    disable, again, destroy, found);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+
+	if (strcmp(what, "loop") == 0 && argc == 6)
+		return count_loop(argv[2], argv[3], argv[4], atol(argv[5]));
+	if (strcmp(what, "argc") == 0 && argc == 4)
+		return count_arguments((size_t)atol(argv[2]), atol(argv[3]));
+	if (strcmp(what, "helper") == 0 && argc == 3)
+		return count_helper(atol(argv[2]));
+	if (strcmp(what, "create") == 0 && argc == 5) {
+		measure_creation(argv[2], (size_t)atol(argv[3]), atoi(argv[4]));
+		return 0;
+	}
+	if (argc != 4) {
+		fprintf(stderr, "usage: see bench.c\n");
+		return 2;
+	}
+	prepare_all(strcmp(what, "untraced") != 0);
+	if (strcmp(what, "untraced") != 0)
+		wait_for_line();
+	be_alone();
+	if (strcmp(what, "threads") == 0)
+		measure_threads(atoi(argv[2]), atol(argv[3]));
+	else
+		measure(strcmp(what, "traced") == 0, atoi(argv[2]),
+		    atol(argv[3]));
+	return 0;
+}

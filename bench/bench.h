@@ -1,0 +1,56 @@
+/*
+ * bench.h - what must a library give to be put beside the others?
+ *
+ * Six calls, in a file of its own: bench/lib_NAME.c, with one struct library
+ * named NAME; and its name in the Makefile's BENCHED.  A call that a library has
+ * not is NULL.
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stddef.h>
+
+/* The kinds of probe that are fired. */
+enum kind {
+	NO_ARGUMENTS,
+	TWO_INTEGERS,
+	SIX_INTEGERS,
+	A_STRING,	/* an int and a string */
+	KINDS
+};
+
+struct library {
+	const char *name;	/* of the provider that it fires, too */
+
+	/* Declare COUNT probes of two arguments in a provider of this name; not
+	 * yet visible to tracers. */
+	void *(*create)(const char *provider, size_t count);
+	/* Make them visible, and hide them; 0 or -1. */
+	int (*enable)(void *provider);
+	int (*disable)(void *provider);
+	/* Leave nothing of them. */
+	void (*destroy)(void *provider);
+
+	/* TIMES: if the probe of this kind is enabled, fire it; its arguments
+	 * are computed only then, if the library can do that. */
+	void (*checked)(enum kind kind, long times);
+	/* The same, and fire without asking. */
+	void (*fired)(enum kind kind, long times);
+
+	/* Before the first of those: declare the four probes n0, n2, n6, ns in
+	 * a provider of the library's name.  Returns the path of the file that
+	 * tracers attach to, or NULL: they can't. */
+	const char *(*prepare)(void);
+};
+
+extern const struct library *const libraries[];
+
+/* The arguments: INTEGER(n) is read from memory and has to be computed. */
+extern volatile int bench_numbers[6];
+extern char bench_text[32];
+#define INTEGER(n)	(bench_numbers[n] + (n))
+
+/* What the arguments come from; nothing is known of it at compile time. */
+#define OPAQUE(p)	__asm__ volatile("" : : "r"(p) : "memory")
+
+#endif /* BENCH_H */

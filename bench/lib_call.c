@@ -1,0 +1,20 @@
+/* lib_call.c - a call of a function that does nothing, to compare with. */
+#include "bench.h"
+
+__attribute__((noinline)) static void
+nothing(void)
+{
+	__asm__ volatile("");
+}
+
+static void
+checked(enum kind kind, long times)
+{
+	(void)kind;
+	for (; times > 0; times--)
+		nothing();
+}
+
+const struct library call = {
+	"call", NULL, NULL, NULL, NULL, checked, NULL, NULL
+};
