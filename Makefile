@@ -22,6 +22,7 @@ WARN	= -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
 	  -Wpointer-arith -Wwrite-strings -Wundef
 override CFLAGS += -std=gnu99 $(WARN) -fPIC -fvisibility=hidden \
 	  $(ARCHFLAGS_$(ARCH))
+ASFLAGS_macos = -Wa,-defsym,MACHO=1
 LIBS	= -pthread
 Q	= $(if $(filter 1,$(V)),,@)
 OBJ	= $(O)/obj-$(ARCH)
@@ -63,7 +64,7 @@ $(OBJ)/%.o: %.c
 $(OBJ)/%.o: %.s
 	@mkdir -p $(@D)
 	@echo "  AS      $<"
-	$(Q)$(CC) $(ARCHFLAGS_$(ARCH)) -c -o $@ $<
+	$(Q)$(CC) $(ARCHFLAGS_$(ARCH)) $(ASFLAGS_$(SYSTEM)) -c -o $@ $<
 
 $(O)/test_usdt: $(OBJ)/test_usdt.o $(O)/libusdt.a
 	@echo "  LD      $@"

@@ -2,7 +2,34 @@
 #
 # Two things: the stubs, which are copied into probe images and never run from
 # here, and usdt__fire, which puts a probe's arguments in place and runs
-# through a stub.  Syntax for ELF systems; nothing here knows the system.
+# through a stub.  Assembled by GNU's and clang's assembler to ELF, or with the
+# symbol MACHO defined to Mach-O; nothing else here knows the system.
+
+	.ifdef	MACHO
+	.macro	constants
+	.const
+	.endm
+	.macro	begin, name:req, type:req	# a symbol that is hidden
+	.globl	_\name
+	.private_extern	_\name
+_\name:
+	.endm
+	.macro	finish, name:req
+	.endm
+	.else
+	.macro	constants
+	.section .rodata
+	.endm
+	.macro	begin, name:req, type:req
+	.globl	\name
+	.hidden	\name
+	.type	\name, @\type
+\name:
+	.endm
+	.macro	finish, name:req
+	.size	\name, . - \name
+	.endm
+	.endif
 
 # ---------------------------------------------------------------------------
 # The stubs.  ORDER STUB: struct usdt__stub in usdt_internal.h.
@@ -89,25 +116,19 @@
 	end	1
 	.endm
 
-	.section .rodata
-	.globl	usdt__stubs
-	.hidden	usdt__stubs
-	.type	usdt__stubs, @object
+	constants
 	.balign	4
-usdt__stubs:
+	begin	usdt__stubs, object
 	stub	1, 0x90
 	stub	5, 0x0f, 0x1f, 0x44, 0x00, 0x00
 	stub	10, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00
 	register_stub
-	.size	usdt__stubs, . - usdt__stubs
+	finish	usdt__stubs
 
-	.globl	usdt__stub_count
-	.hidden	usdt__stub_count
-	.type	usdt__stub_count, @object
 	.balign	4
-usdt__stub_count:
+	begin	usdt__stub_count, object
 	.long	4
-	.size	usdt__stub_count, . - usdt__stub_count
+	finish	usdt__stub_count
 
 # ---------------------------------------------------------------------------
 # void usdt__fire(const void *entry, size_t argc, void *const *argv)
@@ -131,11 +152,8 @@ usdt__stub_count:
 # 3 for each of arguments 0 to 5, and 3 for each further one plus 7.
 
 	.text
-	.globl	usdt__fire
-	.hidden	usdt__fire
-	.type	usdt__fire, @function
 	.balign	16
-usdt__fire:
+	begin	usdt__fire, function
 	.cfi_startproc
 	endbr64
 	push	%rbp
@@ -147,42 +165,43 @@ usdt__fire:
 	mov	%rdx, %r10
 	mov	%rsi, %r11
 	sub	$7, %rsi			# index from argument 6 on
-	jae	.Lstack
-.Lregisters:
+	jae	8f
+6:					# what goes in registers
 	test	%r11, %r11
-	jz	.Lgo
+	jz	7f
 	mov	(%r10), %rdi
 	cmp	$2, %r11
-	jb	.Lgo
+	jb	7f
 	mov	8(%r10), %rsi
 	cmp	$3, %r11
-	jb	.Lgo
+	jb	7f
 	mov	16(%r10), %rdx
 	cmp	$4, %r11
-	jb	.Lgo
+	jb	7f
 	mov	24(%r10), %rcx
 	cmp	$5, %r11
-	jb	.Lgo
+	jb	7f
 	mov	32(%r10), %r8
 	cmp	$6, %r11
-	jb	.Lgo
+	jb	7f
 	mov	40(%r10), %r9
-.Lgo:
+7:					# all is in place
 	jmp	*%rax
 
-.Lstack:					# %rsi: number of the last, from 0
+8:					# %rsi: number of the last, from 0
 	lea	48(%r10), %rdx			# argument 6
 	test	$1, %sil
-	jnz	.Lpush				# an even number: aligned as is
+	jnz	9f				# an even number: aligned as is
 	push	$0
-.Lpush:
+9:
 	push	(%rdx, %rsi, 8)
 	dec	%rsi
-	jns	.Lpush
-	jmp	.Lregisters
+	jns	9b
+	jmp	6b
 	.cfi_endproc
-	.size	usdt__fire, . - usdt__fire
+	finish	usdt__fire
 
+	.ifndef	MACHO
 	.section .note.GNU-stack, "", @progbits
 
 # This file suits indirect branch tracking and shadow stacks (1 + 2).
@@ -191,3 +210,4 @@ usdt__fire:
 	.long	4, 16, 5
 	.asciz	"GNU"
 	.long	0xc0000002, 4, 3, 0
+	.endif
