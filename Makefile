@@ -10,7 +10,7 @@ O	?= .
 TARGET	:= $(shell $(CC) -dumpmachine 2>/dev/null)
 NATIVE	:= $(shell echo $(TARGET) | sed 's/-.*//; s/^i.86$$/i386/; s/^amd64$$/x86_64/; s/^arm64$$/aarch64/')
 ARCH	?= $(NATIVE)
-SYSTEM	?= $(shell echo $(TARGET) | sed -n 's/.*linux.*/linux/p; s/.*darwin.*/macos/p; s/.*freebsd.*/freebsd/p; s/.*solaris.*/illumos/p')
+SYSTEM	?= $(shell echo $(TARGET) | sed -n 's/.*linux.*/linux/p; s/.*darwin.*/macos/p; s/.*macos.*/macos/p; s/.*freebsd.*/freebsd/p; s/.*solaris.*/illumos/p')
 V	?= 0
 export USDT_CACHE ?= $(HOME)/.cache/libusdt
 
