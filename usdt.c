@@ -450,7 +450,7 @@ is_stale(const usdt_provider_t *provider,
 {
 	if (generation->live == 0)
 		return 1;
-	if (generation->image == NULL)	/* a stub is registered once */
+	if (!usdt__native_platform()->reuse_stubs)
 		return !provider->state->enabled || !generation->dof_taken;
 	if (!provider->state->enabled &&
 	    (generation->live < generation->count ||

@@ -407,6 +407,7 @@ __wrap_close(int fd)
 /* --- memory ------------------------------------------------------------- */
 
 static int far_away;		/* the next mapping is; counts down */
+static int no_mmap, no_mprotect;	/* fails */
 static int mapped;		/* pages of the library */
 
 void *
@@ -418,6 +419,10 @@ __wrap_mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset)
 	    "mmap of writable code");
 	if (far_away > 0 && --far_away == 0 && sizeof at == 8)
 		at = (void *)((uintptr_t)0x100000000000);
+	if (no_mmap) {
+		errno = ENOMEM;
+		return MAP_FAILED;
+	}
 	got = __real_mmap(at, size, prot, flags, fd, offset);
 	if (got != MAP_FAILED)
 		mapped += (int)((size + 4095) / 4096);
@@ -433,6 +438,10 @@ __wrap_mprotect(void *at, size_t size, int prot)
 	try((prot & (PROT_WRITE | PROT_EXEC)) != (PROT_WRITE | PROT_EXEC),
 	    "mprotect to writable code");
 	try(rights[2] != 'x', "code is changed");
+	if (no_mprotect) {
+		errno = EACCES;
+		return -1;
+	}
 	return __real_mprotect(at, size, prot);
 }
 
@@ -794,6 +803,45 @@ test_refusing(void)
 	end("refusing");
 }
 
+static void
+test_memory(void)
+{
+	int i, before;
+
+	begin("memory");
+	for (i = 0; i < 300; i++) {	/* more than there are stubs left */
+		char name[8];
+
+		snprintf(name, sizeof name, "p%d", i);
+		usdt_probe_release(add_to(p, name));
+	}
+	before = mapped;
+	no_mmap = 1;
+	is_int(usdt_provider_enable(p), -1, "no memory to be mapped");
+	error_is("failed to place the probe image: pages for stubs: Cannot "
+	    "allocate memory", "the text");
+	no_mmap = 0;
+	no_mprotect = 1;
+	is_int(usdt_provider_enable(p), -1, "none that may be executed");
+	error_is("failed to place the probe image: pages for stubs: "
+	    "Permission denied", "the text");
+	get_status();
+	ok(!status.enabled && adds == 0 && mapped == before,
+	    "nothing is enabled, told or kept");
+	no_mprotect = 0;
+	is_int(usdt_provider_enable(p), 0, "later there is");
+	b = add_to(p, "b");
+	no_mprotect = 1;
+	is_int(usdt_provider_enable(p), -1, "and not for one more");
+	get_status();
+	ok(status.enabled && status.probes == 301 && status.waiting == 1 &&
+	    present() == 1 && removes == 0, "the others stay");
+	no_mprotect = 0;
+	is_int(usdt_provider_enable(p), 0, "later there is");
+	is_int(newest()->probes, 302, "for all");
+	end("memory");
+}
+
 /* Documents must be near their stubs, wherever memory is to be had. */
 static void
 test_far(void)
@@ -868,6 +916,7 @@ main(void)
 	test_names();
 	test_limits();
 	test_refusing();
+	test_memory();
 	test_far();
 	test_fork();
 	return done_testing();
