@@ -122,7 +122,7 @@ const struct usdt__platform usdt__platforms[] = {
 		.max_type = 127,
 		.max_dof = 512 * 1024 - 1,	/* kern.dtrace.dof_maxsize */
 		.max_documents = 64,
-		.archs = { "x86_64", "i386", "aarch64" },
+		.archs = { "x86_64", "aarch64" },	/* i386 is gone */
 		.provider_chars = "._-",
 		.limits = "DTrace",
 	},

@@ -22,7 +22,8 @@ my @objects = grep { !m{/usdt_(?:platform|image\w*|guard|nop)\.o$} } glob "$obj/
 ok(@objects > 8, 'the library has been built') or BAIL_OUT("no objects in $obj");
 run($cc, @flags, '-c', '-o', "$dir/none.o", 'usdt_image_none.c');
 run($cc, @flags, '-c', '-o', "$dir/helper.o", 'test/rows/helper.c');
-for my $row (qw(illumos freebsd macos)) {
+# No macOS that is in use runs 32-bit processes.
+for my $row (qw(illumos freebsd), @width ? () : 'macos') {
 	run($cc, @flags, "-DUSDT_PLATFORM=\"$row\"", '-c', '-o', "$dir/$row.o", 'usdt_platform.c');
 	run($cc, @flags, (map { "-Wl,--wrap=$_" } qw(open close ioctl mmap mprotect munmap)),
 	    "$dir/helper.o", "$dir/none.o", "$dir/$row.o", @objects, '-pthread', '-o', "$dir/$row") or next;

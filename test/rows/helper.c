@@ -13,6 +13,7 @@
 #endif
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -897,6 +898,47 @@ test_fork(void)
 	end("fork");
 }
 
+static int stop;
+
+static void *
+fire_on(void *unused)
+{
+	void *argv[1] = { unused };
+
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		usdt_probe_enabled(a);
+		usdt_probe_fire(a, 1, argv);
+	}
+	return NULL;
+}
+
+static void
+test_threads(void)
+{
+	pthread_t threads[2];
+	int i, n = 0;
+
+	begin("threads");
+	for (i = 0; i < 2; i++)
+		pthread_create(&threads[i], NULL, fire_on, NULL);
+	for (i = 0; i < 300; i++) {
+		n += usdt_provider_enable(p) == 0;
+		if (i % 3 == 0) {	/* replaced while it is fired */
+			b = add_to(p, "b");
+			n += usdt_provider_enable(p) == 0;
+			usdt_provider_remove_probe(p, b);
+			usdt_probe_release(b);
+			b = NULL;
+		}
+		n += usdt_provider_disable(p) == 0;
+	}
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	for (i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	is_int(n, 700, "two threads fire through 700 changes");
+	end("threads");
+}
+
 int
 main(void)
 {
@@ -919,5 +961,6 @@ main(void)
 	test_memory();
 	test_far();
 	test_fork();
+	test_threads();
 	return done_testing();
 }
