@@ -256,8 +256,11 @@ usdt__getenv(const char *name)
 {
 #if defined(__linux__)
 	return secure_getenv(name);
-#else
+#elif defined(__sun) || defined(__FreeBSD__) || defined(__APPLE__)
 	return issetugid() ? NULL : getenv(name);
+#else
+	return getuid() == geteuid() && getgid() == getegid() ?
+	    getenv(name) : NULL;
 #endif
 }
 

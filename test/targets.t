@@ -17,6 +17,8 @@ my @targets = (
 	['i386-pc-solaris2.11', 'illumos', 'i386'],
 	['x86_64-apple-macos11', 'macos', 'x86_64'],
 	['arm64-apple-macos11', 'macos', 'aarch64'],
+	# It stands for any that the library does not know.
+	['x86_64-unknown-netbsd9', 'unknown', 'x86_64'],
 );
 # For assembly alone: this system's own, which the others are compared with,
 # and what is no target for C any more.

@@ -14,5 +14,12 @@ int close(int fd);
 ssize_t write(int fd, const void *bytes, size_t size);
 pid_t getpid(void);
 long sysconf(int name);
+#if defined(__sun) || defined(__FreeBSD__) || defined(__APPLE__)
 int issetugid(void);
+#else	/* a system that the library does not know */
+uid_t getuid(void);
+uid_t geteuid(void);
+gid_t getgid(void);
+gid_t getegid(void);
+#endif
 #endif

@@ -8,6 +8,8 @@ typedef long pid_t;
 #else
 typedef int pid_t;
 #endif
+typedef unsigned uid_t;
+typedef unsigned gid_t;
 #if defined(__FreeBSD__) && defined(__i386__)
 typedef int time_t;
 #else
