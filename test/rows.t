@@ -8,8 +8,11 @@ use strict;
 use warnings;
 use Test::More;
 use File::Temp qw(tempdir);
+use Usdt::Variant qw(require_compiler);
 
 my $obj = $ENV{USDT_OBJ} // 'obj-x86_64';
+
+require_compiler(scalar($obj =~ /obj-(?:x86_64|i386)$/), 'the tracer that is played knows x86 alone');
 my $cc = $ENV{CC} // 'cc';
 my @width = $obj =~ /i386/ ? qw(-m32 -idirafter /usr/include/x86_64-linux-gnu) : ();
 my @flags = (qw(-std=gnu99 -O1 -g -Wall -Wextra -fPIC -I. -Itest/unit), @width);

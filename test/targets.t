@@ -8,6 +8,7 @@ use strict;
 use warnings;
 use Test::More;
 use File::Temp qw(tempdir);
+use Usdt::Variant qw(require_compiler);
 
 my @targets = (
 	# target, the system and the processor that the Makefile calls it
@@ -31,11 +32,8 @@ my @assembled = (
 );
 my $dir = tempdir('usdt-targets-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
-for my $tool (qw(clang llvm-ar llvm-nm llvm-readobj)) {
-	next if system("$tool --version >/dev/null 2>&1") == 0;
-	plan skip_all => "no $tool: run test/setup check" unless $ENV{USDT_NO_SKIP};
-	BAIL_OUT("no $tool: run test/setup check");
-}
+require_compiler(system("$_ --version >/dev/null 2>&1") == 0, "no $_ (test/setup check installs it)")
+    for qw(clang llvm-ar llvm-nm llvm-readobj);
 
 # What the Makefile says for a system.
 my %makefile;
