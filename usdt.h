@@ -230,8 +230,8 @@ USDT_API int usdt_provider_remove_probe(usdt_provider_t *provider,
  *    the old one; if the helper then refuses the new one, the call fails and
  *    the provider is disabled.
  *  - A process has at most 32 enabled providers, on macOS 64.
- *  - A provider's document has less than 8 MiB, on macOS 512 KiB: some 100 bytes
- *    for a probe with short names.
+ *  - A provider's document has less than 8 MiB, on macOS 512 KiB: some 100
+ *    bytes for a probe with short names.
  * Beyond these the call fails, and usdt_errstr gives the limit.
  *
  * May block in system calls: file operations on the image directory, and the
@@ -245,8 +245,8 @@ USDT_API int usdt_provider_enable(usdt_provider_t *provider);
  *
  * From the return on they are not enabled and firing does nothing, also for
  * tracers that are still attached.  On Linux enabling again is seen by those
- * tracers, and keeps the paths of the images.  A provider that is not enabled is left
- * as it is.  Returns 0 or -1.
+ * tracers, and keeps the paths of the images.  A provider that is not enabled
+ * is left as it is.  Returns 0 or -1.
  */
 USDT_API int usdt_provider_disable(usdt_provider_t *provider);
 

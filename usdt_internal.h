@@ -509,7 +509,7 @@ struct usdt__generation *usdt__generation_make(usdt_provider_t *provider,
     struct usdt__why *why);
 /* Drop one reference; with the last it is unmapped. */
 void usdt__generation_release(struct usdt__generation *generation);
-/* Keep a generation that no probe uses, to be used again where its stubs may. */
+/* Keep a generation that no probe uses, to be used again where stubs may be. */
 void usdt__generation_keep(usdt_provider_t *provider,
     struct usdt__generation *generation);
 /* Move the generation that LINK leads to from the current to the retired. */

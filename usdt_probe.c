@@ -11,10 +11,10 @@
  *			whole word would undo the kernel's counts.
  *
  * A probe that is not visible has a gate of its own that is always 0, and no
- * stub; one that is observed has one that never is; and where DTrace is the only
- * tracer there is one gate for all that it has.  All of this is read without a
- * lock: a gate and a stub that a thread has just read stay mapped until the
- * provider and its probes are freed.
+ * stub; one that is observed has one that never is; and where DTrace is the
+ * only tracer there is one gate for all that it has.  All of this is read
+ * without a lock: a gate and a stub that a thread has just read stay mapped
+ * until the provider and its probes are freed.
  */
 #define USDT_INLINE USDT_API	/* the header's inline function, exported */
 #include "usdt_internal.h"

@@ -54,7 +54,7 @@ _\name:
 # Sum: 14 of 32.  Kernels make no call of a nop in 32-bit code: it is always one
 # byte.
 
-# Where kernels answer is-enabled in the return register, with all nops one byte:
+# Where kernels answer is-enabled in the return register; all nops are one byte:
 #
 #  0	endbr, jmp 14			isenabled: so both entries are where
 #					the other stubs have them

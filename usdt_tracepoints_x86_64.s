@@ -57,7 +57,7 @@ _\name:
 # The kernel may put a call over a nop: it writes below %rsp, where neither a
 # stub nor usdt__fire keeps anything.
 
-# Where kernels answer is-enabled in the return register, with all nops one byte:
+# Where kernels answer is-enabled in the return register; all nops are one byte:
 #
 #  0	endbr, jmp 14			isenabled: so both entries are where
 #					the other stubs have them

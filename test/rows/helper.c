@@ -811,7 +811,7 @@ test_memory(void)
 
 	begin("memory");
 	for (i = 0; i < 300; i++) {	/* more than there are stubs left */
-		char name[8];
+		char name[16];
 
 		snprintf(name, sizeof name, "p%d", i);
 		usdt_probe_release(add_to(p, name));
