@@ -7,8 +7,10 @@ CFLAGS	?= -O2 -g
 PREFIX	?= /usr/local
 DESTDIR	?=
 O	?= .
-NATIVE	:= $(shell $(CC) -dumpmachine 2>/dev/null | sed 's/-.*//; s/^i.86$$/i386/; s/^amd64$$/x86_64/')
+TARGET	:= $(shell $(CC) -dumpmachine 2>/dev/null)
+NATIVE	:= $(shell echo $(TARGET) | sed 's/-.*//; s/^i.86$$/i386/; s/^amd64$$/x86_64/; s/^arm64$$/aarch64/')
 ARCH	?= $(NATIVE)
+SYSTEM	?= $(shell echo $(TARGET) | sed -n 's/.*linux.*/linux/p; s/.*darwin.*/macos/p; s/.*macos.*/macos/p; s/.*freebsd.*/freebsd/p; s/.*solaris.*/illumos/p')
 V	?= 0
 export USDT_CACHE ?= $(HOME)/.cache/libusdt
 
@@ -20,13 +22,16 @@ WARN	= -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
 	  -Wpointer-arith -Wwrite-strings -Wundef
 override CFLAGS += -std=gnu99 $(WARN) -fPIC -fvisibility=hidden \
 	  $(ARCHFLAGS_$(ARCH))
+ASFLAGS_macos = -Wa,-defsym,MACHO=1
 LIBS	= -pthread
 Q	= $(if $(filter 1,$(V)),,@)
 OBJ	= $(O)/obj-$(ARCH)
 
-ROOMS	= usdt usdt_status usdt_generation usdt_platform usdt_guard usdt_nop \
-	  usdt_name usdt_type usdt_dof usdt_elf usdt_image_old usdt_image \
-	  usdt_dof_file usdt_probe usdt_probeset usdt_observe
+# Some rooms only Linux has; elsewhere one takes their place.
+ROOMS_linux = usdt_guard usdt_nop usdt_image_old usdt_image
+ROOMS	= usdt usdt_status usdt_generation usdt_platform usdt_name usdt_type \
+	  usdt_dof usdt_elf usdt_pages usdt_dof_file usdt_probe usdt_probeset \
+	  usdt_observe $(or $(ROOMS_$(SYSTEM)),usdt_image_none)
 TRACEPOINTS = $(firstword $(wildcard usdt_tracepoints_$(ARCH).s) \
 	  usdt_tracepoints_none.c)
 LIBOBJS	= $(ROOMS:%=$(OBJ)/%.o) $(OBJ)/$(basename $(TRACEPOINTS)).o
@@ -59,7 +64,7 @@ $(OBJ)/%.o: %.c
 $(OBJ)/%.o: %.s
 	@mkdir -p $(@D)
 	@echo "  AS      $<"
-	$(Q)$(CC) $(ARCHFLAGS_$(ARCH)) -c -o $@ $<
+	$(Q)$(CC) $(ARCHFLAGS_$(ARCH)) $(ASFLAGS_$(SYSTEM)) -c -o $@ $<
 
 $(O)/test_usdt: $(OBJ)/test_usdt.o $(O)/libusdt.a
 	@echo "  LD      $@"

@@ -272,6 +272,7 @@ usdt_create_provider(const char *name, const char *module)
 	provider->module = memcpy(block->strings + name_size, module,
 	    module_size);
 	provider->state = &block->state;
+	block->state.name = provider->name;
 	block->state.module = provider->module;
 	return provider;
 }
@@ -458,7 +459,8 @@ read_options(struct options *options)
 	    strcmp(value, "0") != 0;
 	value = usdt__getenv("USDT_BACKENDS");
 	options->dof = value == NULL || strstr(value, "dof") != NULL;
-	options->sdt = value == NULL || strstr(value, "sdt") != NULL;
+	options->sdt = row->image &&
+	    (value == NULL || strstr(value, "sdt") != NULL);
 	value = usdt__getenv("USDT_HELPER");
 	options->device = value != NULL && *value != '\0' ? value :
 	    row->helper;
@@ -471,11 +473,25 @@ is_stale(const usdt_provider_t *provider,
 {
 	if (generation->live == 0)
 		return 1;
+	if (!usdt__native_platform()->reuse_stubs)
+		return !provider->state->enabled || !generation->dof_taken;
 	if (!provider->state->enabled &&
 	    (generation->live < generation->count ||
 	    generation->notes != notes))
 		return 1;
 	return !usdt__image_present(generation->image);
+}
+
+/* Are there probes without a stub? */
+static int
+has_new_probes(const usdt_provider_t *provider)
+{
+	const usdt_probedef_t *p;
+
+	for (p = provider->state->set.first; p != NULL; p = p->state->next)
+		if (p->state->generation == NULL)
+			return 1;
+	return 0;
 }
 
 /*
@@ -490,10 +506,12 @@ collect(usdt_provider_t *provider, int notes, usdt_probedef_t ***probes,
 	struct usdt__generation *g;
 	usdt_probedef_t *p;
 	size_t n = 0;
+	int all = usdt__native_platform()->one_document &&
+	    has_new_probes(provider);
 
 	*probes = NULL;
 	for (g = provider->state->current; g != NULL; g = g->next)
-		g->stale = is_stale(provider, g, notes);
+		g->stale = all || is_stale(provider, g, notes);
 	for (p = provider->state->set.first; p != NULL; p = p->state->next)
 		if (p->state->generation == NULL || p->state->generation->stale)
 			n++;
@@ -556,8 +574,7 @@ undo(usdt_provider_t *provider, struct usdt__generation *newest)
 	if (newest == NULL)
 		return;
 	usdt__generation_remove_dof(newest, NULL);
-	newest->next = state->retired;
-	state->retired = newest;
+	usdt__generation_keep(provider, newest);
 }
 
 static void
@@ -581,33 +598,85 @@ unlink_enabled(usdt_provider_t *provider)
 	provider->state->enabled = 0;
 }
 
+/* Where a name has one document: fail if another provider has it. */
+static int
+check_name_is_free(const usdt_provider_t *provider, struct usdt__why *why)
+{
+	const struct usdt__platform *row = usdt__native_platform();
+	const struct usdt_provider_state *state;
+
+	for (state = enabled_states; state != NULL; state = state->next)
+		if (row->one_document && state != provider->state &&
+		    strcmp(state->name, provider->name) == 0)
+			return usdt__because(why, EEXIST, "another provider "
+			    "named %s is enabled, and %s can take back one of "
+			    "a name only", provider->name, row->name);
+	return 0;
+}
+
+/*
+ * Where a name has one document: take back what the provider has before the
+ * helper gets another.  Fails, with nothing changed, if that can't be done.
+ */
+static int
+clear_document(usdt_provider_t *provider, struct usdt__why *why)
+{
+	struct usdt__generation *g;
+
+	if (!usdt__native_platform()->one_document)
+		return 0;
+	for (g = provider->state->current; g != NULL; g = g->next) {
+		usdt__generation_unbind(g);
+		if (usdt__generation_remove_dof(g, why) < 0) {
+			usdt__generation_bind(g);
+			return -1;
+		}
+	}
+	return 0;
+}
+
 /*
  * Make what is in the set visible: NEWEST holds the COUNT PROBES that had no
- * stub, or is NULL.  Fails, with nothing changed, if no backend took them.
+ * stub, or is NULL.  Fails, with nothing changed, if no backend took them; but
+ * if their old document had to be taken back first, the provider is disabled.
  */
 static int
 deliver(usdt_provider_t *provider, const struct options *options,
     struct usdt__generation *newest, usdt_probedef_t **probes)
 {
+	const struct usdt__platform *row = usdt__native_platform();
 	struct usdt_provider_state *state = provider->state;
 	struct usdt__generation *g;
 	struct usdt__why dof_why = { 0, "" }, sdt_why = { 0, "" };
 	int dof = 0;
 
+	if (newest != NULL && options->dof && (check_name_is_free(provider,
+	    &dof_why) < 0 || clear_document(provider, &dof_why) < 0)) {
+		if (!state->enabled)
+			state->dof_why = dof_why;
+		return usdt__fail(provider, USDT_ERROR_LOADDOF, dof_why.text);
+	}
 	if (!options->dof)
 		usdt__because(&dof_why, 0, "not in USDT_BACKENDS");
 	else
 		dof = deliver_dof(provider, newest, options->device,
 		    &dof_why) == 0;
 	usdt__debug("dof: %s", dof ? "taken" : dof_why.text);
-	if (!options->sdt)
+	if (!row->image)
+		usdt__because(&sdt_why, 0, "not on %s", row->name);
+	else if (!options->sdt)
 		usdt__because(&sdt_why, 0, "not in USDT_BACKENDS");
 	if (!state->enabled || dof || options->sdt) {
 		state->dof_why = dof_why;
 		state->sdt_why = sdt_why;
 	}
-	if (!dof && !options->sdt)
+	if (!dof && !options->sdt) {
+		if (state->enabled && row->one_document && options->dof) {
+			state->dof_why = dof_why;
+			unlink_enabled(provider);
+		}
 		return usdt__fail(provider, USDT_ERROR_LOADDOF, dof_why.text);
+	}
 
 	snprintf(state->device, sizeof state->device, "%s", options->device);
 	retire_stale(provider, 0);
@@ -709,8 +778,7 @@ usdt_provider_enable(usdt_provider_t *provider)
 		result = 0;
 	} else if (options.disable) {
 		result = idle(provider, USDT__IDLE_DISABLED);
-	} else if (usdt__stub_choose() == NULL ||
-	    !usdt__native_platform()->image) {
+	} else if (!usdt__native_supported() || usdt__stub_choose() == NULL) {
 		result = idle(provider, USDT__IDLE_UNSUPPORTED);
 		usdt__observe_unsupported(provider);
 	} else {

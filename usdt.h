@@ -63,7 +63,9 @@
  * pid, whatever threads the parent had.  One that is made by calling clone() as
  * a system call runs no handlers of fork: on Linux its probes may not fire
  * until it calls usdt_provider_enable.  The child of a vfork() may fire, and
- * make no other call.
+ * make no other call.  On illumos, FreeBSD and macOS the kernel gives a child
+ * its parent's probes, by fork and not by posix_spawn, and the child takes back
+ * its own; exec ends them.
  *
  * A process may close all descriptors and change its root, user, directory and
  * umask: what is enabled stays visible.  What it enables afterwards has to do
@@ -216,6 +218,22 @@ USDT_API int usdt_provider_remove_probe(usdt_provider_t *provider,
  * be had), some 36 bytes of memory per probe that processes share, and one
  * private page per 1024 probes once they are traced.
  *
+ * On illumos, FreeBSD and macOS there is DTrace alone and no image, so the call
+ * fails if the helper device can't be opened or refuses the probes (FreeBSD
+ * gives the device to root and wheel).  What their kernels do (dtrace.c and
+ * fasttrap.c in illumos-gate, FreeBSD and xnu) sets four rules:
+ *  - An address is used for one registration.  Each enabling takes 32 bytes for
+ *    each probe that are not given back, beside a document that is.
+ *  - A provider's name has one document at a time.  Enabling a provider whose
+ *    name another enabled one of this process has fails.  Probes that are added
+ *    come with all others in a new document, and tracers that are attached lose
+ *    the old one; if the helper then refuses the new one, the call fails and
+ *    the provider is disabled.
+ *  - A process has at most 32 enabled providers, on macOS 64.
+ *  - A provider's document has less than 8 MiB, on macOS 512 KiB: some 100
+ *    bytes for a probe with short names.
+ * Beyond these the call fails, and usdt_errstr gives the limit.
+ *
  * May block in system calls: file operations on the image directory, and the
  * helper's ioctl (a DTrace daemon may take seconds for ten thousand probes).
  * Returns 0 or -1.
@@ -226,9 +244,9 @@ USDT_API int usdt_provider_enable(usdt_provider_t *provider);
  * usdt_provider_disable - hide the probes.
  *
  * From the return on they are not enabled and firing does nothing, also for
- * tracers that are still attached.  Enabling again is seen by those tracers,
- * and keeps the paths of the images.  A provider that is not enabled is left
- * as it is.  Returns 0 or -1.
+ * tracers that are still attached.  On Linux enabling again is seen by those
+ * tracers, and keeps the paths of the images.  A provider that is not enabled
+ * is left as it is.  Returns 0 or -1.
  */
 USDT_API int usdt_provider_disable(usdt_provider_t *provider);
 
@@ -357,7 +375,8 @@ typedef struct usdt_status {
 	unsigned probes;	/* probes that fire now */
 	unsigned waiting;	/* added, visible from the next enable on */
 	unsigned images;	/* probe images in use: one for each enabling
-				 * that brought new probes */
+				 * that brought new probes; where there are no
+				 * images, DOF documents */
 	usdt_backend_status_t dof;	/* the DTrace helper device */
 	usdt_backend_status_t sdt;	/* the probe image (the newest) */
 	char note[USDT_TEXT_SIZE];	/* a remark for people, or "" */

@@ -2,12 +2,14 @@
  * usdt_generation.c - what is laid out together?
  *
  * A generation is a set of probes with stubs in one probe image, mapped, with
- * its DOF inside.  Of a provider's generations some are
+ * its DOF inside; where the system has no images, with stubs and DOF in pages
+ * of their own.  Of a provider's generations some are
  *
  *	current		their probes are visible whenever it is enabled
  *	retired		no probe uses them any more; the memory stays mapped,
  *			since a thread may just be reading a gate there, and is
- *			used again if the same definition comes back
+ *			used again if the same definition comes back.  Without
+ *			images nothing is kept: stubs are used only once
  *
  * All of this happens under the library's lock.
  */
@@ -30,6 +32,9 @@ usdt__generation_release(struct usdt__generation *generation)
 		return;
 	if (generation->image != NULL)
 		usdt__image_drop(generation->image);
+	/* A document that could not be taken back may still be read. */
+	if (generation->pages.document != NULL && !generation->dof_taken)
+		usdt__pages_drop(&generation->pages, generation->told);
 	free(generation->probes);
 	free(generation->gate_of);
 	free(generation->device);
@@ -74,8 +79,7 @@ usdt__generation_adopt(struct usdt__generation *generation,
 void
 usdt__generation_bind(const struct usdt__generation *generation)
 {
-	uint8_t *base = generation->image->base;
-	uint32_t *gates = (void *)(base + generation->gates);
+	const uint32_t *gate = NULL;
 	size_t i;
 
 	for (i = 0; i < generation->count; i++) {
@@ -83,9 +87,11 @@ usdt__generation_bind(const struct usdt__generation *generation)
 
 		if (p == NULL)
 			continue;
-		usdt__probe_bind(p, &gates[generation->gate_of != NULL ?
-		    generation->gate_of[i] : i],
-		    base + generation->text + i * USDT__STUB_SIZE,
+		if (generation->gates != NULL)
+			gate = &generation->gates[generation->gate_of != NULL ?
+			    generation->gate_of[i] : i];
+		usdt__probe_bind(p, gate,
+		    generation->stubs + i * USDT__STUB_SIZE,
 		    p->state->provider->state->observer);
 	}
 }
@@ -104,28 +110,32 @@ usdt__generation_unbind(const struct usdt__generation *generation)
 void
 usdt__generation_set_helper(struct usdt__generation *generation, int has)
 {
-	uint32_t *gates =
-	    (void *)(generation->image->base + generation->gates);
 	size_t i;
 
-	for (i = 0; i < generation->gate_count; i++)
-		usdt__gate_set_helper(&gates[i], has);
+	if (generation->gates != NULL)
+		for (i = 0; i < generation->gate_count; i++)
+			usdt__gate_set_helper(&generation->gates[i], has);
 	generation->dof_taken = has;
 }
+
+/* Documents that helpers have of this process.  Children have as many. */
+static unsigned documents;
 
 int
 usdt__generation_add_dof(struct usdt__generation *generation,
     const char *device, const char *module, struct usdt__why *why)
 {
-	uint8_t *base = generation->image->base;
+	const struct usdt__platform *row = usdt__native_platform();
 	char *copy = NULL;
 
+	if (row->max_documents != 0 && documents >= row->max_documents)
+		return usdt__because(why, ENOSPC, "%s takes %u providers of a "
+		    "process, and has them", row->name, row->max_documents);
 	if (device != NULL && (copy = strdup(device)) == NULL)
 		return no_memory(why);
-	if (usdt__helper_add(usdt__native_platform(),
-	    device != NULL ? device : generation->device, module, base,
-	    base + generation->document, &generation->dof_generation,
-	    why) < 0) {
+	if (usdt__helper_add(row, device != NULL ? device :
+	    generation->device, module, generation->address,
+	    generation->document, &generation->dof_generation, why) < 0) {
 		free(copy);
 		return -1;
 	}
@@ -133,6 +143,8 @@ usdt__generation_add_dof(struct usdt__generation *generation,
 		free(generation->device);
 		generation->device = copy;
 	}
+	documents++;
+	generation->told = 1;
 	usdt__generation_set_helper(generation, 1);
 	return 0;
 }
@@ -145,10 +157,24 @@ usdt__generation_remove_dof(struct usdt__generation *generation,
 		return 0;
 	usdt__generation_set_helper(generation, 0);
 	if (usdt__helper_remove(usdt__native_platform(), generation->device,
-	    generation->dof_generation, why) == 0)
+	    generation->dof_generation, why) == 0) {
+		documents--;
 		return 0;
+	}
 	usdt__generation_set_helper(generation, 1);
 	return -1;
+}
+
+void
+usdt__generation_keep(usdt_provider_t *provider,
+    struct usdt__generation *generation)
+{
+	if (generation->image == NULL) {
+		usdt__generation_release(generation);
+		return;
+	}
+	generation->next = provider->state->retired;
+	provider->state->retired = generation;
 }
 
 /* Move a generation from the list LINK points into to the retired ones. */
@@ -156,7 +182,6 @@ void
 usdt__generation_retire(usdt_provider_t *provider,
     struct usdt__generation **link)
 {
-	struct usdt_provider_state *state = provider->state;
 	struct usdt__generation *generation = *link;
 	size_t i;
 
@@ -165,8 +190,7 @@ usdt__generation_retire(usdt_provider_t *provider,
 		if (generation->probes[i] != NULL)
 			usdt__probe_leave(generation->probes[i]);
 	*link = generation->next;
-	generation->next = state->retired;
-	state->retired = generation;
+	usdt__generation_keep(provider, generation);
 }
 
 /*
@@ -190,22 +214,46 @@ generation_reuse(usdt_provider_t *provider, const uint8_t id[USDT__ID_SIZE])
 	return NULL;
 }
 
+/* Give a generation stubs and a document in pages, fresh ones. */
+static int
+place_in_pages(struct usdt__generation *new,
+    const struct usdt__description *description, struct usdt__why *why)
+{
+	const struct usdt__stub *stub = usdt__stub_choose();
+	const struct usdt__sites sites = {
+		stub->isenabled_site, stub->dof_site
+	};
+	struct usdt__dof dof;
+	uint64_t address;
+
+	if (usdt__dof_layout(&dof, description, usdt__native_platform(),
+	    usdt__native_arch(), why) < 0) {
+		why->error = E2BIG;
+		return -1;
+	}
+	if (usdt__pages_take(stub, new->count, dof.size, &new->pages, why) < 0)
+		return -1;
+	new->stubs = new->pages.stubs;
+	new->address = new->document = new->pages.document;
+	address = (uint64_t)(uintptr_t)new->document;
+	usdt__dof_write(&dof, &sites, (uint64_t)(uintptr_t)new->stubs,
+	    address, new->pages.document);
+	return usdt__pages_seal(&new->pages, why);
+}
+
 /* Build the bytes of a generation's image and map it, or find it retired. */
 static int
-generation_place(usdt_provider_t *provider,
-    struct usdt__generation **generation, usdt_probedef_t *const *probes,
-    int notes, struct usdt__why *why)
+place_in_image(usdt_provider_t *provider,
+    struct usdt__generation **generation,
+    const struct usdt__description *description, int notes,
+    struct usdt__why *why)
 {
 	struct usdt__generation *new = *generation, *old;
-	const struct usdt__description description = {
-		provider->name, provider->module, new->count, probes,
-		new->gate_count, new->gate_of
-	};
 	struct usdt__elf elf;
 	uint8_t *bytes;
 	int result = 0;
 
-	if (usdt__elf_layout(&elf, &description, usdt__native_platform(),
+	if (usdt__elf_layout(&elf, description, usdt__native_platform(),
 	    usdt__native_arch(), usdt__stub_choose(), notes, why) < 0) {
 		why->error = E2BIG;
 		return -1;
@@ -214,9 +262,6 @@ generation_place(usdt_provider_t *provider,
 	if (bytes == NULL)
 		return no_memory(why);
 	usdt__elf_write(&elf, bytes, new->id);
-	new->document = elf.document;
-	new->text = elf.text;
-	new->gates = elf.gates;
 	old = generation_reuse(provider, new->id);
 	if (old != NULL) {
 		usdt__generation_release(new);
@@ -226,7 +271,29 @@ generation_place(usdt_provider_t *provider,
 		    why);
 	}
 	free(bytes);
+	if (old == NULL && result == 0) {
+		new->address = new->image->base;
+		new->document = new->address + elf.document;
+		new->stubs = new->address + elf.text;
+		new->gates = (void *)(new->image->base + elf.gates);
+	}
 	return result;
+}
+
+static int
+generation_place(usdt_provider_t *provider,
+    struct usdt__generation **generation, usdt_probedef_t *const *probes,
+    int notes, struct usdt__why *why)
+{
+	struct usdt__generation *new = *generation;
+	const struct usdt__description description = {
+		provider->name, provider->module, new->count, probes,
+		new->gate_count, new->gate_of
+	};
+
+	return usdt__native_platform()->image ?
+	    place_in_image(provider, generation, &description, notes, why) :
+	    place_in_pages(new, &description, why);
 }
 
 /* A generation for a list of probes, which do not use it yet. */

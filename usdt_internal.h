@@ -91,6 +91,7 @@ struct usdt__platform {
 	enum usdt__isenabled isenabled;
 	enum usdt__fork fork;
 	int reuse_stubs;		/* 0: a stub's address is used once */
+	int one_document;		/* at a time for a provider's name */
 	int image;			/* probes live in ELF image files */
 	size_t max_provider;		/* longest names, without the zero */
 	size_t max_module;
@@ -104,6 +105,7 @@ struct usdt__platform {
 	const char *patience_of;	/* whose they are, for error texts */
 	const char *narrow;		/* why 32-bit processes get EINVAL;
 					 * NULL: they don't */
+	const char *archs[4];		/* that are traced; none: all */
 	const char *provider_chars;	/* besides letters and digits */
 	const char *limits;		/* what sets them, for error texts */
 };
@@ -137,6 +139,9 @@ extern const size_t usdt__arch_count;
 /* Those that this library was built for; the platform may be "none". */
 const struct usdt__platform *usdt__native_platform(void);
 const struct usdt__arch *usdt__native_arch(void);
+
+/* Is there anything here that a tracer could see? */
+int usdt__native_supported(void);
 
 /* getenv for our own variables: NULL in a set-uid program. */
 const char *usdt__getenv(const char *name);
@@ -341,6 +346,27 @@ int usdt__image_present(const struct usdt__image *image);
 void usdt__image_path(const struct usdt__image *image,
     char out[USDT_PATH_SIZE]);
 
+/* --- usdt_pages.c: where do stubs and documents live without a file? ----- */
+
+struct usdt__pages {
+	const uint8_t *stubs;
+	size_t stubs_size;
+	uint8_t *document;
+	size_t document_size;		/* whole pages */
+};
+
+/*
+ * Take COUNT stubs that nobody ever had, and, near to them, SIZE zeros for a
+ * document.  All of this is under the library's lock.
+ */
+int usdt__pages_take(const struct usdt__stub *stub, size_t count, size_t size,
+    struct usdt__pages *pages, struct usdt__why *why);
+/* The document has been written, and stays as it is. */
+int usdt__pages_seal(struct usdt__pages *pages, struct usdt__why *why);
+/* Unmap the document; the stubs stay, but if nobody was TOLD of them they are
+ * free for others. */
+void usdt__pages_drop(struct usdt__pages *pages, int told);
+
 /* --- usdt_dof_file.c: how does DOF reach the helper device? ------------- */
 
 /*
@@ -376,7 +402,8 @@ struct usdt_probe {
 
 /*
  * Make a probe visible, or not: at once for every thread.  With an OBSERVER it
- * is enabled; without a STUB no tracer sees it.
+ * is enabled; without a STUB no tracer sees it; without a GATE its stub is
+ * always asked.
  */
 void usdt__probe_bind(usdt_probedef_t *probedef, const uint32_t *gate,
     const uint8_t *stub, const struct usdt__observer *observer);
@@ -435,11 +462,13 @@ size_t usdt__number_names(usdt_probedef_t *const *probes, size_t count,
 
 struct usdt__generation {
 	struct usdt__generation *next;	/* of this provider, newest first */
-	struct usdt__image *image;
-	uint8_t id[USDT__ID_SIZE];	/* of its bytes */
-	size_t document;		/* offsets in the image: DOF, */
-	size_t text;			/* first stub, */
-	size_t gates;			/* first gate */
+	struct usdt__image *image;	/* where the row has images ... */
+	struct usdt__pages pages;	/* ... and where it has not */
+	uint8_t id[USDT__ID_SIZE];	/* of an image's bytes */
+	const uint8_t *address;		/* what the DOF is relative to */
+	const uint8_t *document;
+	const uint8_t *stubs;
+	uint32_t *gates;		/* NULL: the helper is always asked */
 	size_t gate_count;
 	uint32_t *gate_of;		/* each stub's; NULL: 0, 1, 2 ... */
 	size_t count;			/* stubs */
@@ -447,6 +476,7 @@ struct usdt__generation {
 	int notes;			/* the image has SDT notes */
 	int stale;			/* this enabling lays it out anew */
 	usdt_probedef_t **probes;	/* by stub; NULL: removed */
+	int told;			/* a helper has ever had it */
 	int dof_taken;			/* the helper has it ... */
 	int dof_generation;		/* ... under this number ... */
 	char *device;			/* ... at this device */
@@ -463,7 +493,7 @@ struct usdt_provider_state {
 	struct usdt__probeset set;
 	struct usdt__generation *current, *retired;
 	struct usdt_provider_state *next;	/* of all that are enabled */
-	const char *module;		/* the provider's own */
+	const char *name, *module;	/* the provider's own */
 	int enabled;
 	enum usdt__idle idle;
 	struct usdt__observer *observers;	/* all that there were */
@@ -479,6 +509,9 @@ struct usdt__generation *usdt__generation_make(usdt_provider_t *provider,
     struct usdt__why *why);
 /* Drop one reference; with the last it is unmapped. */
 void usdt__generation_release(struct usdt__generation *generation);
+/* Keep a generation that no probe uses, to be used again where stubs may be. */
+void usdt__generation_keep(usdt_provider_t *provider,
+    struct usdt__generation *generation);
 /* Move the generation that LINK leads to from the current to the retired. */
 void usdt__generation_retire(usdt_provider_t *provider,
     struct usdt__generation **link);

@@ -32,7 +32,8 @@ stub_with(unsigned nop, enum usdt__isenabled answer)
 	uint32_t i;
 
 	for (i = 0; i < usdt__stub_count; i++)
-		if (usdt__stubs[i].nop == nop && usdt__stubs[i].answer == answer)
+		if (usdt__stubs[i].nop == nop &&
+		    usdt__stubs[i].answer == answer)
 			return &usdt__stubs[i];
 	return NULL;
 }

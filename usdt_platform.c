@@ -61,6 +61,7 @@ const struct usdt__platform usdt__platforms[] = {
 		.offsets = USDT__OFFSET_PROBE,
 		.isenabled = USDT__ISENABLED_REGISTER,
 		.fork = USDT__FORK_INHERITED,
+		.one_document = 1,	/* they share a kernel provider */
 		.max_provider = 53,
 		.max_module = 63,
 		.max_function = 127,
@@ -68,6 +69,7 @@ const struct usdt__platform usdt__platforms[] = {
 		.max_type = 127,
 		.max_dof = 8 * MIB - 1,		/* dtrace_dof_maxsize */
 		.max_documents = 32,	/* dtrace_helper_providers_max */
+		.archs = { "x86_64", "i386", "sparc64" },
 		.provider_chars = "._-",	/* dtrace_register() */
 		.limits = "DTrace",
 	},
@@ -84,6 +86,7 @@ const struct usdt__platform usdt__platforms[] = {
 		.offsets = USDT__OFFSET_PROBE,
 		.isenabled = USDT__ISENABLED_REGISTER,
 		.fork = USDT__FORK_INHERITED,
+		.one_document = 1,	/* they share a kernel provider */
 		.max_provider = 53,
 		.max_module = 63,
 		.max_function = 127,	/* 191, but one rule for all */
@@ -91,6 +94,7 @@ const struct usdt__platform usdt__platforms[] = {
 		.max_type = 127,
 		.max_dof = 8 * MIB - 1,		/* kern.dtrace.dof_maxsize */
 		.max_documents = 32,
+		.archs = { "x86_64", "i386" },	/* arm64 has no fasttrap */
 		.provider_chars = "._-",
 		.limits = "DTrace",
 	},
@@ -110,6 +114,7 @@ const struct usdt__platform usdt__platforms[] = {
 		.isenabled_bias = -2,
 		.isenabled = USDT__ISENABLED_REGISTER,
 		.fork = USDT__FORK_INHERITED,
+		.one_document = 1,	/* they share a kernel provider */
 		.max_provider = 53,
 		.max_module = 63,
 		.max_function = 127,
@@ -117,6 +122,7 @@ const struct usdt__platform usdt__platforms[] = {
 		.max_type = 127,
 		.max_dof = 512 * 1024 - 1,	/* kern.dtrace.dof_maxsize */
 		.max_documents = 64,
+		.archs = { "x86_64", "aarch64" },	/* i386 is gone */
 		.provider_chars = "._-",
 		.limits = "DTrace",
 	},
@@ -179,7 +185,9 @@ const struct usdt__arch usdt__archs[] = {
 const size_t usdt__arch_count = sizeof(usdt__archs) / sizeof(usdt__archs[0]);
 
 /* The one ladder for systems and the one for processors. */
-#if defined(USDT_PLATFORM_NONE)
+#if defined(USDT_PLATFORM)	/* a row's name, for tests of the others */
+#define NATIVE_PLATFORM	USDT_PLATFORM
+#elif defined(USDT_PLATFORM_NONE)
 #define NATIVE_PLATFORM	"none"
 #elif defined(__linux__)
 #define NATIVE_PLATFORM	"linux"
@@ -232,13 +240,34 @@ usdt__native_arch(void)
 	return NULL;
 }
 
+int
+usdt__native_supported(void)
+{
+	const struct usdt__platform *row = usdt__native_platform();
+	const struct usdt__arch *arch = usdt__native_arch();
+	size_t i;
+
+	if (row->helper == NULL || arch == NULL || usdt__stub_count == 0)
+		return 0;
+	if (row->archs[0] == NULL)
+		return 1;
+	for (i = 0; i < sizeof row->archs / sizeof row->archs[0] &&
+	    row->archs[i] != NULL; i++)
+		if (strcmp(row->archs[i], arch->name) == 0)
+			return 1;
+	return 0;
+}
+
 const char *
 usdt__getenv(const char *name)
 {
 #if defined(__linux__)
 	return secure_getenv(name);
-#else
+#elif defined(__sun) || defined(__FreeBSD__) || defined(__APPLE__)
 	return issetugid() ? NULL : getenv(name);
+#else
+	return getuid() == geteuid() && getgid() == getegid() ?
+	    getenv(name) : NULL;
 #endif
 }
 

@@ -2,7 +2,7 @@
  * usdt_probe.c - how is a probe tested and fired?
  *
  * A probe has a gate, one word that says whether it is traced, and a stub,
- * the code that tracers patch; both lie in a mapped image.  The gate:
+ * the code that tracers patch; on Linux both lie in a mapped image.  The gate:
  *
  *	halfword 0	the SDT semaphore: kernels count tracers there.  Never
  *			written by us.
@@ -11,8 +11,10 @@
  *			whole word would undo the kernel's counts.
  *
  * A probe that is not visible has a gate of its own that is always 0, and no
- * stub; one that is observed has one that never is.  All of this is read without a lock: a gate and a stub that a thread
- * has just read stay mapped until the provider and its probes are freed.
+ * stub; one that is observed has one that never is; and where DTrace is the
+ * only tracer there is one gate for all that it has.  All of this is read
+ * without a lock: a gate and a stub that a thread has just read stay mapped
+ * until the provider and its probes are freed.
  */
 #define USDT_INLINE USDT_API	/* the header's inline function, exported */
 #include "usdt_internal.h"
@@ -160,7 +162,11 @@ usdt__probe_bind(usdt_probedef_t *probedef, const uint32_t *gate,
 	if (observer == NULL && stub != NULL)
 		__atomic_store_n(&probe->simple, probe->argc - 1,
 		    __ATOMIC_RELEASE);
-	set_gate(probedef, observer != NULL ? &observed.word : gate);
+	if (observer != NULL)
+		gate = &observed.word;
+	else if (gate == NULL)
+		gate = &helped.word;
+	set_gate(probedef, gate);
 }
 
 void

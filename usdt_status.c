@@ -34,7 +34,7 @@ status_of_sdt(const struct usdt_provider_state *state,
 	sdt->generation = -1;
 	sdt->error = state->sdt_why.error;
 	set_text(sdt->reason, sizeof sdt->reason, state->sdt_why.text);
-	if (state->current == NULL)
+	if (state->current == NULL || state->current->image == NULL)
 		return;
 	usdt__image_path(state->current->image, sdt->path);
 	if (state->sdt_why.text[0] != '\0')
@@ -53,7 +53,8 @@ static const char *
 idle_reason(const struct usdt_provider_state *state,
     const struct usdt__why *why)
 {
-	if (!usdt__native_platform()->image || usdt__stub_count == 0)
+	if (!usdt__native_supported() ||
+	    state->idle == USDT__IDLE_UNSUPPORTED)
 		return "not supported here";
 	if (state->idle)
 		return "USDT_DISABLE is set";

@@ -2,7 +2,34 @@
 #
 # Two things: the stubs, which are copied into probe images and never run from
 # here, and usdt__fire, which puts a probe's arguments in place and runs
-# through a stub.  Syntax for ELF systems; nothing here knows the system.
+# through a stub.  Assembled by GNU's and clang's assembler to ELF, or with the
+# symbol MACHO defined to Mach-O; nothing else here knows the system.
+
+	.ifdef	MACHO
+	.macro	constants
+	.const
+	.endm
+	.macro	begin, name:req, type:req	# a symbol that is hidden
+	.globl	_\name
+	.private_extern	_\name
+_\name:
+	.endm
+	.macro	finish, name:req
+	.endm
+	.else
+	.macro	constants
+	.section .rodata
+	.endm
+	.macro	begin, name:req, type:req
+	.globl	\name
+	.hidden	\name
+	.type	\name, @\type
+\name:
+	.endm
+	.macro	finish, name:req
+	.size	\name, . - \name
+	.endm
+	.endif
 
 # ---------------------------------------------------------------------------
 # The stubs.  ORDER STUB: struct usdt__stub in usdt_internal.h.
@@ -27,7 +54,7 @@
 # Sum: 14 of 32.  Kernels make no call of a nop in 32-bit code: it is always one
 # byte.
 
-# Where kernels answer is-enabled in the return register, with all nops one byte:
+# Where kernels answer is-enabled in the return register; all nops are one byte:
 #
 #  0	endbr, jmp 14			isenabled: so both entries are where
 #					the other stubs have them
@@ -86,23 +113,17 @@
 	end	1
 	.endm
 
-	.section .rodata
-	.globl	usdt__stubs
-	.hidden	usdt__stubs
-	.type	usdt__stubs, @object
+	constants
 	.balign	4
-usdt__stubs:
+	begin	usdt__stubs, object
 	stub	1, 0x90
 	register_stub
-	.size	usdt__stubs, . - usdt__stubs
+	finish	usdt__stubs
 
-	.globl	usdt__stub_count
-	.hidden	usdt__stub_count
-	.type	usdt__stub_count, @object
 	.balign	4
-usdt__stub_count:
+	begin	usdt__stub_count, object
 	.long	2
-	.size	usdt__stub_count, . - usdt__stub_count
+	finish	usdt__stub_count
 
 # ---------------------------------------------------------------------------
 # void usdt__fire(const void *entry, size_t argc, void *const *argv)
@@ -130,11 +151,8 @@ usdt__stub_count:
 # The stub's "leave; ret" undoes all of it.
 
 	.text
-	.globl	usdt__fire
-	.hidden	usdt__fire
-	.type	usdt__fire, @function
 	.balign	16
-usdt__fire:
+	begin	usdt__fire, function
 	.cfi_startproc
 	endbr32
 	push	%ebp
@@ -149,24 +167,25 @@ usdt__fire:
 	shl	$2, %eax			# align what 3 * argc follow
 	sub	%eax, %esp
 	dec	%ecx
-	js	.Lgo
+	js	7f
 	mov	%ecx, %eax
-.Lwiden:
+8:
 	push	$0
 	push	(%edx, %eax, 4)
 	dec	%eax
-	jns	.Lwiden
+	jns	8b
 	mov	%esp, %edx
-.Lpush:
+9:
 	push	(%edx, %ecx, 8)
 	dec	%ecx
-	jns	.Lpush
-.Lgo:
+	jns	9b
+7:					# all is in place
 	mov	8(%ebp), %eax
 	jmp	*%eax
 	.cfi_endproc
-	.size	usdt__fire, . - usdt__fire
+	finish	usdt__fire
 
+	.ifndef	MACHO
 	.section .note.GNU-stack, "", @progbits
 
 # This file suits indirect branch tracking and shadow stacks (1 + 2).
@@ -175,3 +194,4 @@ usdt__fire:
 	.long	4, 12, 5
 	.asciz	"GNU"
 	.long	0xc0000002, 4, 3
+	.endif

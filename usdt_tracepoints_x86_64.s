@@ -2,7 +2,34 @@
 #
 # Two things: the stubs, which are copied into probe images and never run from
 # here, and usdt__fire, which puts a probe's arguments in place and runs
-# through a stub.  Syntax for ELF systems; nothing here knows the system.
+# through a stub.  Assembled by GNU's and clang's assembler to ELF, or with the
+# symbol MACHO defined to Mach-O; nothing else here knows the system.
+
+	.ifdef	MACHO
+	.macro	constants
+	.const
+	.endm
+	.macro	begin, name:req, type:req	# a symbol that is hidden
+	.globl	_\name
+	.private_extern	_\name
+_\name:
+	.endm
+	.macro	finish, name:req
+	.endm
+	.else
+	.macro	constants
+	.section .rodata
+	.endm
+	.macro	begin, name:req, type:req
+	.globl	\name
+	.hidden	\name
+	.type	\name, @\type
+\name:
+	.endm
+	.macro	finish, name:req
+	.size	\name, . - \name
+	.endm
+	.endif
 
 # ---------------------------------------------------------------------------
 # The stubs.  ORDER STUB: struct usdt__stub in usdt_internal.h.
@@ -30,7 +57,7 @@
 # The kernel may put a call over a nop: it writes below %rsp, where neither a
 # stub nor usdt__fire keeps anything.
 
-# Where kernels answer is-enabled in the return register, with all nops one byte:
+# Where kernels answer is-enabled in the return register; all nops are one byte:
 #
 #  0	endbr, jmp 14			isenabled: so both entries are where
 #					the other stubs have them
@@ -89,25 +116,19 @@
 	end	1
 	.endm
 
-	.section .rodata
-	.globl	usdt__stubs
-	.hidden	usdt__stubs
-	.type	usdt__stubs, @object
+	constants
 	.balign	4
-usdt__stubs:
+	begin	usdt__stubs, object
 	stub	1, 0x90
 	stub	5, 0x0f, 0x1f, 0x44, 0x00, 0x00
 	stub	10, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00
 	register_stub
-	.size	usdt__stubs, . - usdt__stubs
+	finish	usdt__stubs
 
-	.globl	usdt__stub_count
-	.hidden	usdt__stub_count
-	.type	usdt__stub_count, @object
 	.balign	4
-usdt__stub_count:
+	begin	usdt__stub_count, object
 	.long	4
-	.size	usdt__stub_count, . - usdt__stub_count
+	finish	usdt__stub_count
 
 # ---------------------------------------------------------------------------
 # void usdt__fire(const void *entry, size_t argc, void *const *argv)
@@ -131,11 +152,8 @@ usdt__stub_count:
 # then at most 3 for each and one.
 
 	.text
-	.globl	usdt__fire
-	.hidden	usdt__fire
-	.type	usdt__fire, @function
 	.balign	16
-usdt__fire:
+	begin	usdt__fire, function
 	.cfi_startproc
 	push	%rbp
 	.cfi_def_cfa_offset 16
@@ -143,45 +161,46 @@ usdt__fire:
 	mov	%rsp, %rbp
 	.cfi_def_cfa_register %rbp
 	test	%esi, %esi
-	je	.Lnone
+	je	10f
 	mov	%rdi, %r11
 	cmp	$2, %esi
-	jb	.Lone
-	je	.Ltwo
+	jb	11f
+	je	12f
 	cmp	$4, %esi
-	jb	.Lthree
-	je	.Lfour
+	jb	13f
+	je	14f
 	sub	$6, %esi			# how many lie on the stack
-	jb	.Lfive
-	je	.Lsix
+	jb	15f
+	je	16f
 	test	$1, %sil
-	je	.Lpush
+	je	17f
 	push	$0
-.Lpush:
+17:
 	push	40(%rdx, %rsi, 8)		# the last comes first
 	sub	$1, %esi
-	jne	.Lpush
-.Lsix:
+	jne	17b
+16:
 	mov	40(%rdx), %r9
-.Lfive:
+15:
 	mov	32(%rdx), %r8
-.Lfour:
+14:
 	mov	24(%rdx), %rcx
-.Lthree:
+13:
 	mov	(%rdx), %rdi
 	mov	8(%rdx), %rsi
 	mov	16(%rdx), %rdx
 	jmp	*%r11
-.Ltwo:
+12:
 	mov	8(%rdx), %rsi
-.Lone:
+11:
 	mov	(%rdx), %rdi
 	jmp	*%r11
-.Lnone:
+10:
 	jmp	*%rdi
 	.cfi_endproc
-	.size	usdt__fire, . - usdt__fire
+	finish	usdt__fire
 
+	.ifndef	MACHO
 	.section .note.GNU-stack, "", @progbits
 
 # This file suits indirect branch tracking and shadow stacks (1 + 2).
@@ -190,3 +209,4 @@ usdt__fire:
 	.long	4, 16, 5
 	.asciz	"GNU"
 	.long	0xc0000002, 4, 3, 0
+	.endif

@@ -12,7 +12,7 @@ my $obj = $ENV{USDT_OBJ} // 'obj-x86_64';
 my $memory  = 'memcpy memset memcmp strlen strcmp strncmp strchr strrchr strstr strpbrk strcpy strncpy strcspn strspn stpcpy';
 my $builder = "$memory snprintf usdt__because usdt__type_\\w+ usdt__name_\\w+ usdt__dof_\\w+";
 my %allowed = (
-	usdt_platform => "$memory secure_getenv snprintf vsnprintf write getpid __errno_location",
+	usdt_platform => "$memory secure_getenv snprintf vsnprintf write getpid __errno_location usdt__stub_count",
 	usdt_nop => "$memory open read close syscall strtol atoi __errno_location usdt__getenv usdt__native_platform usdt__stubs usdt__stub_count",
 	usdt_name => "$memory snprintf usdt__because",
 	usdt_type => $memory,
@@ -21,6 +21,8 @@ my %allowed = (
 	usdt_image_old => "$memory malloc realloc free qsort strdup snprintf sprintf openat close fcntl unlinkat fstatat "
 	    . 'fdopendir readdir closedir __errno_location usdt__debug',
 	usdt_guard => 'madvise __errno_location',
+	usdt_image_none => 'usdt__because usdt__stubs usdt__stub_count usdt__native_platform',
+	usdt_pages => "$memory mmap munmap mprotect sysconf strerror __errno_location usdt__because",
 	usdt_image => "$memory calloc free snprintf vsnprintf sscanf __isoc99_sscanf "
 	    . 'fopen fclose getline __getdelim open openat read pread write close unlinkat mkdirat linkat fchmod fchmodat fstat stat fstatat '
 	    . 'fstatvfs futimens mmap munmap madvise memfd_create getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep strerror '
@@ -54,7 +56,7 @@ for my $file (glob 'usdt*.c usdt*.s') {
 sub files_with { my ($what, @in) = @_; chomp(my @f = `grep -lE '$what' @in`); return "@f" }
 
 is(files_with('sys/ioctl.h', glob 'usdt*.c'), 'usdt_dof_file.c', 'ioctl is used in one room');
-is(files_with('sys/mman.h', glob 'usdt*.c'), 'usdt_guard.c usdt_image.c', 'memory is mapped in two rooms');
+is(files_with('sys/mman.h', glob 'usdt*.c'), 'usdt_guard.c usdt_image.c usdt_pages.c', 'memory is mapped in three rooms');
 is(files_with('^#.*__(linux|APPLE|FreeBSD|sun|x86_64|i386|aarch64)', glob 'usdt*.c usdt*.h'),
     'usdt_platform.c', 'one file asks the compiler for the system');
 

@@ -30,6 +30,15 @@ ok(!-e "$dir/i386/usdt", 'the command is built for the machine\'s own width');
 is(elf_class("$obj/test/unit/$units[0]"), 32, 'and so have the unit tests');
 run_unit("$obj/test/unit/$_", "$_, 32 bits") for @units;
 
+# The rows of other systems, with their helper devices played.
+{
+	local $ENV{USDT_OBJ} = $obj;
+	my ($said, $status) = Usdt::Variant::quiet($^X, '-Itest/lib',
+	    'test/rows.t');
+
+	is($status, 0, 'test/rows.t, 32 bits') || diag($said);
+}
+
 # One directory, first for one width, then for the other: what is left is what
 # was asked for last, and no more is made than that takes.
 for my $width (32, 64, 32) {

@@ -1,0 +1,44 @@
+#!/usr/bin/perl
+# rows.t - what does the library do on systems that are not this one?
+#
+# For each row but that of Linux a program is built of the library's objects,
+# with that row forced, and of test/rows/helper.c, which plays that system's
+# helper device and says the rest.
+use strict;
+use warnings;
+use Test::More;
+use File::Temp qw(tempdir);
+use Usdt::Variant qw(require_compiler);
+
+my $obj = $ENV{USDT_OBJ} // 'obj-x86_64';
+
+require_compiler(scalar($obj =~ /obj-(?:x86_64|i386)$/), 'the tracer that is played knows x86 alone');
+my @cc = split ' ', $ENV{CC} // 'cc';
+my @width = $obj =~ /i386/ ? qw(-m32 -idirafter /usr/include/x86_64-linux-gnu) : ();
+my @flags = (qw(-std=gnu99 -O1 -g -Wall -Wextra -fPIC -I. -Itest/unit), @width);
+my $dir = tempdir('usdt-rows-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+
+sub run { return ok(system(@_) == 0, "$_[0] ... $_[-1]") }
+
+# What only Linux has is left out, as in a build for the others.
+my @objects = grep { !m{/usdt_(?:platform|image\w*|guard|nop)\.o$} } glob "$obj/usdt*.o";
+ok(@objects > 8, 'the library has been built') or BAIL_OUT("no objects in $obj");
+run(@cc, @flags, '-c', '-o', "$dir/none.o", 'usdt_image_none.c');
+run(@cc, @flags, '-c', '-o', "$dir/helper.o", 'test/rows/helper.c');
+# No macOS that is in use runs 32-bit processes.
+for my $row (qw(illumos freebsd), @width ? () : 'macos') {
+	run(@cc, @flags, "-DUSDT_PLATFORM=\"$row\"", '-c', '-o', "$dir/$row.o", 'usdt_platform.c');
+	run(@cc, @flags, (map { "-Wl,--wrap=$_" } qw(open close ioctl mmap mprotect munmap)),
+	    "$dir/helper.o", "$dir/none.o", "$dir/$row.o", @objects, '-pthread', '-o', "$dir/$row") or next;
+	subtest $row => sub {
+		my @lines = `timeout 60 $dir/$row`;
+		my $status = $?;
+		for (@lines) {
+			if (/^(not )?ok \d+ - (.*)/) { ok(!$1, $2) }
+			elsif (/^#/) { chomp; diag($_) }
+		}
+		is($status, 0, 'the program ends well');
+		like($lines[-1] // '', qr/^1\.\.\d+$/, 'and says how many tests there were');
+	};
+}
+done_testing();

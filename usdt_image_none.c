@@ -1,0 +1,72 @@
+/*
+ * usdt_image_none.c - what takes the place of the rooms that only Linux has?
+ *
+ * Built in place of usdt_image.c, usdt_image_old.c, usdt_guard.c and usdt_nop.c
+ * on systems whose row has no images: these have one kind of nop, and nothing
+ * to be mended in children.  Nobody takes an image there.
+ */
+#include <errno.h>
+
+#include "usdt_internal.h"
+
+int32_t usdt__guard[] = { 1 };
+
+void
+usdt__guard_renew(void)
+{
+}
+
+int
+usdt__guard_make(void)
+{
+	return 0;
+}
+
+const struct usdt__stub *
+usdt__stub_choose(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < usdt__stub_count; i++)
+		if (usdt__stubs[i].answer ==
+		    usdt__native_platform()->isenabled)
+			return &usdt__stubs[i];	/* the smallest comes first */
+	return NULL;
+}
+
+int
+usdt__image_take(const struct usdt__elf *elf, const uint8_t *bytes,
+    const uint8_t id[USDT__ID_SIZE], struct usdt__image **image,
+    struct usdt__why *why)
+{
+	(void)elf;
+	(void)bytes;
+	(void)id;
+	(void)image;
+	return usdt__because(why, ENOSYS, "no probe images on this system");
+}
+
+void
+usdt__image_drop(struct usdt__image *image)
+{
+	(void)image;
+}
+
+void
+usdt__images_renew(void)
+{
+}
+
+int
+usdt__image_present(const struct usdt__image *image)
+{
+	(void)image;
+	return 0;
+}
+
+void
+usdt__image_path(const struct usdt__image *image, char out[USDT_PATH_SIZE])
+{
+	(void)image;
+	out[0] = '\0';
+}
