@@ -30,6 +30,17 @@ ok(!-e "$dir/i386/usdt", 'the command is built for the machine\'s own width');
 is(elf_class("$obj/test/unit/$units[0]"), 32, 'and so have the unit tests');
 run_unit("$obj/test/unit/$_", "$_, 32 bits") for @units;
 
+# Another compiler may have more to say.
+SKIP: {
+	my $here = Usdt::Variant::makes_32_bits('clang');
+
+	fail('may not be skipped: clang makes no 32-bit programs')
+	    if !$here && $ENV{USDT_NO_SKIP};
+	skip('clang makes no 32-bit programs', 1) if !$here;
+	variant("$dir/clang", ['all'], 'CC=clang', 'ARCH=i386',
+	    'CFLAGS=-O2 -Werror');
+}
+
 # One directory, first for one width, then for the other: what is left is what
 # was asked for last, and no more is made than that takes.
 for my $width (32, 64, 32) {
