@@ -16,12 +16,13 @@ export USDT_CACHE ?= $(HOME)/.cache/libusdt
 
 # --- end of settings --------------------------------------------------------
 
-# -idirafter: where <asm/...> is if the package gcc-multilib is not here.
-ARCHFLAGS_i386 = -m32 -idirafter /usr/include/x86_64-linux-gnu
+# The headers: where <asm/...> is if the package gcc-multilib is not here.
+ARCHFLAGS_i386 = -m32
+HEADERS_i386 = -idirafter /usr/include/x86_64-linux-gnu
 WARN	= -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
 	  -Wpointer-arith -Wwrite-strings -Wundef
 override CFLAGS += -std=gnu99 $(WARN) -fPIC -fvisibility=hidden \
-	  $(ARCHFLAGS_$(ARCH))
+	  $(ARCHFLAGS_$(ARCH)) $(HEADERS_$(ARCH))
 ASFLAGS_macos = -Wa,-defsym,MACHO=1
 LIBS	= -pthread
 Q	= $(if $(filter 1,$(V)),,@)

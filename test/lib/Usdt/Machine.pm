@@ -14,6 +14,7 @@ use File::Basename qw(basename dirname);
 use File::Temp qw(tempdir);
 use TAP::Parser;
 use Test::More;
+use Usdt::Variant ();
 
 our @EXPORT_OK = qw(host_machine guest_tests run_inside);
 
@@ -70,33 +71,35 @@ sub stage
 		'-Wall', "-I$top", '-o', "$stage/many",
 		"$top/test/dtrace/many.c", "$build/libusdt.a", '-pthread');
 	system(@cc) == 0 or die "@cc: failed\n";
-	stage_32_bit($stage) if $arch =~ /^amd64/;
+	return $stage if $arch !~ /^amd64/;
+	stage_static($stage, 'test_usdt32', Usdt::Variant::makes_32_bits(),
+	    'the compiler makes no 32-bit programs', 'ARCH=i386');
+	stage_static($stage, 'test_usdt_musl',
+	    Usdt::Variant::compiles('musl-gcc', '-static'),
+	    'there is no musl-gcc', 'CC=musl-gcc');
 	return $stage;
 }
 
-# A static test_usdt of 32 bits, since the machine has no such libraries.
-sub stage_32_bit
+# stage_static(STAGE, NAME, WORKS, WHY, VARIABLE...): a static test_usdt, since
+# the machine has none of its libraries, if the compiler that it takes WORKS.
+sub stage_static
 {
-	my ($stage) = @_;
-	my $out = "$stage/i386";
-	my @cc = (split(' ', $ENV{CC} // 'cc'), '-m32', '-static', '-o',
-		"$stage/test_usdt32", '-x', 'c', '-');
+	my ($stage, $name, $works, $why, @variables) = @_;
+	my $out = "$stage/$name.build";
 
-	if (system('sh', '-c', 'echo "int main(void) { return 0; }" | "$@" '
-	    . '2>/dev/null', 'sh', @cc) != 0) {
-		my $why = 'the compiler makes no 32-bit programs '
-		    . '(test/setup widths installs what it takes)';
+	if (!$works) {
+		$why .= ' (test/setup widths installs what it takes)';
 		can_not($why) if $ENV{USDT_NO_SKIP};
-		diag("what needs a 32-bit program is skipped: $why");
+		diag("what needs $name is skipped: $why");
 		return;
 	}
 	# This make is nobody's child: what it was called with is for another.
 	system('env', '-u', 'MAKEFLAGS', '-u', 'MAKELEVEL', 'sh', '-c',
 	    'log=$1; shift; "$@" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }',
-	    'sh', "$stage/log", 'make', '-s', '-C', $top, 'ARCH=i386',
+	    'sh', "$stage/log", 'make', '-s', '-C', $top, @variables,
 	    "O=$out", 'LDFLAGS=-static', "$out/test_usdt") == 0
-	    or die "make ARCH=i386: failed\n";
-	rename("$out/test_usdt", "$stage/test_usdt32") or die "rename: $!\n";
+	    or die "make @variables: failed\n";
+	rename("$out/test_usdt", "$stage/$name") or die "rename: $!\n";
 	system('rm', '-rf', $out);
 }
 

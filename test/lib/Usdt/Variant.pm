@@ -152,10 +152,12 @@ sub compiles
 	return $status == 0;
 }
 
-# Those of the Makefile.
+# makes_32_bits(CC): with the flags of the Makefile.
 sub makes_32_bits
 {
-	return compiles($ENV{CC} // 'cc', '-m32', '-idirafter',
+	my ($cc) = @_;
+
+	return compiles($cc // $ENV{CC} // 'cc', '-m32', '-idirafter',
 		'/usr/include/x86_64-linux-gnu');
 }
 
