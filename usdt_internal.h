@@ -122,6 +122,7 @@ struct usdt__arch {
 	unsigned registers;		/* arguments passed in registers */
 	const char *const *register_names;	/* as SDT notes spell them */
 	const char *stack_format;	/* printf format of a stack operand */
+	unsigned stack_start;		/* where those begin, from the pointer */
 	uint8_t biased;			/* the rows' biases of sites apply */
 	const char *wide_format;	/* where stubs show all arguments once
 					 * more, as words of 8 bytes, or NULL */
@@ -157,11 +158,12 @@ int usdt__because(struct usdt__why *why, int error, const char *format, ...)
  */
 #define USDT__STUB_SIZE	32
 struct usdt__stub {
-	uint32_t nop;			/* bytes of nop at the SDT site */
+	uint32_t nop;			/* bytes of nop at the SDT site; 1: the
+					 * processor's shortest */
 	uint32_t answer;		/* enum usdt__isenabled */
 	uint32_t isenabled;		/* entry: int isenabled(int *flag) */
 	uint32_t isenabled_site;	/* what DOF calls is-enabled */
-	uint32_t fire;			/* entry, jumped to by usdt__fire */
+	uint32_t fire;			/* entry, for usdt__fire */
 	uint32_t sdt_site;		/* what SDT notes point to */
 	uint32_t dof_site;		/* what DOF points to */
 	uint8_t code[USDT__STUB_SIZE];

@@ -141,6 +141,9 @@ static const char *const x86_64_registers[] = {
 static const char *const aarch64_registers[] = {
 	"x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7"
 };
+static const char *const sparc64_registers[] = {
+	"%o0", "%o1", "%o2", "%o3", "%o4", "%o5"
+};
 
 const struct usdt__arch usdt__archs[] = {
 	{
@@ -175,6 +178,20 @@ const struct usdt__arch usdt__archs[] = {
 		.stack_format = "[sp, %u]",
 		.sites = { { 4, 20 }, { 4, 20 } },
 	},
+	{
+		/* Operands as compilers write them; no reader of SDT notes is
+		 * known to take them. */
+		.name = "sparc64",
+		.elf_machine = 43,	/* EM_SPARCV9 */
+		.word = 8,
+		.big_endian = 1,
+		.page = 8192,
+		.registers = 6,
+		.register_names = sparc64_registers,
+		.stack_format = "[%%sp+%u]",
+		.stack_start = 2047 + 176,	/* the bias, a frame's head */
+		.sites = { { 0, 16 }, { 0, 16 } },
+	},
 };
 const size_t usdt__arch_count = sizeof(usdt__archs) / sizeof(usdt__archs[0]);
 
@@ -199,6 +216,8 @@ const size_t usdt__arch_count = sizeof(usdt__archs) / sizeof(usdt__archs[0]);
 #define NATIVE_ARCH	"i386"
 #elif defined(__aarch64__)
 #define NATIVE_ARCH	"aarch64"
+#elif defined(__sparc__) && defined(__arch64__)
+#define NATIVE_ARCH	"sparc64"
 #else
 #define NATIVE_ARCH	"unknown"
 #endif
