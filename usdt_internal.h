@@ -113,6 +113,12 @@ struct usdt__sites {
 	uint32_t isenabled, dof;
 };
 
+/* A type that has another size or sign than on most processors. */
+struct usdt__own_type {
+	const char *name;		/* NULL: no more */
+	int size;			/* in bytes, negative if signed */
+};
+
 struct usdt__arch {
 	const char *name;
 	uint16_t elf_machine;		/* EM_* */
@@ -123,6 +129,7 @@ struct usdt__arch {
 	const char *const *register_names;	/* as SDT notes spell them */
 	const char *stack_format;	/* printf format of a stack operand */
 	unsigned stack_start;		/* where those begin, from the pointer */
+	const struct usdt__own_type *types;	/* of its C headers, or NULL */
 	uint8_t biased;			/* the rows' biases of sites apply */
 	const char *wide_format;	/* where stubs show all arguments once
 					 * more, as words of 8 bytes, or NULL */

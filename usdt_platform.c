@@ -144,6 +144,12 @@ static const char *const aarch64_registers[] = {
 static const char *const sparc64_registers[] = {
 	"%o0", "%o1", "%o2", "%o3", "%o4", "%o5"
 };
+static const struct usdt__own_type aarch64_types[] = {
+	{ "nlink_t", 4 }, { "blksize_t", -4 }, { "wchar_t", 4 }, { NULL, 0 }
+};
+static const struct usdt__own_type sparc64_types[] = {
+	{ "nlink_t", 4 }, { "suseconds_t", -4 }, { NULL, 0 }
+};
 
 const struct usdt__arch usdt__archs[] = {
 	{
@@ -176,6 +182,7 @@ const struct usdt__arch usdt__archs[] = {
 		.registers = 8,
 		.register_names = aarch64_registers,
 		.stack_format = "[sp, %u]",
+		.types = aarch64_types,
 		.sites = { { 4, 20 }, { 4, 20 } },
 	},
 	{
@@ -190,6 +197,7 @@ const struct usdt__arch usdt__archs[] = {
 		.register_names = sparc64_registers,
 		.stack_format = "[%%sp+%u]",
 		.stack_start = 2047 + 176,	/* the bias, a frame's head */
+		.types = sparc64_types,
 		.sites = { { 0, 16 }, { 0, 16 } },
 	},
 };
