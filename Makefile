@@ -105,14 +105,14 @@ run-trace: all
 	$(PROVE) $(traces)
 
 test-dtrace:
-	@test/setup check widths
+	@test/setup check widths cross
 	@test/vm/build
 	$(AGAIN) run-dtrace
 run-dtrace: all
 	$(PROVE) --verbose $(machines)
 
 test:
-	@test/setup check trace sid
+	@test/setup check trace sid cross
 	$(AGAIN) run-test
 run-test: all $(units)
 	$(PROVE) -j2 $(checks); checked=$$?; \
