@@ -88,7 +88,7 @@ AGAIN	= @$(MAKE) --no-print-directory
 PROVE	= USDT_BUILD=$(abspath $(O)) USDT_OBJ=$(abspath $(OBJ)) \
 	  prove -Itest/lib --timer
 units	= $(UNITS:%=$(OBJ)/%)
-machines = test/vm/dtrace.t test/vm/sid.t
+machines = test/vm/dtrace.t test/vm/sid.t test/vm/arm64.t
 checks	= $(sort $(wildcard test/*.t)) $(units)
 traces	= $(sort $(wildcard test/trace/*.t test/kernel/*.t))
 
