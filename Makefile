@@ -94,7 +94,7 @@ AGAIN	= @$(MAKE) --no-print-directory
 PROVE	= USDT_BUILD=$(abspath $(O)) USDT_OBJ=$(abspath $(OBJ)) \
 	  prove -Itest/lib --timer
 units	= $(UNITS:%=$(OBJ)/%)
-machines = test/vm/dtrace.t test/vm/sid.t
+machines = test/vm/dtrace.t test/vm/sid.t test/vm/arm64.t
 checks	= $(sort $(wildcard test/*.t)) $(units)
 traces	= $(sort $(wildcard test/trace/*.t test/kernel/*.t))
 
@@ -111,14 +111,14 @@ run-trace: all
 	$(PROVE) $(traces)
 
 test-dtrace:
-	@test/setup check widths
+	@test/setup check widths cross
 	@test/vm/build
 	$(AGAIN) run-dtrace
 run-dtrace: all
 	$(PROVE) --verbose $(machines)
 
 test:
-	@test/setup check trace sid
+	@test/setup check trace sid cross
 	$(AGAIN) run-test
 run-test: all $(units)
 	$(PROVE) -j2 $(checks); checked=$$?; \

@@ -90,6 +90,20 @@ class_size(const struct usdt__arch *arch, size_t elf64, size_t elf32)
 #define SYM_SIZE(arch)	class_size(arch, 24, 16)
 
 /*
+ * Where an argument of so many bytes lies on the stack, from its pointer: in
+ * a word of its own, at the end that has the lowest bits.
+ */
+static unsigned
+stack_offset(const struct usdt__arch *arch, size_t index, int size)
+{
+	unsigned offset = arch->stack_start +
+	    (unsigned)(index - arch->registers) * arch->word;
+
+	return arch->big_endian ? offset + arch->word - (unsigned)size :
+	    offset;
+}
+
+/*
  * The arguments as notes tell them, "-4@%rdi 8@%rsi": size, sign and place.
  * Registers go by their full names, whatever the size: every reader takes
  * those.  Returns the length.
@@ -115,8 +129,8 @@ format_args(const usdt_probedef_t *probedef, const struct usdt__arch *arch,
 			n += strlen(out + n);
 		} else {
 			n += (size_t)snprintf(out + n, ARGS_SIZE - n,
-			    arch->stack_format, (unsigned)
-			    ((i - arch->registers) * arch->word));
+			    arch->stack_format, stack_offset(arch, i,
+			    size < 0 ? -size : size));
 		}
 	}
 	out[n] = '\0';

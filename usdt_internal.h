@@ -115,6 +115,12 @@ struct usdt__sites {
 	uint32_t isenabled, dof;
 };
 
+/* A type that has another size or sign than on most processors. */
+struct usdt__own_type {
+	const char *name;		/* NULL: no more */
+	int size;			/* in bytes, negative if signed */
+};
+
 struct usdt__arch {
 	const char *name;
 	uint16_t elf_machine;		/* EM_* */
@@ -124,6 +130,8 @@ struct usdt__arch {
 	unsigned registers;		/* arguments passed in registers */
 	const char *const *register_names;	/* as SDT notes spell them */
 	const char *stack_format;	/* printf format of a stack operand */
+	unsigned stack_start;		/* where those begin, from the pointer */
+	const struct usdt__own_type *types;	/* of its C headers, or NULL */
 	uint8_t biased;			/* the rows' biases of sites apply */
 	const char *wide_format;	/* where stubs show all arguments once
 					 * more, as words of 8 bytes, or NULL */
@@ -162,11 +170,12 @@ int usdt__because(struct usdt__why *why, int error, const char *format, ...)
  */
 #define USDT__STUB_SIZE	32
 struct usdt__stub {
-	uint32_t nop;			/* bytes of nop at the SDT site */
+	uint32_t nop;			/* bytes of nop at the SDT site; 1: the
+					 * processor's shortest */
 	uint32_t answer;		/* enum usdt__isenabled */
 	uint32_t isenabled;		/* entry: int isenabled(int *flag) */
 	uint32_t isenabled_site;	/* what DOF calls is-enabled */
-	uint32_t fire;			/* entry, jumped to by usdt__fire */
+	uint32_t fire;			/* entry, for usdt__fire */
 	uint32_t sdt_site;		/* what SDT notes point to */
 	uint32_t dof_site;		/* what DOF points to */
 	uint8_t code[USDT__STUB_SIZE];

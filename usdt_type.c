@@ -132,6 +132,7 @@ words_size(const struct words *words, int word_bytes)
 int
 usdt__type_size(const char *type, const struct usdt__arch *arch)
 {
+	const struct usdt__own_type *own;
 	struct words words = { 0 };
 	const char *only = NULL;
 	size_t i, only_length = 0, length;
@@ -156,13 +157,17 @@ usdt__type_size(const char *type, const struct usdt__arch *arch)
 	}
 	if ((size = words_size(&words, word_bytes)) != 0)
 		return size;
-	if (words.others == 1)
+	if (words.others == 1) {
+		for (own = arch->types; own != NULL && own->name != NULL; own++)
+			if (word_is(only, only_length, own->name))
+				return own->size;
 		for (i = 0; i < sizeof known / sizeof known[0]; i++) {
 			if (!word_is(only, only_length, known[i].name))
 				continue;
 			size = known[i].size ? known[i].size : word_bytes;
 			return known[i].is_signed ? -size : size;
 		}
+	}
 	return word_bytes;
 }
 

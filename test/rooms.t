@@ -37,6 +37,8 @@ my %allowed = (
 	    . 'pthread_mutex_unlock pthread_atfork getpid sched_yield usdt__\w+',
 	usdt_tracepoints_x86_64 => '',
 	usdt_tracepoints_i386 => '',
+	usdt_tracepoints_aarch64 => '',
+	usdt_tracepoints_sparc64 => '',
 	usdt_tracepoints_none => '',
 );
 # What compilers add by themselves.

@@ -72,7 +72,7 @@ operand_by_convention(const struct usdt__arch *arch, size_t index)
 		return NULL;
 	if (index < arch->registers)
 		return need_format("%s", arch->register_names[index]);
-	snprintf(text, sizeof text, arch->stack_format,
+	snprintf(text, sizeof text, arch->stack_format, arch->stack_start +
 	    (unsigned)(index - arch->registers) * arch->word);
 	return need_format("%s", text);
 }

@@ -169,7 +169,7 @@ test_backends(void)
 static int
 image_has(const struct usdt__stub *stub)
 {
-	static char bytes[65536];
+	static char bytes[1 << 20];
 	FILE *f = fopen(status.sdt.path, "rb");
 	size_t n = f == NULL ? 0 : fread(bytes, 1, sizeof bytes, f);
 

@@ -460,7 +460,9 @@ test_coming(void)
 static int
 has_notes(void)
 {
-	char bytes[65536];
+	static char bytes[1 << 20];
+	uint32_t type = 3;	/* of a note; then comes its name */
+	char wanted[12];
 	FILE *f;
 	size_t n;
 
@@ -469,8 +471,9 @@ has_notes(void)
 	n = f != NULL ? fread(bytes, 1, sizeof bytes, f) : 0;
 	if (f != NULL)
 		fclose(f);
-	/* A note's type, and its name. */
-	return memmem(bytes, n, "\3\0\0\0stapsdt\0", 12) != NULL;
+	memcpy(wanted, &type, sizeof type);
+	memcpy(wanted + sizeof type, "stapsdt", 8);
+	return memmem(bytes, n, wanted, sizeof wanted) != NULL;
 }
 
 static void

@@ -166,6 +166,7 @@ main(void)
 	for (i = 0; i < sizeof table / sizeof table[0]; i++) {
 		check(table[i].name, arch("x86_64"), table[i].lp64);
 		check(table[i].name, arch("aarch64"), table[i].lp64);
+		check(table[i].name, arch("sparc64"), table[i].lp64);
 		check(table[i].name, arch("i386"), table[i].ilp32);
 	}
 	ok_all("types on processors of 64 and of 32 bits");

@@ -1,7 +1,8 @@
 # Usdt::BpftraceCases - what must every bpftrace see of our probes?
 #
 # One list of cases, which test/trace/bpftrace.t and sharing.t run with the
-# bpftrace of this machine, and bpftrace-sid.t with that of Debian sid.
+# bpftrace of this machine, and bpftrace-sid.t with that of Debian sid; the
+# ones that depend on the processor run in machines of others too.
 package Usdt::BpftraceCases;
 
 use strict;
@@ -13,16 +14,17 @@ use Test::More;
 use Usdt::Process;
 use Usdt::Tracer qw(build_c scratch_dir source_dir tracer_case);
 
-our @EXPORT_OK = qw(run_values run_life run_sharing);
+our @EXPORT_OK = qw(run_values run_life run_sharing
+	run_processor);
 
-# 'host' or 'sid', how many arguments this bpftrace reads, and the directory
+# 'host', 'sid' or 'guest', how many arguments this bpftrace reads, and the directory
 # of the images and of built programs.
 my ($driver, $most, $scratch);
 
 sub begin
 {
 	($driver) = @_;
-	$most = $driver eq 'sid' ? 12 : 6;
+	$most = $driver eq 'host' ? 6 : 12;
 	$scratch //= scratch_dir();
 }
 
@@ -700,6 +702,23 @@ sub run_life
 	tracer_case('disable and enable' => \&disable_and_enable);
 	tracer_case('a probe added' => \&added_probe);
 	tracer_case('a probe removed' => \&removed_probe);
+}
+
+# What depends on the processor, in as few runs of bpftrace as can be: under
+# emulation it takes long to start.
+sub run_processor
+{
+	begin(@_);
+	tracer_case("ints, 0 to $most, by pid" => sub {
+		counted('int', 'intsbypid', 0);
+	});
+	tracer_case("strings, 0 to $most, by path" => sub {
+		counted('char *', 'stringsbypath', 1);
+	});
+	tracer_case('types side by side' => \&mixed_types);
+	tracer_case('is-enabled' => \&is_enabled);
+	tracer_case('a thousand fires' => \&many_fires);
+	tracer_case('fork' => \&forked_child);
 }
 
 # run_sharing(DRIVER, plugins => 0): without plugins, for programs that load

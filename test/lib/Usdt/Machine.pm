@@ -60,11 +60,12 @@ sub stage
 	chomp($machine);
 
 	copy($stage, grep { -e } map { "$build/$_" } 'test_usdt', 'usdt');
-	copy("$stage/test", map { "$top/test/$_" } qw(lib dtrace kernel));
+	copy("$stage/test", map { "$top/test/$_" }
+		qw(lib dtrace kernel arm64));
 	copy("$stage/test/vm", "$top/test/vm/guest-tests");
 	if (-e "$machine/reference") {
 		copy($stage, "$machine/reference");
-	} elsif ($ENV{USDT_NO_SKIP} && $arch !~ /-sid$/) {
+	} elsif ($ENV{USDT_NO_SKIP} && $arch eq host_machine()) {
 		can_not("no $machine/reference, which dtrace -G makes");
 	}
 	my @cc = (split(' ', $ENV{CC} // 'cc'), '-std=gnu99', '-g', '-O2',

@@ -331,7 +331,7 @@ sub end_all
 }
 
 
-# bpftrace, the host's or sid's.
+# bpftrace: the host's, sid's, or the one of the machine that a test is in.
 package Usdt::Tracer::Bpftrace;
 
 our @ISA = ('Usdt::Tracer::Run');
@@ -345,6 +345,7 @@ sub command
 
 	return ('env', 'LC_ALL=C', 'BPFTRACE_STRLEN=32', 'bpftrace',
 		@arguments) if $driver eq 'host';
+	return ('bpftrace', @arguments) if $driver eq 'guest';
 	my $enter = 'for d in proc sys dev tmp; do'
 	    . ' mount --rbind "/$d" "$0/$d" || exit 1; done;'
 	    . ' exec env -i LC_ALL=C PATH=/usr/sbin:/usr/bin HOME=/'

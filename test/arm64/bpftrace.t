@@ -1,0 +1,14 @@
+# Does bpftrace read arguments where aarch64 has them?
+#
+# In the machine with this processor.  That of another processor's host can't
+# look inside, so bpftrace is in the machine: the current one, of Debian sid.
+use strict;
+use warnings;
+
+use Test::More;
+use Usdt::BpftraceCases qw(run_processor);
+use Usdt::Tracer qw(need);
+
+need('root');
+run_processor('guest');
+done_testing();

@@ -1,0 +1,150 @@
+# Are stubs, firing, documents and images right on processors that this machine
+# does not have?
+#
+# The library and its unit tests are built for aarch64 and for 64-bit SPARC,
+# which has the other byte order, and run by an emulator of user programs.  It
+# runs no tracer: kernels with tracers are in test/vm.  An image that is made
+# there is read here, by readelf and by our own reader.
+use strict;
+use warnings;
+
+use File::Temp qw(tempdir);
+use IPC::Open2 qw(open2);
+use TAP::Parser;
+use Test::More;
+
+use Usdt::Cross qw(lacks_cross cross_build cross_units emulator);
+use Usdt::Dof;
+use Usdt::Elf;
+
+my $lack = lacks_cross();
+if ($lack && $ENV{USDT_NO_SKIP}) {
+	plan(tests => 1);
+	fail("$lack, and USDT_NO_SKIP is set");
+	exit 1;
+}
+plan(skip_all => $lack) if $lack;
+
+# What is not the library's doing: points that fail under the emulator, by
+# what they say, with the reason.  They may pass too: emulators get better.
+my $MAPS = 'the emulator tells its own mappings as /proc/self/maps';
+my $IOCTL = 'the emulator refuses an ioctl that it does not know, otherwise';
+my %emulator = (
+	gate => [
+		[qr/^the (gate|stub) is (mapped r|in the image)/, $MAPS],
+	],
+	environment => [
+		[qr{^dof, \S+/a-file: the text$}, $IOCTL],
+		[qr/^DOF was tried$/, $IOCTL],
+	],
+	growth => [
+		[qr/rounds: /, 'the emulator grows by itself'],
+	],
+);
+
+# What an image must say on each.
+my %cpus = (
+	aarch64 => { machine => 183, big => 0, page => 65536,
+		args => '-8@x0 8@x1 -4@x2 1@x3 8@x4 8@x5 8@x6 -2@x7 '
+		    . '-4@[sp, 0] 8@[sp, 8]' },
+	sparc64 => { machine => 43, big => 1, page => 8192,
+		args => '-8@%o0 8@%o1 -4@%o2 1@%o3 8@%o4 8@%o5 '
+		    . '8@[%sp+2223] -2@[%sp+2237] -4@[%sp+2243] '
+		    . '8@[%sp+2247]' },
+);
+
+# unit(CPU, NAME, PROGRAM): a point for the whole of it.
+sub unit
+{
+	my ($cpu, $name, $program) = @_;
+	my (@failed, @excused);
+	my $parser = TAP::Parser->new({
+		exec => ['timeout', 120, emulator($cpu), $program],
+	});
+
+	while (my $result = $parser->next) {
+		next if !$result->is_test || $result->is_ok;
+		my $what = $result->description =~ s/^- //r;
+		my ($reason) = map { $_->[1] }
+		    grep { $what =~ $_->[0] } @{ $emulator{$name} // [] };
+		push @{ $reason ? \@excused : \@failed },
+		    $what . ($reason ? ": $reason" : '');
+	}
+	push @failed, $parser->parse_errors;
+	push @failed, 'exit status ' . $parser->exit
+	    if $parser->exit && !@excused;
+	note("$cpu, $name, not counted: $_") for @excused;
+	ok(!@failed && $parser->tests_run > 0, "$cpu: $name ("
+	    . $parser->tests_run . ' points)') or diag(join("\n", @failed));
+}
+
+# image(CPU, PROGRAM): test_usdt's, as bytes, and what it says when it fires.
+sub image
+{
+	my ($cpu, $program) = @_;
+	my $dir = tempdir('usdt-test-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+	my @types = ('long long', 'uint64_t', 'int', 'bool', ('char *') x 3,
+		'short', 'int', 'char *');
+
+	local @ENV{qw(USDT_IMAGE_DIR USDT_BACKENDS USDT_DISABLE)} = ($dir);
+	delete @ENV{qw(USDT_BACKENDS USDT_DISABLE)};
+	my $pid = open2(my $out, my $in, 'timeout', 60, emulator($cpu),
+		$program, '-p', 'far', '-m', 'away', 'func', 'name', @types);
+	print $in "\nstatus\nquit\n";
+	my @said = <$out>;
+	waitpid($pid, 0);
+	is($?, 0, "$cpu: test_usdt ends well");
+	is(scalar(grep { /^fired 1$/ } @said), 1, "$cpu: and has fired");
+	my ($path) = map { /^status sdt.path (.+)$/ } @said;
+	ok(defined $path && -e $path, "$cpu: it left an image")
+	    or diag(@said);
+	return $path;
+}
+
+sub judge_image
+{
+	my ($cpu, $path) = @_;
+	my $wanted = $cpus{$cpu};
+	my $elf = Usdt::Elf->read($path);
+	my $readelf = `LC_ALL=C readelf -aW \Q$path\E 2>&1`;
+	my @complaints = grep { /warning|error/i } split(/\n/, $readelf);
+
+	is_deeply(\@complaints, [], "$cpu: readelf is content");
+	like($readelf, qr/Provider: far\s+Name: name\s/,
+		"$cpu: it finds the note");
+	# What is true of SPARC is no fault of the image.
+	is_deeply([grep { $cpu ne 'sparc64'
+		|| !/no tracer knows the operand/ } $elf->problems], [],
+		"$cpu: and so is our reader");
+	is($elf->header->{machine}, $wanted->{machine}, "$cpu: e_machine");
+	is(!!$elf->header->{big}, !!$wanted->{big}, "$cpu: byte order");
+	is(($elf->loads)[1]{align}, $wanted->{page}, "$cpu: pages");
+	my ($note) = $elf->notes;
+	is($note->{args}, $wanted->{args}, "$cpu: operands");
+	my ($wrong, $document) = Usdt::Dof::judge(
+		$elf->section_bytes('.SUNW_dof'), 'linux',
+		encoding => $wanted->{big} ? 2 : 1, model => 2);
+	is_deeply([Usdt::Dof::texts(@$wrong)], [],
+		"$cpu: DTrace would take the DOF in it");
+	is($document->{probes}[0]{name}, 'name', "$cpu: and see the probe");
+	is_deeply($document->{probes}[0]{sites}, [$note->{location}],
+		"$cpu: at the address of the note");
+	my $said = `eu-elflint --gnu-ld \Q$path\E 2>&1`;
+	is_deeply([grep { !/\.note\.stapsdt/ && !/^No errors$/ }
+		split(/\n/, $said)], [], "$cpu: eu-elflint is content");
+}
+
+# On SPARC Linux is only what carries the library to the emulator: what takes
+# long there and is about Linux alone was run on aarch64.
+my %long = map { $_ => 1 } qw(growth life threads);
+
+for my $cpu (sort keys %cpus) {
+	my @units = grep { $cpu eq 'aarch64' || !$long{$_} } cross_units();
+	my $dir = cross_build($cpu, 'test_usdt',
+		map { "obj-$cpu/test/unit/$_" } @units);
+
+	unit($cpu, $_, "$dir/obj-$cpu/test/unit/$_") for @units;
+	my $path = image($cpu, "$dir/test_usdt");
+	judge_image($cpu, $path) if defined $path;
+}
+done_testing();

@@ -1,0 +1,72 @@
+# Usdt::Cross - how is the library built for another processor?
+#
+# With the compilers that test/setup unpacks (`test/setup cross`), into a
+# directory that goes with the test.  Programs are static: the emulators and
+# the machines that run them have no libraries of these processors, or others.
+package Usdt::Cross;
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use Exporter qw(import);
+use File::Basename qw(dirname);
+use File::Temp qw(tempdir);
+
+our @EXPORT_OK = qw(lacks_cross cross_build cross_units cross_cc emulator
+	readelf);
+
+my $top = abs_path(dirname(__FILE__) . '/../../..');
+my $root;
+
+sub root
+{
+	if (!defined $root) {
+		open(my $pipe, '-|', "$top/test/setup", '--cross-root')
+		    or die "test/setup: $!\n";
+		chomp($root = <$pipe> // '');
+		close($pipe) && $root ne '' or die "test/setup: failed\n";
+	}
+	return $root;
+}
+
+# lacks_cross(): undef, or why nothing can be built.
+sub lacks_cross
+{
+	return if -x root() . '/bin/aarch64-linux-gnu-gcc';
+	return 'no cross compilers in ' . root()
+	    . ' (test/setup cross unpacks them)';
+}
+
+sub cross_cc { return root() . "/bin/$_[0]-linux-gnu-gcc" }
+sub emulator { return root() . "/bin/qemu-$_[0]" }
+
+# The units of the tests, without their directory.
+sub cross_units
+{
+	return map { m{([^/]+)\.c$} } sort(glob("$top/test/unit/*.c"));
+}
+
+# cross_build(CPU, TARGET...): the directory, in which each of them is that
+# make can build there: "test_usdt", "obj-CPU/test/unit/dof".
+sub cross_build
+{
+	my ($cpu, @targets) = @_;
+	my $dir = tempdir("usdt-$cpu-XXXXXX", TMPDIR => 1, CLEANUP => 1);
+	my $elf = root() . '/arm64/usr';
+	my @make = ('make', '-s', '-C', $top, "O=$dir", "ARCH=$cpu",
+		'CC=' . cross_cc($cpu), 'AR=' . root() . "/bin/$cpu-linux-gnu-ar",
+		'CFLAGS=-O2 -g', "LDFLAGS=-static -L$elf/lib/aarch64-linux-gnu");
+
+	# The usdt command is the only one that needs libelf.
+	push @make, "CPPFLAGS=-isystem $elf/include", 'LIBS=-lz -pthread'
+	    if grep { $_ eq 'usdt' } @targets;
+	# This make is nobody's child: what it was called with is for another.
+	system('env', '-u', 'MAKEFLAGS', '-u', 'MAKELEVEL', 'sh', '-c',
+	    'log=$1; shift; "$@" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }',
+	    'sh', "$dir/log", @make, map { "$dir/$_" } @targets) == 0
+	    or die "make ARCH=$cpu: failed\n";
+	return $dir;
+}
+
+1;

@@ -1,0 +1,33 @@
+# Do tracers see the probes of aarch64's processes?
+#
+# On a host with another processor: the library and the programs are built by
+# a cross compiler, and run in a machine that has DTrace and bpftrace, both of
+# Debian sid, and an emulated processor.  What does not depend on the processor
+# is left to the other machine.
+use strict;
+use warnings;
+
+use Test::More;
+
+use Usdt::Cross qw(lacks_cross cross_build cross_cc);
+
+# Usdt::Machine takes the build from these.
+BEGIN {
+	my $lack = lacks_cross();
+	if ($lack && $ENV{USDT_NO_SKIP}) {
+		plan(tests => 1);
+		fail("$lack, and USDT_NO_SKIP is set");
+		exit 1;
+	}
+	plan(skip_all => $lack) if $lack;
+	$ENV{USDT_BUILD} = cross_build('aarch64', 'test_usdt', 'usdt');
+	$ENV{CC} = cross_cc('aarch64') . ' -static';
+}
+
+use Usdt::Machine qw(guest_tests run_inside);
+
+my %wanted = map { $_ => 1 }
+    map { "test/dtrace/$_.t" } qw(arguments lifecycle fork);
+
+run_inside('arm64', guest_tests('test/arm64'),
+    grep { $wanted{$_} } guest_tests('test/dtrace'));

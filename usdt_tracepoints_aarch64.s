@@ -1,0 +1,170 @@
+// usdt_tracepoints_aarch64.s - what does a tracer see on aarch64?
+//
+// Two things: the stubs, which are copied into probe images and never run from
+// here, and usdt__fire, which puts a probe's arguments in place and runs
+// through a stub.  Syntax for ELF systems; nothing here knows the system.
+
+// ---------------------------------------------------------------------------
+// The stubs.  ORDER STUB: struct usdt__stub in usdt_internal.h.
+//
+// As C, a stub is two functions:
+//
+//	int isenabled(int *flag);	called; flag points to a 0 in memory.
+//	fire				called by usdt__fire with the
+//					arguments in place.
+//
+//  0	d503245f	bti c		isenabled: a call lands here
+//  4	d503201f	nop		is-enabled site: DTrace writes 1 to
+//					the int that x0 points to
+//  8	d65f03c0	ret
+// 12	d503245f	bti c		fire: a call lands here
+// 16	d503201f	nop		SDT site: libbpf, perf, SystemTap
+// 20	d503201f	nop		DOF site: DTrace, and bcc, which does
+//					not know .stapsdt.base
+// 24	d65f03c0	ret
+//
+// Sum: 28 of 32.  A call leaves nothing on the stack, so that usdt__fire can
+// call the stub and the arguments still lie where a tracer looks.  Kernels
+// make no call of a nop here: there is one length, the shortest (1).
+//
+// Where kernels answer is-enabled in the return register, all is the same but
+// for its site:
+//
+//  4	d2800000	mov x0, #0	no, unless the kernel skips this, with
+//					1 in x0
+//
+// `hint #34` is `bti c`, for assemblers that don't know it; so is `hint #0` a
+// nop.  Processors without landing pads take both for nops.
+
+	.macro	stub, answer:req, isenabled:vararg
+	.balign	4
+0:	.long	1
+	.long	\answer
+	.long	1f - 1f				// isenabled
+	.long	2f - 1f				// isenabled_site
+	.long	3f - 1f				// fire
+	.long	4f - 1f				// sdt_site
+	.long	5f - 1f				// dof_site
+1:	hint	#34
+2:	\isenabled
+	ret
+3:	hint	#34
+4:	nop
+5:	nop
+	ret
+	.long	0				// an undefined instruction
+	.if	(. - 0b) - 60
+	.error	"a stub is not 7 words and 32 bytes"
+	.endif
+	.endm
+
+	.section .rodata
+	.globl	usdt__stubs
+	.hidden	usdt__stubs
+	.type	usdt__stubs, %object
+	.balign	4
+usdt__stubs:
+	stub	1, nop				// through a pointer
+	stub	0, movz	x0, #0			// in a register
+	.size	usdt__stubs, . - usdt__stubs
+
+	.globl	usdt__stub_count
+	.hidden	usdt__stub_count
+	.type	usdt__stub_count, %object
+	.balign	4
+usdt__stub_count:
+	.long	2
+	.size	usdt__stub_count, . - usdt__stub_count
+
+// ---------------------------------------------------------------------------
+// void usdt__fire(const void *entry, size_t argc, void *const *argv)
+//
+// On entry	x0 entry	x1 argc		x2 argv
+// Inside	x9 entry	x10 argc	x11 argv	x12-x15 scratch
+// At the sites	x0 to x7 hold arguments 0 to 7, and the others lie at [sp],
+//		[sp, #8] ...: what a called function finds.
+//
+//	+---------------------+
+//	| caller's x30        | [x29, #8]
+//	| caller's x29        | [x29]
+//	| a word, if need be, to align sp to 16
+//	| argument argc-1     |
+//	| ...                 |
+//	| argument 8          | [sp]
+//	+---------------------+
+
+	.text
+	.globl	usdt__fire
+	.hidden	usdt__fire
+	.type	usdt__fire, %function
+	.balign	16
+usdt__fire:
+	.cfi_startproc
+	hint	#34
+	stp	x29, x30, [sp, #-16]!
+	.cfi_def_cfa_offset 16
+	.cfi_offset x29, -16
+	.cfi_offset x30, -8
+	mov	x29, sp
+	.cfi_def_cfa_register x29
+	mov	x9, x0
+	mov	x10, x1
+	mov	x11, x2
+	subs	x12, x10, #8			// words on the stack
+	b.hi	.Lstack
+.Lregisters:
+	cbz	x10, .Lgo
+	ldr	x0, [x11]
+	cmp	x10, #2
+	b.lo	.Lgo
+	ldr	x1, [x11, #8]
+	b.eq	.Lgo
+	ldr	x2, [x11, #16]
+	cmp	x10, #4
+	b.lo	.Lgo
+	ldr	x3, [x11, #24]
+	b.eq	.Lgo
+	ldr	x4, [x11, #32]
+	cmp	x10, #6
+	b.lo	.Lgo
+	ldr	x5, [x11, #40]
+	b.eq	.Lgo
+	ldr	x6, [x11, #48]
+	cmp	x10, #8
+	b.lo	.Lgo
+	ldr	x7, [x11, #56]
+.Lgo:
+	blr	x9
+	mov	sp, x29
+	.cfi_def_cfa_register sp
+	ldp	x29, x30, [sp], #16
+	.cfi_restore x30
+	.cfi_restore x29
+	.cfi_def_cfa_offset 0
+	ret
+	.cfi_def_cfa x29, 16			// of what follows
+	.cfi_offset x29, -16
+	.cfi_offset x30, -8
+
+.Lstack:
+	add	x13, x12, #1
+	and	x13, x13, #-2
+	sub	sp, sp, x13, lsl #3
+	add	x13, x11, #64			// argument 8
+.Lpush:
+	sub	x12, x12, #1
+	ldr	x14, [x13, x12, lsl #3]
+	str	x14, [sp, x12, lsl #3]
+	cbnz	x12, .Lpush
+	b	.Lregisters
+	.cfi_endproc
+	.size	usdt__fire, . - usdt__fire
+
+	.section .note.GNU-stack, "", %progbits
+
+// This file suits branch target identification (1).
+	.section .note.gnu.property, "a", %note
+	.balign	8
+	.long	4, 16, 5
+	.asciz	"GNU"
+	.long	0xc0000000, 4, 1, 0

@@ -1,0 +1,154 @@
+! usdt_tracepoints_sparc64.s - what does a tracer see on 64-bit SPARC?
+!
+! Two things: the stubs, which are copied into probe images and never run from
+! here, and usdt__fire, which puts a probe's arguments in place and runs
+! through a stub.  Syntax for ELF systems; nothing here knows the system.
+
+! ---------------------------------------------------------------------------
+! The stubs.  ORDER STUB: struct usdt__stub in usdt_internal.h.
+!
+! As C, a stub is two functions:
+!
+!	int isenabled(int *flag);	called; flag points to a 0 in memory.
+!	fire				called by usdt__fire with the
+!					arguments in place.
+!
+!  0	01000000	nop		isenabled, and the is-enabled site
+!  4	81c3e008	retl
+!  8	01000000	nop		in its delay slot
+! 12	01000000	nop		fire, and the SDT site
+! 16	01000000	nop		DOF site
+! 20	81c3e008	retl
+! 24	01000000	nop		in its delay slot
+!
+! Sum: 28 of 32.  A site is never in a delay slot, so that kernels need not
+! go on in two places behind it.  Kernels make no call of a nop here: there is
+! one length, the shortest (1).
+!
+! Where kernels answer is-enabled in the return register, as DTrace on Solaris
+! does, all is the same but for its site:
+!
+!  0	90102000	clr %o0		no, unless the kernel writes 1 to %o0
+!					after it
+!
+! There a probe fires after the instruction at its site, too: a nop leaves the
+! arguments as they were.
+
+	.macro	stub, answer:req, isenabled:req
+	.balign	4
+0:	.word	1
+	.word	\answer
+	.word	1f - 1f				! isenabled
+	.word	2f - 1f				! isenabled_site
+	.word	3f - 1f				! fire
+	.word	4f - 1f				! sdt_site
+	.word	5f - 1f				! dof_site
+1:
+2:	.word	\isenabled
+	retl
+	nop
+3:
+4:	nop
+5:	nop
+	retl
+	nop
+	illtrap	0
+	.if	(. - 0b) - 60
+	.error	"a stub is not 7 words and 32 bytes"
+	.endif
+	.endm
+
+	.section ".rodata", "a"
+	.globl	usdt__stubs
+	.hidden	usdt__stubs
+	.type	usdt__stubs, @object
+	.balign	4
+usdt__stubs:
+	stub	1, 0x01000000			! through a pointer
+	stub	0, 0x90102000			! in a register
+	.size	usdt__stubs, . - usdt__stubs
+
+	.globl	usdt__stub_count
+	.hidden	usdt__stub_count
+	.type	usdt__stub_count, @object
+	.balign	4
+usdt__stub_count:
+	.word	2
+	.size	usdt__stub_count, . - usdt__stub_count
+
+! ---------------------------------------------------------------------------
+! void usdt__fire(const void *entry, size_t argc, void *const *argv)
+!
+! On entry	%o0 entry	%o1 argc	%o2 argv
+! Inside	%i0 entry	%i1 argc	%i2 argv
+!		%l0 words on the stack, then what is left of them
+! At the sites	%o0 to %o5 hold arguments 0 to 5, and the others lie at
+!		[%sp + 2047 + 176] and up: what a called function finds.
+!
+!	+---------------------+
+!	| a word, if need be, to align %sp to 16
+!	| argument argc-1     |
+!	| ...                 |
+!	| argument 6          | 176
+!	| six words for the callee to keep its arguments in
+!	| registers %l0 to %i7 that a register window spills
+!	+---------------------+ 0: %sp + 2047
+!
+! Only %g1, %g4 and %g5 are anybody's to spoil before the window is moved.
+
+	.set	BIAS, 2047
+	.set	FRAME, 176
+
+	.section ".text"
+	.globl	usdt__fire
+	.hidden	usdt__fire
+	.type	usdt__fire, @function
+	.balign	32
+usdt__fire:
+	.cfi_startproc
+	sub	%o1, 6, %g1			! words on the stack, if any
+	movrlz	%g1, 0, %g1
+	add	%g1, 1, %g4
+	andn	%g4, 1, %g4
+	sllx	%g4, 3, %g4
+	add	%g4, FRAME, %g4
+	sub	%g0, %g4, %g4
+	save	%sp, %g4, %sp
+	.cfi_window_save
+	.cfi_register 15, 31
+	.cfi_def_cfa_register 30
+	brz,pt	%g1, .Lregisters
+	 mov	%g1, %l0
+	add	%i2, 48, %l1			! argument 6
+	add	%sp, BIAS + FRAME, %l2
+	sllx	%l0, 3, %l0
+.Lpush:
+	sub	%l0, 8, %l0
+	ldx	[%l1 + %l0], %l3
+	brnz,pt	%l0, .Lpush
+	 stx	%l3, [%l2 + %l0]
+.Lregisters:
+	brz,pn	%i1, .Lgo
+	 cmp	%i1, 2
+	blu,pn	%xcc, .Lgo
+	 ldx	[%i2], %o0
+	be,pn	%xcc, .Lgo
+	 ldx	[%i2 + 8], %o1
+	cmp	%i1, 4
+	blu,pn	%xcc, .Lgo
+	 ldx	[%i2 + 16], %o2
+	be,pn	%xcc, .Lgo
+	 ldx	[%i2 + 24], %o3
+	cmp	%i1, 6
+	blu,pn	%xcc, .Lgo
+	 ldx	[%i2 + 32], %o4
+	ldx	[%i2 + 40], %o5
+.Lgo:
+	jmpl	%i0, %o7
+	 nop
+	return	%i7 + 8
+	 nop
+	.cfi_endproc
+	.size	usdt__fire, . - usdt__fire
+
+	.section ".note.GNU-stack", "", @progbits
