@@ -2,7 +2,34 @@
 //
 // Two things: the stubs, which are copied into probe images and never run from
 // here, and usdt__fire, which puts a probe's arguments in place and runs
-// through a stub.  Syntax for ELF systems; nothing here knows the system.
+// through a stub.  Assembled by GNU's and clang's assembler to ELF, or with the
+// symbol MACHO defined to Mach-O; nothing else here knows the system.
+
+	.ifdef	MACHO
+	.macro	constants
+	.const
+	.endm
+	.macro	begin, name:req, type:req	// a symbol that is hidden
+	.globl	_\name
+	.private_extern	_\name
+_\name:
+	.endm
+	.macro	finish, name:req
+	.endm
+	.else
+	.macro	constants
+	.section .rodata
+	.endm
+	.macro	begin, name:req, type:req
+	.globl	\name
+	.hidden	\name
+	.type	\name, %\type
+\name:
+	.endm
+	.macro	finish, name:req
+	.size	\name, . - \name
+	.endm
+	.endif
 
 // ---------------------------------------------------------------------------
 // The stubs.  ORDER STUB: struct usdt__stub in usdt_internal.h.
@@ -58,23 +85,17 @@
 	.endif
 	.endm
 
-	.section .rodata
-	.globl	usdt__stubs
-	.hidden	usdt__stubs
-	.type	usdt__stubs, %object
+	constants
 	.balign	4
-usdt__stubs:
+	begin	usdt__stubs, object
 	stub	1, nop				// through a pointer
 	stub	0, movz	x0, #0			// in a register
-	.size	usdt__stubs, . - usdt__stubs
+	finish	usdt__stubs
 
-	.globl	usdt__stub_count
-	.hidden	usdt__stub_count
-	.type	usdt__stub_count, %object
 	.balign	4
-usdt__stub_count:
+	begin	usdt__stub_count, object
 	.long	2
-	.size	usdt__stub_count, . - usdt__stub_count
+	finish	usdt__stub_count
 
 // ---------------------------------------------------------------------------
 // void usdt__fire(const void *entry, size_t argc, void *const *argv)
@@ -94,11 +115,8 @@ usdt__stub_count:
 //	+---------------------+
 
 	.text
-	.globl	usdt__fire
-	.hidden	usdt__fire
-	.type	usdt__fire, %function
 	.balign	16
-usdt__fire:
+	begin	usdt__fire, function
 	.cfi_startproc
 	hint	#34
 	stp	x29, x30, [sp, #-16]!
@@ -111,29 +129,29 @@ usdt__fire:
 	mov	x10, x1
 	mov	x11, x2
 	subs	x12, x10, #8			// words on the stack
-	b.hi	.Lstack
-.Lregisters:
-	cbz	x10, .Lgo
+	b.hi	8f
+6:
+	cbz	x10, 7f
 	ldr	x0, [x11]
 	cmp	x10, #2
-	b.lo	.Lgo
+	b.lo	7f
 	ldr	x1, [x11, #8]
-	b.eq	.Lgo
+	b.eq	7f
 	ldr	x2, [x11, #16]
 	cmp	x10, #4
-	b.lo	.Lgo
+	b.lo	7f
 	ldr	x3, [x11, #24]
-	b.eq	.Lgo
+	b.eq	7f
 	ldr	x4, [x11, #32]
 	cmp	x10, #6
-	b.lo	.Lgo
+	b.lo	7f
 	ldr	x5, [x11, #40]
-	b.eq	.Lgo
+	b.eq	7f
 	ldr	x6, [x11, #48]
 	cmp	x10, #8
-	b.lo	.Lgo
+	b.lo	7f
 	ldr	x7, [x11, #56]
-.Lgo:
+7:
 	blr	x9
 	mov	sp, x29
 	.cfi_def_cfa_register sp
@@ -146,20 +164,21 @@ usdt__fire:
 	.cfi_offset x29, -16
 	.cfi_offset x30, -8
 
-.Lstack:
+8:
 	add	x13, x12, #1
 	and	x13, x13, #-2
 	sub	sp, sp, x13, lsl #3
 	add	x13, x11, #64			// argument 8
-.Lpush:
+9:
 	sub	x12, x12, #1
 	ldr	x14, [x13, x12, lsl #3]
 	str	x14, [sp, x12, lsl #3]
-	cbnz	x12, .Lpush
-	b	.Lregisters
+	cbnz	x12, 9b
+	b	6b
 	.cfi_endproc
-	.size	usdt__fire, . - usdt__fire
+	finish	usdt__fire
 
+	.ifndef	MACHO
 	.section .note.GNU-stack, "", %progbits
 
 // This file suits branch target identification (1).
@@ -168,3 +187,4 @@ usdt__fire:
 	.long	4, 16, 5
 	.asciz	"GNU"
 	.long	0xc0000000, 4, 1, 0
+	.endif
