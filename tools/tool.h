@@ -345,6 +345,7 @@ void attach_end(struct attachment *to);
 
 int command_list(int argc, char **argv);	/* list.c */
 int command_watch(int argc, char **argv);	/* watch.c */
+int command_clean(int argc, char **argv);	/* clean.c */
 
 /* Parse a number of at least 1 for an option, or tell and return -1. */
 long parse_count(const char *option, const char *text);	/* usdt.c */
