@@ -534,9 +534,10 @@ place_in_dir(struct request *request, const char *spelling)
 	do {
 		print(full, sizeof full, "%s/%s", path, provider);
 		fd = open_own_dir(dir, provider, full, request->why);
-		if (fd < 0) {
-			outcome = FAILED;
-			break;
+		if (fd < 0) {	/* ENOENT: somebody cleans up */
+			outcome = request->why->error == ENOENT ?
+			    TRY_AGAIN : FAILED;
+			continue;
 		}
 		outcome = place_in_provider(request, fd, full);
 		close(fd);

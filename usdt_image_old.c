@@ -4,7 +4,8 @@
  * An image stays when its process ends, so that a tracer can attach before the
  * next one starts, and goes on seeing it over restarts.  That holds for one
  * inode only, so removing is rare: what nobody holds beyond the KEEP youngest
- * of a user, and files that a killed process left unfinished.
+ * of a user, and files that a killed process left unfinished.  `usdt clean`
+ * keeps none.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* F_SETLEASE, F_SETSIG */
@@ -42,25 +43,40 @@ unlease(int fd)
 	fcntl(fd, F_SETLEASE, F_UNLCK);
 }
 
-int
-usdt__image_remove_unheld(int dir, const char *name)
+/* The same of DIR/NAME, which is removed on that occasion if it shall be. */
+static int
+unheld(int dir, const char *name, int remove)
 {
-	int fd, gone = 0;
+	int fd, result = 0;
 
 	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return errno == ENOENT;
 	if (lease(fd)) {
-		gone = unlinkat(dir, name, 0) == 0 || errno == ENOENT;
+		result = !remove || unlinkat(dir, name, 0) == 0 ||
+		    errno == ENOENT;
 		unlease(fd);
 	}
 	close(fd);
-	return gone;
+	return result;
+}
+
+int
+usdt__image_remove_unheld(int dir, const char *name)
+{
+	return unheld(dir, name, 1);
 }
 
 struct found {
 	char *path;		/* relative to the directory of images */
 	struct timespec time;
+};
+
+struct finds {
+	const struct usdt__clean *clean;
+	struct found *found;
+	size_t count;
+	size_t seen;		/* entries of the directory at hand */
 };
 
 static int
@@ -100,10 +116,46 @@ each_entry(int at, const char *path,
 	free(child);
 }
 
-struct finds {
-	struct found *found;
-	size_t count;
-};
+/* --- what was found ----------------------------------------------------- */
+
+static void
+tell(const struct usdt__clean *clean, const char *path, int gone)
+{
+	if (clean->tell != NULL)
+		clean->tell(clean->data, path + 2, gone);
+}
+
+/* Remove what nobody holds, or only say so. */
+static int
+clean_file(const struct usdt__clean *clean, int at, const char *path)
+{
+	int gone = unheld(at, path, !clean->only_say);
+
+	tell(clean, path, gone);
+	return gone;
+}
+
+/* Remove the directory and the one around it, as far as they are empty. */
+static void
+clean_dirs(const struct usdt__clean *clean, int at, char *path)
+{
+	char *slash;
+
+	do {
+		if (clean->only_say || unlinkat(at, path, AT_REMOVEDIR) < 0)
+			return;
+		slash = strrchr(path, '/');
+		*slash = '\0';
+	} while (slash > path + 1);
+}
+
+/* What we write is ours alone; anything else is not touched. */
+static int
+is_ours(const struct stat *st, mode_t type, mode_t mode)
+{
+	return (st->st_mode & S_IFMT) == type && st->st_uid == geteuid() &&
+	    (st->st_mode & 07777 & ~mode) == 0;
+}
 
 static void
 find_file(int at, const char *path, void *data)
@@ -112,13 +164,17 @@ find_file(int at, const char *path, void *data)
 	struct found *more;
 	struct stat st;
 
+	finds->seen++;
 	if (fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    !S_ISREG(st.st_mode))
+	    !is_ours(&st, S_IFREG, 07777))
 		return;
-	if (strstr(path, "/~new-") != NULL) {
-		usdt__image_remove_unheld(at, path);	/* killed writer */
+	if (strncmp(strrchr(path, '/'), "/~new-", 6) == 0) {
+		if (clean_file(finds->clean, at, path))	/* killed writer */
+			finds->seen--;
 		return;
 	}
+	if (!is_ours(&st, S_IFREG, 0600))
+		return;
 	more = realloc(finds->found, (finds->count + 1) * sizeof *more);
 	if (more == NULL)
 		return;
@@ -129,29 +185,65 @@ find_file(int at, const char *path, void *data)
 		finds->count++;
 }
 
+/* Is it LAYOUT-HASH or LAYOUT-HASH.SIBLING? */
+static int
+is_image_dir(const char *name, int every_layout)
+{
+	char version[16];
+	size_t digits = strspn(name, "0123456789");
+
+	snprintf(version, sizeof version, "%d-", USDT__LAYOUT);
+	if (!every_layout && strncmp(name, version, strlen(version)) != 0)
+		return 0;
+	if (digits == 0 || name[digits] != '-')
+		return 0;
+	name += digits + 1;
+	if (strspn(name, "0123456789abcdef") != 16)
+		return 0;
+	name += 16;
+	return *name == '\0' || (*name == '.' && name[1] != '\0' &&
+	    name[1 + strspn(name + 1, "0123456789")] == '\0');
+}
+
+/* A directory in which a killed process left nothing goes at once. */
 static void
 find_image(int at, const char *path, void *data)
 {
+	struct finds *finds = data;
 	const char *name = strrchr(path, '/') + 1;
-	char version[16];
+	size_t seen = finds->seen + 1;
 
-	snprintf(version, sizeof version, "%d-", USDT__LAYOUT);
-	if (strncmp(name, version, strlen(version)) == 0)
-		each_entry(at, path, find_file, data);
+	if (is_image_dir(name, finds->clean->every_layout)) {
+		finds->seen = 0;
+		each_entry(at, path, find_file, finds);
+		if (finds->seen == 0 && !finds->clean->only_say &&
+		    unlinkat(at, path, AT_REMOVEDIR) == 0)
+			seen--;
+	}
+	finds->seen = seen;
 }
 
 static void
 find_provider(int at, const char *path, void *data)
 {
-	each_entry(at, path, find_image, data);
+	struct finds *finds = data;
+	struct stat st;
+
+	if (fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !is_ours(&st, S_IFDIR, 0700))
+		return;
+	finds->seen = 0;
+	each_entry(at, path, find_image, finds);
+	if (finds->seen == 0 && finds->clean->empty &&
+	    !finds->clean->only_say)
+		unlinkat(at, path, AT_REMOVEDIR);
 }
 
 void
-usdt__images_remove_old(int dir)
+usdt__images_clean(int dir, const struct usdt__clean *clean)
 {
-	struct finds finds = { NULL, 0 };
+	struct finds finds = { clean, NULL, 0, 0 };
 	size_t i;
-	char *slash;
 
 	each_entry(dir, ".", find_provider, &finds);
 	if (finds.count > 1)
@@ -160,17 +252,31 @@ usdt__images_remove_old(int dir)
 	for (i = 0; i < finds.count; i++) {
 		char *path = finds.found[i].path;
 
-		if (finds.count - i > KEEP &&
-		    usdt__image_remove_unheld(dir, path)) {
-			usdt__debug("image: removed %s", path + 2);
-			while ((slash = strrchr(path, '/')) != NULL &&
-			    slash > path + 1) {
-				*slash = '\0';
-				if (unlinkat(dir, path, AT_REMOVEDIR) < 0)
-					break;
-			}
+		if (finds.count - i > clean->keep &&
+		    clean_file(clean, dir, path)) {
+			*strrchr(path, '/') = '\0';
+			clean_dirs(clean, dir, path);
 		}
 		free(path);
 	}
 	free(finds.found);
+}
+
+static void
+tell_removed(void *data, const char *path, int gone)
+{
+	(void)data;
+	if (gone && strstr(path, "/~new-") == NULL)
+		usdt__debug("image: removed %s", path);
+}
+
+void
+usdt__images_remove_old(int dir)
+{
+	static const struct usdt__clean old = {
+		.keep = KEEP,
+		.tell = tell_removed
+	};
+
+	usdt__images_clean(dir, &old);
 }

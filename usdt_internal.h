@@ -314,6 +314,25 @@ void usdt__elf_write(const struct usdt__elf *elf, uint8_t *out,
 /* Remove a file in DIR that no process holds.  Returns 1 if it is gone. */
 int usdt__image_remove_unheld(int dir, const char *name);
 
+/* How images below a directory of ours are cleaned away. */
+struct usdt__clean {
+	size_t keep;		/* the youngest, which stay */
+	int every_layout;	/* those of other versions of this library too */
+	int empty;		/* and directories that were empty before: only
+				 * where there are but providers' */
+	int only_say;		/* change nothing */
+	/* For each file that is not kept: is it gone, or held?  PATH is
+	 * relative to the directory.  May be NULL. */
+	void (*tell)(void *data, const char *path, int gone);
+	void *data;
+};
+
+/*
+ * Remove the images that nobody holds, and what killed processes left
+ * unfinished, with the directories that become empty.  Foreign files stay.
+ */
+void usdt__images_clean(int dir, const struct usdt__clean *clean);
+
 /* Remove what nobody holds beyond the 64 youngest images below DIR. */
 void usdt__images_remove_old(int dir);
 

@@ -18,7 +18,7 @@ my %allowed = (
 	usdt_type => $memory,
 	usdt_dof => "$memory usdt__because",
 	usdt_elf => $builder,
-	usdt_image_old => "$memory malloc realloc free qsort strdup snprintf sprintf openat close fcntl unlinkat fstatat "
+	usdt_image_old => "$memory malloc realloc free qsort strdup snprintf sprintf openat close fcntl unlinkat fstatat geteuid "
 	    . 'fdopendir readdir closedir __errno_location usdt__debug',
 	usdt_guard => 'madvise __errno_location',
 	usdt_image_none => 'usdt__because usdt__stubs usdt__stub_count usdt__native_platform',

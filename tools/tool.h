@@ -221,6 +221,8 @@ struct tracefs {
  * ours left.  Tells on stderr what is missing and returns -1 if it can't.
  */
 int tracefs_open(struct tracefs *tracefs);
+/* The place where tracefs is mounted, or NULL.  To be freed. */
+char *tracefs_find(void);
 void tracefs_close(struct tracefs *tracefs);
 
 /* Define what TEXT says, one definition per line.  Returns 0 or an errno. */
@@ -341,10 +343,64 @@ void attach_scan(struct attachment *to);
 /* Detach and remove everything. */
 void attach_end(struct attachment *to);
 
+/* --- judge.c: what does a fact mean for tracers, and what helps? -------- */
+
+enum verdict {
+	VERDICT_OK,
+	VERDICT_NOTE,		/* worth knowing, or a tracer's own limit */
+	VERDICT_PROBLEM		/* something is not seen that could be */
+};
+
+struct finding {
+	enum verdict verdict;
+	char *text;
+	char *remedy;		/* what to do or type; NULL: nothing helps */
+};
+
+struct finding finding_make(enum verdict verdict, const char *remedy,
+    const char *format, ...) __attribute__((format(printf, 3, 4)));
+void finding_free(struct finding *finding);
+
+/* From the text of /proc/self/status; APART: in a user namespace. */
+struct finding judge_privilege(const char *status, int apart);
+/* Of /proc/sys/kernel/perf_event_paranoid; NULL: there is none. */
+struct finding judge_paranoid(const char *text, int privileged);
+/* Of /sys/kernel/security/lockdown; NULL: there is none. */
+struct finding judge_lockdown(const char *text);
+/* What is there below /sys: its own mount, uprobes, and their counters? */
+struct finding judge_uprobes(int sys, int uprobes, int counters);
+/* What did a senseless bpf() fail with? */
+struct finding judge_bpf(int error, int privileged);
+/* Where tracefs is mounted, or NULL; the errno of its uprobe_events, or 0. */
+struct finding judge_tracefs(const char *mount, int error);
+/* The errno of stat of DEVICE, or its mode; what of DTrace is here? */
+struct finding judge_helper(const char *device, int error, unsigned mode,
+    int installed, int running);
+/* Are both usual places for images mounted noexec? */
+struct finding judge_places(int shm_noexec, int tmp_noexec);
+/* May a process with that privilege trace at all?  For the calls above. */
+int judge_privileged(const char *status, int apart);
+
+/* --- patient.c: what of a process's probes do tracers see? -------------- */
+
+/* Print a finding about PID, or about the system if that is 0; 1: a problem.
+ * It is freed. */
+int finding_tell(pid_t pid, struct finding finding);	/* doctor.c */
+
+/*
+ * Print what is found of a process with the files that CENSUS tells of, which
+ * is of this process only.  Without ALWAYS nothing, if it has no probes but
+ * those of system libraries.  Returns how many problems, or -1: nothing was
+ * printed.
+ */
+int patient_examine(pid_t pid, const struct census *census, int always);
+
 /* --- the subcommands ---------------------------------------------------- */
 
 int command_list(int argc, char **argv);	/* list.c */
 int command_watch(int argc, char **argv);	/* watch.c */
+int command_clean(int argc, char **argv);	/* clean.c */
+int command_doctor(int argc, char **argv);	/* doctor.c */
 
 /* Parse a number of at least 1 for an option, or tell and return -1. */
 long parse_count(const char *option, const char *text);	/* usdt.c */

@@ -25,9 +25,8 @@
 
 /* --- where it is --- */
 
-/* The place where tracefs is mounted, or NULL.  To be freed. */
-static char *
-find_mount(void)
+char *
+tracefs_find(void)
 {
 	FILE *mounts = setmntent("/proc/self/mounts", "re");
 	struct mntent *entry;
@@ -46,7 +45,7 @@ find_mount(void)
 static char *
 find_or_mount(void)
 {
-	char *root = find_mount();
+	char *root = tracefs_find();
 	int error;
 
 	if (root != NULL)

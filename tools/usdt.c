@@ -17,6 +17,8 @@ static const struct {
 } commands[] = {
 	{ "list", command_list, "show the probes of live processes" },
 	{ "watch", command_watch, "print events as they happen" },
+	{ "doctor", command_doctor, "say what keeps tracers from probes" },
+	{ "clean", command_clean, "remove images that nobody holds" },
 };
 
 static void

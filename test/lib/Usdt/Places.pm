@@ -94,12 +94,14 @@ sub place
 		program => [@{ $option{under} // [] }, $program]);
 }
 
-# steps(PROCESS): what the library told of images on stderr, in order.
+# steps(PROCESS): what the library told of images on stderr, in order.  Which
+# old ones of the user it removed on the occasion is no step.
 sub steps
 {
 	my ($process) = @_;
 
-	return $process->stderr =~ /^libusdt\[\d+\]: image: (.*)$/mg;
+	return grep { !/^removed / }
+	    $process->stderr =~ /^libusdt\[\d+\]: image: (.*)$/mg;
 }
 
 # passed_over(PROCESS, PATTERN...): one place for each pattern was passed over

@@ -1,0 +1,111 @@
+/*
+ * judge.c - does the doctor judge what systems say as it should, those too
+ * that no machine at hand is?
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "tap.h"
+#include "../../tools/memory.c"
+#include "../../tools/judge.c"
+
+/* Is it that verdict, with a remedy if it is a problem, and these words? */
+static void
+judged(const char *what, struct finding finding, enum verdict verdict,
+    const char *words)
+{
+	ok(finding.verdict == verdict && strstr(finding.text, words) != NULL &&
+	    (verdict != VERDICT_PROBLEM || finding.remedy != NULL), "%s: %s",
+	    what, finding.text);
+	finding_free(&finding);
+}
+
+static const char all[] = "Name:\tx\nCapEff:\t000001ffffffffff\nCapBnd:\t0\n";
+static const char none[] = "Name:\tx\nCapEff:\t0000000000000000\n"
+    "CapBnd:\t000001ffffffffff\n";
+static const char admin[] = "Name:\tx\nCapEff:\t0000000000200000\n";
+static const char two[] = "Name:\tx\nCapEff:\t000000c000000000\n";
+static const char perfmon[] = "Name:\tx\nCapEff:\t0000004000000000\n";
+
+int
+main(void)
+{
+	judged("root", judge_privilege(all, 0), VERDICT_OK, "may trace");
+	judged("CAP_SYS_ADMIN", judge_privilege(admin, 0), VERDICT_OK,
+	    "may trace");
+	judged("CAP_BPF and CAP_PERFMON", judge_privilege(two, 0),
+	    VERDICT_NOTE, "CAP_BPF and CAP_PERFMON");
+	judged("CAP_PERFMON alone", judge_privilege(perfmon, 0),
+	    VERDICT_PROBLEM, "lacks CAP_SYS_ADMIN, CAP_BPF");
+	judged("nothing", judge_privilege(none, 0), VERDICT_PROBLEM,
+	    "lacks CAP_SYS_ADMIN, CAP_PERFMON, CAP_BPF");
+	judged("no status", judge_privilege("", 0), VERDICT_PROBLEM, "lacks");
+	judged("root of a user namespace", judge_privilege(all, 1),
+	    VERDICT_PROBLEM, "user namespace");
+	ok(judge_privileged(all, 0) && judge_privileged(two, 0) &&
+	    !judge_privileged(perfmon, 0) && !judge_privileged(none, 0) &&
+	    !judge_privileged(all, 1), "who is privileged");
+
+	judged("paranoid 2, root", judge_paranoid("2\n", 1), VERDICT_OK, "2");
+	judged("paranoid 2", judge_paranoid("2\n", 0), VERDICT_PROBLEM,
+	    "is 2");
+	judged("paranoid 4", judge_paranoid("4\n", 0), VERDICT_PROBLEM,
+	    "is 4");
+	judged("paranoid -1", judge_paranoid("-1\n", 0), VERDICT_OK, "-1");
+	judged("no perf", judge_paranoid(NULL, 1), VERDICT_PROBLEM, "no perf");
+
+	judged("no lockdown", judge_lockdown(NULL), VERDICT_OK, "not locked");
+	judged("lockdown none",
+	    judge_lockdown("[none] integrity confidentiality\n"), VERDICT_OK,
+	    "not locked");
+	judged("lockdown integrity",
+	    judge_lockdown("none [integrity] confidentiality\n"),
+	    VERDICT_NOTE, "integrity");
+	judged("lockdown confidentiality",
+	    judge_lockdown("none integrity [confidentiality]\n"),
+	    VERDICT_PROBLEM, "refuses tracefs");
+
+	judged("uprobes", judge_uprobes(1, 1, 1), VERDICT_OK, "semaphores");
+	judged("no /sys", judge_uprobes(0, 0, 0), VERDICT_PROBLEM, "/sys");
+	judged("no uprobes", judge_uprobes(1, 0, 0), VERDICT_PROBLEM,
+	    "nothing can attach");
+	judged("uprobes without counters", judge_uprobes(1, 1, 0),
+	    VERDICT_PROBLEM, "counts no semaphores");
+
+	judged("BPF", judge_bpf(EINVAL, 1), VERDICT_OK, "has it");
+	judged("no BPF", judge_bpf(ENOSYS, 1), VERDICT_PROBLEM, "no bpf()");
+	judged("BPF by seccomp", judge_bpf(EPERM, 1), VERDICT_PROBLEM,
+	    "seccomp");
+	judged("BPF for users", judge_bpf(EPERM, 0), VERDICT_NOTE, "may not");
+
+	judged("tracefs", judge_tracefs("/t", 0), VERDICT_OK, "/t");
+	judged("no tracefs", judge_tracefs(NULL, 0), VERDICT_PROBLEM,
+	    "not mounted");
+	judged("no uprobe_events", judge_tracefs("/t", ENOENT),
+	    VERDICT_PROBLEM, "/t/uprobe_events is not there");
+	judged("a tracefs of others", judge_tracefs("/t", EACCES),
+	    VERDICT_PROBLEM, "may not be written");
+	judged("a tracefs to read", judge_tracefs("/t", EROFS),
+	    VERDICT_PROBLEM, "may not be written");
+
+	judged("a helper", judge_helper("/d", 0, S_IFCHR | 0666, 1, 1),
+	    VERDICT_OK, "/d takes probes");
+	judged("no DTrace", judge_helper("/d", ENOENT, 0, 0, 0), VERDICT_NOTE,
+	    "not installed");
+	judged("no helper", judge_helper("/d", ENOENT, 0, 1, 0),
+	    VERDICT_PROBLEM, "not running");
+	judged("a helper of nobody", judge_helper("/d", 0, S_IFCHR | 0666, 1,
+	    0), VERDICT_PROBLEM, "no dtprobed");
+	judged("a helper for root", judge_helper("/d", 0, S_IFCHR | 0600, 1,
+	    1), VERDICT_PROBLEM, "mode 600");
+	judged("a file", judge_helper("/d", 0, S_IFREG | 0666, 1, 1),
+	    VERDICT_PROBLEM, "no device");
+
+	judged("places", judge_places(0, 1), VERDICT_OK, "/dev/shm");
+	judged("the second place", judge_places(1, 0), VERDICT_NOTE, "/tmp");
+	judged("no place", judge_places(1, 1), VERDICT_PROBLEM, "noexec");
+	return done_testing();
+}

@@ -1,0 +1,148 @@
+/*
+ * clean.c - the subcommand "clean": which image files does nobody need?
+ *
+ * Images outlive their programs, and the library keeps the youngest.  This
+ * removes all that nobody holds, by the library's own code: who has a file
+ * mapped or open keeps it, and what is not an image of this user is left.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+struct clean {
+	int only_say;		/* -n */
+	const char *dir;	/* that is being cleaned */
+	size_t gone, held;
+};
+
+static void
+help(FILE *out)
+{
+	fputs("usage: usdt clean [-n] [DIRECTORY]...\n"
+	    "\n"
+	    "Remove your files with probes that no process has mapped or\n"
+	    "open, files that were left unfinished, and empty directories:\n"
+	    "in each DIRECTORY, else in $USDT_IMAGE_DIR, /dev/shm/usdt-UID\n"
+	    "and /tmp/usdt-UID.\n"
+	    "\n"
+	    "  -n, --dry-run   only say what would be removed\n", out);
+}
+
+static void
+tell(void *data, const char *path, int gone)
+{
+	struct clean *clean = data;
+
+	clean->gone += (size_t)gone;
+	clean->held += (size_t)!gone;
+	fputs(!gone ? "held " : clean->only_say ? "would remove " :
+	    "removed ", stdout);
+	quote_line(stdout, clean->dir);
+	putchar('/');
+	quote_line(stdout, path);
+	putchar('\n');
+}
+
+/* Why the library would put nothing there, and we look for nothing. */
+static int
+refuse(const char *dir, const char *why)
+{
+	fputs("usdt: ", stderr);
+	quote_line(stderr, dir);
+	fprintf(stderr, ": %s\n", why);
+	return EXIT_TROUBLE;
+}
+
+/* EXPECTED: somebody named it, so that it has to be there. */
+static int
+clean_dir(struct clean *clean, const char *dir, int expected)
+{
+	struct usdt__clean how = {
+		.every_layout = 1,
+		.empty = !expected,
+		.only_say = clean->only_say,
+		.tell = tell,
+		.data = clean
+	};
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int result = EXIT_FINE;
+	struct stat st;
+
+	if (fd < 0)
+		return errno == ENOENT && !expected ? EXIT_FINE :
+		    refuse(dir, errno == ELOOP ? "is a link" :
+		    strerror(errno));
+	clean->dir = dir;
+	if (fstat(fd, &st) < 0)
+		result = refuse(dir, strerror(errno));
+	else if (st.st_uid != geteuid())
+		result = refuse(dir, "belongs to another user");
+	else if ((st.st_mode & 077) != 0)
+		result = refuse(dir, "is open to others, so no images of "
+		    "yours are there");
+	else
+		usdt__images_clean(fd, &how);
+	close(fd);
+	return result;
+}
+
+static int
+clean_places(struct clean *clean)
+{
+	static const char *const places[] = { "/dev/shm", "/tmp" };
+	const char *first = getenv("USDT_IMAGE_DIR");
+	int result = EXIT_FINE;
+	size_t i;
+
+	if (first != NULL && *first != '\0')
+		result |= clean_dir(clean, first, 0);
+	for (i = 0; i < sizeof places / sizeof *places; i++) {
+		char *dir = need_format("%s/usdt-%lu", places[i],
+		    (unsigned long)geteuid());
+
+		result |= clean_dir(clean, dir, 0);
+		free(dir);
+	}
+	return result;
+}
+
+int
+command_clean(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "dry-run", no_argument, NULL, 'n' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 }
+	};
+	struct clean clean = { 0 };
+	int option, result = EXIT_FINE;
+
+	while ((option = getopt_long(argc, argv, "nh", options, NULL)) != -1)
+		switch (option) {
+		case 'n':
+			clean.only_say = 1;
+			break;
+		case 'h':
+			help(stdout);
+			return EXIT_FINE;
+		default:
+			help(stderr);
+			return EXIT_USAGE;
+		}
+	if (optind == argc)
+		result = clean_places(&clean);
+	for (; optind < argc; optind++)
+		result |= clean_dir(&clean, argv[optind], 1);
+	fprintf(stderr, "usdt: %s%zu file%s, %zu held\n", clean.only_say ?
+	    "would remove " : "removed ", clean.gone, clean.gone == 1 ? "" :
+	    "s", clean.held);
+	return result;
+}

@@ -1,0 +1,291 @@
+/*
+ * doctor.c - the subcommand "doctor": what keeps tracers from seeing probes?
+ *
+ * One line for each finding: what is well ("ok"), what to know ("note"), and
+ * what could be otherwise ("PROBLEM"), with what to do about it.  First the
+ * system, as the user who asks has it, then processes.  Nothing is changed.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <dirent.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+static void
+help(FILE *out)
+{
+	fputs("usage: usdt doctor [-p PID]\n"
+	    "\n"
+	    "Say which tracers can see the probes of live processes, and what\n"
+	    "keeps others from it: of this system and user, then of process\n"
+	    "PID, or of each that has probes.\n"
+	    "\n"
+	    "A line begins with ok, note or PROBLEM; a problem is followed by\n"
+	    "what to do.  Exit status: 0 no problem, 1 there are some.\n", out);
+}
+
+int
+finding_tell(pid_t pid, struct finding finding)
+{
+	static const char *const word[] = { "ok     ", "note   ", "PROBLEM" };
+	int problem = finding.verdict == VERDICT_PROBLEM;
+
+	printf("%s ", word[finding.verdict]);
+	if (pid != 0)
+		printf("%d: ", (int)pid);
+	quote_line(stdout, finding.text);
+	if (finding.remedy != NULL) {
+		fputs(" -- ", stdout);
+		quote_line(stdout, finding.remedy);
+	}
+	putchar('\n');
+	finding_free(&finding);
+	return problem;
+}
+
+/* --- the system --- */
+
+/* What a small file says, or NULL.  To be freed. */
+static char *
+read_small(const char *path)
+{
+	FILE *in = fopen(path, "re");
+	char *text = NULL;
+	size_t space = 0;
+	ssize_t length = -1;
+
+	if (in != NULL) {
+		length = getdelim(&text, &space, '\0', in);
+		fclose(in);
+	}
+	if (length > 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+static int
+there(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+/* The first user namespace has all users; others a part, or in other order. */
+static int
+is_apart(void)
+{
+	char *map = read_small("/proc/self/uid_map");
+	unsigned long inside, outside, count;
+	int apart = map != NULL && (sscanf(map, "%lu %lu %lu", &inside,
+	    &outside, &count) != 3 || inside != 0 || outside != 0 ||
+	    count != 4294967295UL);
+
+	free(map);
+	return apart;
+}
+
+static int
+look_at_tracefs(void)
+{
+	char *mount = tracefs_find(), *events;
+	int error = 0, problem;
+
+	if (mount != NULL) {
+		events = need_format("%s/uprobe_events", mount);
+		if (access(events, W_OK) < 0)
+			error = errno;
+		free(events);
+	}
+	problem = finding_tell(0, judge_tracefs(mount, error));
+	free(mount);
+	return problem;
+}
+
+static int
+is_running(const char *name)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *entry;
+	int found = 0;
+
+	while (dir != NULL && !found && (entry = readdir(dir)) != NULL) {
+		long pid = strtol(entry->d_name, NULL, 10);
+		char *command;
+
+		if (pid <= 0)
+			continue;
+		command = process_command((pid_t)pid);
+		found = strcmp(command, name) == 0;
+		free(command);
+	}
+	if (dir != NULL)
+		closedir(dir);
+	return found;
+}
+
+static int
+look_at_helper(void)
+{
+	const char *device = getenv("USDT_HELPER");
+	struct stat st = { 0 };
+	int error = 0;
+
+	if (device == NULL || *device == '\0')
+		device = usdt__native_platform()->helper;
+	if (device == NULL)
+		return 0;
+	if (stat(device, &st) < 0)
+		error = errno;
+	return finding_tell(0, judge_helper(device, error, st.st_mode,
+	    there("/usr/sbin/dtprobed") || there("/usr/local/sbin/dtprobed") ||
+	    there("/run/dtrace"), is_running("dtprobed")));
+}
+
+static int
+is_noexec(const char *path)
+{
+	struct statvfs vfs;
+
+	return statvfs(path, &vfs) < 0 || (vfs.f_flag & ST_NOEXEC) != 0;
+}
+
+static int
+look_at_system(void)
+{
+	static const char uprobe[] = "/sys/bus/event_source/devices/uprobe";
+	char *status = read_small("/proc/self/status");
+	char *paranoid = read_small("/proc/sys/kernel/perf_event_paranoid");
+	char *lockdown = read_small("/sys/kernel/security/lockdown");
+	char *counter = need_format("%s/format/ref_ctr_offset", uprobe);
+	int apart = is_apart(), problems = 0, privileged, error;
+
+	if (status == NULL) {
+		problems += finding_tell(0, finding_make(VERDICT_PROBLEM,
+		    "mount -t proc proc /proc", "/proc is not mounted: no "
+		    "tracer finds any process"));
+		status = need_copy("", 0);
+	}
+	privileged = judge_privileged(status, apart);
+	problems += finding_tell(0, judge_privilege(status, apart));
+	problems += finding_tell(0, judge_paranoid(paranoid, privileged));
+	problems += finding_tell(0, judge_lockdown(lockdown));
+	problems += finding_tell(0, judge_uprobes(there("/sys/kernel"),
+	    there(uprobe), there(counter)));
+	error = syscall(SYS_bpf, -1, NULL, 0) < 0 ? errno : 0;
+	problems += finding_tell(0, judge_bpf(error, privileged));
+	problems += look_at_tracefs();
+	problems += look_at_helper();
+	problems += finding_tell(0, judge_places(is_noexec("/dev/shm"),
+	    is_noexec("/tmp")));
+	free(counter);
+	free(lockdown);
+	free(paranoid);
+	free(status);
+	return problems;
+}
+
+/* --- processes --- */
+
+static int
+look_at_process(pid_t pid)
+{
+	struct census census;
+	int error = census_take(&census, pid), problems;
+	char *remedy = NULL;
+
+	if (error == 0) {
+		problems = patient_examine(pid, &census, 1);
+	} else {
+		if (error != ENOENT && error != ESRCH)
+			remedy = need_format("sudo usdt doctor -p %d",
+			    (int)pid);
+		problems = finding_tell(pid, finding_make(VERDICT_PROBLEM,
+		    remedy, error == ENOENT || error == ESRCH ?
+		    "there is no such process in this pid namespace" :
+		    "this user may not look into it: %s", strerror(error)));
+		free(remedy);
+	}
+	census_free(&census);
+	return problems;
+}
+
+static int
+is_process(const struct dirent *entry)
+{
+	return strtol(entry->d_name, NULL, 10) > 0 &&
+	    strtol(entry->d_name, NULL, 10) != getpid();
+}
+
+static int
+look_at_processes(void)
+{
+	struct dirent **entries;
+	int count = scandir("/proc", &entries, is_process, versionsort);
+	int i, n, problems = 0, told = 0;
+	size_t hidden = 0;
+
+	for (i = 0; i < count; i++) {
+		pid_t pid = (pid_t)strtol(entries[i]->d_name, NULL, 10);
+		struct census census;
+
+		/* What is gone meanwhile is of no interest. */
+		n = census_take(&census, pid) == 0 ?
+		    patient_examine(pid, &census, 0) : -1;
+		hidden += census.hidden;
+		census_free(&census);
+		problems += n > 0 ? n : 0;
+		told += n >= 0;
+		free(entries[i]);
+	}
+	if (count >= 0)
+		free(entries);
+	if (told == 0)
+		finding_tell(0, finding_make(VERDICT_NOTE, NULL, "no process "
+		    "has probes but those of system libraries"));
+	if (hidden > 0)
+		finding_tell(0, finding_make(VERDICT_NOTE, "sudo usdt doctor",
+		    "this user may not look into %zu other processes", hidden));
+	return problems;
+}
+
+int
+command_doctor(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "pid", required_argument, NULL, 'p' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 }
+	};
+	int option, problems;
+	long pid = 0;
+
+	while ((option = getopt_long(argc, argv, "p:h", options, NULL)) != -1)
+		switch (option) {
+		case 'p':
+			if ((pid = parse_count("--pid", optarg)) < 0)
+				return EXIT_USAGE;
+			break;
+		case 'h':
+			help(stdout);
+			return EXIT_FINE;
+		default:
+			help(stderr);
+			return EXIT_USAGE;
+		}
+	if (optind < argc) {
+		help(stderr);
+		return EXIT_USAGE;
+	}
+	problems = look_at_system();
+	problems += pid != 0 ? look_at_process((pid_t)pid) :
+	    look_at_processes();
+	return problems > 0 ? EXIT_TROUBLE : EXIT_FINE;
+}

@@ -1,0 +1,236 @@
+/*
+ * judge.c - what does a fact about this system mean for tracers, and what
+ * helps?
+ *
+ * Pure: facts come in as the text of a file or an errno, a finding goes out,
+ * so that a test can tell what no machine at hand has.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "tool.h"
+
+/* Numbers of capabilities, which old headers lack. */
+#define SYS_ADMIN	21
+#define PERFMON		38
+#define BPF		39
+
+struct finding
+finding_make(enum verdict verdict, const char *remedy, const char *format,
+    ...)
+{
+	struct finding finding = { verdict, NULL, NULL };
+	va_list args;
+	size_t size;
+	FILE *out = open_memstream(&finding.text, &size);
+
+	va_start(args, format);
+	vfprintf(out, format, args);
+	va_end(args);
+	fclose(out);
+	if (remedy != NULL)
+		finding.remedy = need_format("%s", remedy);
+	return finding;
+}
+
+void
+finding_free(struct finding *finding)
+{
+	free(finding->text);
+	free(finding->remedy);
+}
+
+/* --- privilege --- */
+
+static uint64_t
+capabilities(const char *status)
+{
+	const char *line = strstr(status, "\nCapEff:");
+
+	return line ? strtoull(line + 8, NULL, 16) : 0;
+}
+
+static int
+has(uint64_t capabilities, int number)
+{
+	return (int)(capabilities >> number & 1);
+}
+
+int
+judge_privileged(const char *status, int apart)
+{
+	uint64_t caps = capabilities(status);
+
+	return !apart && (has(caps, SYS_ADMIN) ||
+	    (has(caps, PERFMON) && has(caps, BPF)));
+}
+
+struct finding
+judge_privilege(const char *status, int apart)
+{
+	uint64_t caps = capabilities(status);
+
+	if (apart)
+		return finding_make(VERDICT_PROBLEM, "run the tracer outside",
+		    "privilege: this is a user namespace, whose root the "
+		    "kernel gives no uprobes");
+	if (has(caps, SYS_ADMIN))
+		return finding_make(VERDICT_OK, NULL,
+		    "privilege: this user may trace (CAP_SYS_ADMIN)");
+	if (has(caps, PERFMON) && has(caps, BPF))
+		return finding_make(VERDICT_NOTE, NULL, "privilege: CAP_BPF "
+		    "and CAP_PERFMON let this user use uprobes by BPF and "
+		    "perf_event_open; bpftrace, `usdt watch` and `perf probe` "
+		    "may want root all the same");
+	return finding_make(VERDICT_PROBLEM, "run the tracer as root: sudo "
+	    "...", "privilege: this user may not use uprobes, since he lacks "
+	    "CAP_SYS_ADMIN%s%s", has(caps, PERFMON) ? "" : ", CAP_PERFMON",
+	    has(caps, BPF) ? "" : ", CAP_BPF");
+}
+
+struct finding
+judge_paranoid(const char *text, int privileged)
+{
+	int level = text ? atoi(text) : 0;
+
+	if (text == NULL)
+		return finding_make(VERDICT_PROBLEM, "use a kernel with "
+		    "CONFIG_PERF_EVENTS", "perf: this kernel has no "
+		    "/proc/sys/kernel/perf_event_paranoid, so no perf "
+		    "events, by which tracers attach");
+	if (privileged || level < 0)
+		return finding_make(VERDICT_OK, NULL, "perf: "
+		    "kernel.perf_event_paranoid is %d, which does not stop "
+		    "this user", level);
+	return finding_make(VERDICT_PROBLEM, "trace as root, or: sudo sysctl "
+	    "kernel.perf_event_paranoid=-1", "perf: kernel.perf_event_paranoid "
+	    "is %d: this user may not record events of probes", level);
+}
+
+struct finding
+judge_lockdown(const char *text)
+{
+	if (text != NULL && strstr(text, "[confidentiality]") != NULL)
+		return finding_make(VERDICT_PROBLEM, "boot with "
+		    "lockdown=integrity or none", "lockdown: the kernel is "
+		    "locked down for confidentiality: it refuses tracefs and "
+		    "lets BPF read no memory");
+	if (text != NULL && strstr(text, "[integrity]") != NULL)
+		return finding_make(VERDICT_NOTE, NULL, "lockdown: the kernel "
+		    "is locked down for integrity; uprobes work, what writes "
+		    "to memory by BPF does not");
+	return finding_make(VERDICT_OK, NULL,
+	    "lockdown: the kernel is not locked down");
+}
+
+/* --- what the kernel has --- */
+
+struct finding
+judge_uprobes(int sys, int uprobes, int counters)
+{
+	if (!sys)
+		return finding_make(VERDICT_PROBLEM,
+		    "mount -t sysfs sysfs /sys", "uprobes: /sys is not "
+		    "mounted: bpftrace and perf find no uprobes there");
+	if (!uprobes)
+		return finding_make(VERDICT_PROBLEM, "use a kernel with "
+		    "CONFIG_UPROBE_EVENTS", "uprobes: there is no "
+		    "/sys/bus/event_source/devices/uprobe: nothing can attach "
+		    "to a program");
+	if (!counters)
+		return finding_make(VERDICT_PROBLEM, "use Linux 4.20 or "
+		    "later", "uprobes: this kernel counts no semaphores (no "
+		    "format/ref_ctr_offset): probes stay disabled");
+	return finding_make(VERDICT_OK, NULL,
+	    "uprobes: the kernel has them, with semaphores");
+}
+
+struct finding
+judge_bpf(int error, int privileged)
+{
+	if (error == ENOSYS)
+		return finding_make(VERDICT_PROBLEM, "use a kernel with "
+		    "CONFIG_BPF_SYSCALL, or `usdt watch` or perf",
+		    "BPF: the kernel has no bpf(): no bpftrace, no bcc");
+	if (error == EPERM && privileged)
+		return finding_make(VERDICT_PROBLEM, "run the tracer outside "
+		    "of this container, or with another seccomp profile",
+		    "BPF: bpf() is refused to this user, who has the "
+		    "capabilities: by seccomp, or a security module");
+	if (error == EPERM)
+		return finding_make(VERDICT_NOTE, NULL,
+		    "BPF: the kernel has it, this user may not use it");
+	return finding_make(VERDICT_OK, NULL, "BPF: the kernel has it");
+}
+
+struct finding
+judge_tracefs(const char *mount, int error)
+{
+	if (mount == NULL)
+		return finding_make(VERDICT_PROBLEM,
+		    "mount -t tracefs tracefs /sys/kernel/tracing", "tracefs: "
+		    "is not mounted here: perf finds no events, nor does "
+		    "bpftrace before 0.25 (`usdt watch` mounts it)");
+	if (error == ENOENT)
+		return finding_make(VERDICT_PROBLEM, "use a kernel with "
+		    "CONFIG_UPROBE_EVENTS", "tracefs: %s/uprobe_events is not "
+		    "there: `usdt watch` and `perf probe` can make no events",
+		    mount);
+	if (error != 0)
+		return finding_make(VERDICT_PROBLEM, error == EROFS ?
+		    "mount it writable" : "run `usdt watch` and `perf probe` "
+		    "as root", "tracefs: %s/uprobe_events may not be written: "
+		    "%s", mount, strerror(error));
+	return finding_make(VERDICT_OK, NULL, "tracefs: mounted at %s, and "
+	    "events can be made there", mount);
+}
+
+struct finding
+judge_helper(const char *device, int error, unsigned mode, int installed,
+    int running)
+{
+	if (error != 0 && !installed)
+		return finding_make(VERDICT_NOTE, NULL, "DTrace: is not "
+		    "installed here (no %s, no dtprobed)", device);
+	if (error != 0)
+		return finding_make(VERDICT_PROBLEM, "systemctl start "
+		    "dtprobed (then enable providers anew)", "DTrace: %s: %s: "
+		    "dtprobed, which makes it, is not running", device,
+		    strerror(error));
+	if (!S_ISCHR(mode))
+		return finding_make(VERDICT_PROBLEM, "remove it, and "
+		    "systemctl restart dtprobed", "DTrace: %s is no device",
+		    device);
+	if (!running)
+		return finding_make(VERDICT_PROBLEM, "systemctl start "
+		    "dtprobed (then enable providers anew)", "DTrace: %s is "
+		    "there, but no dtprobed is running", device);
+	if ((mode & 0666) != 0666)
+		return finding_make(VERDICT_PROBLEM,
+		    "chmod 666 /dev/dtrace/helper", "DTrace: %s has mode %03o: "
+		    "processes of others can't register their probes", device,
+		    mode & 0777);
+	return finding_make(VERDICT_OK, NULL,
+	    "DTrace: %s takes probes, and dtprobed runs", device);
+}
+
+struct finding
+judge_places(int shm_noexec, int tmp_noexec)
+{
+	if (!shm_noexec)
+		return finding_make(VERDICT_OK, NULL,
+		    "images: programs may map code from /dev/shm");
+	if (!tmp_noexec)
+		return finding_make(VERDICT_NOTE, NULL, "images: /dev/shm is "
+		    "mounted noexec or missing, so they are in /tmp");
+	return finding_make(VERDICT_PROBLEM, "set USDT_IMAGE_DIR to a "
+	    "directory of the user, mode 700, on a mount with exec",
+	    "images: /dev/shm and /tmp are mounted noexec or missing, so "
+	    "they have no name: bpftrace 0.25 and later does not find them "
+	    "by -p");
+}

@@ -1,0 +1,593 @@
+/*
+ * patient.c - what of a process's probes do tracers see, and why not all?
+ *
+ * What is asked of each file that the process maps: has it a name that leads
+ * to it, are there limits of tracers that its probes meet, does DTrace's
+ * daemon know the process, are semaphores as they should be?
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+/* Of a stub, from the notes' site on: DTrace's site, where old bpftrace
+ * attaches too, is in there. */
+#define SITE_SPAN	24
+
+struct seen {
+	const struct mapped *file;
+	struct image *image;
+	int fd;
+};
+
+struct patient {
+	pid_t pid;
+	struct seen *seen;	/* files with probes of its own */
+	size_t count, space;
+	size_t unreadable;
+	int problems;
+};
+
+static void
+tell(struct patient *patient, struct finding finding)
+{
+	patient->problems += finding_tell(patient->pid, finding);
+}
+
+/* --- what it has --- */
+
+/* Probes of the C library and its like are in every process. */
+static int
+is_common(const struct image *image)
+{
+	size_t i;
+
+	for (i = 0; i < image->count; i++)
+		if (strncmp(image->probes[i].provider, "lib", 3) != 0 &&
+		    strcmp(image->probes[i].provider, "rtld") != 0)
+			return 0;
+	return 1;
+}
+
+static void
+find_files(struct patient *patient, const struct census *census)
+{
+	struct seen seen;
+	size_t i;
+
+	for (i = 0; i < census->count; i++) {
+		seen.file = census->files[i];
+		seen.fd = mapped_open(seen.file);
+		if (seen.fd < 0) {
+			patient->unreadable += errno != ENOENT &&
+			    errno != ESRCH;
+			continue;
+		}
+		seen.image = image_read(seen.fd);
+		if (seen.image == NULL || is_common(seen.image)) {
+			image_free(seen.image);
+			close(seen.fd);
+			continue;
+		}
+		ROOM_FOR_ONE(patient->seen, patient->count, patient->space);
+		patient->seen[patient->count++] = seen;
+	}
+}
+
+/* --- the process's environment and place --- */
+
+/* The value of a variable that it was started with, or NULL.  To be freed. */
+static char *
+variable(pid_t pid, const char *name)
+{
+	char *path = need_format("/proc/%d/environ", (int)pid), *line = NULL;
+	FILE *in = fopen(path, "re");
+	size_t space = 0, length = strlen(name);
+	char *value = NULL;
+
+	free(path);
+	while (in != NULL && value == NULL &&
+	    getdelim(&line, &space, '\0', in) > 0)
+		if (strncmp(line, name, length) == 0 && line[length] == '=')
+			value = need_format("%s", line + length + 1);
+	free(line);
+	if (in != NULL)
+		fclose(in);
+	return value;
+}
+
+static void
+ask_environment(struct patient *patient)
+{
+	char *disable = variable(patient->pid, "USDT_DISABLE");
+	char *backends = variable(patient->pid, "USDT_BACKENDS");
+
+	if (disable != NULL && *disable != '\0' && strcmp(disable, "0") != 0)
+		tell(patient, finding_make(VERDICT_PROBLEM, "start it "
+		    "without: env -u USDT_DISABLE ...", "USDT_DISABLE=%s is in "
+		    "its environment: no probe of libusdt is ever made",
+		    disable));
+	if (backends != NULL && strstr(backends, "sdt") == NULL)
+		tell(patient, finding_make(VERDICT_PROBLEM, "start it "
+		    "without: env -u USDT_BACKENDS ...", "USDT_BACKENDS=%s is "
+		    "in its environment: only DTrace sees its probes",
+		    backends));
+	if (backends != NULL && strstr(backends, "dof") == NULL)
+		tell(patient, finding_make(VERDICT_NOTE, "start it without: "
+		    "env -u USDT_BACKENDS ...", "USDT_BACKENDS=%s is in its "
+		    "environment: DTrace is not told of its probes",
+		    backends));
+	free(disable);
+	free(backends);
+}
+
+/* Is it in another namespace of that kind than we are? */
+static int
+is_elsewhere(pid_t pid, const char *kind)
+{
+	char *ours = need_format("/proc/self/ns/%s", kind);
+	char *its = need_format("/proc/%d/ns/%s", (int)pid, kind);
+	struct stat a, b;
+	int differs = stat(ours, &a) == 0 && stat(its, &b) == 0 &&
+	    (a.st_ino != b.st_ino || a.st_dev != b.st_dev);
+
+	free(ours);
+	free(its);
+	return differs;
+}
+
+static void
+ask_namespaces(struct patient *patient)
+{
+	if (is_elsewhere(patient->pid, "mnt"))
+		tell(patient, finding_make(VERDICT_NOTE, NULL, "is in another "
+		    "mount namespace: put /proc/%d/root before paths of its "
+		    "files", (int)patient->pid));
+	if (is_elsewhere(patient->pid, "pid"))
+		tell(patient, finding_make(VERDICT_NOTE, NULL, "is in another "
+		    "pid namespace: tracers out here take the number that is "
+		    "told here, %d", (int)patient->pid));
+}
+
+/* --- a file: how is it found? --- */
+
+static int
+is_same(const char *path, int fd)
+{
+	struct stat named, held;
+
+	return stat(path, &named) == 0 && fstat(fd, &held) == 0 &&
+	    named.st_ino == held.st_ino && named.st_dev == held.st_dev;
+}
+
+static int
+is_noexec(pid_t pid, const char *dir)
+{
+	char *path = need_format("/proc/%d/root%s", (int)pid, dir);
+	struct statvfs vfs;
+	int noexec = statvfs(path, &vfs) < 0 || (vfs.f_flag & ST_NOEXEC) != 0;
+
+	free(path);
+	return noexec;
+}
+
+static void
+ask_memfd(struct patient *patient, const struct seen *seen)
+{
+	char *descriptor = mapped_descriptor(seen->file);
+	int noexec = is_noexec(patient->pid, "/dev/shm") &&
+	    is_noexec(patient->pid, "/tmp");
+
+	if (descriptor == NULL)
+		tell(patient, finding_make(VERDICT_PROBLEM, "restart it",
+		    "%s: is a memfd, and its descriptor was closed: bpftrace "
+		    "does not find it, `usdt watch` does", seen->file->path));
+	else
+		tell(patient, finding_make(VERDICT_PROBLEM, "set "
+		    "USDT_IMAGE_DIR to a directory of its user, mode 700, on "
+		    "a mount with exec, and restart it", "%s: is a memfd%s: "
+		    "bpftrace 0.25 and later does not see it by -p (by the "
+		    "path %s it does), perf not at all", seen->file->path,
+		    noexec ? ", since /dev/shm and /tmp are mounted noexec or "
+		    "missing" : "", descriptor));
+	free(descriptor);
+}
+
+/* Prints how tracers reach the file; returns if by a name. */
+static int
+ask_name(struct patient *patient, const struct seen *seen)
+{
+	const char *path = seen->file->path;
+	char *inside = need_format("/proc/%d/root%s", (int)patient->pid, path);
+	int named = 0;
+
+	if (seen->file->deleted && strncmp(path, "/memfd:", 7) == 0)
+		ask_memfd(patient, seen);
+	else if (seen->file->deleted)
+		tell(patient, finding_make(VERDICT_PROBLEM, "have it disable "
+		    "and enable its provider, which makes the file again, or "
+		    "restart it", "%s: the file is gone: of tracers that start "
+		    "now only `usdt watch` sees its probes", path));
+	else if (is_same(path, seen->fd))
+		named = 1;
+	else if (is_same(inside, seen->fd))
+		named = 2;
+	else
+		tell(patient, finding_make(VERDICT_PROBLEM, "restart it",
+		    "%s: by this name there is another file than the process "
+		    "has: tracers attach to that one, and see nothing", path));
+	free(inside);
+	return named;
+}
+
+/* --- a file: what do tracers make of its probes? --- */
+
+/* Tell once of all probes of the file for which TEST holds, by an example. */
+static void
+tell_of(struct patient *patient, const struct seen *seen,
+    int (*test)(const struct seen *, const struct probe *),
+    enum verdict verdict, const char *remedy, const char *what)
+{
+	const struct probe *example = NULL;
+	size_t i, count = 0;
+	char *more;
+
+	for (i = 0; i < seen->image->count; i++)
+		if (test(seen, &seen->image->probes[i]) && count++ == 0)
+			example = &seen->image->probes[i];
+	if (count == 0)
+		return;
+	more = count > 1 ? need_format(" and %zu more", count - 1) :
+	    need_copy("", 0);
+	tell(patient, finding_make(verdict, remedy, "%s:%s%s: %s",
+	    example->provider, example->name, more, what));
+	free(more);
+}
+
+static size_t
+arguments(const struct seen *seen, const struct probe *probe)
+{
+	size_t count;
+	struct argument *args = arguments_of(seen->image, probe, &count);
+
+	arguments_free(args, count);
+	return count;
+}
+
+static int
+is_broken(const struct seen *seen, const struct probe *probe)
+{
+	(void)seen;
+	return probe->unreachable;
+}
+
+static int
+has_no_note(const struct seen *seen, const struct probe *probe)
+{
+	(void)seen;
+	return probe->note_name == NULL;
+}
+
+static int
+ends_in_digit(const struct seen *seen, const struct probe *probe)
+{
+	size_t length = strlen(probe->provider);
+
+	return seen->image->dof && length > 0 &&
+	    probe->provider[length - 1] >= '0' &&
+	    probe->provider[length - 1] <= '9';
+}
+
+static int
+has_hyphen(const struct seen *seen, const struct probe *probe)
+{
+	(void)seen;
+	return probe->note_name != NULL && strcmp(probe->name,
+	    probe->note_name) != 0;
+}
+
+static int
+has_over_6(const struct seen *seen, const struct probe *probe)
+{
+	return arguments(seen, probe) > 6;
+}
+
+static int
+has_over_10(const struct seen *seen, const struct probe *probe)
+{
+	return arguments(seen, probe) > 10;
+}
+
+static int
+has_over_12(const struct seen *seen, const struct probe *probe)
+{
+	return arguments(seen, probe) > 12;
+}
+
+static int
+has_odd_name(const struct seen *seen, const struct probe *probe)
+{
+	static const char taken[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+
+	(void)seen;
+	return probe->note_name != NULL &&
+	    (probe->provider[strspn(probe->provider, taken)] != '\0' ||
+	    probe->note_name[strspn(probe->note_name, taken)] != '\0');
+}
+
+static void
+ask_probes(struct patient *patient, const struct seen *seen)
+{
+	const struct usdt__platform *row = usdt__native_platform();
+
+	tell_of(patient, seen, is_broken, VERDICT_PROBLEM, "build the program "
+	    "anew", "the note leads to no code or no counter: no tracer can "
+	    "attach");
+	tell_of(patient, seen, has_no_note, VERDICT_NOTE, NULL, "is described "
+	    "for DTrace only");
+	tell_of(patient, seen, ends_in_digit, VERDICT_PROBLEM, "name the "
+	    "provider otherwise", "the provider's name ends in a digit: DTrace "
+	    "takes that for the pid's and lists none of its probes");
+	tell_of(patient, seen, has_hyphen, VERDICT_NOTE, NULL, "bpftrace, bcc "
+	    "and perf write __ for the - of its name");
+	tell_of(patient, seen, has_odd_name, VERDICT_PROBLEM, "name it by "
+	    "letters, digits, '_', '-' and '.'", "bpftrace and perf can't "
+	    "spell its name; `usdt watch` can");
+	tell_of(patient, seen, has_over_6, VERDICT_NOTE, NULL, "has more than "
+	    "6 arguments, of which bpftrace 0.17 reads 6");
+	tell_of(patient, seen, has_over_10, VERDICT_NOTE, NULL, "has more than "
+	    "10 arguments, of which DTrace shows 10");
+	tell_of(patient, seen, has_over_12, VERDICT_NOTE, NULL, "has more than "
+	    "12 arguments, of which bpftrace, perf and gdb show 12; "
+	    "`usdt watch` shows all");
+	if (seen->image->machine == EM_386 && row->narrow != NULL)
+		tell(patient, finding_make(VERDICT_NOTE, NULL, "is a 32-bit "
+		    "process, and DTrace takes none: %s", row->narrow));
+}
+
+/* --- a file: are semaphores stuck? --- */
+
+/* Where does the process map the byte at OFFSET of the file, with the right
+ * that LETTER at AT stands for?  0: nowhere. */
+static uint64_t
+address_of(pid_t pid, const struct mapped *file, uint64_t offset, size_t at,
+    char letter)
+{
+	char *name = need_format("/proc/%d/maps", (int)pid), *line = NULL;
+	FILE *in = fopen(name, "re");
+	uint64_t start, end, from, inode, found = 0;
+	unsigned major_no, minor_no;
+	size_t space = 0;
+	char perms[5];
+
+	free(name);
+	while (in != NULL && found == 0 && getline(&line, &space, in) > 0)
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64
+		    " %x:%x %" SCNu64, &start, &end, perms, &from, &major_no,
+		    &minor_no, &inode) == 7 && perms[at] == letter &&
+		    inode == file->inode &&
+		    makedev(major_no, minor_no) == file->device &&
+		    offset >= from && offset - from < end - start)
+			found = start + (offset - from);
+	free(line);
+	if (in != NULL)
+		fclose(in);
+	return found;
+}
+
+/* Has a tracer put a breakpoint at the site?  -1: nobody can tell. */
+static int
+is_patched(const struct seen *seen, const struct probe *probe, pid_t pid,
+    int memory)
+{
+	uint8_t file[SITE_SPAN], now[SITE_SPAN];
+	uint64_t at = address_of(pid, seen->file, probe->site, 2, 'x');
+	ssize_t n = pread(seen->fd, file, sizeof file, (off_t)probe->site);
+
+	if (at == 0 || n <= 0 ||
+	    pread(memory, now, (size_t)n, (off_t)at) != n)
+		return -1;
+	return memcmp(file, now, (size_t)n) != 0;
+}
+
+/* All sites that share a semaphore tell whether somebody counts in it. */
+static int
+is_traced(const struct seen *seen, uint64_t semaphore, pid_t pid, int memory)
+{
+	const struct probe *probe = seen->image->probes;
+	size_t i;
+	int patched;
+
+	for (i = 0; i < seen->image->count; i++, probe++)
+		if (probe->semaphore == semaphore && !probe->unreachable &&
+		    (patched = is_patched(seen, probe, pid, memory)) != 0)
+			return patched;
+	return 0;
+}
+
+static void
+ask_semaphores(struct patient *patient, const struct seen *seen)
+{
+	char *name = need_format("/proc/%d/mem", (int)patient->pid);
+	int memory = open(name, O_RDONLY | O_CLOEXEC);
+	const struct probe *probe = seen->image->probes;
+	size_t i, traced = 0;
+	uint16_t count;
+
+	free(name);
+	for (i = 0; memory >= 0 && i < seen->image->count; i++, probe++) {
+		uint64_t at = probe->semaphore != 0 && !probe->unreachable ?
+		    address_of(patient->pid, seen->file, probe->semaphore, 1,
+		    'w') : 0;
+
+		if (at == 0 || pread(memory, &count, sizeof count,
+		    (off_t)at) != sizeof count || count == 0)
+			continue;
+		switch (is_traced(seen, probe->semaphore, patient->pid,
+		    memory)) {
+		case 0:
+			tell(patient, finding_make(VERDICT_PROBLEM,
+			    "restart it", "%s:%s: the semaphore is stuck at "
+			    "%u: it costs as if it were traced, and no "
+			    "breakpoint is at its sites", probe->provider,
+			    probe->name, (unsigned)count));
+			break;
+		case 1:
+			traced++;
+			break;
+		}
+	}
+	if (memory >= 0)
+		close(memory);
+	if (traced > 0)
+		tell(patient, finding_make(VERDICT_OK, NULL, "%s: %zu of %zu "
+		    "probes are being traced", seen->file->path, traced,
+		    seen->image->count));
+}
+
+/* --- DTrace's daemon --- */
+
+static void
+ask_dtprobed(struct patient *patient, const struct seen *seen)
+{
+	const char *provider = seen->image->probes[0].provider;
+	char *all = need_format("/run/dtrace/probes");
+	char *one = need_format("%s/%d/%s%d", all, (int)patient->pid,
+	    provider, (int)patient->pid);
+
+	if (access(all, X_OK) < 0 && errno == EACCES)
+		tell(patient, finding_make(VERDICT_NOTE, "sudo usdt doctor",
+		    "this user can't see whether dtprobed knows %s", provider));
+	else if (access(all, F_OK) == 0 && access(one, F_OK) == 0)
+		tell(patient, finding_make(VERDICT_OK, NULL, "%s: dtprobed "
+		    "knows it: visible to DTrace", provider));
+	else if (access(all, F_OK) == 0)
+		tell(patient, finding_make(VERDICT_PROBLEM, "have it disable "
+		    "and enable the provider while dtprobed runs, or restart "
+		    "it", "%s: dtprobed does not know it: invisible to DTrace",
+		    provider));
+	free(all);
+	free(one);
+}
+
+/* --- all of it --- */
+
+static void
+ask_file(struct patient *patient, const struct seen *seen)
+{
+	const struct image *image = seen->image;
+	int named = ask_name(patient, seen);
+
+	if (named != 0)
+		tell(patient, finding_make(VERDICT_OK, NULL, "%s: %zu probe%s "
+		    "of %s%s: visible to usdt watch, bpftrace, bcc%s",
+		    seen->file->path, image->count, image->count == 1 ? "" :
+		    "s", image->probes[0].provider, image->dof ? " (libusdt, "
+		    "or dtrace -G)" : "", image->build_id ? ", perf" : ""));
+	if (named != 0 && !image->build_id)
+		tell(patient, finding_make(VERDICT_PROBLEM, "link it with "
+		    "-Wl,--build-id", "%s: has no build-id: perf does not "
+		    "take it, nor does SystemTap", seen->file->path));
+	if (named != 0 && image->dof)
+		tell(patient, finding_make(VERDICT_NOTE, NULL, "%s: gdb "
+		    "shifts its semaphores, and shows no such file unless it "
+		    "is told (add-symbol-file); SystemTap was not tried",
+		    seen->file->path));
+	ask_probes(patient, seen);
+	ask_semaphores(patient, seen);
+	if (image->dof)
+		ask_dtprobed(patient, seen);
+}
+
+/* Have both files a probe of one name, for tracers that read notes? */
+static int
+are_twins(const struct image *one, const struct image *other)
+{
+	size_t i, k;
+
+	for (i = 0; i < one->count; i++)
+		for (k = 0; k < other->count; k++) {
+			const struct probe *a = &one->probes[i];
+			const struct probe *b = &other->probes[k];
+
+			if (a->note_name != NULL && b->note_name != NULL &&
+			    strcmp(a->note_name, b->note_name) == 0 &&
+			    strcmp(a->provider, b->provider) == 0)
+				return 1;
+		}
+	return 0;
+}
+
+/* bpftrace 0.17 takes the first file's semaphore for the other's. */
+static void
+ask_twins(struct patient *patient)
+{
+	const char *one = NULL, *other = NULL;
+	size_t a, b, pairs = 0;
+
+	for (a = 0; a < patient->count; a++)
+		for (b = a + 1; b < patient->count; b++)
+			if (are_twins(patient->seen[a].image,
+			    patient->seen[b].image) && pairs++ == 0) {
+				one = patient->seen[a].file->path;
+				other = patient->seen[b].file->path;
+			}
+	if (pairs > 0)
+		tell(patient, finding_make(VERDICT_PROBLEM, "trace each by "
+		    "its path", "%s and %s%s have a probe of one name: "
+		    "bpftrace 0.17 and bcc mistake them with -p", one, other,
+		    pairs > 1 ? " (and others)" : ""));
+}
+
+static void
+ask_all(struct patient *patient)
+{
+	size_t i;
+
+	ask_environment(patient);
+	if (patient->unreadable > 0)
+		tell(patient, finding_make(VERDICT_PROBLEM, "sudo usdt doctor",
+		    "this user may not read %zu of the files that it maps",
+		    patient->unreadable));
+	if (patient->count == 0) {
+		tell(patient, finding_make(VERDICT_PROBLEM, "link it with "
+		    "libusdt, and call usdt_provider_enable: what is said "
+		    "then, usdt_provider_status tells", "has no probes but "
+		    "those of system libraries: it does not use libusdt, or "
+		    "has enabled no provider"));
+		return;
+	}
+	ask_namespaces(patient);
+	for (i = 0; i < patient->count; i++)
+		ask_file(patient, &patient->seen[i]);
+	ask_twins(patient);
+}
+
+int
+patient_examine(pid_t pid, const struct census *census, int always)
+{
+	struct patient patient = { .pid = pid };
+
+	find_files(&patient, census);
+	if (patient.count > 0 || always)
+		ask_all(&patient);
+	else
+		patient.problems = -1;
+	while (patient.count > 0) {
+		image_free(patient.seen[--patient.count].image);
+		close(patient.seen[patient.count].fd);
+	}
+	free(patient.seen);
+	return patient.problems;
+}
