@@ -76,6 +76,69 @@ for my $target (@targets) {
 	ok($status == 0 && defined $said, $said // "$target: a finding")
 	    or diag($output);
 }
+# --- more than fuzzers write ------------------------------------------------
+
+# elf(NOTES, OPERANDS, SYMBOLS, NAME): an ELF file with so many notes at an
+# address in a function of that name, which each of their operands names.
+sub elf
+{
+	my ($notes, $operands, $symbols, $name) = @_;
+	my $args = join ' ', ("8\@$name(%rip)") x $operands;
+	my $note = '';
+
+	for my $i (0 .. $notes - 1) {
+		my $desc = pack('Q<3', 0x1000 + $i % 64, 0, 0)
+		    . "p\0n\0" . substr($args, 0, 200_000) . "\0";
+
+		$note .= pack('L<3', 8, length $desc, 3) . "stapsdt\0" . $desc
+		    . "\0" x (-length($desc) % 4);
+	}
+	my @sections = (['', 0, 0, 0, 0, ''],
+		['.text', 1, 6, 0x1000, 0, "\x90" x 4096],
+		['.note.stapsdt', 7, 0, 0, 0, $note],
+		['.symtab', 2, 0, 0, 4, "\0" x 24 . pack('L<CCS<Q<Q<',
+			1, 0x12, 0, 1, 0x1000, 0x1000) x $symbols],
+		['.strtab', 3, 0, 0, 0, "\0$name\0"]);
+	my $names = join("\0", map { $_->[0] } @sections) . "\0.shstrtab\0";
+	push @sections, ['.shstrtab', 3, 0, 0, 0, $names];
+
+	my ($blob, $headers) = ('', '');
+	for (@sections) {
+		my ($section, $type, $flags, $address, $link, $data) = @$_;
+
+		$blob .= "\0" x (-length($blob) % 8);
+		$headers .= pack('L<2Q<4L<2Q<2', $section eq '' ? 0 :
+			index($names, "\0$section\0") + 1, $type, $flags,
+			$address, 120 + length $blob, length $data, $link,
+			$type == 2, $type == 7 ? 4 : 8, $type == 2 ? 24 : 0);
+		$blob .= $data;
+	}
+	$blob .= "\0" x (-length($blob) % 8);
+	return "\x7fELF\x02\x01\x01" . "\0" x 9
+	    . pack('S<2L<Q<3L<S<6', 3, 62, 1, 0, 64, 120 + length $blob, 0,
+		64, 56, 1, 64, scalar @sections, $#sections)
+	    . pack('L<2Q<6', 1, 5, 120, 0x1000, 0x1000, 4096, 4096, 8)
+	    . $blob . $headers;
+}
+
+# What a few megabytes of somebody's file can make of the command's time and
+# memory: by code that copied names, and looked for each operand from the start,
+# these took 20 GB, and minutes.
+my %large = (
+	'a long name for many probes' => [20_000, 0, 1, 'f' x 1_000_000],
+	'many operands and symbols' => [64, 5_000, 100_000, 'f' x 20],
+);
+for my $what (sort keys %large) {
+	open my $file, '>:raw', "$dir/large" or die;
+	print $file elf(@{ $large{$what} });
+	close $file or die;
+	my ($program) = glob "$dir/fine/obj-fuzz/obj-*/test/fuzz/read";
+	my $output = `$program -timeout=30 -malloc_limit_mb=64 -rss_limit_mb=1024 $dir/large 2>&1`;
+
+	ok($? == 0 && $output =~ /^Executed/m, $what . ': ' . (-s "$dir/large")
+		. ' bytes do not stop it') or diag($output);
+}
+
 my $bytes = 0;
 $bytes += -s $_ for glob 'test/fuzz/corpus/*/*';
 cmp_ok($bytes, '<', 200_000, "the corpora are small: $bytes bytes");

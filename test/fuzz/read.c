@@ -32,7 +32,7 @@ check_text(const char *text, size_t most)
 }
 
 static void
-read_arguments(int fd, const struct image *image, const struct probe *probe,
+read_arguments(const struct image *image, const struct probe *probe,
     FILE *out)
 {
 	size_t i, count;
@@ -40,7 +40,7 @@ read_arguments(int fd, const struct image *image, const struct probe *probe,
 
 	for (i = 0; i < count; i++) {
 		int high = 7;
-		char *fetch = operand_fetch(fd, image, probe, &args[i], &high);
+		char *fetch = operand_fetch(image, probe, &args[i], &high);
 
 		must(high == 0 || high == 1);
 		must(args[i].size >= -8 && args[i].size <= 8);
@@ -55,7 +55,7 @@ read_arguments(int fd, const struct image *image, const struct probe *probe,
 }
 
 static void
-read_probe(int fd, const struct image *image, const struct probe *probe,
+read_probe(const struct image *image, const struct probe *probe,
     size_t size)
 {
 	const struct advice advice = { image, probe, "/a/b", "c", 1 };
@@ -79,7 +79,7 @@ read_probe(int fd, const struct image *image, const struct probe *probe,
 	pattern_matches(&pattern, probe->provider, probe->name,
 	    probe->note_name);
 	pattern_free(&pattern);
-	read_arguments(fd, image, probe, out);
+	read_arguments(image, probe, out);
 	fflush(out);
 	check_shown(text, shown);
 	advice_print(out, &advice);
@@ -104,7 +104,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	/* A probe takes at least the headers of its note, or an offset. */
 	must(image->count <= size / 4);
 	for (i = 0; i < image->count && i < 64; i++)
-		read_probe(fd, image, &image->probes[i], size);
+		read_probe(image, &image->probes[i], size);
 	image_free(image);
 	return 0;
 }
