@@ -12,6 +12,7 @@ NATIVE	:= $(shell echo $(TARGET) | sed 's/-.*//; s/^i.86$$/i386/; s/^amd64$$/x86
 ARCH	?= $(NATIVE)
 SYSTEM	?= $(shell echo $(TARGET) | sed -n 's/.*linux.*/linux/p; s/.*darwin.*/macos/p; s/.*macos.*/macos/p; s/.*freebsd.*/freebsd/p; s/.*solaris.*/illumos/p')
 V	?= 0
+FUZZ_SECONDS ?= 30
 export USDT_CACHE ?= $(HOME)/.cache/libusdt
 
 # --- end of settings --------------------------------------------------------
@@ -84,6 +85,14 @@ $(OBJ)/test/unit/%: $(OBJ)/test/unit/%.o $(O)/libusdt.a
 	@echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ldl $(LIBS)
 
+# By clang, with its flags in CFLAGS: test/fuzz/run does it.
+$(OBJ)/tools.a: $(patsubst %,$(OBJ)/%.o,$(filter-out tools/usdt,$(TOOLS)))
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(OBJ)/test/fuzz/%: $(OBJ)/test/fuzz/%.o $(OBJ)/tools.a $(O)/libusdt.a
+	@echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ -lelf $(LIBS)
+
 -include $(wildcard $(OBJ)/*.d $(OBJ)/*/*.d $(OBJ)/*/*/*.d)
 
 # --- tests ------------------------------------------------------------------
@@ -95,7 +104,8 @@ PROVE	= USDT_BUILD=$(abspath $(O)) USDT_OBJ=$(abspath $(OBJ)) \
 	  prove -Itest/lib --timer
 units	= $(UNITS:%=$(OBJ)/%)
 machines = test/vm/dtrace.t test/vm/sid.t test/vm/arm64.t
-checks	= $(sort $(wildcard test/*.t)) $(units)
+checks	= $(filter-out $(longer),$(sort $(wildcard test/*.t))) $(units)
+longer	= test/fuzz.t
 traces	= $(sort $(wildcard test/trace/*.t test/kernel/*.t))
 
 check:
@@ -118,11 +128,16 @@ run-dtrace: all
 	$(PROVE) --verbose $(machines)
 
 test:
-	@test/setup check trace sid cross
+	@test/setup check trace sid cross fuzz
 	$(AGAIN) run-test
 run-test: all $(units)
 	$(PROVE) -j2 $(checks); checked=$$?; \
-	$(PROVE) $(traces) $(machines) && exit $$checked
+	$(PROVE) $(longer) $(traces) $(machines) && exit $$checked
+
+# Each fuzzer for $(FUZZ_SECONDS).
+fuzz:
+	@test/setup fuzz
+	@O=$(O) test/fuzz/run $(FUZZ_SECONDS)
 
 # The machine in which DTrace runs, and a shell in it.
 vm:
@@ -186,5 +201,7 @@ clean:
 	    $(EXAMPLES:%=$(O)/%)
 
 .PHONY: all lib check run-check test-trace run-trace test-dtrace run-dtrace \
-	test run-test vm vm-shell bench run-bench demo run-demo install clean
-.SECONDARY: $(UNITS:%=$(OBJ)/%.o) $(EXAMPLES:%=$(OBJ)/%.o)
+	test run-test fuzz vm vm-shell bench run-bench demo run-demo install \
+	clean
+.SECONDARY: $(UNITS:%=$(OBJ)/%.o) $(EXAMPLES:%=$(OBJ)/%.o) \
+	$(patsubst %.c,$(OBJ)/%.o,$(wildcard test/fuzz/*.c))

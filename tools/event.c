@@ -74,9 +74,8 @@ target_prepare(struct target *target)
 		int high = 0;
 
 		if (i < ARGS_MAX)
-			target->fetch[i] = operand_fetch(target->fd,
-			    target->image, target->probe, &target->args[i],
-			    &high);
+			target->fetch[i] = operand_fetch(target->image,
+			    target->probe, &target->args[i], &high);
 		target->signature[i] = signature_letter(&target->args[i],
 		    target->fetch[i], high);
 	}

@@ -9,6 +9,9 @@
  * The file may be anybody's.  libelf reads it, by pread and not mapped, so
  * that a file that is cut meanwhile is an error and not a SIGBUS.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE		/* strnlen */
+#endif
 #include <gelf.h>
 #include <stdlib.h>
 
@@ -294,11 +297,17 @@ add_dof_only(struct reader *reader)
 	}
 }
 
-/* --- functions --- */
+/* --- symbols --- */
+
+/* A name of this length is nobody's; it would be held, and shown, for each of
+ * the probes in that function. */
+#define SYMBOL_MAX	1024
 
 struct symbol {
 	uint64_t address, size;
 	const char *name;
+	size_t order;		/* in the file */
+	int function;
 };
 
 struct symbols {
@@ -306,25 +315,49 @@ struct symbols {
 	size_t count, space;
 };
 
+/* The bytes of a string table, with a zero at the end, or NULL. */
+static const char *
+string_table(struct reader *reader, size_t index, size_t *size)
+{
+	Elf_Scn *section = elf_getscn(reader->elf, index);
+	Elf_Data *data = section_data(section);
+	GElf_Shdr header;
+	char *copy;
+
+	if (data == NULL || gelf_getshdr(section, &header) == NULL ||
+	    header.sh_type != SHT_STRTAB)
+		return NULL;
+	copy = need_copy(data->d_buf, data->d_size);
+	keep(reader->image, copy);
+	*size = data->d_size;
+	return copy;
+}
+
 static void
 add_symbols(struct reader *reader, Elf_Scn *section, struct symbols *symbols)
 {
 	Elf_Data *data = section_data(section);
+	const char *names;
 	GElf_Shdr header;
 	GElf_Sym sym;
+	size_t size;
 	int i;
 
 	if (data == NULL || gelf_getshdr(section, &header) == NULL)
 		return;
+	names = string_table(reader, header.sh_link, &size);
+	if (names == NULL)
+		return;
 	for (i = 0; gelf_getsym(data, i, &sym) != NULL; i++) {
-		if (GELF_ST_TYPE(sym.st_info) != STT_FUNC ||
-		    sym.st_shndx == SHN_UNDEF)
+		if (sym.st_shndx == SHN_UNDEF || sym.st_name >= size ||
+		    strnlen(names + sym.st_name, SYMBOL_MAX) == SYMBOL_MAX)
 			continue;
 		ROOM_FOR_ONE(symbols->symbol, symbols->count, symbols->space);
-		symbols->symbol[symbols->count++] = (struct symbol){
-			sym.st_value, sym.st_size,
-			elf_strptr(reader->elf, header.sh_link, sym.st_name)
+		symbols->symbol[symbols->count] = (struct symbol){
+			sym.st_value, sym.st_size, names + sym.st_name,
+			symbols->count, GELF_ST_TYPE(sym.st_info) == STT_FUNC
 		};
+		symbols->count++;
 	}
 }
 
@@ -336,55 +369,96 @@ by_address(const void *one, const void *other)
 	return a->address < b->address ? -1 : a->address > b->address;
 }
 
+/* Of equal names the first in the file comes first. */
+static int
+by_name(const void *one, const void *other)
+{
+	const struct symbol *a = one, *b = other;
+	int order = strcmp(a->name, b->name);
+
+	if (order != 0)
+		return order;
+	return a->order < b->order ? -1 : a->order > b->order;
+}
+
 /* The name of the function that ADDRESS is in, or "". */
 static const char *
-function_at(const struct symbols *symbols, uint64_t address)
+function_at(const struct symbols *functions, uint64_t address)
 {
-	size_t low = 0, high = symbols->count;
+	size_t low = 0, high = functions->count;
 	const struct symbol *symbol;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (symbols->symbol[middle].address <= address)
+		if (functions->symbol[middle].address <= address)
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	if (low == 0)
 		return "";
-	symbol = &symbols->symbol[low - 1];
-	if (address - symbol->address >= symbol->size || symbol->name == NULL)
+	symbol = &functions->symbol[low - 1];
+	if (address - symbol->address >= symbol->size)
 		return "";
 	return symbol->name;
 }
 
 /* Find the functions that DOF did not tell. */
 static void
-name_functions(struct reader *reader)
+name_functions(struct image *image, const struct symbols *symbols)
 {
-	struct symbols symbols = { 0 };
+	struct symbols functions = { 0 };
+	size_t i;
+
+	for (i = 0; i < symbols->count; i++) {
+		if (!symbols->symbol[i].function)
+			continue;
+		ROOM_FOR_ONE(functions.symbol, functions.count,
+		    functions.space);
+		functions.symbol[functions.count++] = symbols->symbol[i];
+	}
+	if (functions.count > 0)
+		qsort(functions.symbol, functions.count,
+		    sizeof *functions.symbol, by_address);
+	for (i = 0; i < image->count; i++)
+		if (image->probes[i].function == NULL)
+			image->probes[i].function = function_at(&functions,
+			    image->probes[i].address);
+	free(functions.symbol);
+}
+
+/*
+ * Read the symbols, if they are needed to name functions, or to find what an
+ * operand names: those are kept, and in order, since a file may have as many
+ * operands as symbols.
+ */
+static void
+read_symbols(struct reader *reader)
+{
 	struct image *image = reader->image;
-	const char *name;
-	char *copy;
+	struct symbols symbols = { 0 };
+	int functions = 0, operands = 0;
 	size_t i;
 
 	for (i = 0; i < image->count; i++) {
-		if (image->probes[i].function != NULL)
-			continue;
-		if (symbols.symbol == NULL) {
-			add_symbols(reader, reader->symbols[0], &symbols);
-			add_symbols(reader, reader->symbols[1], &symbols);
-			if (symbols.count > 0)
-				qsort(symbols.symbol, symbols.count,
-				    sizeof *symbols.symbol, by_address);
-		}
-		name = function_at(&symbols, image->probes[i].address);
-		copy = need_copy(name, strlen(name));
-		keep(image, copy);
-		image->probes[i].function = copy;
+		functions |= image->probes[i].function == NULL;
+		operands |= strstr(image->probes[i].note_args, "(%rip)") !=
+		    NULL;
 	}
-	free(symbols.symbol);
+	if (functions || operands) {
+		add_symbols(reader, reader->symbols[0], &symbols);
+		add_symbols(reader, reader->symbols[1], &symbols);
+	}
+	name_functions(image, &symbols);
+	if (operands && symbols.count > 0) {
+		qsort(symbols.symbol, symbols.count, sizeof *symbols.symbol,
+		    by_name);
+		image->symbols = symbols.symbol;
+		image->symbol_count = symbols.count;
+	} else {
+		free(symbols.symbol);
+	}
 }
 
 /* --- entry points --- */
@@ -399,7 +473,7 @@ image_read(int fd)
 	read_dof(&reader);
 	read_notes(&reader);
 	add_dof_only(&reader);
-	name_functions(&reader);
+	read_symbols(&reader);
 	close_elf(&reader);
 	return reader.image;
 }
@@ -414,51 +488,31 @@ image_free(struct image *image)
 	for (i = 0; i < image->block_count; i++)
 		free(image->blocks[i]);
 	free(image->blocks);
+	free(image->symbols);
 	free(image->probes);
 	free(image);
 }
 
-/* The address of that symbol in a table of symbols. */
-static int
-find_symbol(struct reader *reader, Elf_Scn *section, const char *name,
-    size_t length, uint64_t *address)
-{
-	Elf_Data *data = section_data(section);
-	GElf_Shdr header;
-	GElf_Sym sym;
-	int i;
-
-	if (data == NULL || gelf_getshdr(section, &header) == NULL)
-		return -1;
-	for (i = 0; gelf_getsym(data, i, &sym) != NULL; i++) {
-		const char *found;
-
-		if (sym.st_shndx == SHN_UNDEF)
-			continue;
-		found = elf_strptr(reader->elf, header.sh_link, sym.st_name);
-		if (found != NULL && strlen(found) == length &&
-		    memcmp(found, name, length) == 0) {
-			*address = sym.st_value;
-			return 0;
-		}
-	}
-	return -1;
-}
-
 int
-image_symbol(int fd, const char *name, size_t length, uint64_t *address)
+image_symbol(const struct image *image, const char *name, size_t length,
+    uint64_t *address)
 {
-	struct reader reader;
-	int result;
+	const struct symbol *symbol = image->symbols;
+	size_t low = 0, high = image->symbol_count;
 
-	if (open_elf(&reader, fd) < 0)
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strncmp(symbol[middle].name, name, length) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	/* Of those that begin with NAME it is the shortest. */
+	if (low == image->symbol_count ||
+	    strncmp(symbol[low].name, name, length) != 0 ||
+	    symbol[low].name[length] != '\0')
 		return -1;
-	result = find_symbol(&reader, reader.symbols[0], name, length,
-	    address);
-	if (result < 0)
-		result = find_symbol(&reader, reader.symbols[1], name, length,
-		    address);
-	image_free(reader.image);
-	close_elf(&reader);
-	return result;
+	*address = symbol[low].address;
+	return 0;
 }

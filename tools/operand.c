@@ -21,7 +21,7 @@
 
 /* What an operand is about. */
 struct context {
-	int fd;
+	const struct image *image;
 	const struct probe *probe;
 	int *high;
 };
@@ -103,7 +103,7 @@ x86_global(const struct context *context, const char *text, const char *end)
 
 	if (text + length < end && number(text + length, end, &offset) < 0)
 		return NULL;
-	if (image_symbol(context->fd, text, length, &address) < 0)
+	if (image_symbol(context->image, text, length, &address) < 0)
 		return NULL;
 	address += (uint64_t)offset + context->probe->site -
 	    context->probe->address;
@@ -223,10 +223,12 @@ operand_machine_known(unsigned machine)
 }
 
 char *
-operand_fetch(int fd, const struct image *image, const struct probe *probe,
+operand_fetch(const struct image *image, const struct probe *probe,
     const struct argument *argument, int *high)
 {
-	struct context context = { .fd = fd, .probe = probe, .high = high };
+	struct context context = {
+		.image = image, .probe = probe, .high = high
+	};
 	size_t i;
 
 	*high = 0;

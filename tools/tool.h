@@ -153,6 +153,8 @@ struct image {
 	int dof;		/* it has DOF that describes probes */
 	struct probe *probes;	/* in the file's order */
 	size_t count, space;
+	struct symbol *symbols;	/* by name, if a note's operand names one */
+	size_t symbol_count;
 	void **blocks;		/* what the strings are in */
 	size_t block_count, block_space;
 };
@@ -161,8 +163,9 @@ struct image {
 struct image *image_read(int fd);
 void image_free(struct image *image);
 
-/* The address of a symbol of that file; -1 if there is none. */
-int image_symbol(int fd, const char *name, size_t length, uint64_t *address);
+/* The address of a symbol that an operand names; -1 if there is none. */
+int image_symbol(const struct image *image, const char *name, size_t length,
+    uint64_t *address);
 
 /* --- argument.c: what is told of a probe's arguments? ------------------- */
 
@@ -188,11 +191,10 @@ const char *argument_type(const struct argument *argument);
 /*
  * Translate an argument's place to what tracefs calls a fetch argument.
  * Returns it, to be freed, without a type; NULL if the kernel has no way.
- * HIGH is set to 1 for bits 8 to 15 of a register, else to 0.  FD is the
- * image, for operands that name one of its symbols.
+ * HIGH is set to 1 for bits 8 to 15 of a register, else to 0.
  */
-char *operand_fetch(int fd, const struct image *image,
-    const struct probe *probe, const struct argument *argument, int *high);
+char *operand_fetch(const struct image *image, const struct probe *probe,
+    const struct argument *argument, int *high);
 
 /* Can this kernel trace code for that machine? */
 int operand_machine_known(unsigned machine);

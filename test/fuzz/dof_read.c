@@ -1,0 +1,45 @@
+/*
+ * dof_read.c - does any document make tools/dof_read.c crash, hang, or hold
+ * more than the document's size explains?
+ */
+#include "feed.h"
+#include "tools/tool.h"
+#include "usdt_dof_format.h"
+
+/* Is it inside the document, ended? */
+static void
+check_string(const char *string, const uint8_t *bytes, size_t size)
+{
+	const uint8_t *at = (const uint8_t *)string;
+
+	must(at >= bytes && at < bytes + size);
+	must(memchr(at, '\0', (size_t)(bytes + size - at)) != NULL);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
+{
+	struct dof_sites sites = { 0 };
+	uint8_t *bytes = malloc(size ? size : 1);
+	size_t i, k;
+
+	must(bytes != NULL);
+	memcpy(bytes, input, size);
+	if (dof_read(&sites, bytes, size) < 0)
+		must(sites.count == 0);
+	must(sites.count <= size / 4);
+	for (i = 0; i < sites.count; i++) {
+		const struct dof_site *site = &sites.site[i];
+		const char *type = site->types;
+
+		must(i == 0 || site->address >= site[-1].address);
+		check_string(site->provider, bytes, size);
+		check_string(site->function, bytes, size);
+		check_string(site->name, bytes, size);
+		for (k = 0; k < site->argc; k++, type += strlen(type) + 1)
+			check_string(type, bytes, size);
+	}
+	dof_free(&sites);
+	free(bytes);
+	return 0;
+}

@@ -1,0 +1,123 @@
+/*
+ * names.c - do the checkers of names and types (usdt_name.c, usdt_type.c) take
+ * just what usdt.h says, and say why not?
+ *
+ * What is taken is compared with the header's rules, written here once more.
+ */
+#include "feed.h"
+
+#define PATH_CHARS	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" \
+			"0123456789"
+
+static int
+made_of(const char *text, const char *set, const char *more)
+{
+	for (; *text != '\0'; text++)
+		if (strchr(set, *text) == NULL && strchr(more, *text) == NULL)
+			return 0;
+	return 1;
+}
+
+static int
+is_dots(const char *text)
+{
+	return strcmp(text, ".") == 0 || strcmp(text, "..") == 0;
+}
+
+static int
+has_control(const char *text, unsigned char least)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < least || *text == 0x7f)
+			return 1;
+	return 0;
+}
+
+/* Returned -1 with a whole text, or 0 and left it alone. */
+static void
+check(int result, int expected, struct usdt__why *why)
+{
+	must(result == (expected ? 0 : -1));
+	if (result == 0)
+		must(why->error == 99 && strcmp(why->text, "untouched") == 0);
+	else
+		must(strlen(why->text) > 8 &&
+		    strlen(why->text) < sizeof why->text);
+	why->error = 99;
+	strcpy(why->text, "untouched");
+}
+
+/* A name through the spellings and back. */
+static void
+check_spellings(const char *name)
+{
+	size_t length = strlen(name), n;
+	char *dof = malloc(length + 1), *note = malloc(2 * length + 1);
+	char *again = malloc(2 * length + 1);
+
+	must(dof != NULL && note != NULL && again != NULL);
+	n = usdt__name_dof(name, dof);
+	must(n == strlen(dof) && n <= length && strstr(dof, "__") == NULL);
+	n = usdt__name_note(name, note);
+	must(n == strlen(note) && n <= 2 * length &&
+	    n == usdt__name_note(name, NULL));
+	must(strchr(note, '-') == NULL);
+	/* What notes say is the probe that DOF says. */
+	if (strstr(name, "_-") == NULL) {
+		usdt__name_dof(note, again);
+		must(strcmp(again, dof) == 0);
+	}
+	free(dof);
+	free(note);
+	free(again);
+}
+
+static void
+check_type(const char *type)
+{
+	size_t i;
+	int size;
+
+	for (i = 0; i < usdt__arch_count; i++) {
+		const struct usdt__arch *arch = &usdt__archs[i];
+
+		size = usdt__type_size(type, arch);
+		must(size == 1 || size == 2 || size == 4 || size == 8 ||
+		    size == -1 || size == -2 || size == -4 || size == -8);
+		if (strchr(type, '*') != NULL)
+			must(size == arch->word);
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	struct feed feed = { bytes, size };
+	unsigned choice = feed_byte(&feed);
+	const struct usdt__platform *row =
+	    &usdt__platforms[choice % usdt__platform_count];
+	char *name = feed_string(&feed);
+	size_t length = strlen(name);
+	struct usdt__why why = { 99, "untouched" };
+	int plain = length > 0 && !is_dots(name);
+	const char *probe = "/:,";
+
+	check(usdt__name_check_provider(row, name, &why), plain &&
+	    length <= 53 && made_of(name, PATH_CHARS, row->provider_chars) &&
+	    (*name < '0' || *name > '9') && *name != '+' &&
+	    strcmp(name, "pid") != 0, &why);
+	check(usdt__name_check_module(row, name, &why), plain &&
+	    length <= 63 && made_of(name, PATH_CHARS, "._-+"), &why);
+	plain = plain && !has_control(name, ' ' + 1) &&
+	    name[strcspn(name, probe)] == '\0';
+	check(usdt__name_check_function(row, name, &why), plain &&
+	    length <= 127, &why);
+	check(usdt__name_check_probe(row, name, &why), plain &&
+	    length <= 63 && strstr(name, "_-") == NULL, &why);
+	check(usdt__name_check_type(row, name, 3, &why), length > 0 &&
+	    length <= 127 && !has_control(name, ' '), &why);
+	check_spellings(name);
+	check_type(name);
+	free(name);
+	return 0;
+}

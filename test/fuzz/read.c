@@ -1,0 +1,110 @@
+/*
+ * read.c - does anything in somebody else's file make the usdt command crash,
+ * hang, or use memory without bounds?
+ *
+ * The bytes are an ELF file.  All that `usdt list` and `usdt watch` make of one
+ * is made of it: probes, their arguments, the kernel's words for them, and the
+ * lines that are shown, which may hold nothing that steers a terminal.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "feed.h"
+#include "tools/tool.h"
+
+/* Nothing but what can be printed, and newlines, for ASCII. */
+static void
+check_shown(const char *text, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		must((text[i] >= ' ' && text[i] < 0x7f) || text[i] == '\n');
+}
+
+static void
+check_text(const char *text, size_t most)
+{
+	must(text != NULL && strlen(text) <= most);
+}
+
+static void
+read_arguments(const struct image *image, const struct probe *probe,
+    FILE *out)
+{
+	size_t i, count;
+	struct argument *args = arguments_of(image, probe, &count);
+
+	for (i = 0; i < count; i++) {
+		int high = 7;
+		char *fetch = operand_fetch(image, probe, &args[i], &high);
+
+		must(high == 0 || high == 1);
+		must(args[i].size >= -8 && args[i].size <= 8);
+		must(fetch == NULL || (*fetch != '\0' &&
+		    fetch[strcspn(fetch, " \t\n")] == '\0'));
+		argument_is_text(&args[i]);
+		argument_is_pointer(&args[i]);
+		quote_line(out, argument_type(&args[i]));
+		free(fetch);
+	}
+	arguments_free(args, count);
+}
+
+static void
+read_probe(const struct image *image, const struct probe *probe,
+    size_t size)
+{
+	const struct advice advice = { image, probe, "/a/b", "c", 1 };
+	struct pattern pattern;
+	size_t shown, i;
+	const char *type = probe->types;
+	char *text;
+	FILE *out = open_memstream(&text, &shown);
+
+	must(out != NULL);
+	check_text(probe->provider, size);
+	check_text(probe->name, size);
+	check_text(probe->function, size);
+	check_text(probe->note_args, size);
+	for (i = 0; i < probe->type_count; i++, type += strlen(type) + 1)
+		check_text(type, size);
+	quote_word(out, probe->provider);
+	quote_word(out, probe->name);
+	quote_line(out, probe->function);
+	must(pattern_parse(&pattern, "*a*:[b-z]?*") == 0);
+	pattern_matches(&pattern, probe->provider, probe->name,
+	    probe->note_name);
+	pattern_free(&pattern);
+	read_arguments(image, probe, out);
+	fflush(out);
+	check_shown(text, shown);
+	advice_print(out, &advice);
+	fclose(out);
+	free(text);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	static int fd = -1;
+	struct image *image;
+	size_t i;
+
+	if (fd < 0)
+		fd = memfd_create("fuzz", MFD_CLOEXEC);
+	must(fd >= 0 && ftruncate(fd, 0) == 0);
+	must(pwrite(fd, bytes, size, 0) == (ssize_t)size);
+	image = image_read(fd);
+	if (image == NULL)
+		return 0;
+	/* A probe takes at least the headers of its note, or an offset. */
+	must(image->count <= size / 4);
+	for (i = 0; i < image->count && i < 64; i++)
+		read_probe(image, &image->probes[i], size);
+	image_free(image);
+	return 0;
+}
