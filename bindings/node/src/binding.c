@@ -27,6 +27,9 @@
 /* Names and types that are longer are refused or cut by libusdt anyway. */
 #define NAME_SIZE	256
 
+/* Longer names of modules are cut, as dtrace-provider did at 127. */
+#define MODULE_MAX	63
+
 /* Strings of one fire that fit in here are not allocated. */
 #define ARENA_SIZE	4096
 
@@ -337,6 +340,7 @@ create(napi_env env, napi_callback_info info)
 	napi_typeof(env, argv[1], &type);
 	if (type == napi_string) {
 		get_name(env, argv[1], module);
+		module[MODULE_MAX] = '\0';
 	} else {
 		provider->numbered = numbered_take(name, &number);
 		if (provider->numbered == NULL) {
