@@ -30,12 +30,14 @@
 /* Longer names of modules are cut, as dtrace-provider did at 127. */
 #define MODULE_MAX	63
 
+/* The number of providers at which they are first looked through. */
+#define SWEEP_AT	64
+
+/* So much memory beside JavaScript's heap that V8 collects at once. */
+#define PRESSURE	((int64_t)1 << 33)
+
 /* Strings of one fire that fit in here are not allocated. */
 #define ARENA_SIZE	4096
-
-/* What an enabled provider costs beside JavaScript's heap, for the garbage
- * collector to reckon with: it would not come for a small object. */
-#define ENABLED_COST	(64 * 1024)
 
 struct probe {
 	struct probe *next;		/* of its provider */
@@ -59,7 +61,6 @@ struct provider {
 	struct probe *probes;
 	struct numbered *numbered;	/* of its module, if that is ours */
 	napi_ref object;		/* weak */
-	int paid;			/* ENABLED_COST was told */
 };
 
 struct instance {
@@ -147,7 +148,6 @@ static void
 provider_free(napi_env env, struct provider *provider)
 {
 	struct probe *probe, *next;
-	int64_t total;
 
 	usdt_provider_free(provider->provider);
 	for (probe = provider->probes; probe != NULL; probe = next) {
@@ -158,8 +158,6 @@ provider_free(napi_env env, struct provider *provider)
 		numbered_drop(provider->numbered);
 	if (provider->object != NULL)
 		napi_delete_reference(env, provider->object);
-	if (provider->paid)
-		napi_adjust_external_memory(env, -ENABLED_COST, &total);
 	free(provider);
 }
 
@@ -184,9 +182,28 @@ sweep(napi_env env, struct instance *instance)
 			link = &provider->next;
 		}
 	}
-	instance->sweep_at = instance->count < 128 ? 256 :
+	instance->sweep_at = instance->count < SWEEP_AT / 2 ? SWEEP_AT :
 	    2 * instance->count;
 	napi_close_handle_scope(env, scope);
+}
+
+/*
+ * The same when there are many.  To V8 a provider is a small object, and no
+ * reason to collect, but each enabled one holds mappings and a file: so V8 is
+ * told of much memory, which is taken back.
+ */
+static void
+sweep_hard(napi_env env, struct instance *instance)
+{
+	size_t count = instance->count;
+	int64_t total;
+
+	sweep(env, instance);
+	if (instance->count <= count / 2)
+		return;
+	napi_adjust_external_memory(env, PRESSURE, &total);
+	napi_adjust_external_memory(env, -PRESSURE, &total);
+	sweep(env, instance);
 }
 
 static void
@@ -332,7 +349,7 @@ create(napi_env env, napi_callback_info info)
 	unsigned number;
 
 	if (instance->count >= instance->sweep_at)
-		sweep(env, instance);
+		sweep_hard(env, instance);
 	provider = calloc(1, sizeof *provider);
 	if (provider == NULL)
 		return fail(env, "failed to allocate memory");
@@ -376,16 +393,11 @@ enable(napi_env env, napi_callback_info info)
 {
 	napi_value argv[1];
 	struct provider *provider;
-	int64_t total;
 
 	get_arguments(env, info, 1, argv);
 	provider = get_pointer(env, argv[0]);
 	if (usdt_provider_enable(provider->provider) < 0)
 		return fail(env, usdt_errstr(provider->provider));
-	if (!provider->paid) {
-		provider->paid = 1;
-		napi_adjust_external_memory(env, ENABLED_COST, &total);
-	}
 	return undefined(env);
 }
 
@@ -724,7 +736,7 @@ napi_register_module_v1(napi_env env, napi_value exports)
 
 	if (instance == NULL || ending == NULL)
 		goto fail;
-	instance->sweep_at = 256;
+	instance->sweep_at = SWEEP_AT;
 	instance->references = 1;
 	ending->env = env;
 	ending->instance = instance;
