@@ -270,7 +270,8 @@ class DTraceProvider {
 		const probe = this[name];
 		if (!(probe instanceof DTraceProbe) || probe.__prov__ !== this)
 			return undefined;
-		Reflect.apply(fireProbe, probe, [callback, ...extra]);
+		if (probe.enabled)
+			Reflect.apply(fireProbe, probe, [callback, ...extra]);
 		return true;
 	}
 

@@ -722,7 +722,7 @@ EXPORT napi_value napi_register_module_v1(napi_env env, napi_value exports);
 int32_t
 node_api_module_get_api_version_v1(void)
 {
-	return NAPI_MODULE_VERSION;
+	return BINDING_API_VERSION;
 }
 
 /* Node calls this by its name, once for each environment. */

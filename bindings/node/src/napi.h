@@ -4,8 +4,7 @@
  * Node-API promises that these functions keep their names, arguments and
  * numbers in all later versions, so they can be declared here: a machine that
  * builds the binding needs no headers of Node.  All of them are in version 8,
- * which Node 16 has.  test/napi.test.js compares them with Node's own
- * declarations where those are installed.
+ * which Node 16 has.  test/package.test.js compares them with Node's own.
  */
 #ifndef NAPI_H
 #define NAPI_H
@@ -14,8 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NAPI_MODULE_VERSION	8
+#define BINDING_API_VERSION	8
 
+#ifndef SRC_NODE_API_H_	/* not where Node's own header came first */
 typedef struct napi_env__ *napi_env;
 typedef struct napi_value__ *napi_value;
 typedef struct napi_ref__ *napi_ref;
@@ -43,6 +43,8 @@ typedef enum {
 } napi_valuetype;
 
 #define NAPI_AUTO_LENGTH	SIZE_MAX
+
+#endif
 
 napi_status napi_get_cb_info(napi_env env, napi_callback_info info,
     size_t *argc, napi_value *argv, napi_value *self, void **data);

@@ -112,9 +112,9 @@ class Run {
 /* Run a program of lib/traced.js with node; its lines "site" and "say". */
 async function program(name, provider, options)
 {
-	const run = new Run([process.execPath, '--expose-gc',
-		...(options.flags || []), path.join(__dirname, 'traced.js'),
-		name, provider], options.env);
+	const command = options.command || [process.execPath, '--expose-gc',
+		options.script || path.join(__dirname, 'traced.js'), name];
+	const run = new Run([...command, provider], options.env);
 	const status = await run.end();
 
 	if (status !== 0)
@@ -134,7 +134,7 @@ function sleep(ms)
 }
 
 /* ARGS: { probe: [format, expression...] }, as bpftrace has them. */
-async function bpftrace(sites, args)
+async function bpftrace(sites, args, strlen)
 {
 	let script = 'BEGIN { printf("ready\\n"); }\n';
 
@@ -147,7 +147,7 @@ async function bpftrace(sites, args)
 			`{ printf(${list.join(', ')}); }\n`;
 	}
 	const run = new Run([...BPFTRACE, '-e', script],
-		{ BPFTRACE_STRLEN: '64' });
+		{ BPFTRACE_STRLEN: String(strlen) });
 
 	if (!await run.until(() => /^ready$/m.test(run.out)))
 		throw new Error('bpftrace did not attach\n' + run.report());
@@ -192,7 +192,8 @@ async function observe(name, count, options = {})
 	const provider = options.provider || fresh();
 	const first = await program(name, provider, options);
 	const tracer = options.watch ? await watch(first.sites) :
-		await bpftrace(first.sites, options.args || {});
+		await bpftrace(first.sites, options.args || {},
+			options.strlen || 64);
 
 	try {
 		const second = await program(name, provider, options);
