@@ -132,7 +132,15 @@ test:
 	$(AGAIN) run-test
 run-test: all $(units)
 	$(PROVE) -j2 $(checks); checked=$$?; \
-	$(PROVE) $(longer) $(traces) $(machines) && exit $$checked
+	$(PROVE) -j2 --rules='seq=test/{trace,kernel}/*.t' --rules='par=**' \
+	    $(machines) $(longer) $(traces) && exit $$checked
+
+# The package for Node.js, with npm's registry at hand; not part of `make test`.
+test-node:
+	@test/setup trace widths node
+	$(AGAIN) run-node
+run-node: all
+	$(PROVE) test/node/node.t
 
 # Each fuzzer for $(FUZZ_SECONDS).
 fuzz:
@@ -201,7 +209,7 @@ clean:
 	    $(EXAMPLES:%=$(O)/%)
 
 .PHONY: all lib check run-check test-trace run-trace test-dtrace run-dtrace \
-	test run-test fuzz vm vm-shell bench run-bench demo run-demo install \
+	test run-test test-node run-node fuzz vm vm-shell bench run-bench demo run-demo install \
 	clean
 .SECONDARY: $(UNITS:%=$(OBJ)/%.o) $(EXAMPLES:%=$(OBJ)/%.o) \
 	$(patsubst %.c,$(OBJ)/%.o,$(wildcard test/fuzz/*.c))

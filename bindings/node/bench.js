@@ -1,0 +1,103 @@
+/*
+ * bench.js - what does a probe cost?
+ *
+ *	node bench.js [PATH-OF-ANOTHER-PACKAGE]
+ *
+ * Nanoseconds for each call, the least of some rounds.  The other package is
+ * dtrace-provider itself, whose stub is measured beside.  What enabled probes
+ * cost is measured where bpftrace can be run.
+ */
+'use strict';
+
+const { spawn } = require('child_process');
+const dtrace = require('./dtrace-provider.js');
+
+const ROUNDS = 7;
+
+function callback()
+{
+	return [1, 'text'];
+}
+
+/* Each measurement has a loop of its own: of equal texts V8 makes one function,
+ * which would be compiled for the objects of all. */
+function measure(name, count, body, object)
+{
+	const loop = new Function('o', 'callback', 'n',
+		`/* ${name} */ let s = 0; for (let i = 0; i < n; i++) { ${body}; } return s;`);
+	let least = Infinity;
+
+	for (let round = 0; round < ROUNDS; round++) {
+		const from = process.hrtime.bigint();
+
+		loop(object, callback, count);
+		const took = Number(process.hrtime.bigint() - from) / count;
+
+		least = Math.min(least, took);
+	}
+	console.log(`${least.toFixed(2).padStart(10)}  ${name}`);
+	return least;
+}
+
+function probeOf(module)
+{
+	const provider = module.createDTraceProvider('nodebench');
+
+	provider.addProbe('p1', 'int', 'char *');
+	provider.enable();
+	return provider;
+}
+
+/* Until somebody traces the probe. */
+async function traced(probe)
+{
+	for (let i = 0; i < 200 && !probe.enabled; i++)
+		await new Promise((resolve) => setTimeout(resolve, 50));
+	return probe.enabled;
+}
+
+async function main()
+{
+	const provider = probeOf(dtrace);
+	const N = 2e7;
+
+	if (dtrace.loadError() !== null)
+		throw dtrace.loadError();
+	console.log(`node ${process.version} ${process.platform} ` +
+		`${process.arch}, ns per call`);
+	const empty = measure('an empty method', N, 'o.fire(callback)',
+		new (class { fire(cb) {} })());
+	if (process.argv[2] !== undefined)
+		measure("the original's stub, probe.fire(cb)", N,
+			'o.fire(callback)',
+			probeOf(require(process.argv[2])).p1);
+	const fire = measure('disabled probe.fire(cb)', N,
+		'o.fire(callback)', provider.p1);
+	measure('disabled probe.fire(cb, a, b)', N,
+		'o.fire(callback, i, o)', provider.p1);
+	measure('disabled probe.enabled', N, 's += o.enabled', provider.p1);
+	measure('disabled provider.fire(name, cb)', N / 10,
+		"o.fire('p1', callback)", provider);
+	console.log(`${(fire - empty).toFixed(2).padStart(10)}  ` +
+		'disabled probe.fire(cb) above an empty method');
+
+	const before = process.memoryUsage().heapUsed;
+	new Function('o', 'callback',
+		'for (let i = 0; i < 1e7; i++) o.fire(callback)')(
+		provider.p1, callback);
+	console.log(`${((process.memoryUsage().heapUsed - before) / 1e7)
+		.toFixed(4).padStart(10)}  bytes allocated by one of 10000000`);
+
+	const tracer = spawn('bpftrace', ['-e',
+		`usdt:${provider.status().sdt.path}:nodebench:p1 ` +
+		'{ @ = count(); }'], { stdio: 'ignore' });
+	tracer.on('error', () => {});
+	if (await traced(provider.p1))
+		measure('enabled probe.fire(cb), an int and a string', 2e5,
+			'o.fire(callback)', provider.p1);
+	else
+		console.log('  (bpftrace did not come)');
+	tracer.kill('SIGINT');
+}
+
+main();

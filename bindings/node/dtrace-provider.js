@@ -1,0 +1,328 @@
+/*
+ * dtrace-provider.js - what may a user of the package rely on?
+ *
+ * Providers and probes with the interface of dtrace-provider 0.8.8, on
+ * libusdt.  What is handed to the binding is checked and converted here.
+ */
+'use strict';
+
+const { load } = require('./load.js');
+const stub = require('./stub.js');
+
+const ARG_MAX = 32;
+
+/*
+ * A probe's gate is a word that kernels and libusdt write: 0 while nobody
+ * traces the probe.  One halfword is the kernel's, and says that somebody
+ * does; the other says that DTrace has the probe, and has to be asked.
+ */
+const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+const KERNEL = LITTLE_ENDIAN ? 0x0000ffff : 0xffff0000;
+
+/* Gates that stand in for the real one. */
+const NOBODY = new Uint32Array([0]);
+const ASK = new Uint32Array([~KERNEL]);
+
+/*
+ * A view of the real gate holds some hundred bytes that Node frees only when
+ * the event loop turns: probes that live shortly do without.
+ */
+const ASKED_BEFORE_VIEW = 8;
+
+const EXACT = new Set(['int8_t', 'int16_t', 'int32_t', 'int64_t',
+	'uint8_t', 'uint16_t', 'uint32_t', 'uint64_t']);
+
+/*
+ * The binding frees a provider whose object is gone.  So each call passes the
+ * object too, though nobody looks at it, and a view holds its probe.
+ */
+let native = null;	/* the binding's functions */
+
+/* --- types and values ----------------------------------------------------- */
+
+/* The binding cuts what is not an integer, or too large. */
+function toInteger(value)
+{
+	return typeof value === 'bigint' ? value : Number(value);
+}
+
+/* For JSON.stringify as it is when the probe is added. */
+function jsonConverter()
+{
+	const stringify = JSON.stringify;
+
+	return function toJson(value) {
+		try {
+			return String(stringify.call(JSON, value));
+		} catch (error) {
+			return '{ "error": "stringify failed" }';
+		}
+	};
+}
+
+/* What tracers are told that an argument is, and how values become one. */
+function argument(declared)
+{
+	const text = String(declared);
+
+	if (EXACT.has(text))
+		return { type: text, convert: toInteger };
+	if (text.startsWith('int'))
+		return { type: 'int', convert: toInteger };
+	if (text.startsWith('json'))
+		return { type: 'char *', convert: jsonConverter() };
+	return { type: 'char *', convert: String };
+}
+
+/* What stands for a value that the callback did not give. */
+function missing(convert)
+{
+	return convert === toInteger ? 0 : 'undefined';
+}
+
+/* --- probes --------------------------------------------------------------- */
+
+class DTraceProbe {
+	#gate = NOBODY;
+	#view = null;		/* of the real gate, for when it is back */
+	#asked = 0;
+	#name;
+	#handle;
+	#converters;
+
+	constructor(provider, name, handle, converters)
+	{
+		this.#name = name;
+		this.#handle = handle;
+		this.#converters = converters;
+		Object.defineProperty(this, '__prov__', { value: provider });
+	}
+
+	/* Is somebody tracing this probe? */
+	get enabled()
+	{
+		const word = this.#gate[0];
+
+		return word !== 0 && ((word & KERNEL) !== 0 || this.#ask());
+	}
+
+	fire(callback, ...extra)
+	{
+		if (typeof callback !== 'function')
+			throw new TypeError('Must give probe value callback ' +
+				'as first argument');
+		if (this.#gate[0] === 0)
+			return undefined;
+		return this.#traced(callback, extra);
+	}
+
+	/* Perhaps: the gate is not 0. */
+	#traced(callback, extra)
+	{
+		if (!this.enabled)
+			return undefined;
+		const values = Reflect.apply(callback, this, extra);
+		if (!Array.isArray(values))
+			return undefined;
+		const converters = this.#converters;
+		const words = [this.#handle];
+		for (let i = 0; i < converters.length; i++) {
+			words.push(i < values.length ?
+				converters[i](values[i]) :
+				missing(converters[i]));
+		}
+		native.fire.apply(this, words);
+		return true;
+	}
+
+	/* Ask the binding, and after some times have it show the gate. */
+	#ask()
+	{
+		if (this.#gate === ASK && ++this.#asked > ASKED_BEFORE_VIEW)
+			this.#look();
+		return native.enabled(this.#handle, this);
+	}
+
+	#look()
+	{
+		const view = native.view(this.#handle, this);
+
+		if (view === undefined) {
+			this.#asked = -Infinity;	/* not allowed here */
+		} else if (view === null) {
+			this.#gate = NOBODY;
+		} else {
+			if (view !== true) {
+				this.#view = new Uint32Array(view);
+				this.#view.holder = this;
+			}
+			this.#gate = this.#view;
+		}
+	}
+
+	/* The name under which it was added. */
+	static nameOf(probe)
+	{
+		return probe.#name;
+	}
+
+	/* The provider was enabled or disabled: the gate may be another. */
+	static reset(probe, enabled)
+	{
+		probe.#gate = enabled ? ASK : NOBODY;
+		if (probe.#view !== null && enabled)
+			probe.#look();
+		else
+			probe.#asked = 0;
+	}
+}
+
+/* Friends of the class, which nobody else can reach. */
+const { nameOf, reset: resetProbe } = DTraceProbe;
+delete DTraceProbe.nameOf;
+delete DTraceProbe.reset;
+
+/* --- providers ------------------------------------------------------------ */
+
+class DTraceProvider {
+	#handle;
+	#probes = new Map();	/* by name, those that were not removed */
+	#enabled = false;
+
+	constructor(name, module)
+	{
+		if (typeof name !== 'string')
+			throw new TypeError('Must give provider name ' +
+				'as argument');
+		if (arguments.length > 2)
+			throw new Error('Expected only provider name and ' +
+				'module as arguments');
+		if (arguments.length === 2 && typeof module !== 'string')
+			throw new TypeError('Must give module name ' +
+				'as argument');
+		try {
+			this.#handle = native.create(name, module, this);
+		} catch (cause) {
+			const error = new Error('usdt_create_provider failed');
+
+			Object.defineProperty(error, 'cause', { value: cause,
+				configurable: true, writable: true });
+			throw error;
+		}
+	}
+
+	addProbe(name, ...types)
+	{
+		const text = String(name);
+		const args = types.slice(0, ARG_MAX).map(argument);
+		const handle = native.add(this.#handle, text,
+			...args.map((arg) => arg.type));
+		const probe = new DTraceProbe(this, text, handle,
+			args.map((arg) => arg.convert));
+
+		/* The first of a name is the one that fires. */
+		if (!this.#probes.has(text))
+			this.#probes.set(text, probe);
+		Object.defineProperty(this, text, { value: probe,
+			configurable: true, enumerable: true, writable: true });
+		if (this.#enabled)
+			this.#deliver();
+		return probe;
+	}
+
+	removeProbe(probe)
+	{
+		if (!(probe instanceof DTraceProbe))
+			throw new TypeError('Must give probe as argument');
+		const name = nameOf(probe);
+
+		native.remove(this.#handle, name, this);
+		if (this.#probes.has(name))
+			resetProbe(this.#probes.get(name), false);
+		this.#probes.delete(name);
+		this.#reset();
+		delete this[name];
+		return true;
+	}
+
+	enable()
+	{
+		native.enable(this.#handle, this);
+		this.#enabled = true;
+		this.#reset();
+	}
+
+	disable()
+	{
+		native.disable(this.#handle, this);
+		this.#enabled = false;
+		this.#reset();
+	}
+
+	fire(name, callback, ...extra)
+	{
+		if (typeof name !== 'string')
+			throw new TypeError('Must give probe name ' +
+				'as first argument');
+		if (typeof callback !== 'function')
+			throw new TypeError('Must give probe value callback ' +
+				'as second argument');
+		const probe = this[name];
+		if (!(probe instanceof DTraceProbe) || probe.__prov__ !== this)
+			return undefined;
+		if (probe.enabled)
+			Reflect.apply(fireProbe, probe, [callback, ...extra]);
+		return true;
+	}
+
+	/* What took the provider, and if nothing, why? */
+	status()
+	{
+		return Object.assign({ native: true },
+			native.status(this.#handle, this));
+	}
+
+	/* A probe that came to a live provider: what fails, status tells. */
+	#deliver()
+	{
+		try {
+			native.enable(this.#handle, this);
+		} catch (error) {
+			return;
+		}
+		this.#reset();
+	}
+
+	#reset()
+	{
+		for (const probe of this.#probes.values())
+			resetProbe(probe, this.#enabled);
+	}
+}
+
+const fireProbe = DTraceProbe.prototype.fire;
+
+/* --- the module ----------------------------------------------------------- */
+
+const loaded = load();
+
+native = loaded.binding;
+if (native === null && process.env.NODE_DTRACE_PROVIDER_REQUIRE === 'hard')
+	throw loaded.error;
+
+exports.DTraceProvider = native === null ? stub.DTraceProvider :
+	DTraceProvider;
+
+/* The constructor is looked up when called, so that tests can replace it. */
+exports.createDTraceProvider = function createDTraceProvider(name, module)
+{
+	if (arguments.length === 2)
+		return new exports.DTraceProvider(name, module);
+	return new exports.DTraceProvider(name);
+};
+
+/* Why providers here are stubs that do nothing: an Error, or null. */
+exports.loadError = function ()
+{
+	return loaded.error;
+};

@@ -1,0 +1,69 @@
+/* index.d.ts - the package's interface, for TypeScript. */
+
+/*
+ * What an argument is.  "int" is 32 bits wide for tracers; other texts go by
+ * how they begin: int, json, char *; what begins otherwise is a string.
+ */
+export type ArgumentType =
+	| 'int' | 'char *' | 'json'
+	| 'int8_t' | 'int16_t' | 'int32_t' | 'int64_t'
+	| 'uint8_t' | 'uint16_t' | 'uint32_t' | 'uint64_t'
+	| (string & {});
+
+export interface DTraceProbe {
+	/* Is somebody tracing the probe? */
+	readonly enabled: boolean;
+
+	/*
+	 * If somebody is tracing, call the callback, with the probe as `this`
+	 * and the extra arguments, and pass what it returns to the tracers.
+	 * Returns true if the probe was fired.
+	 */
+	fire<Extra extends unknown[]>(
+		callback: (this: DTraceProbe, ...extra: Extra) => unknown,
+		...extra: Extra): true | undefined;
+}
+
+export interface BackendStatus {
+	taken: boolean;
+	errno: number;
+	generation: number;
+	path: string;
+	reason: string;
+}
+
+export interface ProviderStatus {
+	/* false: a stub, which has no more members than `enabled`. */
+	native: boolean;
+	enabled: boolean;
+	name?: string;
+	module?: string;
+	probes?: number;
+	waiting?: number;
+	images?: number;
+	dof?: BackendStatus;
+	sdt?: BackendStatus;
+	note?: string;
+}
+
+export class DTraceProvider {
+	constructor(name: string, module?: string);
+
+	addProbe(name: string, ...types: ArgumentType[]): DTraceProbe;
+	removeProbe(probe: DTraceProbe): true;
+	enable(): void;
+	disable(): void;
+	fire<Extra extends unknown[]>(name: string,
+		callback: (this: DTraceProbe, ...extra: Extra) => unknown,
+		...extra: Extra): true | undefined;
+	status(): ProviderStatus;
+
+	/* Each probe is a property too, under its name. */
+	[probe: string]: any;
+}
+
+export function createDTraceProvider(name: string,
+	module?: string): DTraceProvider;
+
+/* Why providers are stubs here, or null if they are not. */
+export function loadError(): Error | null;

@@ -1,0 +1,5 @@
+/* index.mjs - the same for import. */
+import provider from './dtrace-provider.js';
+
+export const { DTraceProvider, createDTraceProvider, loadError } = provider;
+export default provider;

@@ -1,0 +1,53 @@
+/*
+ * stub.js - what do providers do where there is no binding?
+ *
+ * Nothing, in silence, and they check nothing.  Bundlers for browsers take
+ * this file in place of dtrace-provider.js.
+ */
+'use strict';
+
+/* Which name was a stub added under? */
+const names = new WeakMap();
+
+function DTraceProviderStub()
+{
+}
+
+DTraceProviderStub.prototype.addProbe = function (name)
+{
+	const probe = { enabled: false, fire() {} };
+
+	this[name] = probe;
+	names.set(probe, name);
+	return probe;
+};
+
+DTraceProviderStub.prototype.removeProbe = function (probe)
+{
+	if (names.has(probe) && this[names.get(probe)] === probe)
+		delete this[names.get(probe)];
+	return true;
+};
+
+DTraceProviderStub.prototype.enable = function () {};
+DTraceProviderStub.prototype.disable = function () {};
+DTraceProviderStub.prototype.fire = function () {};
+
+DTraceProviderStub.prototype.status = function ()
+{
+	return { native: false, enabled: false };
+};
+
+exports.DTraceProvider = DTraceProviderStub;
+
+exports.createDTraceProvider = function createDTraceProvider(name, module)
+{
+	if (arguments.length === 2)
+		return new exports.DTraceProvider(name, module);
+	return new exports.DTraceProvider(name);
+};
+
+exports.loadError = function ()
+{
+	return new Error('dtrace-provider: this is the stub for bundles');
+};

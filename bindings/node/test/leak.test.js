@@ -1,0 +1,40 @@
+/*
+ * leak.test.js - do a process's memory and mappings stay the same over many
+ * lives of providers, each with a new name, left to the garbage collector?
+ *
+ * USDT_TEST_LIVES=1000000 makes it a million lives of each kind; an enabled
+ * one takes some milliseconds, for its file.
+ */
+'use strict';
+
+const assert = require('assert');
+const path = require('path');
+const { test } = require('node:test');
+const { Run } = require('./lib/tracer.js');
+
+const LIVES = Number(process.env.USDT_TEST_LIVES || 0);
+
+async function lives(way, count)
+{
+	const run = new Run([process.execPath, '--expose-gc',
+		path.join(__dirname, 'lib', 'lives.js'), way,
+		String(LIVES || count)]);
+	const ended = await run.until(() => run.over, 24 * 3600 * 1000);
+	const [early, late, end] = run.lines().map((line) =>
+		line.split(' ').map(Number));
+
+	assert(ended && end, run.report());
+	/* kB; a provider with its probe takes more than 200 bytes. */
+	assert(late[0] - early[0] < 16384, 'memory grew\n' + run.report());
+	for (const [, maps] of [early, late])
+		assert(maps < 600, 'too many mappings\n' + run.report());
+	/* All are gone when the event loop has turned. */
+	assert(end[1] < 150, 'mappings stay\n' + run.report());
+}
+
+test('described and forgotten', () => lives('described', 50000));
+test('disabled and forgotten', () => lives('disabled', 1000));
+test('enabled, forgotten, in a loop that never ends', () =>
+	lives('enabled', 1000));
+test('enabled, with views of their gates', () => lives('fired', 1000));
+test('in a program that waits now and then', () => lives('turning', 1000));

@@ -1,0 +1,304 @@
+/*
+ * package.test.js - does the package that npm makes install anywhere, and do
+ * programs that know nothing of it work with it?
+ */
+'use strict';
+
+const assert = require('assert');
+const fs = require('fs');
+const path = require('path');
+const { spawnSync } = require('child_process');
+const { before, test } = require('node:test');
+const { observe, images } = require('./lib/tracer.js');
+
+const PACKAGE = path.join(__dirname, '..');
+/* make and shells stumble over such names. */
+const ODD = path.join(images, 'an odd [path] (1)');
+
+let tarball;
+
+function run(command, args, options = {})
+{
+	const env = Object.assign({}, process.env, options.env);
+
+	/* A runner of tests in a runner of tests would print for it. */
+	delete env.NODE_TEST_CONTEXT;
+	delete env.MAKEFLAGS;
+	const result = spawnSync(command, args, Object.assign(
+		{ encoding: 'utf8', timeout: 300000 }, options, { env }));
+
+	return { status: result.status, out: result.stdout,
+		all: String(result.stdout) + result.stderr + (result.error ||
+			'') };
+}
+
+function succeed(command, args, options)
+{
+	const result = run(command, args, options);
+
+	assert.strictEqual(result.status, 0, `${command} ${args.join(' ')}\n` +
+		result.all);
+	return result.out;
+}
+
+function npm(args, options)
+{
+	return succeed('npm', [...args, '--no-audit', '--no-fund',
+		'--no-update-notifier'], options);
+}
+
+/* A directory with package.json. */
+function project(directory, contents)
+{
+	fs.mkdirSync(directory, { recursive: true });
+	fs.writeFileSync(path.join(directory, 'package.json'),
+		JSON.stringify(contents));
+	return directory;
+}
+
+/* Commands of PATH, without compilers. */
+function commands(...names)
+{
+	const directory = fs.mkdtempSync(path.join(images, 'bin-'));
+
+	for (const name of names)
+		fs.symlinkSync(succeed('sh', ['-c', `command -v ${name}`])
+			.trim(), path.join(directory, name));
+	return directory;
+}
+
+/* An installed copy, with neither prebuilt nor built bindings. */
+function bare(name)
+{
+	const directory = path.join(images, name);
+
+	fs.cpSync(path.join(ODD, 'node_modules', 'dtrace-provider'), directory,
+		{ recursive: true });
+	fs.rmSync(path.join(directory, 'prebuilds'), { recursive: true });
+	return directory;
+}
+
+/* What loadError says of an installed copy. */
+function loadError(directory)
+{
+	return succeed(process.execPath, ['-e',
+		'console.log(String(require(process.argv[1]).loadError()))',
+		directory]).trim();
+}
+
+before(() => {
+	npm(['pack', '--pack-destination', images], { cwd: PACKAGE });
+	tarball = path.join(images, fs.readdirSync(images).find((name) =>
+		name.endsWith('.tgz')));
+	project(ODD, { dependencies: {
+		'dtrace-provider': 'file:' + tarball } });
+	npm(['install', '--offline', '--ignore-scripts'], { cwd: ODD });
+});
+
+test('what is in it', () => {
+	const files = succeed('tar', ['-tzf', tarball]).split('\n')
+		.map((file) => file.replace(/^package\//, ''));
+
+	for (const file of ['dtrace-provider.js', 'stub.js', 'index.mjs',
+	    'index.d.ts', 'README.md', 'LICENSE', 'src/binding.c', 'src/napi.h',
+	    'src/Makefile', 'libusdt/usdt.h', 'libusdt/Makefile',
+	    'prebuilds/linux-x64-glibc/DTraceProviderBindings.node',
+	    'prebuilds/linux-x64-musl/DTraceProviderBindings.node'])
+		assert(files.includes(file), file);
+	assert.deepStrictEqual(files.filter((file) =>
+		/test|build\//.test(file)), []);
+	assert(!fs.existsSync(path.join(PACKAGE, 'libusdt')));
+	assert(!fs.existsSync(path.join(PACKAGE, 'prebuilds')));
+});
+
+test('installed offline, without scripts, below blanks and brackets', () => {
+	const directory = path.join(ODD, 'node_modules', 'dtrace-provider');
+
+	assert(!fs.existsSync(path.join(directory, 'src', 'build')));
+	assert.strictEqual(loadError(directory), 'null');
+	return observe('basic', 2, { env: { USDT_TEST_PACKAGE: directory },
+		args: { p1: ['%d %s', '(int32)arg0', 'str(arg1)'] } })
+		.then(({ events }) => assert.deepStrictEqual(events,
+			['p1 1 two', 'p1 -3 four']));
+});
+
+test('the script needs no compiler where a binary fits', () => {
+	const directory = path.join(ODD, 'node_modules', 'dtrace-provider');
+	const result = run(process.execPath, ['install.js'], { cwd: directory,
+		env: { PATH: commands('node') } });
+
+	assert.strictEqual(result.all, '');
+	assert.strictEqual(result.status, 0);
+	assert(!fs.existsSync(path.join(directory, 'src', 'build')));
+});
+
+test('where none fits it is built with cc and make', async () => {
+	const directory = bare('to build [here]');
+
+	assert.match(loadError(directory), /no binding for linux-x64-glibc/);
+	const result = run(process.execPath, ['install.js'],
+		{ cwd: directory });
+
+	assert.strictEqual(result.all, '');
+	assert.strictEqual(result.status, 0);
+	assert.strictEqual(loadError(directory), 'null');
+	const { events } = await observe('basic', 2, {
+		env: { USDT_TEST_PACKAGE: directory },
+		args: { p1: ['%d %s', '(int32)arg0', 'str(arg1)'] } });
+
+	assert.deepStrictEqual(events, ['p1 1 two', 'p1 -3 four']);
+});
+
+test('V=1 tells what the build said', () => {
+	const result = run(process.execPath, ['install.js'],
+		{ cwd: bare('to tell'), env: { V: '1' } });
+
+	assert.match(result.out, /libusdt\.a/);
+	assert.match(result.out, /binding: .*DTraceProviderBindings\.node/);
+	assert.strictEqual(result.status, 0);
+});
+
+test('$MAKE names make', () => {
+	const directory = bare('other make');
+	const make = path.join(images, 'mymake');
+
+	fs.writeFileSync(make, '#!/bin/sh\necho "mine $*"\n', { mode: 0o755 });
+	const result = run(process.execPath, ['install.js'],
+		{ cwd: directory, env: { V: '1', MAKE: make } });
+
+	assert.match(result.out, /^mine -C src\n/);
+	assert.strictEqual(result.status, 0);
+});
+
+test('where that fails there is a stub, and silence', () => {
+	for (const [name, env] of [['no compiler', { CC: 'false' }],
+	    ['no make', { PATH: commands('node', 'sh') }]]) {
+		const directory = bare(name);
+		let result = run(process.execPath, ['install.js'],
+			{ cwd: directory, env });
+
+		assert.strictEqual(result.all, '');
+		assert.strictEqual(result.status, 0);
+		assert.match(loadError(directory), /no binding for linux-/);
+		result = run(process.execPath, ['install.js'], {
+			cwd: directory, env: Object.assign({ V: '1' }, env) });
+		assert.match(result.out, /no binding: /);
+		assert.strictEqual(result.status, 0);
+		result = run(process.execPath, ['install.js'], {
+			cwd: directory, env: Object.assign({
+				NODE_DTRACE_PROVIDER_REQUIRE: 'hard' }, env) });
+		assert.match(result.all, /no binding for linux-/);
+		assert.strictEqual(result.status, 1);
+	}
+});
+
+test('no newer glibc than the oldest that Node runs on', () => {
+	const binary = path.join(ODD, 'node_modules', 'dtrace-provider',
+		'prebuilds', 'linux-x64-glibc', 'DTraceProviderBindings.node');
+	const needs = [...succeed('readelf', ['-V', binary]).matchAll(
+		/GLIBC_2\.(\d+)/g)].map((match) => Number(match[1]));
+
+	assert(needs.length > 0);
+	assert(Math.max(...needs) <= 28, `glibc 2.${Math.max(...needs)}`);
+});
+
+test('napi.h says what Node\'s own headers say', () => {
+	const directory = project(path.join(images, 'headers'), {});
+
+	npm(['install', '--ignore-scripts', 'node-api-headers'],
+		{ cwd: directory });
+	succeed(process.env.CC || 'cc', ['-std=gnu11', '-Wall', '-Wextra',
+		'-Werror', '-DNAPI_VERSION=8', '-fsyntax-only', '-I' + path.join(
+		directory, 'node_modules', 'node-api-headers', 'include'),
+		path.join(__dirname, 'lib', 'headers.c')]);
+});
+
+/* No Node is to be had for each libc: there the host is a small one. */
+for (const [libc, compiler] of [['glibc', 'gcc'], ['musl', 'musl-gcc']]) {
+	test(`the binary for ${libc}, in a host of that`, async () => {
+		const host = path.join(images, 'host-' + libc);
+
+		succeed(compiler, ['-std=gnu99', '-Wall', '-Wextra', '-Werror',
+			'-rdynamic', '-o', host, path.join(__dirname, 'lib',
+			'host.c'), '-ldl']);
+		const { events, said } = await observe('', 1, {
+			command: [host, path.join(ODD, 'node_modules',
+				'dtrace-provider', 'prebuilds',
+				'linux-x64-' + libc,
+				'DTraceProviderBindings.node')],
+			args: { p1: ['%d %s %lx', '(int32)arg0',
+				'str(arg1)', 'arg2'] } });
+
+		assert.deepStrictEqual(events,
+			['p1 -7 in a small host ffffffffffffffff']);
+		assert.deepStrictEqual(said, ['enabled 1']);
+	});
+}
+
+/* --- in place of dtrace-provider ------------------------------------------ */
+
+/* Unmodified, from npm's registry. */
+function others(...packages)
+{
+	const directory = project(path.join(images, packages[0]), {
+		overrides: { 'dtrace-provider': 'file:' + tarball } });
+
+	npm(['install', '--ignore-scripts', ...packages], { cwd: directory });
+	assert.strictEqual(JSON.parse(fs.readFileSync(path.join(directory,
+		'node_modules', 'dtrace-provider', 'package.json'))).name,
+		'usdt-dtrace-provider');
+	return directory;
+}
+
+for (const version of ['1.8.15', '2.0.5']) {
+	test(`bunyan ${version}`, async () => {
+		const { events } = await observe('', 3, {
+			script: path.join(__dirname, 'lib', 'bunyan.js'),
+			env: { PROJECT: others(`bunyan@${version}`) },
+			strlen: 100,
+			args: { log__trace: ['%s', 'str(arg0)'],
+				log__info: ['%s', 'str(arg0)'],
+				log__error: ['%s', 'str(arg0)'] },
+		});
+		const about = (level) => new RegExp('{"name":"app",' +
+			`"hostname":"h","pid":\\d+,"level":${level},`);
+
+		assert.match(events[0], /^log__trace {/);
+		assert.match(events[0], about(10));
+		assert.match(events[0], /"msg":"not so impor/);
+		assert.match(events[1], about(30));
+		assert.match(events[1], /,"n":42,"o":{"s":"text"},"msg":"hel/);
+		assert.match(events[2], /^log__error {/);
+		assert.match(events[2], about(50));
+		assert.strictEqual(events.length, 3);
+	});
+}
+
+test('restify 11.1.0', async () => {
+	const { events } = await observe('', 4, {
+		script: path.join(__dirname, 'lib', 'restify.js'),
+		env: { PROJECT: others('restify@11.1.0'),
+			NODE_NO_WARNINGS: '1' },
+		args: {
+			route__start: ['%s %s %d %s %s %s', 'str(arg0)',
+				'str(arg1)', '(int32)arg2', 'str(arg3)',
+				'str(arg4)', 'str(arg5)'],
+			handler__start: ['%s %s %s %d', 'str(arg0)',
+				'str(arg1)', 'str(arg2)', '(int32)arg3'],
+			handler__done: ['%s %s %s %d', 'str(arg0)',
+				'str(arg1)', 'str(arg2)', '(int32)arg3'],
+			route__done: ['%s %s %d %d %s', 'str(arg0)',
+				'str(arg1)', '(int32)arg2', '(int32)arg3',
+				'str(arg4)'],
+		},
+	});
+
+	assert.strictEqual(events.length, 4);
+	/* restify itself passes a route, and headers, that are undefined. */
+	assert.match(events[0],
+		/^route__start shop hello 1 GET \/hello\/world {"x-test":"h/);
+	assert.match(events[1], /^handler__start shop undefined greet 1$/);
+	assert.match(events[2], /^handler__done shop undefined greet 1$/);
+	assert.match(events[3],
+		/^route__done shop hello 1 201 undefined$/);
+});
