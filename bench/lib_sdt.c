@@ -6,7 +6,7 @@
 #include "bench.h"
 
 #define SEMAPHORE(name) \
-	volatile unsigned short sdt_##name##_semaphore \
+	unsigned short sdt_##name##_semaphore \
 	    __attribute__((section(".probes"), used))
 SEMAPHORE(n0);
 SEMAPHORE(n2);
@@ -29,9 +29,12 @@ prepare(void)
 #define FIRE_ns	STAP_PROBE2(sdt, ns, INTEGER(0), bench_text)
 
 #define LOOP(name, test) \
-	for (; times > 0; times--) \
-		if (test) \
-			FIRE_##name;
+	for (; times > 0; times--) { \
+		OPAQUE(times); \
+		if (test) { \
+			FIRE_##name; \
+		} \
+	}
 
 #define ENABLED(name)	__builtin_expect(sdt_##name##_semaphore != 0, 0)
 

@@ -14,7 +14,7 @@ __asm__(".macro nop_of_5_bytes\n.byte 0x0f, 0x1f, 0x44, 0, 0\n.endm");
 #define _SDT_NOP nop_of_5_bytes
 
 #define SEMAPHORE(name) \
-	volatile unsigned short sdt5_##name##_semaphore \
+	unsigned short sdt5_##name##_semaphore \
 	    __attribute__((section(".probes"), used))
 SEMAPHORE(n0);
 SEMAPHORE(n2);
@@ -31,10 +31,12 @@ prepare(void)
 }
 
 #define LOOP(name, ...) \
-	for (; times > 0; times--) \
+	for (; times > 0; times--) { \
+		OPAQUE(times); \
 		if (__builtin_expect(sdt5_##name##_semaphore != 0, 0)) { \
 			__VA_ARGS__; \
-		}
+		} \
+	}
 
 static void
 checked(enum kind kind, long times)

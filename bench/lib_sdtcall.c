@@ -11,7 +11,7 @@
 #include "bench.h"
 
 #define SEMAPHORE(name) \
-	volatile unsigned short sdtcall_##name##_semaphore \
+	unsigned short sdtcall_##name##_semaphore \
 	    __attribute__((section(".probes"), used))
 SEMAPHORE(n0);
 SEMAPHORE(n2);
@@ -40,9 +40,11 @@ FIRE(n6, STAP_PROBE6(sdtcall, n6, INTEGER(0), INTEGER(1), INTEGER(2),
 FIRE(ns, STAP_PROBE2(sdtcall, ns, INTEGER(0), bench_text))
 
 #define LOOP(name) \
-	for (; times > 0; times--) \
+	for (; times > 0; times--) { \
+		OPAQUE(times); \
 		if (__builtin_expect(sdtcall_##name##_semaphore != 0, 0)) \
-			fire_##name();
+			fire_##name(); \
+	}
 
 static void
 checked(enum kind kind, long times)

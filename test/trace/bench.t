@@ -1,0 +1,40 @@
+#!/usr/bin/perl
+# Does what `make bench` needs still build and run?
+#
+# No figure is judged here: times say nothing on a machine that tests.
+use strict;
+use warnings;
+
+use Test::More;
+use Usdt::Tracer qw(need scratch_dir source_dir);
+
+need('root', 'cc');
+
+my $dir = scratch_dir();
+my $source = source_dir();
+
+sub output
+{
+	my $text = qx{@_ 2>&1};
+
+	is($?, 0, "@_[0 .. 0] ...") or diag($text);
+	return $text;
+}
+
+output("env -u MAKEFLAGS -u MAKELEVEL make -s -C $source O=$dir/o BENCH=$dir/b "
+    . "lib $dir/b/bench $dir/b/bpf_count");
+$ENV{USDT_IMAGE_DIR} = "$dir/images";
+$ENV{USDT_HELPER} = '/nonexistent/helper';
+my $untraced = output("$dir/b/bench untraced 2 100");
+like($untraced, qr/^$_ n6 [\d.]+ [\d.]+$/m, "$_ is timed")
+    for qw(loop-checked sdt-checked usdt-checked usdt-fired usdt1x-checked);
+my @created = output("$dir/b/bench create usdt 100 2") =~
+    /^creation 100 maps \d+ fds \d+ bytes -?\d+ add \d+ enable \d+ /mg;
+is(scalar @created, 2, 'creation is measured');
+is(output("$dir/b/bench argc 32 10"), '', '32 arguments are fired');
+is(output("$dir/b/bench helper 10"), '', 'a helper is asked');
+my $traced = output("echo | $dir/b/bench traced 1 10");
+my ($path) = $traced =~ /^path usdt (.+)$/m;
+ok(defined $path && -e $path, 'tracers are told the path');
+
+done_testing();
