@@ -105,7 +105,7 @@ PROVE	= USDT_BUILD=$(abspath $(O)) USDT_OBJ=$(abspath $(OBJ)) \
 units	= $(UNITS:%=$(OBJ)/%)
 machines = test/vm/dtrace.t test/vm/sid.t test/vm/arm64.t
 checks	= $(filter-out $(longer),$(sort $(wildcard test/*.t))) $(units)
-longer	= test/fuzz.t
+longer	= $(patsubst %,test/%.t,cross fuzz none widths)
 traces	= $(sort $(wildcard test/trace/*.t test/kernel/*.t))
 
 check:
