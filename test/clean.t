@@ -184,14 +184,13 @@ case('while others enable' => sub {
 		$pid;
 	} 1 .. 2;
 	my %last = map { $_ => 0 } @processes;
-	my ($rounds, %bad) = (0);
+	my ($rounds, $elsewhere, %bad) = (0, 0);
 	while (time < $end) {
 		for my $process (@processes) {
 			my $said = $process->ask('enable');
 			$bad{"enable: $said"}++ if $said ne 'ok';
 			my $status = $process->status;
-			$bad{"place: $status->{'sdt.path'}"}++
-			    if $status->{'sdt.path'} !~ /^\Q$dir/;
+			$elsewhere++ if $status->{'sdt.path'} !~ /^\Q$dir/;
 			$bad{"taken: $status->{'sdt.reason'}"}++
 			    if !$status->{'sdt.taken'};
 			$bad{'fire'}++ if $process->ask('') !~ /^fired \d+$/;
@@ -207,7 +206,10 @@ case('while others enable' => sub {
 		waitpid($_, 0);
 		is($?, 0, 'a cleaner never failed');
 	}
-	is_deeply(\%bad, {}, 'each enabling had its image in this place')
+	# Who loses too often against the cleaners takes the next place, and keeps
+	# to the image that it has there.
+	note("$elsewhere times the image was in another place");
+	is_deeply(\%bad, {}, 'each enabling had an image')
 	    or diag(explain(\%bad));
 	cmp_ok($rounds, '>', 50, "$rounds rounds");
 	$_->close for @processes;
