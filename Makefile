@@ -133,7 +133,7 @@ test:
 run-test: all $(units)
 	$(PROVE) -j2 $(checks); checked=$$?; \
 	$(PROVE) -j2 --rules='seq=test/{trace,kernel}/*.t' --rules='par=**' \
-	    $(machines) $(longer) $(traces) && exit $$checked
+	    $(traces) $(machines) $(longer) && exit $$checked
 
 # The package for Node.js, with npm's registry at hand; not part of `make test`.
 test-node:
