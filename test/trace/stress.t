@@ -77,12 +77,13 @@ sub come_and_go
 	while (time < $end) {
 		my $watch = Usdt::Tracer::Run->start(Usdt::Watch::command(
 			'watch', '-n', 100, @{ $ways[$n % @ways] }));
+		my $its_pid = $watch->pid;
 		$watch->wait_until(sub { !$watch->{out} || time > $end },
 		    1 + rand);
 		$seen += () = $watch->lines(qr/(7 "text")$/);
 		$watch->stop('INT');
 		$n++;
-		fail('a watch left its events') if leftovers($watch->pid);
+		fail('a watch left its events') if leftovers($its_pid);
 	}
 	return ($n, $seen);
 }
