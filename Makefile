@@ -106,7 +106,7 @@ units	= $(UNITS:%=$(OBJ)/%)
 machines = test/vm/dtrace.t test/vm/sid.t test/vm/arm64.t
 checks	= $(filter-out $(longer),$(sort $(wildcard test/*.t))) $(units)
 # Not in `make check`, which is to take less than a minute.
-longer	= $(patsubst %,test/%.t,cross fuzz none sanitize widths)
+longer	= $(patsubst %,test/%.t,costs cross fuzz none sanitize widths)
 traces	= $(sort $(wildcard test/trace/*.t test/kernel/*.t))
 
 check:
@@ -129,7 +129,7 @@ run-dtrace: all
 	$(PROVE) --verbose $(machines)
 
 test:
-	@test/setup check trace sid cross fuzz
+	@test/setup check trace sid cross fuzz bench
 	$(AGAIN) run-test
 run-test: all $(units)
 	$(PROVE) -j2 $(checks); checked=$$?; \

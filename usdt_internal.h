@@ -418,9 +418,9 @@ struct usdt__observer {
 	void *data;
 };
 
-struct usdt_probe {
-	const uint32_t *gate;	/* the same as in the definition */
-	const uint8_t *fire;	/* the stub's entry; stays when it is hidden */
+struct usdt_probe {		/* its gate is in the definition */
+	const uint8_t *isenabled;	/* the stub's entries; they stay when */
+	const uint8_t *fire;		/* it is hidden */
 	uint16_t argc;
 	uint16_t visible;	/* 1 + enum usdt__isenabled; 0: no tracer sees it */
 	int32_t simple;		/* firing is, with more words than this; as many

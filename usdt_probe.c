@@ -34,9 +34,30 @@ static const union {
 	uint32_t word;
 } helped = { { 0, HELPED } };		/* of what only a helper has */
 
+/* The definition that a probe is of. */
+static inline usdt_probedef_t *
+probedef_of(const struct usdt_probe *probe)
+{
+	return (usdt_probedef_t *)(uintptr_t)((const char *)probe -
+	    offsetof(struct usdt__probe_block, state));
+}
+
+static inline struct usdt_probe *
+probe_of(const usdt_probedef_t *probedef)
+{
+	return &((struct usdt__probe_block *)(uintptr_t)probedef)->state.probe;
+}
+
+static inline uint32_t
+gate_of(const usdt_probedef_t *probedef)
+{
+	return __atomic_load_n(__atomic_load_n(&probedef->gate,
+	    __ATOMIC_ACQUIRE), __ATOMIC_RELAXED);
+}
+
 /* Does DTrace answer the stub's question?  Either in the return register, or
  * through the pointer: then with 1, too. */
-static int
+static inline int
 ask(const struct usdt_probe *probe)
 {
 	volatile int flag = 0;
@@ -45,9 +66,8 @@ ask(const struct usdt_probe *probe)
 		int (*call)(volatile int *);
 	} isenabled;
 
-	isenabled.code = __atomic_load_n(&probe->fire, __ATOMIC_RELAXED) -
-	    usdt__stubs[0].fire;
-	if (probe->visible == 1 + USDT__ISENABLED_REGISTER)
+	isenabled.code = __atomic_load_n(&probe->isenabled, __ATOMIC_RELAXED);
+	if (__builtin_expect(probe->visible == 1 + USDT__ISENABLED_REGISTER, 0))
 		return isenabled.call(&flag);
 	isenabled.call(&flag);
 	return flag;
@@ -60,11 +80,20 @@ usdt_is_enabled(usdt_probe_t *probe)
 
 	if (probe == NULL)
 		return 0;
-	word = __atomic_load_n(__atomic_load_n(&probe->gate, __ATOMIC_ACQUIRE),
-	    __ATOMIC_RELAXED);
+	word = gate_of(probedef_of(probe));
 	if (__builtin_expect(word == 0, 1))
 		return 0;
 	return word == helped.word ? ask(probe) : 1;
+}
+
+int
+usdt_probe_ask(const usdt_probedef_t *probedef)
+{
+	uint32_t word = gate_of(probedef);
+
+	if (__builtin_expect(word == helped.word, 1))
+		return ask(probe_of(probedef));
+	return word != 0;
 }
 
 /* Not in a child that has to be mended first. */
@@ -74,18 +103,11 @@ may_fire(void)
 	return usdt__load(&usdt__guard[0]) == 1;	/* "!= 0" takes one more */
 }
 
-/* The definition that a probe is of. */
-static usdt_probedef_t *
-probedef_of(struct usdt_probe *probe)
-{
-	return (usdt_probedef_t *)(void *)((char *)probe -
-	    offsetof(struct usdt__probe_block, state));
-}
-
 /* Words are missing, or it is observed, or no tracer sees it. */
 __attribute__((noinline)) static void
-fire_slowly(struct usdt_probe *probe, size_t argc, void **argv)
+fire_slowly(usdt_probedef_t *probedef, size_t argc, void **argv)
 {
+	struct usdt_probe *probe = probe_of(probedef);
 	const struct usdt__observer *observer =
 	    __atomic_load_n(&probe->observer, __ATOMIC_ACQUIRE);
 	int visible = __atomic_load_n(&probe->visible, __ATOMIC_ACQUIRE);
@@ -100,24 +122,40 @@ fire_slowly(struct usdt_probe *probe, size_t argc, void **argv)
 		argv = whole;
 	}
 	if (observer != NULL)
-		observer->call(probedef_of(probe), probe->argc, argv,
-		    observer->data);
+		observer->call(probedef, probe->argc, argv, observer->data);
 	if (visible && may_fire())
 		usdt__fire(__atomic_load_n(&probe->fire, __ATOMIC_RELAXED),
 		    probe->argc, argv);
 }
 
-/* Counts beyond INT32_MAX look negative, and are not simple either. */
+/* Run through the stub, with as many words as the probe takes. */
 static inline void
-fire_at(struct usdt_probe *probe, size_t argc, void **argv)
+run(const struct usdt_probe *probe, size_t argc, void **argv)
 {
-	if (__builtin_expect((int32_t)argc <= usdt__load(&probe->simple) ||
-	    argv == NULL || !may_fire(), 0)) {
-		fire_slowly(probe, argc, argv);
+	usdt__load_fence();
+	usdt__fire(__atomic_load_n(&probe->fire, __ATOMIC_RELAXED), argc, argv);
+}
+
+/*
+ * Counts beyond INT32_MAX look negative, and are not simple either.  The
+ * order of tests is what takes the fewest instructions.
+ */
+static inline void
+fire(usdt_probedef_t *probedef, size_t argc, void **argv)
+{
+	const struct usdt_probe *probe = probe_of(probedef);
+
+	if (__builtin_expect((int32_t)argc <= usdt__load(&probe->simple), 0)) {
+		fire_slowly(probedef, argc, argv);
+	} else if (argv == NULL) {	/* well, if none are to be read */
+		if (argc == 0 && may_fire())
+			run(probe, argc, argv);
+		else
+			fire_slowly(probedef, argc, argv);
+	} else if (__builtin_expect(may_fire(), 1)) {
+		run(probe, probe->argc, argv);
 	} else {
-		usdt__load_fence();
-		usdt__fire(__atomic_load_n(&probe->fire, __ATOMIC_RELAXED),
-		    probe->argc, argv);
+		fire_slowly(probedef, argc, argv);
 	}
 }
 
@@ -125,22 +163,14 @@ void
 usdt_fire_probe(usdt_probe_t *probe, size_t argc, void **argv)
 {
 	if (probe != NULL)
-		fire_at(probe, argc, argv);
+		fire(probedef_of(probe), argc, argv);
 }
 
 /* Without a look at the definition: its probe lies beside it. */
 void
 usdt_probe_fire(usdt_probedef_t *probedef, size_t argc, void **argv)
 {
-	fire_at(&((struct usdt__probe_block *)(void *)probedef)->state.probe,
-	    argc, argv);
-}
-
-static void
-set_gate(usdt_probedef_t *probedef, const uint32_t *gate)
-{
-	__atomic_store_n(&probedef->probe->gate, gate, __ATOMIC_RELEASE);
-	__atomic_store_n(&probedef->gate, gate, __ATOMIC_RELEASE);
+	fire(probedef, argc, argv);
 }
 
 void
@@ -153,9 +183,11 @@ usdt__probe_bind(usdt_probedef_t *probedef, const uint32_t *gate,
 	if (observer != NULL || stub == NULL)
 		__atomic_store_n(&probe->simple, INT32_MAX, __ATOMIC_RELEASE);
 	__atomic_store_n(&probe->observer, observer, __ATOMIC_RELEASE);
-	if (stub != NULL)
+	if (stub != NULL) {
+		__atomic_store_n(&probe->isenabled, stub, __ATOMIC_RELEASE);
 		__atomic_store_n(&probe->fire, stub + usdt__stubs[0].fire,
 		    __ATOMIC_RELEASE);
+	}
 	__atomic_store_n(&probe->visible, stub == NULL ? 0 :
 	    (uint16_t)(1 + usdt__native_platform()->isenabled),
 	    __ATOMIC_RELEASE);
@@ -166,7 +198,7 @@ usdt__probe_bind(usdt_probedef_t *probedef, const uint32_t *gate,
 		gate = &observed.word;
 	else if (gate == NULL)
 		gate = &helped.word;
-	set_gate(probedef, gate);
+	__atomic_store_n(&probedef->gate, gate, __ATOMIC_RELEASE);
 }
 
 void

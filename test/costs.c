@@ -1,0 +1,115 @@
+/*
+ * costs.c - what is run that callgrind counts?  See costs.t.
+ *
+ *	costs sites TIMES		an untraced probe at each kind of site
+ *	costs helper TIMES		the same for a probe that a stand-in for
+ *					a DTrace helper has, and nobody traces
+ *	costs fire ARGC TIMES		fire an enabled probe of ARGC arguments
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "usdt.h"
+
+#define NOINLINE	__attribute__((noinline))
+
+/* As the header that `dtrace -h` makes has it. */
+extern unsigned short costs_semaphore;
+unsigned short costs_semaphore;
+
+volatile int numbers[6];
+unsigned long computed;
+static usdt_probedef_t *current;
+
+/*
+ * What stands behind the tests.  Out of line, so that a site saves no registers
+ * for it and what is counted is the test.
+ */
+static NOINLINE void
+compute_and_fire(void)
+{
+	void *argv[6];
+	int i;
+
+	for (i = 0; i < 6; i++, computed++)
+		argv[i] = (void *)(intptr_t)(numbers[i] + i);
+	usdt_probe_fire(current, 6, argv);
+}
+
+/*
+ * A loop for each kind of site, with the handle in a register, of which nothing
+ * is known.  Loops are compared with the one that is empty, so that what a
+ * compiler saves around them does not count.
+ */
+#define LOOP(name, test) \
+	NOINLINE void \
+	name(usdt_probedef_t *probe, long times) \
+	{ \
+		for (; times > 0; times--) { \
+			__asm__ volatile("" : : "r"(probe) : "memory"); \
+			if (__builtin_expect((test), 0)) \
+				compute_and_fire(); \
+		} \
+	}
+
+LOOP(site_none, 0)
+LOOP(site_compiled_in, costs_semaphore)
+LOOP(site_inline, usdt_probe_enabled(probe))
+LOOP(site_1x, usdt_is_enabled(probe->probe))
+
+static usdt_probedef_t *
+one_probe(size_t argc)
+{
+	const char *types[USDT_ARG_MAX];
+	usdt_provider_t *p = usdt_create_provider("costs", "costs");
+	usdt_probedef_t *probe;
+	usdt_status_t status;
+	size_t i;
+
+	for (i = 0; i < argc; i++)
+		types[i] = "long";
+	probe = usdt_create_probe("f", "n", argc, types);
+	if (usdt_provider_add_probe(p, probe) < 0 ||
+	    usdt_provider_enable(p) < 0 ||
+	    usdt_provider_status(p, &status) < 0 || !status.sdt.taken) {
+		fprintf(stderr, "costs: not enabled: %s\n", usdt_errstr(p));
+		exit(1);
+	}
+	return probe;
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *what = argc > 2 ? argv[1] : "";
+	long times = argc > 2 ? atol(argv[argc - 1]) : 0;
+	void *words[USDT_ARG_MAX] = { NULL };
+
+	if (strcmp(what, "fire") == 0 && argc == 4) {
+		size_t n = (size_t)atol(argv[2]);
+		usdt_probedef_t *probe = one_probe(n);
+
+		while (times-- > 0)
+			usdt_probe_fire(probe, n, n > 0 ? words : NULL);
+	} else if (strcmp(what, "sites") == 0 || strcmp(what, "helper") == 0) {
+		usdt_probedef_t *probe = one_probe(6);
+
+		current = probe;
+		if (what[0] == 'h')	/* our half of the gate */
+			((volatile uint16_t *)(uintptr_t)probe->gate)[1] = 1;
+		site_none(probe, times);
+		site_compiled_in(probe, times);
+		site_inline(probe, times);
+		site_1x(probe, times);
+		if (computed != 0) {
+			fprintf(stderr, "costs: arguments were computed\n");
+			return 1;
+		}
+	} else {
+		fprintf(stderr, "usage: see costs.c\n");
+		return 2;
+	}
+	return 0;
+}

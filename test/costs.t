@@ -1,0 +1,129 @@
+#!/usr/bin/perl
+# costs.t - how many instructions does a probe take that nobody traces?
+#
+# callgrind counts them exactly, so nothing here depends on time or load.  What
+# is counted is a function by its name, with all that it calls.  Each bound is
+# told in bench/README.md.
+use strict;
+use warnings;
+
+use File::Temp qw(tempdir);
+use FindBin;
+use Test::More;
+
+my $top = "$FindBin::Bin/..";
+my $build = $ENV{USDT_BUILD} // $top;
+my $dir = tempdir('usdt-costs-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+my $TURNS = 1000;
+
+delete @ENV{qw(USDT_DISABLE USDT_DEBUG USDT_BACKENDS)};
+$ENV{USDT_HELPER} = '/nonexistent/helper';
+$ENV{USDT_IMAGE_DIR} = "$dir/images";
+
+sub have
+{
+	my ($command) = @_;
+	return scalar grep { -x "$_/$command" } split(/:/, $ENV{PATH});
+}
+
+# Skip everything, or fail where nothing may be skipped.
+sub need
+{
+	my ($command) = @_;
+
+	return if have($command);
+	plan(skip_all => "there is no $command") if !$ENV{USDT_NO_SKIP};
+	plan(tests => 1);
+	fail("there is no $command, and USDT_NO_SKIP is set");
+	exit 1;
+}
+
+sub run
+{
+	open(my $pipe, '-|', 'sh', '-c', 'exec "$@" 2>&1 </dev/null', 'sh', @_)
+	    or die "sh: $!\n";
+	local $/;
+	my $output = <$pipe> // '';
+	close($pipe);
+	return ($output, $?);
+}
+
+sub callgrind
+{
+	my ($program, $function, @arguments) = @_;
+	my ($output, $status) = run('valgrind', '--tool=callgrind',
+		"--callgrind-out-file=$dir/callgrind",
+		"--toggle-collect=$function", $program, @arguments);
+	my ($total) = $output =~ /Collected : (\d+)/;
+
+	diag("callgrind of $function: status $status\n$output")
+	    if $status != 0 || !$total;
+	return $status == 0 ? $total : undef;
+}
+
+# counted(PROGRAM, FUNCTION, ARGUMENT...): instructions for each turn, of what
+# the turns differ in alone.
+sub counted
+{
+	my @few = (@_, $TURNS);
+	my @many = (@_, 3 * $TURNS);
+	my ($few, $many) = (callgrind(@few), callgrind(@many));
+
+	return if !$few || !$many;
+	return ($many - $few) / (2 * $TURNS);
+}
+
+# beside(PROGRAM, LOOP, ARGUMENT...): the same, without the loop.
+sub beside
+{
+	my ($program, $loop, @arguments) = @_;
+	my $all = counted($program, $loop, @arguments);
+	my $none = counted($program, 'site_none', @arguments);
+
+	return defined $all && defined $none ? $all - $none : undef;
+}
+
+sub at_most
+{
+	my ($count, $bound, $what) = @_;
+
+	return ok(defined $count && $count > 0 && $count <= $bound,
+		sprintf('%s: %s, at most %s', $what, $count // 'not counted',
+			$bound // '?'));
+}
+
+need('valgrind');
+my ($machine) = run('uname', '-m');
+plan(skip_all => 'stubs are counted on x86-64') if $machine !~ /^x86_64/;
+
+my %program;
+for my $cc (split(' ', $ENV{CC} // 'gcc'), 'clang') {
+	next if $program{$cc};
+	need($cc);
+	my $program = "$dir/costs-$cc";
+	my ($output, $status) = run($cc, qw(-std=gnu99 -O2 -Wall -Wextra
+		-Werror), "-I$top", '-o', $program, "$top/test/costs.c",
+		"$build/libusdt.a", '-pthread');
+	is($status, 0, "costs.c compiles with $cc") || diag($output);
+	$program{$cc} = $program;
+}
+
+for my $cc (sort keys %program) {
+	my $compiled_in = beside($program{$cc}, qw(site_compiled_in sites));
+
+	at_most($compiled_in, 2, "$cc: a compiled-in semaphore test");
+	at_most(beside($program{$cc}, qw(site_inline sites)),
+		($compiled_in // 0) + 1, "$cc: usdt_probe_enabled(), one more");
+}
+
+my ($one) = map { $program{$_} } grep { $_ ne 'clang' } sort keys %program;
+at_most(counted($one, qw(usdt_is_enabled sites)), 9,
+	'usdt_is_enabled() itself');
+at_most(beside($one, qw(site_inline helper)), 24,
+	'usdt_probe_enabled(), a helper has it and nobody traces');
+at_most(counted($one, qw(usdt_is_enabled helper)), 24,
+	'usdt_is_enabled() itself, of the same');
+# From 7 on, an even and an odd number of words take different ways.
+at_most(counted($one, 'usdt_probe_fire', 'fire', $_), 20 + 3 * $_,
+	"usdt_probe_fire() of $_") for 0 .. 2, 6 .. 9, 16, 31, 32;
+done_testing();
