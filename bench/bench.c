@@ -239,19 +239,23 @@ wait_for_line(void)
 
 /* --- threads ------------------------------------------------------------ */
 
-struct shared {
+struct turns {			/* of one thread */
 	const struct library *library;
 	long times;
 	pthread_barrier_t *start;
+	double begun, ended;
 };
 
+/* Each takes its own time: who waits for all may be the last to run again. */
 static void *
 run(void *data)
 {
-	struct shared *shared = data;
+	struct turns *turns = data;
 
-	pthread_barrier_wait(shared->start);
-	shared->library->checked(NO_ARGUMENTS, shared->times);
+	pthread_barrier_wait(turns->start);
+	turns->begun = now();
+	turns->library->checked(NO_ARGUMENTS, turns->times);
+	turns->ended = now();
 	return NULL;
 }
 
@@ -260,48 +264,53 @@ static double
 together(const struct library *library, int threads, long times)
 {
 	pthread_barrier_t start;
-	struct shared shared = { library, times, &start };
+	struct turns turns[8];
 	pthread_t thread[8];
-	double begun;
+	double begun, ended;
 	int i;
 
-	pthread_barrier_init(&start, NULL, (unsigned)threads + 1);
-	for (i = 0; i < threads; i++)
-		pthread_create(&thread[i], NULL, run, &shared);
-	pthread_barrier_wait(&start);
-	begun = now();
+	pthread_barrier_init(&start, NULL, (unsigned)threads);
+	for (i = 0; i < threads; i++) {
+		turns[i] = (struct turns){ library, times, &start, 0, 0 };
+		pthread_create(&thread[i], NULL, run, &turns[i]);
+	}
 	for (i = 0; i < threads; i++)
 		pthread_join(thread[i], NULL);
 	pthread_barrier_destroy(&start);
-	return (double)times * threads / ((now() - begun) / 1e9);
+	begun = turns[0].begun;
+	ended = turns[0].ended;
+	for (i = 1; i < threads; i++) {
+		if (turns[i].begun < begun)
+			begun = turns[i].begun;
+		if (turns[i].ended > ended)
+			ended = turns[i].ended;
+	}
+	return (double)times * threads / ((ended - begun) / 1e9);
 }
 
 static void
 measure_threads(int rounds, long times)
 {
-	static const char *const names[] = { "sdt", "usdt" };
-	double *rate = malloc(4 * (size_t)rounds * sizeof *rate);
-	int round, i, threads;
+	static const char *const names[] = { "sdt", "sdtcall", "usdt" };
+	enum { N = sizeof names / sizeof names[0] };
+	double *rate = malloc(N * 2 * (size_t)rounds * sizeof *rate);
+	int round, i, turn, threads;
 	char what[32];
 
+	/* Each is the first one another time. */
 	for (round = 0; round < rounds; round++)
-		for (i = 0; i < 2; i++)
+		for (turn = 0; turn < N; turn++) {
+			i = (turn + round) % N;
 			for (threads = 1; threads <= 2; threads++)
 				rate[(i * 2 + threads - 1) * rounds + round] =
-				    together(find(names[(i + round) % 2]),
-				    threads, times) / 1e6;
-	/* Which library was measured alternates with the round. */
-	for (i = 0; i < 2; i++)
+				    together(find(names[i]), threads, times) /
+				    1e6;
+		}
+	for (i = 0; i < N; i++)
 		for (threads = 1; threads <= 2; threads++) {
-			double *mine = malloc((size_t)rounds * sizeof *mine);
-
-			for (round = 0; round < rounds; round++)
-				mine[round] = rate[(((i + round) % 2) * 2 +
-				    threads - 1) * rounds + round];
 			snprintf(what, sizeof what, "%s-threads", names[i]);
-			print_figures(what, threads == 1 ? "1" : "2", mine,
-			    rounds);
-			free(mine);
+			print_figures(what, threads == 1 ? "1" : "2",
+			    &rate[(i * 2 + threads - 1) * rounds], rounds);
 		}
 	free(rate);
 }

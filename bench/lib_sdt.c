@@ -26,7 +26,7 @@ prepare(void)
 #define FIRE_n2	STAP_PROBE2(sdt, n2, INTEGER(0), INTEGER(1))
 #define FIRE_n6	STAP_PROBE6(sdt, n6, INTEGER(0), INTEGER(1), INTEGER(2), \
 		    INTEGER(3), INTEGER(4), INTEGER(5))
-#define FIRE_ns	STAP_PROBE2(sdt, ns, INTEGER(0), bench_text)
+#define FIRE_ns	STAP_PROBE2(sdt, ns, INTEGER(0), bench_string())
 
 #define LOOP(name, test) \
 	for (; times > 0; times--) { \

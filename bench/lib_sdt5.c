@@ -50,7 +50,7 @@ checked(enum kind kind, long times)
 		    INTEGER(2), INTEGER(3), INTEGER(4), INTEGER(5)))
 		break;
 	case A_STRING:
-		LOOP(ns, STAP_PROBE2(sdt5, ns, INTEGER(0), bench_text))
+		LOOP(ns, STAP_PROBE2(sdt5, ns, INTEGER(0), bench_string()))
 		break;
 	default:
 		LOOP(n0, STAP_PROBE(sdt5, n0))

@@ -37,7 +37,7 @@ FIRE(n0, STAP_PROBE(sdtcall, n0))
 FIRE(n2, STAP_PROBE2(sdtcall, n2, INTEGER(0), INTEGER(1)))
 FIRE(n6, STAP_PROBE6(sdtcall, n6, INTEGER(0), INTEGER(1), INTEGER(2),
     INTEGER(3), INTEGER(4), INTEGER(5)))
-FIRE(ns, STAP_PROBE2(sdtcall, ns, INTEGER(0), bench_text))
+FIRE(ns, STAP_PROBE2(sdtcall, ns, INTEGER(0), bench_string()))
 
 #define LOOP(name) \
 	for (; times > 0; times--) { \
