@@ -52,7 +52,7 @@
 5:	nop
 	retl
 	nop
-	illtrap	0
+	.word	0				! illtrap
 	.if	(. - 0b) - 60
 	.error	"a stub is not 7 words and 32 bytes"
 	.endif

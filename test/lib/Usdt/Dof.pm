@@ -27,7 +27,9 @@ ROW is linux, illumos, freebsd or macos.  Options:
 	dof	 the document's address (default: addr)
 	encoding 1 or 2: the byte order of the process (default: this host's)
 	model	 1 or 2: its pointers, 32 or 64 bits (default: any)
-	machine	 x86_64 or arm64, for macos' sites (default x86_64)
+	machine	 x86_64 (the default), i386, arm64 or sparc: whose sites
+	code	 [ADDRESS, BYTES]: what lies where the sites should be, to be
+		 judged too
 	module	 dofhp_mod, to be judged too
 
 Returns two references.  First the problems, each a hash: C<rule> (a number in
@@ -49,7 +51,16 @@ ensites (the addresses that the system computes).
 	header, padding		what no system checks, and readers may trust
 	providers, names	what some tracer can't find, or tell apart
 	sites			addresses where no tracer comes to
+	code			what is there is no place for a tracer
 	limits			the longest module name
+	count, key, share	between the documents of a process
+
+=head1 judge_process(ROW, DOCUMENT...)
+
+What a process with all these documents has to expect besides: a hash for
+each, in the order in which they come, with addr, dof, provider, and on linux
+inode (of the file that the document is mapped from).  Returns a reference to
+problems.
 
 =cut
 
@@ -66,20 +77,20 @@ my %type_name = (
 	1 => 'COMMENTS', 20 => 'UTSNAME',
 );
 
-# How the systems differ.  function: bytes with the zero, from which on one is
+# How the systems differ.  documents: that a process can have.  function: bytes with the zero, from which on one is
 # refused.  fasttrap: rules 49 to 53 hold.
 my %rows = (
 	linux => { versions => [1, 2, 3], max => 256 << 20, secsize => 1,
 		relocates => 1, function => 128, fasttrap => 0 },
 	illumos => { versions => [1, 2], max => 8 << 20, secsize => 1,
 		relocates => 1, function => 128, fasttrap => 1,
-		tracepoints => 250_000 },
+		tracepoints => 250_000, documents => 32 },
 	freebsd => { versions => [1, 2], max => 8 << 20, secsize => 1,
 		relocates => 1, function => 192, fasttrap => 1,
-		tracepoints => 250_000 },
+		tracepoints => 250_000, documents => 32 },
 	macos => { versions => [3], max => 512 << 10, secsize => SECTION,
 		relocates => 0, function => 128, fasttrap => 1,
-		tracepoints => 50_000 },
+		tracepoints => 50_000, documents => 64 },
 );
 
 my $host_encoding = unpack('C', pack('S', 1)) ? 1 : 2;
@@ -101,6 +112,39 @@ sub judge
 	}
 	$self->module if defined $self->{module};
 	return ($self->{problems}, $self->{document});
+}
+
+# All of a process.
+sub judge_process
+{
+	my ($row, @documents) = @_;
+	my $is = $rows{$row} or die "judge_process: no row '$row'\n";
+	my $self = bless { row => $row, problems => [] }, __PACKAGE__;
+	my ($count, %key, %named) = (0);
+
+	for my $document (@documents) {
+		my ($addr, $dof, $name) = @$document{qw(addr dof provider)};
+		my $title = "document $count of $name";
+
+		$self->dropped('count', "$title: a process has no more than "
+		    . $is->{documents})
+		    if $is->{documents} && $count >= $is->{documents};
+		$count++;
+		# By what the system tells documents apart.
+		my $key = $row eq 'linux' ? $document->{inode} // "at $dof"
+		    : $row eq 'macos' ? $addr : $dof;
+		if ($key{$key}++) {
+			my $text = "$title: there is one under this key";
+			$row eq 'linux' ? $self->rejected('key', $text)
+			    : $self->dropped('key', $text);
+		}
+		$self->rejected('key', "$title: dofhp_addr is not the "
+		    . "document's address") if $row eq 'macos' && $addr != $dof;
+		$self->avoid('share', "$title: another has this provider, whose "
+		    . 'probes stay when one is removed, and its strings do not')
+		    if $named{$name}++ && $is->{fasttrap};
+	}
+	return $self->{problems};
 }
 
 sub texts
@@ -791,6 +835,88 @@ sub sites
 	$probe->{sites} = [map { $site->($_, $bias) } @{ $probe->{offs} }];
 	$probe->{ensites} =
 	    [map { $site->($_, $enabled_bias) } @{ $probe->{enoffs} }];
+	return if !$self->{code};
+	$self->code_at("$probe->{title}: site", $_, 0) for @{ $probe->{sites} };
+	$self->code_at("$probe->{title}: is-enabled site", $_, 1)
+	    for @{ $probe->{ensites} };
+}
+
+# --- what lies at a site ----------------------------------------------------
+
+my %code_of = (x86_64 => \&x86_code, i386 => \&x86_code,
+	arm64 => \&arm64_code, sparc => \&sparc_code);
+
+sub code_at
+{
+	my ($self, $title, $site, $asks) = @_;
+	my ($start, $bytes) = @{ $self->{code} };
+	my $where = $title . ' ' . hexed($site);
+	my $at = $site - $start;
+
+	return $self->dropped('code', "$where is not in the code")
+	    if $site < $start || $at >= length $bytes;
+	my $judge = $code_of{ $self->{machine} // 'x86_64' }
+	    or die "judge: no machine '$self->{machine}'\n";
+	my $found = substr($bytes, $at, 4);
+	$judge->($self, $where, $found, $asks, substr($bytes, 0, $at),
+		substr($bytes, $at));
+}
+
+# The kernel writes one byte there, which a breakpoint of our own would be.
+sub x86_code
+{
+	my ($self, $where, $found, $asks, $before, $after) = @_;
+	my $linux = $self->{row} eq 'linux';
+
+	return $self->dropped('code', "$where is a breakpoint or an interrupt")
+	    if $found =~ /^[\xcc\xcd\xce]/;
+	my $nop = $found =~ /^\x90/;
+	my $wide = $after =~ /^(?:\x0f\x1f\x00|\x0f\x1f\x40\x00
+	    |\x0f\x1f\x44\x00\x00|\x66\x0f\x1f\x44\x00\x00
+	    |\x66+\x2e\x0f\x1f\x84\x00{5})/x;
+	return $self->avoid('code', "$where is not a nop")
+	    if !$nop && !($linux && $wide) && !$asks;
+	return if !$asks || $linux;
+	# A tracer puts 1 in the return register and skips what is there.
+	my $cleared = $before =~ /(?:\x48)?[\x31\x33]\xc0\x90*\z/;
+	return if $nop && $cleared;
+	return if $found =~ /^\x48?[\x31\x33]\xc0/;
+	return $self->dropped('code', "$where is a return, which an answer "
+	    . 'skips') if $found =~ /^\xc3/;
+	$self->avoid('code', "$where: nothing says no while nobody traces");
+}
+
+sub arm64_code
+{
+	my ($self, $where, $found, $asks, $before) = @_;
+	my $word = unpack('V', $found);
+	my ($nop, $clear) = ($word == 0xd503201f, $word == 0xd2800000);
+
+	if ($self->{row} eq 'linux') {
+		$self->avoid('code', "$where is not a nop") if !$nop;
+		return;
+	}
+	return $self->dropped('code', "$where is neither a nop nor mov x0, 0")
+	    if !$nop && !$clear;
+	return $self->avoid('code', "$where is not a nop") if !$asks && !$nop;
+	my $cleared = $before =~ /\x00\x00\x80\xd2(?:\x1f\x20\x03\xd5)*\z/;
+	$self->avoid('code', "$where: nothing says no while nobody traces")
+	    if $asks && $nop && !$cleared;
+}
+
+sub sparc_code
+{
+	my ($self, $where, $found, $asks, $before) = @_;
+	my $word = unpack('N', $found);
+
+	if (!$asks || $self->{row} eq 'linux') {
+		$self->avoid('code', "$where is not a nop")
+		    if $word != 0x01000000;
+		return;
+	}
+	my $cleared = $before =~ /\x90\x10\x20\x00(?:\x01\x00\x00\x00)*\z/;
+	$self->avoid('code', "$where: nothing says no while nobody traces")
+	    if $word != 0x90102000 && !($word == 0x01000000 && $cleared);
 }
 
 # Rules 45 to 48.
