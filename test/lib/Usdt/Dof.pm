@@ -77,11 +77,13 @@ my %type_name = (
 	1 => 'COMMENTS', 20 => 'UTSNAME',
 );
 
-# How the systems differ.  documents: that a process can have.  function: bytes with the zero, from which on one is
+# How the systems differ.  What dtprobed 2.0.7 does with each spoiled document
+# was seen (test/dtrace/mutants.t): strict is where it refuses what others take.
+# documents: how many a process can have.  function: bytes with the zero, from which on one is
 # refused.  fasttrap: rules 49 to 53 hold.
 my %rows = (
-	linux => { versions => [1, 2, 3], max => 256 << 20, secsize => 1,
-		relocates => 1, function => 128, fasttrap => 0 },
+	linux => { versions => [1, 2, 3], max => 256 << 20, secsize => SECTION,
+		relocates => 1, function => 128, fasttrap => 0, strict => 1 },
 	illumos => { versions => [1, 2], max => 8 << 20, secsize => 1,
 		relocates => 1, function => 128, fasttrap => 1,
 		tracepoints => 250_000, documents => 32 },
@@ -166,6 +168,14 @@ sub rejected
 {
 	my ($self, $rule, $text) = @_;
 	return $self->problem($rule, 'rejected', $text);
+}
+
+# Taken but trouble, and refused by the strict.
+sub doubtful
+{
+	my ($self, $rule, $text) = @_;
+	return $self->problem($rule, $self->{is}{strict} ? 'rejected' : 'avoid',
+		$text);
 }
 
 sub dropped
@@ -572,7 +582,7 @@ sub provider
 			$probes->{offset} + $i * $probes->{entsize}, $i);
 		push @{ $provider{probes} }, $probe if $probe;
 	}
-	$self->among_probes($provider{probes});
+	$self->among_probes($name, $provider{probes});
 	return \%provider;
 }
 
@@ -616,7 +626,7 @@ sub part_shapes
 	$self->rejected(37, title($prargs) . ": entsize $prargs->{entsize} "
 	    . 'is not 1') if $prargs->{entsize} != 1;
 	if ($prenoffs) {
-		$self->avoid(43, title($prenoffs) . ": entsize "
+		$self->doubtful(43, title($prenoffs) . ": entsize "
 		    . "$prenoffs->{entsize} is not 4")
 		    if $prenoffs->{entsize} != 4;
 		$self->avoid(43, title($prenoffs) . ": offset "
@@ -626,8 +636,10 @@ sub part_shapes
 	return $self->rejected(34, title($probes) . ": entsize $size with "
 	    . "$probes->{size} bytes")
 	    if $size == 0 || $size > $probes->{size} || $size % 8;
+	$self->doubtful(34, title($probes) . ": entsize $size is below 48")
+	    if $size < PROBE;
 	$self->avoid(34, title($probes) . ": entsize $size is not 48")
-	    if $size != PROBE;
+	    if $size > PROBE;
 	$self->avoid(34, title($probes) . ' has a part of a probe')
 	    if $probes->{size} % $size;
 	$self->avoid(27, title($probes) . ": offset $probes->{offset} "
@@ -701,9 +713,9 @@ sub path_part
 {
 	my ($self, $what, $name) = @_;
 
-	$self->dropped(56, "the $what is named '$name'")
+	$self->rejected(56, "the $what is named '$name'")
 	    if $name eq '.' || $name eq '..';
-	$self->dropped(56, "the $what '$name' has a / in its name")
+	$self->rejected(56, "the $what '$name' has a / in its name")
 	    if $name =~ m{/};
 }
 
@@ -714,7 +726,7 @@ sub module
 
 	$self->rejected('limits', "the module '$name' has more than 63 bytes")
 	    if length $name > 63;
-	$self->avoid('names', 'the module has no name') if $name eq '';
+	$self->doubtful('names', 'the module has no name') if $name eq '';
 	$self->path_part('module', $name) if $self->{row} eq 'linux';
 }
 
@@ -767,7 +779,7 @@ sub probe_names
 	}
 	$self->rejected(40, "$title: its name has " . length($name) . ' bytes')
 	    if length $name >= 64;
-	$self->avoid('names', "$title: an empty name is a wildcard")
+	$self->doubtful('names', "$title: an empty name is a wildcard")
 	    if $name eq '' || $function eq '';
 	return 1 if $self->{row} ne 'linux';
 	$self->path_part("function of $title", $function);
@@ -1001,14 +1013,15 @@ sub probe_dropped
 # what dtprobed and dtrace(1) can't tell apart.
 sub among_probes
 {
-	my ($self, $probes) = @_;
+	my ($self, $provider, $probes) = @_;
 	my $limit = $self->{is}{tracepoints};
-	my ($total, %named, %sited) = (0);
+	my ($total, %sited) = (0);
 
 	for my $probe (@$probes) {
 		my $title = "$probe->{function}:$probe->{name}";
-		$self->avoid('names', "there are two probes $title")
-		    if $named{ pack('(w/a)*', @$probe{qw(function name)}) }++;
+		$self->doubtful('names', "there are two probes $title")
+		    if $self->{named}{ pack('(w/a)*', $provider,
+			@$probe{qw(function name)}) }++;
 		my @sites = (@{ $probe->{sites} }, @{ $probe->{ensites} });
 		$total += @sites;
 		for my $site (@sites) {

@@ -369,8 +369,8 @@ sub each_spoiled
 	}
 	spoiled('flags', { on($all, '12 rejected') }, header_with(flags => 1));
 	spoiled('secsize 0', { on($all, '13 rejected') }, header_with(secsize => 0));
-	spoiled('secsize 24', { on($relocating, '13 avoid'),
-		on('macos', '13 rejected') }, header_with(secsize => 24));
+	spoiled('secsize 24', { on('illumos freebsd', '13 avoid'),
+		on('linux macos', '13 rejected') }, header_with(secsize => 24));
 	spoiled('secsize 40', { on($all, '13 avoid') }, secsize => 40);
 	spoiled('secsize 36', { on($all, '13 avoid', '16 rejected') }, secsize => 36);
 	spoiled('secoff beyond the end', { on($all, '14 rejected') },
@@ -498,7 +498,8 @@ sub each_spoiled
 		spoiled("probes of $bad bytes", { on($all, '34 rejected') },
 			section_with(probes => entsize => $bad));
 	}
-	spoiled('probes of 40 bytes', { on($all, '34 avoid') },
+	spoiled('probes of 40 bytes', { on($fasttrap, '34 avoid'),
+		on('linux', '34 rejected') },
 		section_with(probes => entsize => 40, size => 80));
 	spoiled('a part of a probe', { on($all, '34 avoid') },
 		shape => sub { $_[0]{probes}{data} .= "\0" x 8 });
@@ -508,13 +509,16 @@ sub each_spoiled
 		section_with(proffs => align => 2, skip => 2));
 	spoiled('prargs of 2 bytes', { on($all, '37 rejected') },
 		section_with(prargs => entsize => 2));
-	spoiled('prenoffs of 8 bytes', { on($all, '43 avoid') },
+	spoiled('prenoffs of 8 bytes', { on($fasttrap, '43 avoid'),
+		on('linux', '43 rejected') },
 		section_with(prenoffs => entsize => 8));
 	spoiled('prenoffs that are not aligned', { on($all, '43 avoid') },
 		section_with(prenoffs => align => 2, skip => 2));
 	spoiled('no provider', { on($all, 'providers avoid') },
 		section_with(provider => type => 1, flags => 0));
-	spoiled('two providers', { on($all, 'providers avoid') }, shape => sub {
+	spoiled('two providers', { on($fasttrap, 'names avoid',
+		'providers avoid'), on('linux', 'names rejected',
+		'providers avoid') }, shape => sub {
 		my ($sections) = @_;
 		$sections->{extra} = { %{ $sections->{provider} } };
 	});
@@ -620,13 +624,13 @@ sub each_spoiled
 	spoiled('is-enabled sites only', { on('linux macos') },
 		rename_probe(offs => []));
 	for my $name ('.', '..', 'a/b') {
-		spoiled("a function named $name", { on('linux', '56 dropped'),
+		spoiled("a function named $name", { on('linux', '56 rejected'),
 			on($fasttrap) }, rename_probe(function => $name));
-		spoiled("a probe named $name", { on('linux', '56 dropped'),
+		spoiled("a probe named $name", { on('linux', '56 rejected'),
 			on($fasttrap) }, rename_probe(name => $name));
-		spoiled("a module named $name", { on('linux', '56 dropped'),
+		spoiled("a module named $name", { on('linux', '56 rejected'),
 			on($fasttrap) }, option => [module => $name]);
-		spoiled("a provider named $name", { on('linux', '56 dropped'),
+		spoiled("a provider named $name", { on('linux', '56 rejected'),
 			$name =~ m{/} ? on($fasttrap, '51 dropped') : on($fasttrap) },
 			provider => $name);
 	}
@@ -641,12 +645,14 @@ sub each_spoiled
 
 	# What no kernel checks.
 	for my $name (qw(function name)) {
-		spoiled("an empty $name", { on($all, 'names avoid') },
+		spoiled("an empty $name", { on($fasttrap, 'names avoid'),
+			on('linux', 'names rejected') },
 			rename_probe($name => ''));
 	}
 	spoiled('a provider that ends in a digit', { on('linux', 'names avoid'),
 		on($fasttrap) }, provider => 'web1');
-	spoiled('two probes of one name', { on($all, 'names avoid') },
+	spoiled('two probes of one name', { on($fasttrap, 'names avoid'),
+		on('linux', 'names rejected') },
 		rename_probe(function => 'stop', name => 'done'));
 	spoiled('an offset below the address', { on($relocating, 'sites dropped'),
 		on('macos') }, rename_probe(offs => [0xffff_fff0]));
@@ -655,7 +661,8 @@ sub each_spoiled
 			$_[1][1]{$_} = $_[1][0]{$_} for qw(offidx enoffidx) });
 	spoiled('a module of 64 bytes', { on($all, 'limits rejected') },
 		option => [module => 'm' x 64]);
-	spoiled('a module without a name', { on($all, 'names avoid') },
+	spoiled('a module without a name', { on($fasttrap, 'names avoid'),
+		on('linux', 'names rejected') },
 		option => [module => '']);
 }
 

@@ -68,10 +68,13 @@ sub stage
 	} elsif ($ENV{USDT_NO_SKIP} && $arch eq host_machine()) {
 		can_not("no $machine/reference, which dtrace -G makes");
 	}
-	my @cc = (split(' ', $ENV{CC} // 'cc'), '-std=gnu99', '-g', '-O2',
-		'-Wall', "-I$top", '-o', "$stage/many",
-		"$top/test/dtrace/many.c", "$build/libusdt.a", '-pthread');
-	system(@cc) == 0 or die "@cc: failed\n";
+	for my $name (qw(many submit)) {
+		my @cc = (split(' ', $ENV{CC} // 'cc'), '-std=gnu99', '-g',
+			'-O2', '-Wall', "-I$top", '-o', "$stage/$name",
+			"$top/test/dtrace/$name.c", "$build/libusdt.a",
+			'-pthread');
+		system(@cc) == 0 or die "@cc: failed\n";
+	}
 	return $stage if $arch !~ /^amd64/;
 	stage_static($stage, 'test_usdt32', Usdt::Variant::makes_32_bits(),
 	    'the compiler makes no 32-bit programs', 'ARCH=i386');

@@ -1,0 +1,104 @@
+# Do dtprobed and the tests' own judge of documents agree?
+#
+# Each document of Usdt::DofCases that is meant for Linux, right or spoiled, is
+# handed to the daemon by a process of its own.  What the judge rejects the ioctl
+# has to refuse; what it takes has to be taken, and then all its probes are
+# there; what it says is dropped is taken, and something is missing.
+use strict;
+use warnings;
+no warnings 'portable';		# of numbers with more than 32 bits
+
+use IPC::Open2;
+use File::Temp qw(tempdir);
+use Test::More;
+
+use Usdt::Dof;
+use Usdt::DofCases qw($base build good first_version probe each_spoiled);
+use Usdt::Dtrace qw(build_path dtrace_case tree_of);
+
+my $dir = tempdir('usdt-mutants-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+my $number = 0;
+
+# submit(BYTES, MODULE): what the ioctl returned, errno, and the probes that
+# dtprobed shows ("provider:module:function:name"), of a process of its own.
+sub submit
+{
+	my ($bytes, $module) = @_;
+	my $path = "$dir/" . ++$number;
+	my $before = -length($bytes) % 4096;
+
+	open(my $file, '>:raw', $path) or die "$path: $!\n";
+	print $file "\0" x $before, $bytes;
+	close($file) or die "$path: $!\n";
+	my $pid = open2(my $out, my $in, build_path('submit'), $path, $before,
+		$base, $module);
+	my ($result, $error) = split(' ', <$out> // '');
+	die "submit: no answer\n" if !defined $error;
+	my @shown = map { m{^probes/$pid/([^/]+)$pid/([^/]+)/([^/]+)/([^/]+)$}
+		? "$1:$2:$3:$4" : () } tree_of($pid);
+	close($in);
+	close($out);
+	waitpid($pid, 0);
+	unlink($path);
+	return ($result, $error, [sort @shown]);
+}
+
+# What is right, beside the spoiled.
+my @cases = map { { row => 'linux', option => [], expected => [], %$_ } }
+    ({ title => 'a good document', bytes => build(good('linux')) },
+	{ title => 'version 1', bytes => build(first_version()) },
+	{ title => '32 bits', bytes => build(good('linux', model => 1)) },
+	{ title => 'the other byte order', expected => ['6 rejected'],
+		bytes => build(good('linux', encoding => 2)) });
+each_spoiled(sub {
+	my ($case) = @_;
+	my %option = @{ $case->{option} };
+
+	# A byte order or pointers that this machine has not, and a name that
+	# has no room in the ioctl's structure.
+	return if $option{encoding} || length($option{module} // '') > 63;
+	push @cases, $case if $case->{row} eq 'linux';
+});
+cmp_ok(scalar @cases, '>', 150, 'documents');
+
+# What dtprobed takes as it is, and only dtrace(1) makes nothing of: a name that
+# is too long with a pid behind it, that of dtrace's own provider, and a site that
+# is not where the offset says.
+my %later = map { $_ => 1 } 49, 50, 'sites';
+
+# agreed(CASE): one document, both opinions.
+sub agreed
+{
+	my ($case) = @_;
+	my %option = (module => 'mutant', @{ $case->{option} });
+	my ($result, $error, $shown) = submit($case->{bytes},
+		$option{module});
+	my ($problems, $document) = Usdt::Dof::judge($case->{bytes}, 'linux',
+		addr => $base, module => $option{module});
+	my ($rejected) = grep { $_->{kind} eq 'rejected' } @$problems;
+	my ($dropped) = grep { $_->{kind} eq 'dropped' && !$later{$_->{rule}} }
+	    @$problems;
+	my @described = sort map { my $p = $_; map {
+		"$p->{provider}:$option{module}:$_->{function}:$_->{name}" }
+		@{ $p->{probes} } } @{ $document->{providers} // [] };
+	my $all = "@$shown" eq "@described";
+
+	ok($rejected ? $result < 0 && !@$shown
+		: $result >= 0 && ($dropped ? !$all : $all),
+		$case->{title} . ($rejected ? ': refused' : $dropped
+		? ': something is missing' : ': taken'))
+	    or diag("the ioctl returned $result, errno $error\n"
+		. "shown: @$shown\ndescribed: @described\n"
+		. join("\n", Usdt::Dof::texts(@$problems)));
+}
+
+dtrace_case('documents' => sub { agreed($_) for @cases });
+
+# After all that it still takes what is right, from whoever comes.
+dtrace_case('afterwards' => sub {
+	my ($result, undef, $shown) = submit(build(good('linux')), 'mutant');
+
+	is($result, 0, 'a good document is taken');
+	is(scalar @$shown, 2, 'with both probes');
+});
+done_testing();
