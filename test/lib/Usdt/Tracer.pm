@@ -61,7 +61,7 @@ sub lacks
 	return lacks_bpftrace($what) if $what =~ /^bpftrace/;
 	return lacks_tracefs() // lacks_command('perf') if $what eq 'perf';
 	return lacks_command($ENV{CC} // 'cc') if $what eq 'cc';
-	return lacks_command($what) if $what =~ /^(node|npm)$/;
+	return lacks_command($what) if $what =~ /^(node|npm|gdb)$/;
 	die "need: unknown need '$what'\n";
 }
 
