@@ -503,8 +503,8 @@ ask_file(struct patient *patient, const struct seen *seen)
 		tell(patient, finding_make(VERDICT_NOTE, NULL, "%s: gdb has "
 		    "to be told of it, as \"usdt list -v -p %d\" says; "
 		    "SystemTap lists its probes, but misplaces their "
-		    "semaphores: it sees what fires without a look at "
-		    "is-enabled", seen->file->path, (int)patient->pid));
+		    "semaphores: is-enabled stays false for it",
+		    seen->file->path, (int)patient->pid));
 	ask_probes(patient, seen);
 	ask_semaphores(patient, seen);
 	if (image->dof)

@@ -8,12 +8,12 @@ use Usdt::Process;
 use Usdt::Tracer qw(need scratch_dir build_c tracer_case);
 use Usdt::Watch qw(run_usdt usdt_command);
 
-need('root', 'cc', 'gdb');
+need('root', 'cc', 'gdb', 'bpftrace');
 alarm 600;
 
 my $dir = scratch_dir();
 my $images = "$dir/images";
-my $provider = "gdb$$.x+y-z";
+my $provider = "gdb$$.x-y";
 my $number = 0;
 
 sub process
@@ -198,6 +198,32 @@ tracer_case('beside usdt watch' => sub {
 			"$first came first: watch");
 		is_deeply([fires($process, $gdb)], [1 .. 3], '... and gdb');
 		$watch->stop('INT');
+	}
+});
+
+# bpftrace of Debian 12 comes to the site that gdb has.
+tracer_case('beside bpftrace 0.17' => sub {
+	for my $first (qw(gdb bpftrace)) {
+		my $process = process(['f', 'n', 'int']);
+		my ($gdb, $bpftrace);
+		my %start = (
+			gdb => sub {
+				$gdb = gdb(listed($process->pid, 'n'),
+					at_breakpoint('printf "fire: %d\n", '
+					. '$_probe_arg0'));
+			},
+			bpftrace => sub {
+				$bpftrace = Usdt::Tracer::Bpftrace->run('host',
+					[["usdt:*:$provider:n", '%d', 'arg0']],
+					$process->pid);
+			},
+		);
+		$start{$_}->() for $first, grep { $_ ne $first } keys %start;
+		is($process->ask("checked 0 $_"), 'fired 1', "fire $_")
+			for 1 .. 3;
+		is_deeply([$bpftrace->finish(3)], [3, 1 .. 3],
+			"$first came first: bpftrace sees all");
+		is_deeply([fires($process, $gdb)], [], '... and gdb nothing');
 	}
 });
 
