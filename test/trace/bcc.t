@@ -86,7 +86,8 @@ sub ended
 
 tracer_case('tplist' => sub {
 	my $process = process(['f', 'a-b', ('short') x 12, ('int') x 20],
-		['f', 'none'], ['f', 'same', 'char *'], ['g', 'same', 'char *']);
+		['f', 'none'], ['f', 'same', 'char *'],
+		['g', 'same', 'char *']);
 	my $pid = $process->pid;
 	my ($image) = $process->images;
 	my %number = (a__b => 0, none => 1, same => 2);
@@ -202,8 +203,8 @@ tracer_case('twelve arguments' => sub {
 	attached($process, $run, qr/^attached$/);
 	is($process->ask(join(' ', 'checked 0', map { $_->[1] } @columns)),
 		'fired 1', 'a fire');
-	is_deeply([printed($run, 1, qr/^fire: (.*)/)], [join(' ', map { $_->[1] =~ s/%20/ /r } @columns)],
-		'what it printed');
+	is_deeply([printed($run, 1, qr/^fire: (.*)/)], [join(' ',
+		map { $_->[1] =~ s/%20/ /r } @columns)], 'what it printed');
 	enabled($process, 0, 0);
 });
 
