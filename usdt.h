@@ -4,8 +4,8 @@
  * A provider is a named set of probes; a probe has a function, a name and
  * typed arguments.  A program describes them with the calls below, enables the
  * provider, and fires probes.  Tracers on the system (DTrace, bpftrace, perf,
- * bcc, SystemTap, gdb) then see them as if they had been compiled in.  Neither
- * a compiler nor privilege is needed.
+ * bcc, gdb) then see them as if they had been compiled in.  Neither a compiler
+ * nor privilege is needed.
  *
  * The calls in their order, as in examples/hello.c:
  *

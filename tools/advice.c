@@ -3,12 +3,13 @@
  *
  * One command line for each tracer, ready to be pasted into a shell.  A
  * tracer that can't spell the probe's names, or the path of its image, is left
- * out: the sets below are those that bpftrace 0.17 to 0.27, perf 6.1 and
- * DTrace 2.0.7 were seen to take.  gdb is left out because it shifts the
- * semaphore's address together with the probe's, and so would write to the
- * wrong place.
+ * out: the sets below are those that bpftrace 0.17 to 0.27, perf 6.1, DTrace
+ * 2.0.7 and gdb 13 were seen to take.  SystemTap is left out: it moves a
+ * semaphore together with its probe, by .stapsdt.base, and so counts itself in
+ * at a wrong place.
  */
 #include <elf.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "tool.h"
@@ -134,6 +135,44 @@ bpftrace_spells(const struct probe *probe)
 	    made_of(probe->note_name, WORDS ".-");
 }
 
+/*
+ * gdb finds notes in the files that the dynamic linker knows of; it has to be
+ * told of others, and where they are.  As SystemTap it moves the semaphore
+ * with the probe, which no relocation of a linker asks for here: so it is told
+ * a place that undoes the move.  Its breakpoint then is at the site for DTrace,
+ * where none of those is that use the semaphore.
+ */
+static void
+gdb_line(FILE *out, const struct advice *advice)
+{
+	const struct image *image = advice->image;
+	const struct probe *probe = advice->probe;
+	char *command = need_format("gdb -p %d", (int)advice->pid), *longer;
+
+	if (!image->linked && advice->file != NULL) {
+		longer = need_format("%s -ex 'add-symbol-file %s -o 0x%" PRIx64
+		    "'", command, advice->file, advice->code - image->code -
+		    probe->moved);
+		free(command);
+		command = longer;
+	}
+	longer = need_format("%s -ex", command);
+	free(command);
+	line(out, longer, need_format("break -probe-stap %s:%s",
+	    probe->provider, probe->note_name));
+	free(longer);
+}
+
+static int
+gdb_takes(const struct advice *advice)
+{
+	return advice->probe->note_name != NULL &&
+	    made_of(advice->probe->provider, WORDS ".-+") &&
+	    made_of(advice->probe->note_name, WORDS ".-+") &&
+	    (advice->image->linked || (advice->file != NULL &&
+	    made_of(advice->file, WORDS "./+-")));
+}
+
 static void
 one_process(FILE *out, const struct advice *advice)
 {
@@ -154,6 +193,8 @@ one_process(FILE *out, const struct advice *advice)
 	}
 	if (dtrace_takes(advice->image))
 		dtrace_lines(out, advice);
+	if (gdb_takes(advice))
+		gdb_line(out, advice);
 }
 
 static void

@@ -14,6 +14,7 @@
 #endif
 #include <gelf.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "tool.h"
 
@@ -99,12 +100,21 @@ open_elf(struct reader *reader, int fd)
 	}
 	reader->image = need_zeroed(1, sizeof *reader->image);
 	reader->image->machine = reader->header.e_machine;
+	reader->image->linked = reader->header.e_type == ET_EXEC;
 	reader->segments = need_zeroed(reader->segment_count,
 	    sizeof *reader->segments);
-	for (i = 0; i < reader->segment_count; i++)
-		if (gelf_getphdr(reader->elf, (int)i,
-		    &reader->segments[i]) == NULL)
-			reader->segments[i].p_type = PT_NULL;
+	for (i = 0; i < reader->segment_count; i++) {
+		GElf_Phdr *s = &reader->segments[i];
+
+		if (gelf_getphdr(reader->elf, (int)i, s) == NULL)
+			s->p_type = PT_NULL;
+		if (s->p_type == PT_DYNAMIC)
+			reader->image->linked = 1;
+		if (s->p_type == PT_LOAD && s->p_flags & PF_X &&
+		    reader->image->code == 0)
+			reader->image->code = s->p_vaddr - s->p_vaddr %
+			    (uint64_t)sysconf(_SC_PAGESIZE);
+	}
 	if (elf_getshdrstrndx(reader->elf, &reader->names) == 0)
 		while ((section = elf_nextscn(reader->elf, section)) != NULL)
 			note_section(reader, section);
@@ -235,7 +245,8 @@ add_note(struct reader *reader, const uint8_t *desc, size_t size)
 		describe(probe, site);
 	probe->address = location;
 	if (base != 0 && reader->base != 0)
-		probe->address += reader->base - base;
+		probe->moved = reader->base - base;
+	probe->address += probe->moved;
 	place(reader, probe, load(reader, desc + 2 * word, word));
 }
 

@@ -184,7 +184,9 @@ advise(const struct shown *shown, const struct probe *example)
 		.probe = example,
 		.path = path,
 		.place = file->deleted ? descriptor : "*",
-		.pid = file->count ? file->holders[0].pid : 0
+		.file = descriptor != NULL ? descriptor : path,
+		.pid = file->count ? file->holders[0].pid : 0,
+		.code = file->count ? file->holders[0].start : 0
 	});
 	free(descriptor);
 	free(path);

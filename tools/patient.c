@@ -500,10 +500,11 @@ ask_file(struct patient *patient, const struct seen *seen)
 		    "-Wl,--build-id", "%s: has no build-id: perf does not "
 		    "take it, nor does SystemTap", seen->file->path));
 	if (named != 0 && image->dof)
-		tell(patient, finding_make(VERDICT_NOTE, NULL, "%s: gdb "
-		    "shifts its semaphores, and shows no such file unless it "
-		    "is told (add-symbol-file); SystemTap was not tried",
-		    seen->file->path));
+		tell(patient, finding_make(VERDICT_NOTE, NULL, "%s: gdb has "
+		    "to be told of it, as \"usdt list -v -p %d\" says; "
+		    "SystemTap lists its probes, but misplaces their "
+		    "semaphores: is-enabled stays false for it",
+		    seen->file->path, (int)patient->pid));
 	ask_probes(patient, seen);
 	ask_semaphores(patient, seen);
 	if (image->dof)

@@ -141,6 +141,7 @@ struct probe {			/* the strings belong to the image */
 	const char *types;	/* from DOF: argc C types, one after another */
 	size_t type_count;	/* 0: nobody told */
 	uint64_t address;	/* of the site, as the file says */
+	uint64_t moved;		/* how far .stapsdt.base moved that */
 	uint64_t site;		/* the same as an offset in the file */
 	uint64_t semaphore;	/* offset of its counter, or 0: none */
 	int unreachable;	/* the file has no such code, or no such
@@ -151,6 +152,9 @@ struct image {
 	unsigned machine;	/* EM_* */
 	int build_id;		/* it has one */
 	int dof;		/* it has DOF that describes probes */
+	int linked;		/* a program, or the linker's to load: gdb
+				 * finds out for itself where it is */
+	uint64_t code;		/* address of the page that is executed first */
 	struct probe *probes;	/* in the file's order */
 	size_t count, space;
 	struct symbol *symbols;	/* by name, if a note's operand names one */
@@ -206,7 +210,9 @@ struct advice {
 	const struct probe *probe;
 	const char *path;	/* a name that leads to the file, or NULL */
 	const char *place;	/* what bpftrace -p calls it; NULL: nothing */
+	const char *file;	/* any path that leads to it, or NULL */
 	pid_t pid;		/* of a process that has it, or 0 */
+	uint64_t code;		/* where that has mapped it to be executed */
 };
 void advice_print(FILE *out, const struct advice *advice);
 

@@ -187,7 +187,8 @@ tracer_case('all is well' => sub {
 
 	finds(qr/^ok      \Q$image\E: 1 probe of $provider .*: visible to usdt watch, bpftrace, bcc, perf$/,
 		'it is seen', @lines);
-	finds(qr/^note    \Q$image\E: gdb shifts/, 'gdb', @lines);
+	finds(qr/^note    \Q$image\E: gdb .* "usdt list -v -p \d+".*SystemTap/,
+		'gdb and SystemTap', @lines);
 	is(scalar(grep { /^PROBLEM/ } @lines), 0, 'no problem');
 	finds(qr/^ok +@{[$process->pid]}: .*visible/, 'without -p too',
 		doctor());

@@ -310,7 +310,7 @@ sub commands
 	my $bin = "$dir/bin";
 
 	mkdir $bin;
-	for my $name (qw(usdt bpftrace dtrace perf)) {
+	for my $name (qw(usdt bpftrace dtrace gdb perf)) {
 		open(my $script, '>', "$bin/$name") or die;
 		print $script "#!/bin/sh\nprintf '%s\\n' \"\$@\" 'END'\n";
 		close $script;
@@ -346,6 +346,7 @@ tracer_case('commands as the shell takes them' => sub {
 		['-p', $pid, '-n', "$provider\$target:::request-start {"
 		    . ' trace(arg0); trace(copyinstr(arg1)); trace(arg2); trace(arg3); }'],
 	], 'dtrace');
+	is(scalar(() = commands($out, 'gdb')), 1, 'gdb: see gdb.t');
 	is_deeply([ commands($out, 'perf') ], [
 		['buildid-cache', '--add', $image],
 		['probe', "sdt_$provider:request__start"],
@@ -365,7 +366,7 @@ tracer_case('commands with odd names' => sub {
 		['watch', image($process) . ":$provider:$name"],
 	], 'usdt takes any name');
 	is(scalar(() = commands($out, $_)), 0, "$_ can't, and is left out")
-	    for qw(bpftrace dtrace perf);
+	    for qw(bpftrace dtrace gdb perf);
 
 	$process = process("$provider-1", ['f', 'a.b']);
 	$out = (run_usdt('list', '-v', "$provider-1"))[1];

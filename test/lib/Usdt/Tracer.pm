@@ -13,7 +13,8 @@ use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
 use Test::More;
 
-our @EXPORT_OK = qw(need tracer_case scratch_dir build_c source_dir);
+our @EXPORT_OK = qw(need tracer_case scratch_dir build_c source_dir
+    kernel_headers);
 
 # The time that any single step may take.  Machines that run tests are often
 # busy with other things: this is a limit for what hangs, not a speed.
@@ -61,7 +62,10 @@ sub lacks
 	return lacks_bpftrace($what) if $what =~ /^bpftrace/;
 	return lacks_tracefs() // lacks_command('perf') if $what eq 'perf';
 	return lacks_command($ENV{CC} // 'cc') if $what eq 'cc';
-	return lacks_command($what) if $what =~ /^(node|npm)$/;
+	return lacks_command($what) if $what =~ /^(node|npm|gdb|stap)$/;
+	return lacks_command('trace-bpfcc') if $what eq 'bcc';
+	return defined kernel_headers() ? undef : 'no headers of a kernel in '
+	    . '/usr/src' if $what eq 'kernel headers';
 	die "need: unknown need '$what'\n";
 }
 
@@ -71,6 +75,16 @@ sub lacks_command
 	return if $command =~ m{/} && -x $command;
 	return if grep { -x "$_/$command" } split /:/, $ENV{PATH};
 	return "$command is not installed";
+}
+
+# kernel_headers(): where Debian has those of the newest kernel that are here.
+# They need not be of the kernel that runs: what bcc and SystemTap take of them
+# for a probe of a process is the same for years.
+sub kernel_headers
+{
+	my ($newest) = sort { -M $a <=> -M $b }
+	    glob('/usr/src/linux-headers-*/include/generated/autoconf.h');
+	return defined $newest ? dirname(dirname(dirname($newest))) : undef;
 }
 
 sub lacks_tracefs
