@@ -8,8 +8,11 @@ PREFIX	?= /usr/local
 DESTDIR	?=
 O	?= .
 TARGET	:= $(shell $(CC) -dumpmachine 2>/dev/null)
-NATIVE	:= $(shell echo $(TARGET) | sed 's/-.*//; s/^i.86$$/i386/; s/^amd64$$/x86_64/; s/^arm64$$/aarch64/')
+# Processors by the names that the rows have.
+ours	= $(shell echo $(1) | sed 's/-.*//; s/^i.86$$/i386/; s/^amd64$$/x86_64/; s/^arm64$$/aarch64/; s/^sparcv9$$/sparc64/')
+NATIVE	:= $(call ours,$(TARGET))
 ARCH	?= $(NATIVE)
+override ARCH := $(call ours,$(ARCH))
 SYSTEM	?= $(shell echo $(TARGET) | sed -n 's/.*linux.*/linux/p; s/.*darwin.*/macos/p; s/.*macos.*/macos/p; s/.*freebsd.*/freebsd/p; s/.*solaris.*/illumos/p')
 V	?= 0
 FUZZ_SECONDS ?= 30
