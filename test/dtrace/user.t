@@ -5,6 +5,7 @@ use warnings;
 use Test::More;
 
 use Usdt::Dtrace qw(dtrace_case process listing same_events restart_dtprobed);
+use Usdt::Watch qw(run_usdt);
 
 my $DEVICE = '/dev/dtrace/helper';
 
@@ -20,6 +21,15 @@ sub seen_by_pid
 	same_events([$d->finish(1)], ['5'], 'is seen once');
 }
 
+# doctor_says(PROCESS, PATTERN...): a line of `usdt doctor` for each.
+sub doctor_says
+{
+	my ($p, @patterns) = @_;
+	my (undef, $out) = run_usdt('doctor', '-p', $p->pid);
+
+	like($out, $_, 'usdt doctor says it') for @patterns;
+}
+
 dtrace_case('the device is open to everybody' => sub {
 	is(sprintf('%o', (stat $DEVICE)[2] & 07777), '666', 'as udev sets it');
 	my $p = process({ env => { USDT_DEBUG => 1 } }, 'open', 'f', 'go',
@@ -31,12 +41,16 @@ dtrace_case('the device is open to everybody' => sub {
 	is($status->{'dof.reason'}, '', 'and there is no reason why not');
 	is($status->{'sdt.taken'}, 1, 'the image is there too');
 	like($p->stderr, qr/dof: taken/, 'USDT_DEBUG tells');
+	doctor_says($p, qr{^ok .*\Q$DEVICE\E takes probes, and dtprobed runs$}m,
+	    qr/^ok .*\bopen: dtprobed knows it: visible to DTrace$/m);
 });
 
 dtrace_case('the device is for root alone' => sub {
 	chmod(0600, $DEVICE) or die "$DEVICE: $!\n";
 	my $p = process({ env => { USDT_DEBUG => 1 } }, 'closed', 'f', 'go',
 		'int');
+	doctor_says($p, qr/^PROBLEM .*\Q$DEVICE\E has mode 600.* -- /m,
+	    qr/^PROBLEM .*\bclosed: dtprobed does not know it: .* -- /m);
 	chmod(0666, $DEVICE);
 	my $status = $p->status;
 
@@ -61,6 +75,7 @@ dtrace_case('dtprobed does not run' => sub {
 	Usdt::Dtrace::eventually(sub { !-e $DEVICE }) or die "still there\n";
 	my $p = process('absent', 'f', 'go', 'int');
 	my $status = $p->status;
+	doctor_says($p, qr/^PROBLEM .*dtprobed, .* is not running/m);
 
 	is($status->{enabled}, 1, 'the provider is enabled all the same');
 	like($status->{'dof.reason'}, qr{\Q$DEVICE\E: No such file},
