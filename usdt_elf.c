@@ -298,14 +298,12 @@ write_notes(const struct usdt__elf *elf, struct out out)
 
 	for (i = 0; i < description->count; i++) {
 		const usdt_probedef_t *probedef = description->probes[i];
-		size_t desc_size = note_desc_size(elf, probedef);
 		size_t gate = description->gate_of != NULL ?
 		    description->gate_of[i] : i;
-		uint8_t *desc;
+		struct out header = out;
+		uint8_t *desc = out.p + NOTE_HEADER_SIZE + sizeof STAPSDT;
 
-		write_note_header(&out, sizeof STAPSDT, desc_size, NT_STAPSDT);
-		put_string(&out, STAPSDT);
-		desc = out.p;
+		out.p = desc;
 		put_word(&out, elf->text + i * USDT__STUB_SIZE +
 		    elf->stub->dof_site);
 		put_word(&out, elf->base + shift);
@@ -314,7 +312,10 @@ write_notes(const struct usdt__elf *elf, struct out out)
 		out.p += usdt__name_note(probedef->name, (char *)out.p) + 1;
 		format_args(probedef, elf->arch, args);
 		put_string(&out, args);
-		out.p = desc + usdt__align(desc_size, 4);
+		write_note_header(&header, sizeof STAPSDT,
+		    (size_t)(out.p - desc), NT_STAPSDT);
+		put_string(&header, STAPSDT);
+		out.p = desc + usdt__align((size_t)(out.p - desc), 4);
 	}
 }
 
