@@ -109,6 +109,46 @@ int process_stat(pid_t pid, unsigned long *flags, unsigned long long *start);
 /* The name of a process's program, "?" if it is gone.  To be freed. */
 char *process_command(pid_t pid);
 
+/* --- dof.c: what is where in a DOF document? ---------------------------- */
+
+struct dof {
+	const uint8_t *bytes;
+	size_t size;		/* of the document, as far as it is there */
+	int big_endian;
+	uint64_t sections;	/* where their headers are ... */
+	uint64_t section_size;	/* ... and the size of one */
+	uint64_t section_count;	/* those of its headers that are inside */
+	uint64_t section_claim;	/* as many as there should be */
+};
+
+struct dof_part {		/* a section */
+	uint64_t index, header;	/* where its header is */
+	uint32_t type, align, flags, entry;
+	uint64_t at, size;
+	int inside;		/* all of it is in the document */
+};
+
+/* Begin with a document; -1 if it has no DOF header. */
+int dof_open(struct dof *dof, const uint8_t *bytes, size_t size);
+/* Where behind its begin another one may be; SIZE if there is no room. */
+size_t dof_next(const struct dof *dof, size_t size);
+
+/* An integer of SIZE bytes; 0 beyond the end. */
+uint64_t dof_load(const struct dof *dof, uint64_t at, unsigned size);
+#define DOF_LOAD(dof, at, type, member) \
+	dof_load((dof), (at) + offsetof(struct type, member), \
+	    (unsigned)sizeof(((struct type *)0)->member))
+
+/* Section number INDEX; -1 if there is none. */
+int dof_section(const struct dof *dof, uint64_t index, struct dof_part *part);
+/* The same, but only of that type, and all of it inside the document. */
+int dof_section_of(const struct dof *dof, uint64_t index, uint32_t type,
+    struct dof_part *part);
+/* The string at OFFSET in a string table, or NULL: it is not all there, or
+ * longer than any that a system takes. */
+const char *dof_string(const struct dof *dof, const struct dof_part *strings,
+    uint64_t offset);
+
 /* --- dof_read.c: which probes does a DOF document describe? ------------- */
 
 struct dof_site {	/* the strings are in the document */
