@@ -17,6 +17,7 @@ static const struct {
 } commands[] = {
 	{ "list", command_list, "show the probes of live processes" },
 	{ "watch", command_watch, "print events as they happen" },
+	{ "dump", command_dump, "tell what documents of probes hold" },
 	{ "doctor", command_doctor, "say what keeps tracers from probes" },
 	{ "clean", command_clean, "remove images that nobody holds" },
 };

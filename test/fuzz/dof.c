@@ -6,6 +6,9 @@
  * writer's thoughts; it also finds in the document what was described.  The
  * command's own reader (tools/dof_read.c) has to find the same.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "feed.h"
 #include "tools/tool.h"
 #include "usdt_dof_format.h"
@@ -257,6 +260,45 @@ check_reader(const struct document *d)
 	dof_free(&sites);
 }
 
+/* Of two documents one behind the other it finds all. */
+static void
+check_two(const struct document *d)
+{
+	size_t next = (d->size + 7) / 8 * 8;
+	uint8_t *both = calloc(1, next + d->size);
+	struct dof_sites sites = { 0 };
+
+	must(both != NULL);
+	memcpy(both, d->bytes, d->size);
+	memcpy(both + next, d->bytes, d->size);
+	must(dof_read(&sites, both, next + d->size) == 0);
+	must(sites.count == 2 * d->subject->description.count);
+	dof_free(&sites);
+	free(both);
+}
+
+/* And has nothing to say against it. */
+static void
+check_dump(const struct document *d)
+{
+	struct dump dump = {
+		.hex = 1,
+		.row = &d->subject->row,
+		.arch = &d->subject->arch,
+		.placed = 1,
+		.address = d->address
+	};
+	char *text;
+	size_t shown;
+
+	dump.out = open_memstream(&text, &shown);
+	must(dump.out != NULL);
+	must(dump_dof(&dump, d->bytes, d->size) == 1);
+	fclose(dump.out);
+	must(dump.wrong == 0);
+	free(text);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
@@ -294,6 +336,9 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	check_provider(&d);
 	if (s.row.offsets == USDT__OFFSET_PROBE)
 		check_reader(&d);
+	check_two(&d);
+	if (s.row.helper != NULL)
+		check_dump(&d);
 	free(out);
 	subject_free(&s);
 	return 0;

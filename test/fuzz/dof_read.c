@@ -1,8 +1,12 @@
 /*
  * dof_read.c - does any document make tools/dof_read.c crash, hang, or hold
- * more than the document's size explains?
+ * more than the document's size explains?  Or `usdt dump`, which tells all of
+ * it, by the rules of each system and processor?
  */
-#include "feed.h"
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "shown.h"
 #include "tools/tool.h"
 #include "usdt_dof_format.h"
 
@@ -14,6 +18,24 @@ check_string(const char *string, const uint8_t *bytes, size_t size)
 
 	must(at >= bytes && at < bytes + size);
 	must(memchr(at, '\0', (size_t)(bytes + size - at)) != NULL);
+}
+
+static void
+check_dump(const uint8_t *bytes, size_t size, unsigned choice)
+{
+	struct dump dump = {
+		.hex = choice & 1,
+		.row = &usdt__platforms[choice >> 1 & 3],
+		.arch = choice & 8 ? &usdt__archs[choice >> 4 & 3] : NULL,
+		.placed = choice >> 6 & 1,
+		.address = 0x7f0000400000
+	};
+	size_t shown;
+
+	must(usdt__platform_count == 5 && usdt__arch_count == 4);
+	dump.out = shown_open(&shown);
+	dump_dof(&dump, bytes, size);
+	shown_close(dump.out, &shown, size);
 }
 
 int
@@ -40,6 +62,7 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 			check_string(type, bytes, size);
 	}
 	dof_free(&sites);
+	check_dump(bytes, size, size > 0 ? bytes[size - 1] : 0);
 	free(bytes);
 	return 0;
 }

@@ -2,8 +2,8 @@
  * read.c - does anything in somebody else's file make the usdt command crash,
  * hang, or use memory without bounds?
  *
- * The bytes are an ELF file.  All that `usdt list` and `usdt watch` make of one
- * is made of it: probes, their arguments, the kernel's words for them, and the
+ * The bytes are an ELF file.  All that `usdt list`, `watch` and `dump` make of
+ * one is made of it: probes, their arguments, the kernel's words for them, and the
  * lines that are shown, which may hold nothing that steers a terminal.
  */
 #ifndef _GNU_SOURCE
@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "feed.h"
+#include "shown.h"
 #include "tools/tool.h"
 
 /* Nothing but what can be printed, and newlines, for ASCII. */
@@ -87,6 +87,26 @@ read_probe(const struct image *image, const struct probe *probe,
 	free(text);
 }
 
+static void
+dump_file_of(int fd, size_t size)
+{
+	struct elf_file *file = elf_file_read(fd);
+	struct dump dump = { .row = usdt__native_platform(), .hex = 1 };
+	size_t i, shown;
+
+	if (file == NULL)
+		return;
+	dump.out = shown_open(&shown);
+	dump.placed = file->wide;
+	for (i = 0; i < file->document_count; i++)
+		dump_dof(&dump, file->documents[i].bytes,
+		    file->documents[i].size);
+	dump_notes(&dump, file);
+	elf_file_address(file, size);
+	shown_close(dump.out, &shown, size);
+	elf_file_free(file);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
@@ -98,6 +118,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		fd = memfd_create("fuzz", MFD_CLOEXEC);
 	must(fd >= 0 && ftruncate(fd, 0) == 0);
 	must(pwrite(fd, bytes, size, 0) == (ssize_t)size);
+	dump_file_of(fd, size);
 	image = image_read(fd);
 	if (image == NULL)
 		return 0;

@@ -1,0 +1,248 @@
+/*
+ * define.c - what document does a definition of probes give?
+ *
+ *	PROVIDER:MODULE:FUNCTION:NAME(TYPE, ...)
+ *
+ * The library checks and builds it: names by usdt.h's calls and by the rules
+ * of the system it is for, bytes by the builders that processes use.
+ */
+#include <stdlib.h>
+
+#include "tool.h"
+
+/* Where documents and stubs that need no image are, to show addresses. */
+#define STUBS_AT	0x100000
+
+static int
+wrong(const char *text, const char *why)
+{
+	fputs("usdt: ", stderr);
+	quote_line(stderr, text);
+	fputs(": ", stderr);
+	quote_line(stderr, why);
+	putc('\n', stderr);
+	return -1;
+}
+
+/* Three colons before the first slash: no provider or module holds one. */
+int
+definition_is(const char *text)
+{
+	size_t i;
+	int colons = 0;
+
+	for (i = 0; text[i] != '\0' && text[i] != '/' && colons < 3; i++)
+		colons += text[i] == ':';
+	return colons == 3;
+}
+
+/* --- parsing --- */
+
+struct parsed {
+	char *copy;		/* what the rest is in */
+	char *part[4];		/* provider, module, function, name */
+	const char *types[USDT_ARG_MAX];
+	size_t count;
+};
+
+/* Cut blanks off both ends. */
+static char *
+trim(char *text)
+{
+	size_t length;
+
+	text += strspn(text, " \t\n");
+	length = strlen(text);
+	while (length > 0 && strchr(" \t\n", text[length - 1]) != NULL)
+		text[--length] = '\0';
+	return text;
+}
+
+/* Where a type ends: at a comma or a bracket that is in no bracket. */
+static size_t
+type_length(const char *text)
+{
+	size_t i;
+	int depth = 0;
+
+	for (i = 0; text[i] != '\0'; i++) {
+		if (depth == 0 && (text[i] == ',' || text[i] == ')'))
+			break;
+		if (strchr("([{", text[i]) != NULL)
+			depth++;
+		else if (strchr(")]}", text[i]) != NULL)
+			depth--;
+	}
+	return i;
+}
+
+/* TEXT follows the opening bracket.  Returns why not, or NULL. */
+static const char *
+parse_types(struct parsed *parsed, char *text)
+{
+	size_t length;
+	char end;
+
+	if (*trim(text) == ')' && *trim(trim(text) + 1) == '\0')
+		return NULL;
+	do {
+		length = type_length(text);
+		end = text[length];
+		text[length] = '\0';
+		if (end == '\0')
+			return "the types have no closing bracket";
+		if (parsed->count < USDT_ARG_MAX)
+			parsed->types[parsed->count] = trim(text);
+		parsed->count++;	/* too many are refused by number */
+		text += length + 1;
+	} while (end == ',');
+	return *trim(text) == '\0' ? NULL :
+	    "something follows the closing bracket";
+}
+
+static const char *
+parse(struct parsed *parsed, const char *text)
+{
+	char *at, *bracket;
+	size_t i;
+
+	memset(parsed, 0, sizeof *parsed);
+	at = parsed->copy = need_format("%s", text);
+	for (i = 0; i < 4; i++) {
+		parsed->part[i] = at;
+		if (i == 3 || (at = strchr(at, ':')) == NULL)
+			break;
+		*at++ = '\0';
+	}
+	if (i < 3)
+		return "is not PROVIDER:MODULE:FUNCTION:NAME(TYPE, ...)";
+	bracket = strchr(parsed->part[3], '(');
+	if (bracket == NULL)
+		return NULL;
+	*bracket = '\0';
+	return parse_types(parsed, bracket + 1);
+}
+
+/* --- what is defined --- */
+
+static const char *
+take_provider(struct definition *definition, const struct parsed *parsed,
+    const struct usdt__platform *row, struct usdt__why *why)
+{
+	const char *name = parsed->part[0], *module = parsed->part[1];
+
+	if (usdt__name_check_provider(row, name, why) < 0 ||
+	    usdt__name_check_module(row, module, why) < 0)
+		return why->text;
+	if (definition->provider == NULL) {
+		definition->provider = usdt_create_provider(name, module);
+		return definition->provider != NULL ? NULL :
+		    usdt_errstr(NULL);
+	}
+	if (strcmp(definition->provider->name, name) != 0 ||
+	    strcmp(definition->provider->module, module) != 0)
+		return "a document has one provider and module, and the first "
+		    "definition has another";
+	return NULL;
+}
+
+static const char *
+take_probe(struct definition *definition, struct parsed *parsed)
+{
+	usdt_probedef_t *probe = usdt_create_probe(parsed->part[2],
+	    parsed->part[3], parsed->count, parsed->types);
+
+	if (probe == NULL)
+		return usdt_errstr(NULL);
+	if (usdt_provider_add_probe(definition->provider, probe) < 0) {
+		usdt_probe_release(probe);
+		return usdt_errstr(definition->provider);
+	}
+	ROOM_FOR_ONE(definition->probes, definition->count,
+	    definition->space);
+	definition->probes[definition->count++] = probe;
+	return NULL;
+}
+
+int
+definition_add(struct definition *definition, const char *text,
+    const struct usdt__platform *row)
+{
+	struct parsed parsed;
+	struct usdt__why why;
+	const char *problem = parse(&parsed, text);
+	int result = 0;
+
+	if (problem == NULL)
+		problem = take_provider(definition, &parsed, row, &why);
+	if (problem == NULL)
+		problem = take_probe(definition, &parsed);
+	if (problem != NULL)
+		result = wrong(text, problem);
+	free(parsed.copy);
+	return result;
+}
+
+void
+definition_free(struct definition *definition)
+{
+	size_t i;
+
+	for (i = 0; i < definition->count; i++)
+		usdt_probe_release(definition->probes[i]);
+	free(definition->probes);
+	if (definition->provider != NULL)
+		usdt_provider_free(definition->provider);
+	memset(definition, 0, sizeof *definition);
+}
+
+/* --- building --- */
+
+/* Where an image has its stubs and its document: which nop they have, and
+ * whether there are notes, changes neither. */
+static int
+place_in_image(const struct usdt__description *description,
+    const struct usdt__platform *row, const struct usdt__arch *arch,
+    uint64_t *stubs, uint64_t *address, struct usdt__why *why)
+{
+	const struct usdt__stub stub = { .nop = 1 };
+	struct usdt__elf elf;
+
+	if (usdt__elf_layout(&elf, description, row, arch, &stub, 0, why) < 0)
+		return -1;
+	*stubs = elf.text;
+	*address = elf.document;
+	return 0;
+}
+
+uint8_t *
+definition_build(const struct definition *definition,
+    const struct usdt__platform *row, const struct usdt__arch *arch,
+    size_t *size, uint64_t *stubs, uint64_t *address)
+{
+	const struct usdt__description description = {
+		definition->provider->name, definition->provider->module,
+		definition->count, definition->probes, definition->count, NULL
+	};
+	struct usdt__why why;
+	struct usdt__dof dof;
+	uint8_t *bytes;
+	int result;
+
+	result = usdt__dof_layout(&dof, &description, row, arch, &why);
+	*stubs = STUBS_AT;
+	*address = usdt__align(STUBS_AT + definition->count * USDT__STUB_SIZE,
+	    arch->page);
+	if (result == 0 && row->image)
+		result = place_in_image(&description, row, arch, stubs,
+		    address, &why);
+	if (result < 0) {
+		wrong(definition->provider->name, why.text);
+		return NULL;
+	}
+	bytes = need_zeroed(1, dof.size);
+	usdt__dof_write(&dof, &arch->sites[row->isenabled], *stubs, *address,
+	    bytes);
+	*size = dof.size;
+	return bytes;
+}
