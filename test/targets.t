@@ -16,6 +16,7 @@ my @targets = (
 	['i386-unknown-freebsd13', 'freebsd', 'i386'],
 	['x86_64-pc-solaris2.11', 'illumos', 'x86_64'],
 	['i386-pc-solaris2.11', 'illumos', 'i386'],
+	['sparcv9-sun-solaris2.11', 'illumos', 'sparc64'],
 	['x86_64-apple-macos11', 'macos', 'x86_64'],
 	['arm64-apple-macos11', 'macos', 'aarch64'],
 	# It stands for any that the library does not know.
@@ -27,6 +28,7 @@ my @assembled = (
 	['x86_64-linux-gnu', 'linux', 'x86_64'],
 	['i386-linux-gnu', 'linux', 'i386'],
 	['aarch64-linux-gnu', 'linux', 'aarch64'],
+	['sparcv9-linux-gnu', 'linux', 'sparc64'],
 	['aarch64-unknown-freebsd13', 'freebsd', 'aarch64'],
 	['i386-apple-macos10.13', 'macos', 'i386'],
 );
@@ -88,7 +90,7 @@ sub build
 	local @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL)} = ('', '', '');
 
 	run("$target: make lib", 'make', '-j2', 'lib', "O=$out", 'AR=llvm-ar',
-	    "CC=clang -target $target @headers", 'CFLAGS=-O0 -fno-builtin -Werror') or return;
+	    "CC=clang -fintegrated-as -target $target @headers", 'CFLAGS=-O0 -fno-builtin -Werror') or return;
 	my @objects = glob "$out/obj-$arch/*.o";
 	my @linux = grep { m{/usdt_(?:image|image_old|guard|nop)\.o$} } @objects;
 	cmp_ok(scalar(@objects), ">", 12, "$target: makes the rooms");
@@ -129,7 +131,7 @@ for (sort { ($b->[1] eq 'linux') <=> ($a->[1] eq 'linux') } @targets, @assembled
 	my $object = "$dir/$target.o";
 
 	next unless -e $file;
-	run("$target: $file is assembled", 'clang', '-target', $target,
+	run("$target: $file is assembled", 'clang', '-fintegrated-as', '-target', $target,
 	    variable("ASFLAGS_$system", $system), '-c', '-o', $object, $file)
 	    or next;
 	my $symbols = symbols($object);
