@@ -328,10 +328,15 @@ sub each_spoiled
 
 	# Reading it, and the header.
 	for my $row (@rows) {
-		spoiled('as large as the limit', {
-			$row => ['1 rejected', '3 rejected'] },
-			header_with(loadsz => $max{$row}));
-		spoiled('one byte below the limit', { $row => ['3 rejected'] },
+		my %large = (option => [readable => $max{$row}]);
+		spoiled('as large as the limit', { $row => ['1 rejected'] },
+			%large, header_with(loadsz => $max{$row},
+				filesz => $max{$row}));
+		spoiled('one byte below the limit', { on($row) }, %large,
+			header_with(loadsz => $max{$row} - 1,
+				filesz => $max{$row} - 1));
+		spoiled('less can be read than the limit allows',
+			{ $row => ['3 rejected'] },
 			header_with(loadsz => $max{$row} - 1,
 				filesz => $max{$row} - 1));
 	}
