@@ -233,17 +233,50 @@ for my $row (@rows) {
 
 # --- spoiled documents ------------------------------------------------------
 
-my %seen_rule;
+# What a system does not have among the rules.  Linux lets a relocation hit a
+# section's header, has no fasttrap with its attributes and numbers, and has 54
+# for 52; macOS does without relocations, and takes sections as they are marked.
+my %lacks = (
+	linux => [26, 51 .. 53],
+	illumos => [54 .. 56],
+	freebsd => [54 .. 56],
+	macos => [17, 22 .. 28, 54 .. 56],
+);
+my %seen;	# of each row, the rules that a document broke and no other
 
-each_spoiled(sub {
-	my ($case) = @_;
-	my ($problems) = judge(@$case{qw(row bytes)}, @{ $case->{option} });
+# spoiled(CASE, ENCODING)
+sub spoiled
+{
+	my ($case, $encoding) = @_;
+	my ($problems) = judge(@$case{qw(row bytes)}, encoding => $encoding,
+		@{ $case->{option} });
 	my %is = map { ("$_->{rule} $_->{kind}" => 1) } @$problems;
+	my %broken = map { $_->{kind} eq 'avoid' ? () : ($_->{rule} => 1) }
+	    @$problems;
 
 	is_deeply([sort keys %is], $case->{expected},
-		"$case->{row}: $case->{title}") or diag(explain($problems));
-	/^(\d+)/ and $seen_rule{$1} = 1 for keys %is;
-});
-is_deeply([grep { !$seen_rule{$_} } 1 .. 56], [],
-	'each rule from 1 to 56 has been seen to be broken');
+		"$case->{row}, encoding $encoding: $case->{title}")
+	    or diag(explain($problems));
+	$seen{ $case->{row} }{$_} = 1 for keys %broken == 1 ? keys %broken : ();
+}
+
+each_spoiled(sub { spoiled($_[0], 1) });
+for my $row (@rows) {
+	my %has = map { $_ => 1 } 1 .. 56;
+
+	delete @has{ @{ $lacks{$row} } };
+	is_deeply([sort { $a <=> $b } grep { /^\d/ } keys %{ $seen{$row} }],
+		[sort { $a <=> $b } keys %has],
+		"$row: each of its rules has a document that breaks it alone");
+}
+
+# The same as a processor of the other byte order has them, but for those with
+# tracepoints in numbers, which take seconds.
+each_spoiled(sub {
+	my ($case) = @_;
+	my %option = @{ $case->{option} };
+
+	spoiled($case, 2)
+	    if !$option{encoding} && length $case->{bytes} < 100_000;
+}, encoding => 2);
 done_testing();

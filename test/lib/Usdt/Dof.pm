@@ -31,6 +31,8 @@ ROW is linux, illumos, freebsd or macos.  Options:
 	code	 [ADDRESS, BYTES]: what lies where the sites should be, to be
 		 judged too
 	module	 dofhp_mod, to be judged too
+	readable how many bytes can be read there (default: BYTES), of which no
+		 section may refer to those that are not given
 
 Returns two references.  First the problems, each a hash: C<rule> (a number in
 the list below, or a word), C<kind> (C<rejected>: the ioctl fails; C<dropped>:
@@ -79,8 +81,8 @@ my %type_name = (
 
 # How the systems differ.  What dtprobed 2.0.7 does with each spoiled document
 # was seen (test/dtrace/mutants.t): strict is where it refuses what others take.
-# documents: how many a process can have.  function: bytes with the zero, from which on one is
-# refused.  fasttrap: rules 49 to 53 hold.
+# documents: how many a process can have.  function: bytes with the zero, from
+# which on one is refused.  fasttrap: rules 49 to 53 hold.
 my %rows = (
 	linux => { versions => [1, 2, 3], max => 256 << 20, secsize => SECTION,
 		relocates => 1, function => 128, fasttrap => 0, strict => 1 },
@@ -244,7 +246,7 @@ sub title
 sub header
 {
 	my ($self) = @_;
-	my $length = length $self->{bytes};
+	my $length = $self->{readable} // length $self->{bytes};
 
 	return $self->rejected(3, "$length bytes hold no header of 64")
 	    if $length < HEADER;

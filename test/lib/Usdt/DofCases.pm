@@ -204,7 +204,7 @@ sub first_version
 
 # --- spoiled documents ------------------------------------------------------
 
-my $each;	# what each_spoiled was called with
+my ($each, @always);	# what each_spoiled was called with
 
 # spoiled(TITLE, [ROWS => EXPECTED]..., CHANGE...): ROWS is a word list, and
 # EXPECTED one list of "RULE KIND".  CHANGE goes to good, but for option, which
@@ -218,6 +218,7 @@ sub spoiled
 	for my $row (sort keys %$expected) {
 		my %d = ($from->($row), map { $_ => ref $change{$_} eq 'HASH' ?
 			$change{$_}{$row} : $change{$_} } keys %change);
+		%d = (%d, @always);
 		$each->({ row => $row, title => $title, bytes => build(%d),
 			expected => [sort @{ $expected->{$row} }],
 			option => $option });
@@ -320,18 +321,24 @@ my @relocated = (relocate => 1);
 my %max = (linux => 256 << 20, illumos => 8 << 20, freebsd => 8 << 20,
 	macos => 512 << 10);
 
-# each_spoiled(CODE): calls CODE with each case: a hash of row, title, bytes,
-# expected ("RULE KIND", sorted), option (a list, for Usdt::Dof::judge).
+# each_spoiled(CODE, CHANGE...): calls CODE with each case: a hash of row, title,
+# bytes, expected ("RULE KIND", sorted), option (a list, for Usdt::Dof::judge).
+# CHANGE goes into each description.
 sub each_spoiled
 {
-	($each) = @_;
+	($each, @always) = @_;
 
 	# Reading it, and the header.
 	for my $row (@rows) {
-		spoiled('as large as the limit', {
-			$row => ['1 rejected', '3 rejected'] },
-			header_with(loadsz => $max{$row}));
-		spoiled('one byte below the limit', { $row => ['3 rejected'] },
+		my %large = (option => [readable => $max{$row}]);
+		spoiled('as large as the limit', { $row => ['1 rejected'] },
+			%large, header_with(loadsz => $max{$row},
+				filesz => $max{$row}));
+		spoiled('one byte below the limit', { on($row) }, %large,
+			header_with(loadsz => $max{$row} - 1,
+				filesz => $max{$row} - 1));
+		spoiled('less can be read than the limit allows',
+			{ $row => ['3 rejected'] },
 			header_with(loadsz => $max{$row} - 1,
 				filesz => $max{$row} - 1));
 	}

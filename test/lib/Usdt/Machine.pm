@@ -61,7 +61,7 @@ sub stage
 
 	copy($stage, grep { -e } map { "$build/$_" } 'test_usdt', 'usdt');
 	copy("$stage/test", map { "$top/test/$_" }
-		qw(lib dtrace kernel arm64));
+		qw(lib dtrace kernel arm64 golden));
 	copy("$stage/test/vm", "$top/test/vm/guest-tests");
 	if (-e "$machine/reference") {
 		copy($stage, "$machine/reference");
