@@ -9,8 +9,8 @@ DESTDIR	?=
 O	?= .
 TARGET	:= $(shell $(CC) -dumpmachine 2>/dev/null)
 # Processors by the names that the rows have.
-ours	= $(shell echo $(1) | sed 's/-.*//; s/^i.86$$/i386/; s/^amd64$$/x86_64/; s/^arm64$$/aarch64/; s/^sparcv9$$/sparc64/')
-NATIVE	:= $(call ours,$(TARGET))
+ours	= $(shell echo $(1) | sed 's/^i.86$$/i386/; s/^amd64$$/x86_64/; s/^arm64$$/aarch64/; s/^sparcv9$$/sparc64/')
+NATIVE	:= $(call ours,$(firstword $(subst -, ,$(TARGET))))
 ARCH	?= $(NATIVE)
 override ARCH := $(call ours,$(ARCH))
 SYSTEM	?= $(shell echo $(TARGET) | sed -n 's/.*linux.*/linux/p; s/.*darwin.*/macos/p; s/.*macos.*/macos/p; s/.*freebsd.*/freebsd/p; s/.*solaris.*/illumos/p')

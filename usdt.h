@@ -316,6 +316,12 @@ USDT_API int usdt_provider_observe(usdt_provider_t *provider,
 #define USDT_TSAN	1
 #endif
 #endif
+/* All but the highest bit of the second halfword, which nobody uses. */
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define USDT_GATE_BITS	0xffff7fffu
+#else
+#define USDT_GATE_BITS	0x7fffffffu
+#endif
 #ifndef USDT_INLINE
 #define USDT_INLINE	static __inline
 #endif
@@ -342,11 +348,9 @@ usdt_probe_enabled(const usdt_probedef_t *probedef)
 	 * been read, after that: processors keep that order by themselves.  A
 	 * volatile read would cost gcc one more instruction, and so would a
 	 * test of all 32 bits; of these 31 it makes a single "test memory".
-	 * Nobody sets bit 31: kernels keep a semaphore, a signed halfword,
-	 * from becoming negative.
 	 */
 	__asm__ __volatile__("" : "+r" (gate));
-	if (__builtin_expect((*gate & 0x7fffffffu) == 0, 1))
+	if (__builtin_expect((*gate & USDT_GATE_BITS) == 0, 1))
 		return 0;
 #else
 	const uint32_t *gate =

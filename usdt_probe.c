@@ -8,7 +8,8 @@
  *			written by us.
  *	halfword 1	not 0: a DTrace helper has the probe, so ask the stub.
  *			Written by us with 16-bit stores only: storing the
- *			whole word would undo the kernel's counts.
+ *			whole word would undo the kernel's counts.  usdt.h
+ *			does not look at its highest bit.
  *
  * A probe that is not visible has a gate of its own that is always 0, and no
  * stub; one that is observed has one that never is; and where DTrace is the
