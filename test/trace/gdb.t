@@ -169,9 +169,10 @@ tracer_case('gdb ends' => sub {
 # In its own mounts no place lets files be executed.
 tracer_case('a memfd' => sub {
 	my $process = Usdt::Process->new(
-		program => ['unshare', '-m', 'sh', '-c', 'for d in /dev/shm '
-			. '/tmp; do mount -t tmpfs -o noexec none $d; done; '
-			. 'exec "$@"', 'sh', Usdt::Process::program()],
+		program => ['unshare', '-m', 'sh', '-c', 'mkdir -p /tmp/usdt-0; '
+			. 'for d in /dev/shm /tmp/usdt-0; do '
+			. 'mount -t tmpfs -o noexec none $d; done; exec "$@"',
+			'sh', Usdt::Process::program()],
 		args => ['-p', $provider, 'f', 'n', 'int']);
 	$process->ready or die $process->report;
 	my ($image) = $process->images;
