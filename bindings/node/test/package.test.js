@@ -244,6 +244,23 @@ test('napi.h says what Node\'s own headers say', (t) => {
 		path.join(__dirname, 'lib', 'headers.c')]);
 });
 
+test('the declarations for TypeScript', (t) => {
+	if (!fetched(t, ODD, 'typescript@5.4.5'))
+		return;
+	for (const name of ['common.cts', 'module.mts'])
+		fs.copyFileSync(path.join(__dirname, 'types', name),
+			path.join(ODD, name));
+	succeed(process.execPath, ['node_modules/typescript/bin/tsc',
+		'--strict', '--target', 'es2022', '--module', 'node16',
+		'--moduleResolution', 'node16', 'common.cts', 'module.mts'],
+		{ cwd: ODD });
+	assert.strictEqual(succeed(process.execPath, ['module.mjs'],
+		{ cwd: ODD, env: { USDT_IMAGE_DIR: images } }),
+		'true true true\n');
+	succeed(process.execPath, ['common.cjs'], { cwd: ODD,
+		env: { USDT_IMAGE_DIR: images } });
+});
+
 /* No Node is to be had for each libc: there the host is a small one. */
 function smallHost(platform, compiler)
 {
