@@ -3,8 +3,8 @@
  *
  *	node --expose-gc lives.js WAY[-WAY] COUNT
  *
- * Prints the resident memory in kB and the number of mappings, after a tenth
- * and after all of the lives.
+ * Prints the resident memory in kB and the number of mappings, before and after
+ * a tenth of the lives, after all of them, and when Node has had its turns.
  */
 'use strict';
 
@@ -56,6 +56,7 @@ async function main()
 {
 	const first = Math.floor(count / 10);
 
+	report();
 	for (let i = 0; i < count; i++) {
 		if (i === first) {
 			global.gc();
