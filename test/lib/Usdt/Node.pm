@@ -119,7 +119,8 @@ sub fetch
 
 	return if eval { npm($dir, 'install', '--ignore-scripts', $project) };
 	die $@ if $@ !~ /\b(E(?:NOTFOUND|AI_AGAIN|CONNREFUSED|CONNRESET|TIMEDOUT
-		|NETUNREACH|HOSTUNREACH)|ERR_SOCKET_TIMEOUT)\b/x;
+		|NETUNREACH|HOSTUNREACH)|ERR_SOCKET_TIMEOUT
+		|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_GET_ISSUER_CERT\w*)\b/x;
 	my $why = "npm's registry can not be reached: $1";
 
 	die "$why, and USDT_NO_SKIP is set\n" if $ENV{USDT_NO_SKIP};
