@@ -125,23 +125,23 @@ run-trace: all
 	$(PROVE) $(traces)
 
 test-dtrace:
-	@test/setup check widths cross
+	@test/setup check widths cross node
 	@test/vm/build
 	$(AGAIN) run-dtrace
 run-dtrace: all
 	$(PROVE) --verbose $(machines)
 
 test:
-	@test/setup check trace sid cross fuzz bench
+	@test/setup check trace sid cross fuzz bench node
 	$(AGAIN) run-test
 run-test: all $(units)
 	$(PROVE) -j2 $(checks); checked=$$?; \
 	$(PROVE) -j2 --rules='seq=test/{trace,kernel}/*.t' --rules='par=**' \
-	    $(traces) $(machines) $(longer) && exit $$checked
+	    $(traces) test/node/node.t $(machines) $(longer) && exit $$checked
 
-# The package for Node.js, with npm's registry at hand; not part of `make test`.
+# The package for Node.js; some of it asks npm's registry.
 test-node:
-	@test/setup trace widths node
+	@test/setup trace widths node cross
 	$(AGAIN) run-node
 run-node: all
 	$(PROVE) test/node/node.t

@@ -6,6 +6,10 @@
  * inode only, so removing is rare: what nobody holds beyond the KEEP youngest
  * of a user, and files that a killed process left unfinished.  `usdt clean`
  * keeps none.
+ *
+ * To look for them takes longer than all else in the life of an image.  So a
+ * process looks when it has made its first file, and then after every EVERY:
+ * one that goes through many names leaves a few more than KEEP.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* F_SETLEASE, F_SETSIG */
@@ -23,6 +27,7 @@
 #include "usdt_internal.h"
 
 #define KEEP		64
+#define EVERY		16
 
 /*
  * Does nobody have this file of ours open or mapped, but for FD?  A write
@@ -277,6 +282,8 @@ usdt__images_remove_old(int dir)
 		.keep = KEEP,
 		.tell = tell_removed
 	};
+	static unsigned made;		/* under the library's lock */
 
-	usdt__images_clean(dir, &old);
+	if (made++ % EVERY == 0)
+		usdt__images_clean(dir, &old);
 }

@@ -333,7 +333,8 @@ struct usdt__clean {
  */
 void usdt__images_clean(int dir, const struct usdt__clean *clean);
 
-/* Remove what nobody holds beyond the 64 youngest images below DIR. */
+/* A file was made below DIR: now and then, remove what nobody holds beyond the
+ * 64 youngest images there. */
 void usdt__images_remove_old(int dir);
 
 /* --- usdt_image.c: where does an image live, how is it mapped? ---------- */

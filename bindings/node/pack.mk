@@ -5,20 +5,26 @@
 #					PREBUILDS
 #	make -f pack.mk unstage		take them away again
 #
-# A compiler that is missing is an error: a package without its binaries would
-# look like a whole one.
+# The compilers are gcc and musl-gcc of an x86-64 machine, and those that
+# `test/setup cross` unpacks.  One that is missing is an error: a package
+# without its binaries would look like a whole one.
 
-PREBUILDS = linux-x64-glibc linux-x64-musl
+PREBUILDS = linux-x64-glibc linux-x64-musl linux-arm64-glibc linux-arm64-musl
+CROSS	= $(shell ../../test/setup --cross-root)/bin
 LIBRARY	= $(wildcard ../../usdt*.[chs]) ../../Makefile ../../LICENSE
 
 CC_linux-x64-glibc	= gcc -m64
 CC_linux-x64-musl	= musl-gcc
-CC_linux-arm64-glibc	= aarch64-linux-gnu-gcc
-CC_linux-arm64-musl	= aarch64-linux-musl-gcc
+CC_linux-arm64-glibc	= $(CROSS)/aarch64-linux-gnu-gcc
+CC_linux-arm64-musl	= $(CROSS)/aarch64-linux-musl-gcc
+
+AR_x64			= ar
+AR_arm64		= $(CROSS)/aarch64-linux-gnu-ar
 
 # Those for glibc are to load on older ones, too.
 MORE_glibc = old_glibc.c
 libc	= $(lastword $(subst -, ,$1))
+cpu	= $(word 2,$(subst -, ,$1))
 
 stage: LICENSE libusdt $(PREBUILDS:%=prebuilds/%)
 
@@ -33,7 +39,7 @@ libusdt: $(LIBRARY)
 
 prebuilds/%: libusdt
 	$(MAKE) -C src TO=../$@ LIB=build/$* CC='$(CC_$*)' \
-	    MORE='$(MORE_$(call libc,$*))' CFLAGS='-O2 -g0'
+	    AR='$(AR_$(call cpu,$*))' MORE='$(MORE_$(call libc,$*))' CFLAGS='-O2 -g0'
 
 unstage:
 	rm -rf LICENSE libusdt libusdt.part prebuilds

@@ -11,7 +11,7 @@ use Test::More;
 use Usdt::Tracer qw(need source_dir);
 use Usdt::Watch qw(usdt_command);
 
-need('root', 'bpftrace', 'cc', 'node', 'npm');
+need('root', 'bpftrace', 'cc', 'node', 'npm', 'musl-gcc', 'cross');
 alarm 1200;
 
 my $package = source_dir() . '/bindings/node';

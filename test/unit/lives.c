@@ -16,8 +16,10 @@
 #include "scratch.h"
 #include "usdt_internal.h"
 
-#define WARM		3000	/* rounds after which nothing may grow */
-#define IMAGES		64	/* of a user that are kept */
+#define EVERY		16	/* files, after which old ones are looked for */
+/* Rounds after which nothing may grow; so many that the next one looks. */
+#define WARM		(200 * EVERY - 1)
+#define IMAGES		(64 + EVERY - 1)	/* of a user that are kept */
 #define TOLERANCE	512	/* KiB */
 
 static int
@@ -168,9 +170,11 @@ main(void)
 	if (provider == NULL || probe == NULL ||
 	    usdt_provider_add_probe(provider, probe) < 0)
 		return 1;
-	test(enable_and_disable, whole ? 1000000 : 20000, "enable, disable");
+	test(enable_and_disable, whole ? 1000000 : 1250 * EVERY,
+	    "enable, disable");
 	usdt_provider_free(provider);
 	usdt_probe_release(probe);
-	test(live, whole ? 100000 : 3000, "a life under a name of its own");
+	test(live, whole ? 100000 : 200 * EVERY,
+	    "a life under a name of its own");
 	return done_testing();
 }

@@ -25,9 +25,14 @@ BEGIN {
 }
 
 use Usdt::Machine qw(guest_tests run_inside);
+use Usdt::Node qw(stage_hosts);
 
 my %wanted = map { $_ => 1 }
     map { "test/dtrace/$_.t" } qw(arguments lifecycle fork);
 
-run_inside('arm64', guest_tests('test/arm64'),
-    grep { $wanted{$_} } guest_tests('test/dtrace'));
+my @tests = (guest_tests('test/arm64'),
+	grep { $wanted{$_} } guest_tests('test/dtrace'));
+
+$Usdt::Machine::more = sub { stage_hosts("$_[0]/node") }
+    if grep { m{/node\.t$} } @tests;
+run_inside('arm64', @tests);

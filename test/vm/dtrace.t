@@ -3,6 +3,11 @@ use strict;
 use warnings;
 
 use Usdt::Machine qw(host_machine guest_tests run_inside);
+use Usdt::Node qw(stage_node);
 
-run_inside(host_machine(), guest_tests('test/kernel'),
-    guest_tests('test/dtrace'));
+my @tests = (guest_tests('test/kernel'), guest_tests('test/dtrace'));
+
+$Usdt::Machine::more = sub {
+	stage_node("$_[0]/node", 'bunyan@1.8.15', 'restify@11.1.0');
+} if grep { m{/node\.t$} } @tests;
+run_inside(host_machine(), @tests);

@@ -219,6 +219,39 @@ test('the arguments of fire', () => {
 		TypeError);
 });
 
+/* V8 tells of each collection: there is none in ten million fires.  It compiles
+ * them first. */
+test('fire with a disabled probe allocates nothing', () => {
+	const use = (each) => `
+		const p = d.createDTraceProvider('allocates');
+		const probe = p.addProbe('p1', 'int');
+		const callback = () => [1];
+		let kept;
+		p.enable();
+		const loop = (n) => { for (let i = 0; i < n; i++) { ${each} } };
+		loop(1e5);
+		loop(1e5);
+		console.log('begin');
+		loop(1e7);
+		console.log('end');`;
+	const collections = (each) => {
+		const run = spawnSync(process.execPath, ['--trace-gc', '-e',
+			`const d = require(${JSON.stringify(PACKAGE +
+			'/dtrace-provider.js')}); ${use(each)}`],
+			{ encoding: 'utf8' });
+
+		assert.strictEqual(run.status, 0, run.stderr);
+		return /begin\n([^]*)end\n/.exec(run.stdout)[1]
+			.split('\n').length - 1;
+	};
+
+	assert.strictEqual(collections('probe.fire(callback);'), 0);
+	assert.strictEqual(collections('probe.fire(callback, i, p);'), 0);
+	assert.strictEqual(collections('p.fire("p1", callback);'), 0);
+	/* So this is how one is seen. */
+	assert(collections('kept = [i]; probe.fire(callback);') > 0);
+});
+
 test('enable and disable', () => {
 	const provider = new DTraceProvider('enable', 'mod');
 

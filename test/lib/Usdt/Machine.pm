@@ -18,6 +18,9 @@ use Usdt::Variant ();
 
 our @EXPORT_OK = qw(host_machine guest_tests run_inside);
 
+# A test's own CODE(DIRECTORY): what else the machine gets, in its /t.
+our $more;
+
 my $top = abs_path(dirname(__FILE__) . '/../../..');
 my $build = abs_path($ENV{USDT_BUILD} // $top);
 my $SECONDS = $ENV{USDT_VM_SECONDS} // 1500;
@@ -150,6 +153,7 @@ sub run_inside
 	system("$top/test/vm/build", $arch) == 0
 	    or can_not('the machine could not be built');
 	my $stage = stage($arch);
+	$more->($stage) if $more;
 	my ($current, $tap) = (undef, '');
 
 	plan(tests => @tests + 1);

@@ -13,6 +13,8 @@ use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
 use Test::More;
 
+use Usdt::Cross ();
+
 our @EXPORT_OK = qw(need tracer_case scratch_dir build_c source_dir
     kernel_headers);
 
@@ -62,10 +64,11 @@ sub lacks
 	return lacks_bpftrace($what) if $what =~ /^bpftrace/;
 	return lacks_tracefs() // lacks_command('perf') if $what eq 'perf';
 	return lacks_command($ENV{CC} // 'cc') if $what eq 'cc';
-	return lacks_command($what) if $what =~ /^(node|npm|gdb|stap)$/;
+	return lacks_command($what) if $what =~ /^(node|npm|musl-gcc|gdb|stap)$/;
 	return lacks_command('trace-bpfcc') if $what eq 'bcc';
 	return defined kernel_headers() ? undef : 'no headers of a kernel in '
 	    . '/usr/src' if $what eq 'kernel headers';
+	return Usdt::Cross::lacks_cross() if $what eq 'cross';
 	die "need: unknown need '$what'\n";
 }
 

@@ -1,11 +1,14 @@
 /* bunyan.js - a program that logs, with the bunyan of $PROJECT. */
 'use strict';
 
-const { sites, project } = require('./project.js');
+const { sites, project, awaitTracer } = require('./project.js');
 const bunyan = project('bunyan');
 const log = bunyan.createLogger({ name: 'app', hostname: 'h', streams: [] });
 
-sites('bunyan', ['log-trace', 'log-info', 'log-error']);
+const probes = ['log-trace', 'log-info', 'log-error'];
+
+sites('bunyan', probes);
+awaitTracer(probes);
 log.trace('not so important');
 log.info({ n: 42, o: { s: 'text' } }, 'hello %s', 'world');
 log.error(new TypeError('mine'), 'failed');

@@ -1,10 +1,10 @@
 /*
  * lives.js - does memory stay the same over many lives of providers?
  *
- *	node --expose-gc lives.js WAY COUNT
+ *	node --expose-gc lives.js WAY[-WAY] COUNT
  *
- * Prints the resident memory in kB and the number of mappings, after a tenth
- * and after all of the lives.
+ * Prints the resident memory in kB and the number of mappings, before and after
+ * a tenth of the lives, after all of them, and when Node has had its turns.
  */
 'use strict';
 
@@ -13,7 +13,7 @@ const path = require('path');
 const dtrace = require(path.join(__dirname, '..', '..',
 	'dtrace-provider.js'));
 
-const way = process.argv[2];
+const ways = process.argv[2].split('-');
 const count = Number(process.argv[3]);
 
 function callback()
@@ -27,12 +27,12 @@ function live(i)
 	const p = dtrace.createDTraceProvider('leak' + i + 'x');
 	const probe = p.addProbe('p1', 'int', 'char *');
 
-	if (way === 'described')
+	if (ways.includes('described'))
 		return;
 	p.enable();
-	for (let j = 0; j < (way === 'fired' ? 20 : 1); j++)
+	for (let j = 0; j < (ways.includes('fired') ? 20 : 1); j++)
 		probe.fire(callback);
-	if (way === 'disabled')
+	if (ways.includes('disabled'))
 		p.disable();
 }
 
@@ -56,13 +56,14 @@ async function main()
 {
 	const first = Math.floor(count / 10);
 
+	report();
 	for (let i = 0; i < count; i++) {
 		if (i === first) {
 			global.gc();
 			report();
 		}
 		live(i);
-		if (way === 'turning' && i % 100 === 0)
+		if (ways.includes('turning') && i % 100 === 0)
 			await turn();
 	}
 	global.gc();

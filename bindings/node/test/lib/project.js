@@ -8,7 +8,36 @@ const fs = require('fs');
 const path = require('path');
 const { createRequire } = require('module');
 
-exports.project = createRequire(path.join(process.env.PROJECT, 'x.js'));
+const project = createRequire(path.join(process.env.PROJECT, 'x.js'));
+const dtrace = project('dtrace-provider');
+const made = [];
+
+/* The constructor is looked up when it is called. */
+dtrace.DTraceProvider = class extends dtrace.DTraceProvider {
+	constructor(...all)
+	{
+		super(...all);
+		made.push(this);
+	}
+};
+
+exports.project = project;
+
+/* Some tracers come after the probes: until they have these of all providers,
+ * or the seconds in USDT_TEST_AWAIT are over. */
+exports.awaitTracer = function (probes)
+{
+	const end = Date.now() +
+		Number(process.env.USDT_TEST_AWAIT || 0) * 1000;
+	const never = new Int32Array(new SharedArrayBuffer(4));
+
+	for (const provider of made) {
+		for (const probe of probes) {
+			while (!provider[probe].enabled && Date.now() < end)
+				Atomics.wait(never, 0, 0, 20);
+		}
+	}
+};
 
 exports.sites = function (provider, probes)
 {

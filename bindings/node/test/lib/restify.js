@@ -2,7 +2,7 @@
 'use strict';
 
 const http = require('http');
-const { sites, project } = require('./project.js');
+const { sites, project, awaitTracer } = require('./project.js');
 const restify = project('restify');
 const server = restify.createServer({ name: 'shop', dtrace: true });
 
@@ -13,10 +13,14 @@ server.get({ name: 'hello', path: '/hello/:who' }, function greet(req, res,
 	next();
 });
 server.listen(0, '127.0.0.1', () => {
-	sites('restify', ['route-start', 'handler-start', 'handler-done',
-		'route-done']);
-	http.get({ port: server.address().port, path: '/hello/world',
-		agent: false, headers: { 'x-test': 'h\u00e9' } }, (response) => {
+	const probes = ['route-start', 'handler-start', 'handler-done',
+		'route-done'];
+
+	sites('restify', probes);
+	awaitTracer(probes);
+	http.get({ host: '127.0.0.1', port: server.address().port,
+		path: '/hello/world', agent: false,
+		headers: { 'x-test': 'h\u00e9' } }, (response) => {
 		response.resume();
 		response.on('end', () => server.close(() => process.exit(0)));
 	});

@@ -1,10 +1,14 @@
 /*
  * traced.js - programs for tests to trace: they act and judge nothing.
  *
- *	node traced.js NAME PROVIDER
+ *	node traced.js NAME[,NAME...] PROVIDER
  *
  * They print "site PATH PROVIDER PROBE" for what a tracer can attach to, and
- * "say ..." for what else a test may want to know.
+ * "say ..." for what else a test may want to know.  Of several, each has a
+ * provider of its own: PROVIDER, its name and "_x".
+ *
+ * Some tracers come after the probes.  USDT_TEST_AWAIT=SECONDS is how long
+ * programs wait for them, each time that they have enabled probes.
  */
 'use strict';
 
@@ -13,9 +17,10 @@ const { Worker, isMainThread, workerData } = require('worker_threads');
 const dtrace = require(process.env.USDT_TEST_PACKAGE ||
 	path.join(__dirname, '..', '..', 'dtrace-provider.js'));
 
-const name = isMainThread ? process.argv[2] : workerData.name;
-const prov = isMainThread ? process.argv[3] : workerData.provider;
+const names = isMainThread ? process.argv[2].split(',') : [workerData.name];
+const await_ms = Number(process.env.USDT_TEST_AWAIT || 0) * 1000;
 const lines = [];
+let prov = isMainThread ? process.argv[3] : workerData.provider;
 
 function say(...words)
 {
@@ -32,8 +37,19 @@ function site(provider, ...probes)
 			probe.replace(/-/g, '__'));
 }
 
+/* Until each of these is traced, or the time is over. */
+async function awaitTracer(...probes)
+{
+	const end = Date.now() + await_ms;
+
+	for (const probe of probes) {
+		while (!probe.enabled && Date.now() < end)
+			await new Promise((resolve) => setTimeout(resolve, 20));
+	}
+}
+
 /* A provider with probes, [NAME, TYPE...] each, enabled. */
-function live(...probes)
+async function live(...probes)
 {
 	const provider = dtrace.createDTraceProvider(prov);
 
@@ -41,6 +57,7 @@ function live(...probes)
 		provider.addProbe(...probe);
 	provider.enable();
 	site(provider, ...probes.map((probe) => probe[0]));
+	await awaitTracer(...probes.map((probe) => provider[probe[0]]));
 	return provider;
 }
 
@@ -67,33 +84,33 @@ function repeat(count, value)
 }
 
 const programs = {
-	basic()
+	async basic()
 	{
-		const p = live(['p1', 'int', 'char *']);
+		const p = await live(['p1', 'int', 'char *']);
 
 		p.fire('p1', () => [1, 'two']);
 		p.p1.fire(() => [-3, 'four']);
 	},
 
-	ints32()
+	async ints32()
 	{
-		const p = live(['p1', ...repeat(32, () => 'int')]);
+		const p = await live(['p1', ...repeat(32, () => 'int')]);
 
 		for (let i = 1; i <= 32; i++)
 			p.fire('p1', () => repeat(i, (j) => j + 1));
 	},
 
-	strings32()
+	async strings32()
 	{
-		const p = live(['p1', ...repeat(32, () => 'char *')]);
+		const p = await live(['p1', ...repeat(32, () => 'char *')]);
 
 		p.fire('p1', () => repeat(32, (i) => 'text' + i));
 	},
 
 	/* 1 + (1 + 2 + ... + 9) = 46 */
-	addProbes()
+	async addProbes()
 	{
-		const p = live(['p0', 'int']);
+		const p = await live(['p0', 'int']);
 
 		p.fire('p0', () => [0]);
 		for (let i = 1; i <= 9; i++) {
@@ -101,26 +118,28 @@ const programs = {
 			p.addProbe('p' + i, 'int');
 			p.enable();
 			site(p, 'p' + i);
+			await awaitTracer(p['p' + i]);
 			for (let j = 1; j <= i; j++)
 				p.fire('p' + j, () => [i]);
 		}
 	},
 
-	addLive()
+	async addLive()
 	{
-		const p = live(['first', 'int']);
+		const p = await live(['first', 'int']);
 
 		p.fire('first', () => [1]);
 		const second = p.addProbe('second', 'int');
 		site(p, 'second');
+		await awaitTracer(second);
 		second.fire(() => [2]);
 		p.first.fire(() => [3]);
 		say('enabled', p.first.enabled, second.enabled);
 	},
 
-	extraOfProbe()
+	async extraOfProbe()
 	{
-		const p = live(['p1', 'int', 'char *']);
+		const p = await live(['p1', 'int', 'char *']);
 
 		say('traced', p.p1.fire(function (a, b) {
 			say('this is the probe', this === p.p1,
@@ -130,9 +149,9 @@ const programs = {
 		p.p1.fire((...all) => [all.length, 'none']);
 	},
 
-	extraOfProvider()
+	async extraOfProvider()
 	{
-		const p = live(['p1', 'int', 'char *']);
+		const p = await live(['p1', 'int', 'char *']);
 
 		say('traced', p.fire('p1', function (a, b) {
 			say('this is the probe', this === p.p1,
@@ -142,9 +161,9 @@ const programs = {
 		p.fire('p1', (...all) => [all.length, 'none']);
 	},
 
-	badProbe()
+	async badProbe()
 	{
-		const p = live(['p1', 'int']);
+		const p = await live(['p1', 'int']);
 		const other = new dtrace.DTraceProvider(prov + 'other');
 
 		p.nothing = null;
@@ -159,16 +178,16 @@ const programs = {
 		attempt('p1', () => p.fire('p1', () => [2]));
 	},
 
-	createDestroy()
+	async createDestroy()
 	{
-		for (let i = 0; i < 10; i++) {
-			const p = live(['p1', 'int']);
+		await Promise.all(repeat(10, async (i) => {
+			const p = await live(['p1', 'int']);
 
 			p.fire('p1', () => [i]);
-		}
+		}));
 	},
 
-	disambiguation()
+	async disambiguation()
 	{
 		const all = [dtrace.createDTraceProvider(prov),
 			dtrace.createDTraceProvider(prov),
@@ -181,12 +200,13 @@ const programs = {
 			site(p, 'p1');
 			say(p.status().module);
 		});
+		await awaitTracer(...all.map((p) => p.p1));
 		all.forEach((p, i) => p.fire('p1', () => [i]));
 	},
 
-	enabledDisabled()
+	async enabledDisabled()
 	{
-		const p = live(['p1', 'int']);
+		const p = await live(['p1', 'int']);
 		let count = 0;
 		const fire = () => p.fire('p1', () => [++count]);
 
@@ -196,6 +216,7 @@ const programs = {
 			fire();
 			say('enabled', p.p1.enabled);
 			p.enable();
+			await awaitTracer(p.p1);
 			fire();
 			fire();
 		}
@@ -204,9 +225,9 @@ const programs = {
 		say('fired', count);
 	},
 
-	enabledAgain()
+	async enabledAgain()
 	{
-		const p = live(['p1', 'int']);
+		const p = await live(['p1', 'int']);
 
 		p.fire('p1', () => [1]);
 		say('again', p.enable());
@@ -214,48 +235,48 @@ const programs = {
 		say('images', p.status().images);
 	},
 
-	fewer()
+	async fewer()
 	{
-		const p = live(['p1', 'int', 'char *', 'int', 'char *']);
+		const p = await live(['p1', 'int', 'char *', 'int', 'char *']);
 
 		p.fire('p1', () => [1, 'a']);
 		p.fire('p1', () => []);
 		p.fire('p1', () => [undefined, null, null, undefined]);
 	},
 
-	fewerJson()
+	async fewerJson()
 	{
-		const p = live(['p1', 'json', 'json']);
+		const p = await live(['p1', 'json', 'json']);
 
 		p.fire('p1', () => [{ a: [1, 'x'] }]);
 		p.fire('p1', () => [undefined, null]);
 	},
 
-	more()
+	async more()
 	{
-		const p = live(['p1', 'int', 'char *'], ['none']);
+		const p = await live(['p1', 'int', 'char *'], ['none']);
 
 		p.fire('p1', () => [1, 'a', 2, 'b']);
 		p.fire('none', () => [1]);
 	},
 
-	json()
+	async json()
 	{
-		const p = live(['p1', 'char *', 'json']);
+		const p = await live(['p1', 'char *', 'json']);
 
 		p.fire('p1', () => ['obj', { n: 42, s: 'text', u: 'h\u00e9' }]);
 	},
 
-	jsonMany()
+	async jsonMany()
 	{
-		const p = live(['p1', 'json', 'json']);
+		const p = await live(['p1', 'json', 'json']);
 
 		p.fire('p1', () => [{ a: 1 }, [{ b: 2 }, 'c']]);
 	},
 
 	async gc()
 	{
-		const p = live(['p1', 'int']);
+		const p = await live(['p1', 'int']);
 
 		await collect();
 		p.fire('p1', () => []);
@@ -264,7 +285,7 @@ const programs = {
 
 	async gcProvider()
 	{
-		const probe = live(['p1', 'int']).p1;
+		const probe = (await live(['p1', 'int'])).p1;
 
 		await collect();
 		probe.fire(() => [1]);
@@ -275,8 +296,8 @@ const programs = {
 
 	async gcBoth()
 	{
-		(() => {
-			live(['p1', 'int']).fire('p1', () => [1]);
+		await (async () => {
+			(await live(['p1', 'int'])).fire('p1', () => [1]);
 		})();
 		await collect();
 		await collect();
@@ -284,7 +305,7 @@ const programs = {
 			'utf8').includes('/' + prov + '/'));
 	},
 
-	notEnabled()
+	async notEnabled()
 	{
 		const p = dtrace.createDTraceProvider(prov);
 		const probe = p.addProbe('p1', 'int');
@@ -298,14 +319,15 @@ const programs = {
 		say('called', called);
 		p.enable();
 		site(p, 'p1');
+		await awaitTracer(p.p1);
 		p.fire('p1', () => [2]);
 	},
 
 	/* --- what 0.8.8 had no tests for ----------------------------------- */
 
-	remove()
+	async remove()
 	{
-		const p = live(['a', 'int'], ['b', 'int']);
+		const p = await live(['a', 'int'], ['b', 'int']);
 		const { a, b } = p;
 
 		p.fire('a', () => [1]);
@@ -319,9 +341,9 @@ const programs = {
 		attempt('none left', () => p.removeProbe(b));
 	},
 
-	twice()
+	async twice()
 	{
-		const p = live(['p1', 'int']);
+		const p = await live(['p1', 'int']);
 		const first = p.p1;
 		const second = p.addProbe('p1', 'int');
 
@@ -330,9 +352,9 @@ const programs = {
 		attempt('first', () => first.fire(() => [1]));
 	},
 
-	throwing()
+	async throwing()
 	{
-		const p = live(['p1', 'int']);
+		const p = await live(['p1', 'int']);
 
 		class Mine extends Error {}
 		attempt('throwing', () => p.p1.fire(() => {
@@ -349,9 +371,9 @@ const programs = {
 		attempt('afterwards', () => p.p1.fire(() => [9]));
 	},
 
-	badJson()
+	async badJson()
 	{
-		const p = live(['p1', 'json']);
+		const p = await live(['p1', 'json']);
 		const circular = {};
 
 		circular.self = circular;
@@ -362,9 +384,9 @@ const programs = {
 	},
 
 	/* JSON.stringify is the one of the time of adding. */
-	jsonReplaced()
+	async jsonReplaced()
 	{
-		const p = live(['p1', 'json']);
+		const p = await live(['p1', 'json']);
 		const before = JSON.stringify;
 
 		JSON.stringify = () => '"mine"';
@@ -375,9 +397,9 @@ const programs = {
 		JSON.stringify = before;
 	},
 
-	integers()
+	async integers()
 	{
-		const p = live(['s8', 'int8_t'], ['s16', 'int16_t'],
+		const p = await live(['s8', 'int8_t'], ['s16', 'int16_t'],
 			['s32', 'int32_t'], ['s64', 'int64_t'],
 			['u8', 'uint8_t'], ['u16', 'uint16_t'],
 			['u32', 'uint32_t'], ['u64', 'uint64_t'],
@@ -409,17 +431,17 @@ const programs = {
 	},
 
 	/* How declared types are understood: by how they begin. */
-	prefixes()
+	async prefixes()
 	{
-		const p = live(['p1', 'integer', 'int64', 'jsonp', 'char *x',
+		const p = await live(['p1', 'integer', 'int64', 'jsonp', 'char *x',
 			'whatever', 'unsigned']);
 
 		p.p1.fire(() => [1.5, '2', [3], 4, null, 6]);
 	},
 
-	strings()
+	async strings()
 	{
-		const p = live(['p1', 'char *']);
+		const p = await live(['p1', 'char *']);
 
 		for (const value of ['', 'h\u00e9\u4e16\ud83d\ude00', 'cut\0off',
 		    1, null, undefined, true, 3n, [1, 2], {}, Symbol('s'),
@@ -428,18 +450,18 @@ const programs = {
 	},
 
 	/* More than what needs no allocation, and what tracers read. */
-	longStrings()
+	async longStrings()
 	{
-		const p = live(['p1', 'char *', 'char *', 'int']);
+		const p = await live(['p1', 'char *', 'char *', 'int']);
 
 		for (const length of [4000, 4087, 4088, 4096, 5000, 1 << 20])
 			p.p1.fire(() => ['a'.repeat(length - 4) + 'tail',
 				'\u4e16'.repeat(length) + 'ende', length]);
 	},
 
-	names()
+	async names()
 	{
-		const p = live(['request-start', 'int']);
+		const p = await live(['request-start', 'int']);
 
 		p['request-start'].fire(() => [1]);
 		p.fire('request-start', () => [2]);
@@ -466,7 +488,7 @@ const programs = {
 
 	async worker()
 	{
-		const p = live(['p1', 'int']);
+		const p = await live(['p1', 'int']);
 		await Promise.all(repeat(3, (i) => new Promise((resolve) => {
 			new Worker(__filename, { workerData: { name: 'inWorker',
 				provider: prov, number: i } })
@@ -514,7 +536,7 @@ const programs = {
 	async cluster()
 	{
 		const { fork } = require('child_process');
-		const p = live(['p1', 'int']);
+		const p = await live(['p1', 'int']);
 
 		p.fire('p1', () => [1]);
 		const child = fork(__filename, ['clusterChild', prov],
@@ -522,13 +544,26 @@ const programs = {
 		await new Promise((resolve) => child.on('exit', resolve));
 	},
 
-	clusterChild()
+	async clusterChild()
 	{
-		live(['p1', 'int']).fire('p1', () => [2]);
+		(await live(['p1', 'int'])).fire('p1', () => [2]);
 	},
 };
 
-Promise.resolve(programs[name]()).then(() => {
+/* Side by side: waiting for tracers takes long.  Programs use the name of their
+ * provider before they wait for the first time. */
+async function main()
+{
+	const base = prov;
+
+	await Promise.all(names.map((name) => {
+		if (names.length > 1)
+			prov = `${base}${name}_x`;
+		return programs[name]();
+	}));
+}
+
+main().then(() => {
 	require('fs').writeSync(1, lines.map((line) => line + '\n').join(''));
 }, (error) => {
 	require('fs').writeSync(2, error.stack + '\n');

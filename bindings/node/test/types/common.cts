@@ -1,0 +1,39 @@
+/* common.cts - does TypeScript read the declarations, for CommonJS? */
+import dtrace = require('dtrace-provider');
+
+const provider: dtrace.DTraceProvider = dtrace.createDTraceProvider('types');
+const probe: dtrace.DTraceProbe =
+	provider.addProbe('p1', 'int', 'char *', 'json', 'uint64_t', 'another');
+
+provider.enable();
+const fired: true | undefined = probe.fire(() => [1, 'text', {}, 1n, 'x']);
+provider.fire('p1', function (a, b) {
+	const self: dtrace.DTraceProbe = this;
+
+	return [a.toFixed(), b.length, self.enabled];
+}, 1, 'two');
+provider.p1.fire(() => []);
+const enabled: boolean = probe.enabled;
+const path: string | undefined = provider.status().sdt?.path;
+const removed: true = provider.removeProbe(probe);
+const why: Error | null = dtrace.loadError();
+const made = new dtrace.DTraceProvider('types', 'module');
+
+/* What is wrong has to be told; it is not run. */
+function wrong()
+{
+	// @ts-expect-error
+	dtrace.createDTraceProvider();
+	// @ts-expect-error
+	new dtrace.DTraceProvider(5);
+	// @ts-expect-error
+	provider.addProbe('p2', 5);
+	// @ts-expect-error
+	probe.fire('text');
+	// @ts-expect-error
+	probe.fire((a: string) => [a], 5);
+	// @ts-expect-error
+	probe.enabled = true;
+}
+
+export { wrong, fired, enabled, path, removed, why, made };
