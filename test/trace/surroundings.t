@@ -96,7 +96,7 @@ sub traced
 		    'bpftrace sees it');
 		is_deeply([$bt->lines(qr/^> (.*)/)], ['8 more'], 'the values')
 		    or diag($bt->report);
-		$bt->stop('INT');
+		is($bt->stop('INT'), 0, 'bpftrace ends');
 		is($process->close, 0, 'it ends well');
 	});
 }

@@ -275,14 +275,22 @@ sub lines
 }
 
 # stop(SIGNAL): ask to end, read the rest, and wait.  Returns the status, or
-# undef if it had to be killed.
+# undef if it had to be killed.  bpftrace 0.17 does not notice a signal that
+# comes while it handles an event: it is asked again.
 sub stop
 {
 	my ($self, $signal) = @_;
 
 	return $self->{status} if !$self->{pid} || $self->{owner} != $$;
-	kill($signal, $self->{pid});
-	my $ended = $self->wait_until(sub { !$self->{out} }) && $self->reap;
+	my $slices = $self->{command} =~ /\bbpftrace\b/ ? 30 : 1;
+	my $ended;
+	for (1 .. $slices) {
+		kill($signal, $self->{pid});
+		$ended = $self->wait_until(sub { !$self->{out} },
+			$Usdt::Tracer::PATIENCE / $slices);
+		last if $ended;
+	}
+	$ended &&= $self->reap;
 	if (!$ended) {
 		kill('KILL', $self->{pid});
 		waitpid($self->{pid}, 0);
