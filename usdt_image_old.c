@@ -29,6 +29,8 @@
 #define KEEP		64
 #define EVERY		16
 
+unsigned usdt__image_files;
+
 /*
  * Does nobody have this file of ours open or mapped, but for FD?  A write
  * lease is granted then only, and holds off new openers until it is given
@@ -282,8 +284,7 @@ usdt__images_remove_old(int dir)
 		.keep = KEEP,
 		.tell = tell_removed
 	};
-	static unsigned made;		/* under the library's lock */
 
-	if (made++ % EVERY == 0)
+	if (usdt__image_files++ % EVERY == 0)
 		usdt__images_clean(dir, &old);
 }

@@ -336,6 +336,9 @@ void usdt__images_clean(int dir, const struct usdt__clean *clean);
 /* A file was made below DIR: now and then, remove what nobody holds beyond the
  * 64 youngest images there. */
 void usdt__images_remove_old(int dir);
+/* Files that this process has made; each 16th, from the first on, is a "now and
+ * then".  Under the lock. */
+extern unsigned usdt__image_files;
 
 /* --- usdt_image.c: where does an image live, how is it mapped? ---------- */
 

@@ -25,6 +25,8 @@
 #include "unit/scratch.h"
 #include "usdt.h"
 
+extern unsigned usdt__image_files;	/* see usdt_internal.h */
+
 /* --- what can fail ------------------------------------------------------ */
 
 enum { MEMORY = 1, SYSTEM = 2 };
@@ -397,6 +399,7 @@ test_refusing(const struct scenario *s, int kind, int after)
 	    tap_bad_tries < TAP_SHOWN; n++) {
 		first = 0;
 		s->prepare();
+		usdt__image_files = 0;	/* look for old ones */
 		take(&before);
 		first = n;
 		result = s->act();

@@ -448,6 +448,7 @@ try_fault(const struct scenario *s, int number, int error, int again,
 
 	first = 0;
 	s->prepare();
+	usdt__image_files = 0;	/* look for old ones */
 	take(&before);
 	first = number;
 	fault = error;
@@ -486,6 +487,7 @@ learn(const struct scenario *s, int list[MOST], int *count)
 
 	first = 0;
 	s->prepare();
+	usdt__image_files = 0;	/* look for old ones */
 	CALL(s->act());
 	drop_all();
 	setenv("USDT_HELPER", "/nonexistent/helper", 1);
