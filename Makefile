@@ -164,12 +164,12 @@ BENCH	= $(OBJ)/bench
 BENCHFLAGS = -I. -Ibench -DBENCHED='$(patsubst %,X(%),$(BENCHED))'
 BENCHSRC = bench/bench.c bench/libraries.c $(BENCHED:%=bench/lib_%.c)
 
-$(BENCH)/bench: $(BENCHSRC) bench/bench.h $(O)/libusdt.a
+$(BENCH)/bench: $(BENCHSRC) bench/bench.h bench/compiled_in.h $(O)/libusdt.a
 	@mkdir -p $(@D)
 	@echo "  BENCH   $@"
 	$(Q)$(CC) $(CFLAGS) -O2 -mno-red-zone $(BENCHFLAGS) -o $@ $(BENCHSRC) \
 	    $(O)/libusdt.a $(LIBS)
-$(BENCH)/bench-clang: $(BENCHSRC) bench/bench.h $(O)/libusdt.a
+$(BENCH)/bench-clang: $(BENCHSRC) bench/bench.h bench/compiled_in.h $(O)/libusdt.a
 	@mkdir -p $(@D)
 	@echo "  BENCH   $@"
 	$(Q)clang -std=gnu99 -O2 -gdwarf-4 -mno-red-zone $(BENCHFLAGS) -o $@ \
