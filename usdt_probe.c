@@ -104,6 +104,14 @@ may_fire(void)
 	return usdt__load(&usdt__guard[0]) == 1;	/* "!= 0" takes one more */
 }
 
+/* Run through the stub, with as many words as the probe takes. */
+static inline void
+run(const struct usdt_probe *probe, size_t argc, void **argv)
+{
+	usdt__load_fence();
+	usdt__fire(__atomic_load_n(&probe->fire, __ATOMIC_RELAXED), argc, argv);
+}
+
 /* Words are missing, or it is observed, or no tracer sees it. */
 __attribute__((noinline)) static void
 fire_slowly(usdt_probedef_t *probedef, size_t argc, void **argv)
@@ -125,16 +133,7 @@ fire_slowly(usdt_probedef_t *probedef, size_t argc, void **argv)
 	if (observer != NULL)
 		observer->call(probedef, probe->argc, argv, observer->data);
 	if (visible && may_fire())
-		usdt__fire(__atomic_load_n(&probe->fire, __ATOMIC_RELAXED),
-		    probe->argc, argv);
-}
-
-/* Run through the stub, with as many words as the probe takes. */
-static inline void
-run(const struct usdt_probe *probe, size_t argc, void **argv)
-{
-	usdt__load_fence();
-	usdt__fire(__atomic_load_n(&probe->fire, __ATOMIC_RELAXED), argc, argv);
+		run(probe, probe->argc, argv);
 }
 
 /*

@@ -40,7 +40,7 @@ sub keep
 sub outside
 {
 	my ($process) = @_;
-	my ($pid, $name) = ($process->{child}, '');
+	my $pid = $process->{child};
 
 	for (;;) {
 		open(my $in, '<', "/proc/$pid/task/$pid/children")
