@@ -140,10 +140,10 @@ static int
 take_lock(void)
 {
 	static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
-	pid_t self = getpid();
+	pid_t self = usdt__guard_renewed_here() ? 0 : getpid();
 	int unseen = 0;
 
-	if (claim(&lock_owner, self, self)) {
+	if (self != 0 && claim(&lock_owner, self, self)) {
 		unseen = lock_used;
 		lock_used = 1;
 		the_lock = fresh;
@@ -380,7 +380,10 @@ usdt_probe_release(usdt_probedef_t *probedef)
 
 /* --- changing ----------------------------------------------------------- */
 
-/* Once, before the first enabling: that one asks whether it failed. */
+/*
+ * Once, before the first enabling: that one asks whether it failed.  From then
+ * on taking the lock asks no kernel which process this is.
+ */
 static void
 prepare_guard(void)
 {
@@ -391,8 +394,8 @@ prepare_guard(void)
 		return;
 	prepared = 1;
 	stub = usdt__stub_choose();
-	if (stub != NULL && stub->nop > 1)
-		usdt__guard_make();
+	if (stub != NULL && stub->nop > 1 && usdt__guard_make() == 0)
+		usdt__guard_renew();
 }
 
 int

@@ -198,6 +198,8 @@ extern int32_t usdt__guard[];
 void usdt__guard_renew(void);
 /* From now on it is 0 in children, until renewed there.  Returns an errno. */
 int usdt__guard_make(void);
+/* Is this for certain the process that renewed it?  Takes no system call. */
+int usdt__guard_renewed_here(void);
 
 /* --- usdt_nop.c: which nop stands at a probe's sites? ------------------- */
 

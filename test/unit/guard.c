@@ -18,6 +18,15 @@
 #include "scratch.h"
 #include "usdt_internal.h"
 
+/* In libc's place: how often did the library ask which process this is? */
+static int asked;
+pid_t
+getpid(void)
+{
+	asked++;
+	return (pid_t)syscall(SYS_getpid);
+}
+
 #define WIDE	(2 * 4096 / USDT__STUB_SIZE)	/* more than a page of stubs */
 
 static usdt_provider_t *p;
@@ -159,6 +168,31 @@ test_plain(void)
 	end();
 }
 
+/* Declaring ten thousand probes should not be ten thousand system calls. */
+static void
+test_asking(size_t n)
+{
+	int before = asked;
+	size_t i;
+
+	begin("asking", "5", n);
+	before = asked - before;
+	end();
+	asked = 0;
+	begin("asking", "5", 1);
+	try(asked <= before, "1 probe: %d", asked);
+	for (i = 0; i < 10; i++) {
+		usdt_provider_remove_probe(p, probes[0]);
+		usdt_provider_add_probe(p, probes[0]);
+	}
+	try(asked <= before, "changed: %d", asked);
+	end();
+	try(before < 5 && asked <= before, "%zu probes: %d, ended: %d", n,
+	    before, asked);
+	ok_all("%zu probes: the kernel is asked %d times which process it is",
+	    n, before);
+}
+
 /* Text is followed by a page in which no stub lies. */
 static void
 test_spare(void)
@@ -193,6 +227,7 @@ main(void)
 		test_children(3, "some");
 		test_children(WIDE, "many");
 		test_spare();
+		test_asking(WIDE);
 	}
 	return done_testing();
 }
