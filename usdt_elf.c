@@ -6,7 +6,8 @@
  * that all processes with one definition can map one file; addresses are
  * offsets in the file.
  *
- *	R	ELF header, program headers, build-id, .stapsdt.base, DOF
+ *	R	ELF header, program headers, build-id, .eh_frame_hdr, .eh_frame,
+ *		.stapsdt.base, DOF
  *	R-X	.text: a stub for each probe
  *	RW-	.probes: a gate word for each name, the semaphore first in it
  *	-	SDT notes, a symbol for each stub, section headers
@@ -27,21 +28,23 @@
 #define ARGS_SIZE	(NOTE_ARGS * 24)
 
 enum section {
-	SECTION_NULL, SECTION_BUILD_ID, SECTION_BASE, SECTION_DOF,
-	SECTION_TEXT, SECTION_GATES, SECTION_NOTE, SECTION_SYMTAB,
-	SECTION_STRTAB, SECTION_SHSTRTAB, SECTIONS
+	SECTION_NULL, SECTION_BUILD_ID, SECTION_UNWIND_HEAD, SECTION_UNWIND,
+	SECTION_BASE, SECTION_DOF, SECTION_TEXT, SECTION_GATES, SECTION_NOTE,
+	SECTION_SYMTAB, SECTION_STRTAB, SECTION_SHSTRTAB, SECTIONS
 };
 
 static const char *const section_names[SECTIONS] = {
-	"", ".note.gnu.build-id", ".stapsdt.base", ".SUNW_dof", ".text",
-	".probes", ".note.stapsdt", ".symtab", ".strtab", ".shstrtab"
+	"", ".note.gnu.build-id", ".eh_frame_hdr", ".eh_frame",
+	".stapsdt.base", ".SUNW_dof", ".text", ".probes", ".note.stapsdt",
+	".symtab", ".strtab", ".shstrtab"
 };
 
-#define SEGMENTS	5
+#define SEGMENTS	6
 
 /* ELF's own words. */
 enum {
-	PT_LOAD = 1, PT_NOTE = 4, PT_GNU_STACK = 0x6474e551,
+	PT_LOAD = 1, PT_NOTE = 4, PT_GNU_EH_FRAME = 0x6474e550,
+	PT_GNU_STACK = 0x6474e551,
 	PF_X = 1, PF_W = 2, PF_R = 4,
 	SHT_PROGBITS = 1, SHT_SYMTAB = 2, SHT_STRTAB = 3, SHT_NOTE = 7,
 	SHF_WRITE = 1, SHF_ALLOC = 2, SHF_EXECINSTR = 4,
@@ -150,6 +153,7 @@ note_desc_size(const struct usdt__elf *elf, const usdt_probedef_t *probedef)
 }
 
 #define NOTE_HEADER_SIZE	12
+#define BUILD_ID_SIZE		(NOTE_HEADER_SIZE + sizeof "GNU" + USDT__ID_SIZE)
 #define STAPSDT			"stapsdt"
 
 /* Consecutive probes of one function share its name in .strtab. */
@@ -178,7 +182,9 @@ usdt__elf_layout(struct usdt__elf *elf,
 
 	at = EHDR_SIZE(arch) + SEGMENTS * PHDR_SIZE(arch);
 	elf->build_id = usdt__align(at, 4);
-	elf->base = elf->build_id + NOTE_HEADER_SIZE + 4 + USDT__ID_SIZE;
+	elf->unwind = usdt__align(elf->build_id + BUILD_ID_SIZE, 8);
+	elf->unwind_size = usdt__unwind_write(arch, stub, 0, 0, NULL);
+	elf->base = elf->unwind + elf->unwind_size;
 	elf->document = usdt__align(elf->base + 1, 8);
 	elf->text = usdt__align(elf->document + elf->dof.size, arch->page);
 	elf->text_size = count * USDT__STUB_SIZE;
@@ -266,8 +272,9 @@ write_phdrs(const struct usdt__elf *elf, struct out out)
 	    page);
 	write_phdr(&out, PT_LOAD, PF_R | PF_W, elf->gates, elf->gates_size,
 	    page);
-	write_phdr(&out, PT_NOTE, PF_R, elf->build_id,
-	    elf->base - elf->build_id, 4);
+	write_phdr(&out, PT_NOTE, PF_R, elf->build_id, BUILD_ID_SIZE, 4);
+	write_phdr(&out, PT_GNU_EH_FRAME, PF_R, elf->unwind, USDT__UNWIND_HEAD,
+	    4);
 	write_phdr(&out, PT_GNU_STACK, PF_R | PF_W, 0, 0, 16);
 }
 
@@ -364,12 +371,18 @@ static void
 write_shdr(const struct usdt__elf *elf, struct out *out, enum section section,
     uint32_t name)
 {
+	size_t frame = usdt__align(elf->unwind + USDT__UNWIND_HEAD,
+	    elf->arch->word);
 	const struct {
 		uint32_t type, flags;
 		size_t offset, size, link, info, align, entsize;
 	} all[SECTIONS] = {
 		[SECTION_BUILD_ID] = { SHT_NOTE, SHF_ALLOC, elf->build_id,
-		    elf->base - elf->build_id, 0, 0, 4, 0 },
+		    BUILD_ID_SIZE, 0, 0, 4, 0 },
+		[SECTION_UNWIND_HEAD] = { SHT_PROGBITS, SHF_ALLOC, elf->unwind,
+		    USDT__UNWIND_HEAD, 0, 0, 4, 0 },
+		[SECTION_UNWIND] = { SHT_PROGBITS, SHF_ALLOC, frame,
+		    elf->base - frame, 0, 0, elf->arch->word, 0 },
 		[SECTION_BASE] = { SHT_PROGBITS, SHF_ALLOC, elf->base, 1, 0,
 		    0, 1, 0 },
 		[SECTION_DOF] = { SHT_PROGBITS, SHF_ALLOC, elf->document,
@@ -491,6 +504,8 @@ usdt__elf_write(const struct usdt__elf *elf, uint8_t *out,
 		    USDT__STUB_SIZE);
 	if (elf->notes)
 		write_notes(elf, AT(elf->note));
+	usdt__unwind_write(elf->arch, elf->stub, elf->text - elf->unwind,
+	    elf->text_size, out + elf->unwind);
 	write_symbols(elf, AT(elf->symtab), AT(elf->strtab));
 	write_sections(elf, AT(elf->shstrtab), AT(elf->headers));
 	identify(elf, out, id);

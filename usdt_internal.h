@@ -133,6 +133,12 @@ struct usdt__arch {
 	unsigned stack_start;		/* where those begin, from the pointer */
 	const struct usdt__own_type *types;	/* of its C headers, or NULL */
 	uint8_t biased;			/* the rows' biases of sites apply */
+	struct {			/* by DWARF's numbers of registers */
+		uint8_t returns;	/* where a function returns to */
+		uint8_t stack;		/* the stack's pointer */
+		uint8_t frame;		/* what stubs leave, or 0 */
+		uint16_t bias;		/* of the stack's pointer */
+	} unwind;
 	const char *wide_format;	/* where stubs show all arguments once
 					 * more, as words of 8 bytes, or NULL */
 	struct usdt__sites sites[2];	/* by enum usdt__isenabled, in stubs
@@ -289,7 +295,7 @@ struct usdt__elf {
 	struct usdt__dof dof;
 	/* Offsets in the file, which for all but the notes and what follows
 	 * them are addresses too. */
-	size_t build_id, base, document;
+	size_t build_id, unwind, unwind_size, base, document;
 	size_t text, text_size;
 	size_t gates, gates_size;
 	size_t note, note_size;
@@ -310,6 +316,20 @@ int usdt__elf_layout(struct usdt__elf *elf,
  * identity, a hash of all of them and of the module's name, to ID. */
 void usdt__elf_write(const struct usdt__elf *elf, uint8_t *out,
     uint8_t id[USDT__ID_SIZE]);
+
+/* --- usdt_unwind.c: how does a debugger come from a stub to its caller? -- */
+
+#define USDT__UNWIND_HEAD	20	/* bytes of .eh_frame_hdr */
+#define USDT__UNWIND_MAX	160	/* and of .eh_frame with it */
+
+/*
+ * Write .eh_frame_hdr and, at the next whole word, .eh_frame for stubs of one
+ * kind that fill SIZE bytes DISTANCE behind that.  Returns the size of both,
+ * always the same; OUT may be NULL.
+ */
+size_t usdt__unwind_write(const struct usdt__arch *arch,
+    const struct usdt__stub *stub, uint64_t distance, uint64_t size,
+    uint8_t *out);
 
 /* --- usdt_image_old.c: which image files have had their day? ------------ */
 

@@ -167,6 +167,7 @@ const struct usdt__arch usdt__archs[] = {
 		.register_names = x86_64_registers,
 		.stack_format = "%u(%%rsp)",
 		.biased = 1,
+		.unwind = { 16, 7, 6, 0 },
 		.sites = { { 16, 11 }, { 4, 11 } },
 	},
 	{
@@ -178,6 +179,7 @@ const struct usdt__arch usdt__archs[] = {
 		.stack_format = "%u(%%esp)",
 		.biased = 1,
 		.wide_format = "%u(%%edx)",
+		.unwind = { 8, 4, 5, 0 },
 		.sites = { { 16, 11 }, { 4, 11 } },
 	},
 	{
@@ -189,6 +191,7 @@ const struct usdt__arch usdt__archs[] = {
 		.register_names = aarch64_registers,
 		.stack_format = "[sp, %u]",
 		.types = aarch64_types,
+		.unwind = { 30, 31, 0, 0 },
 		.sites = { { 4, 20 }, { 4, 20 } },
 	},
 	{
@@ -204,6 +207,7 @@ const struct usdt__arch usdt__archs[] = {
 		.stack_format = "[%%sp+%u]",
 		.stack_start = 2047 + 176,	/* the bias, a frame's head */
 		.types = sparc64_types,
+		.unwind = { 15, 14, 0, 2047 },
 		.sites = { { 0, 16 }, { 0, 16 } },
 	},
 };

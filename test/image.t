@@ -136,8 +136,9 @@ sub judge_layout
 
 	is($elf->header->{type}, 3, "$title: a shared object");
 	is_deeply([map { $_->{name} } $elf->sections], ['',
-		qw(.note.gnu.build-id .stapsdt.base .SUNW_dof .text .probes
-		.note.stapsdt .symtab .strtab .shstrtab)], "$title: sections");
+		qw(.note.gnu.build-id .eh_frame_hdr .eh_frame .stapsdt.base
+		.SUNW_dof .text .probes .note.stapsdt .symtab .strtab
+		.shstrtab)], "$title: sections");
 	is_deeply([map { $_->{flags} } $elf->loads], [4, 5, 6],
 		"$title: segments to read, to execute, to write");
 	is_deeply([grep { $_->{vaddr} != $_->{offset} } $elf->loads], [],

@@ -17,7 +17,8 @@ my %allowed = (
 	usdt_name => "$memory snprintf usdt__because",
 	usdt_type => $memory,
 	usdt_dof => "$memory usdt__because",
-	usdt_elf => $builder,
+	usdt_elf => "$builder usdt__unwind_write",
+	usdt_unwind => $memory,
 	usdt_image_old => "$memory malloc realloc free qsort strdup snprintf sprintf openat close fcntl unlinkat fstatat geteuid "
 	    . 'fdopendir readdir closedir __errno_location usdt__debug',
 	usdt_guard => 'madvise __errno_location',

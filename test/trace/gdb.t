@@ -114,6 +114,24 @@ tracer_case('values' => sub {
 		// $_->[1] } @columns), '0'], 'what gdb printed');
 });
 
+# The image tells how to get out of a stub: gdb knows who fires.
+tracer_case('stacks' => sub {
+	for my $nop (1, 5, 10) {
+		local $ENV{USDT_NOP} = $nop;
+		my $process = process(['func', 'n', ('int') x 9]);
+		my $gdb = gdb(listed($process->pid, 'n'), at_breakpoint(
+			'backtrace', 'up-silently', 'python print("fire: "'
+			. ' + gdb.selected_frame().name())'));
+
+		is($process->ask('fire 0 1 2 3 4 5 6 7 8 9'), 'fired 1',
+			'a fire');
+		is_deeply([fires($process, $gdb)], ['fire'], 'its caller');
+		my @stack = $gdb->lines(qr/^#\d+ +(?:0x\w+ in )?(\w+) \(.*$/);
+		is("@stack[0, 1, -1]", 'func fire main',
+			"a nop of $nop: from the probe's function to main");
+	}
+});
+
 # It counts itself in while its breakpoint is, and out when it is not.
 tracer_case('is-enabled' => sub {
 	my $process = process(['f', 'first'], ['f', 'n', 'int'],

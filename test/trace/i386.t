@@ -96,7 +96,7 @@ my @mixed = (
 run_values('host', types => \@types, mixed => \@mixed);
 run_life('host');
 run_sharing('host');
-run_perf(columns => [
+run_perf(no_stacks => 1, columns => [
 	['int', '-2147483648'],
 	['unsigned int', '4294967295'],
 	['int64_t', '-2147483648'],

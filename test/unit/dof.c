@@ -325,11 +325,12 @@ check_elf(const struct usdt__elf *elf, const struct buffers *b,
 	/* Parts that have to be whole, in their order. */
 	const size_t parts[][2] = {
 		{ 0, elf->build_id },
-		{ elf->build_id, elf->base - elf->build_id - USDT__ID_SIZE },
+		{ elf->build_id, 16 },		/* then the identity */
+		{ elf->unwind, elf->unwind_size },
 		{ elf->text, elf->text_size },
 		{ elf->symtab, (elf->description->count + 1) * sym },
 		{ elf->strtab, elf->strtab_size },
-		{ elf->headers, 10 * shdr },
+		{ elf->headers, 12 * shdr },
 	};
 	size_t i, end = 0;
 
@@ -355,8 +356,10 @@ check_elf(const struct usdt__elf *elf, const struct buffers *b,
 	try(elf->note == elf->gates + elf->gates_size && elf->symtab >=
 	    elf->note + elf->note_size && elf->shstrtab == elf->strtab +
 	    elf->strtab_size, "places of what is not mapped");
-	try(memcmp(b->out[1] + elf->base - USDT__ID_SIZE, id, USDT__ID_SIZE)
-	    == 0, "the build-id is not the identity");
+	try(memcmp(b->out[1] + elf->build_id + 16, id, USDT__ID_SIZE) == 0 &&
+	    elf->unwind >= elf->build_id + 16 + USDT__ID_SIZE &&
+	    elf->base == elf->unwind + elf->unwind_size,
+	    "the build-id is not the identity, or what is behind it");
 	try(b->out[0][elf->strtab + elf->strtab_size - 1] == '\0', ".strtab");
 	check_notes(elf, b);
 }

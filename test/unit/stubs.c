@@ -42,6 +42,7 @@ struct arch {
 	unsigned call;			/* the address that a call saves is so
 					 * far from where the caller goes on */
 	unsigned writable_code;		/* its linkers make some */
+	unsigned blind_handlers;	/* none knows what was interrupted */
 	struct code landing;		/* at each entry */
 	struct code isenabled_end;	/* after the is-enabled site's nop */
 	struct code isenabled_no;	/* returns 0: before that site, or there
@@ -65,7 +66,7 @@ extern const char call_fire_return[];
 #if defined(__x86_64__) && !defined(__ILP32__)
 
 static const struct arch arch = {
-	"x86_64", 6, { 1, { 0xcc } }, 1, 0, 0, 0, 0,
+	"x86_64", 6, { 1, { 0xcc } }, 1, 0, 0, 0, 0, 0,
 	{ 4, { 0xf3, 0x0f, 0x1e, 0xfa } },
 	{ 1, { 0xc3 } }, { 2, { 0x31, 0xc0 } }, { 2, { 0xeb, 0x08 } },
 	{ 2, { 0xc9, 0xc3 } }, { 1, { 0xcc } }, {
@@ -179,7 +180,7 @@ set_result(ucontext_t *uc, int result)
 #if defined(__i386__)
 
 static const struct arch arch = {
-	"i386", 0, { 1, { 0xcc } }, 1, 0, 0, 0, 0,
+	"i386", 0, { 1, { 0xcc } }, 1, 0, 0, 0, 0, 0,
 	{ 4, { 0xf3, 0x0f, 0x1e, 0xfb } },
 	{ 1, { 0xc3 } }, { 2, { 0x31, 0xc0 } }, { 2, { 0xeb, 0x08 } },
 	{ 2, { 0xc9, 0xc3 } }, { 1, { 0xcc } },
@@ -290,7 +291,7 @@ set_result(ucontext_t *uc, int result)
 #define RET	0xc0, 0x03, 0x5f, 0xd6
 
 static const struct arch arch = {
-	"aarch64", 8, { 4, { 0x00, 0x00, 0x20, 0xd4 } }, 0, 0, 0, 0, 0,
+	"aarch64", 8, { 4, { 0x00, 0x00, 0x20, 0xd4 } }, 0, 0, 0, 0, 0, 0,
 	{ 4, { 0x5f, 0x24, 0x03, 0xd5 } }, { 4, { RET } },
 	{ 4, { 0x00, 0x00, 0x80, 0xd2 } }, { 0, { 0 } }, { 4, { RET } },
 	{ 4, { 0, 0, 0, 0 } }, { { 4, { NOP } } }
@@ -404,7 +405,8 @@ set_result(ucontext_t *uc, int result)
 
 /* An undefined instruction serves as a breakpoint: emulators know it. */
 static const struct arch arch = {
-	"sparc64", 6, { 4, { 0, 0, 0, 1 } }, 0, 2047, 176, 8, 1, { 0, { 0 } },
+	"sparc64", 6, { 4, { 0, 0, 0, 1 } }, 0, 2047, 176, 8, 1, 1,
+	{ 0, { 0 } },
 	{ 8, { RETL, NOP } }, { 4, { 0x90, 0x10, 0x20, 0x00 } }, { 0, { 0 } },
 	{ 8, { RETL, NOP } }, { 4, { 0, 0, 0, 0 } },
 	{ { 4, { NOP } } }
@@ -549,11 +551,17 @@ static size_t fired_argc;		/* by test_firing */
 static int *flag_seen;			/* by the is-enabled site */
 static int flag_was, answer;
 
+/* See test_unwinding. */
+#define UNWIND	(2 * USDT__STUB_SIZE)	/* where in the page of the stub */
+static const uint8_t *beside_stub;
+static uintptr_t main_address;
+static void look_up(uintptr_t pc, uintptr_t next);
 #if defined(TRAP_FLAG_OF)
-static int stepping;			/* see test_unwinding */
-static uintptr_t step_return, main_address;
-
+static int stepping, steps;
+static uintptr_t step_return;
 static void step(ucontext_t *uc);
+#else
+static int unwinding;
 #endif
 
 /* Bytes of the nop that begins here, or 0 if none of those that we know. */
@@ -632,6 +640,10 @@ trap(int number, siginfo_t *info, void *context)
 	offset = get_pc(uc) - arch.trap_pc - (uintptr_t)code;
 	if (offset >= USDT__STUB_SIZE || hit_count == 4)
 		_exit(100);		/* no breakpoint of ours */
+#if !defined(TRAP_FLAG_OF)
+	if (unwinding)
+		look_up(get_pc(uc), 0);
+#endif
 	hit_count++;
 	hit->pc = offset;
 	hit->sp = get_sp(uc);
@@ -705,6 +717,8 @@ place(const struct usdt__stub *which, int sites)
 		put_breakpoint(stub->dof_site);
 	if (sites & ISENABLED)
 		put_breakpoint(stub->isenabled_site);
+	if (beside_stub != NULL)
+		memcpy(code + UNWIND, beside_stub, USDT__UNWIND_MAX);
 	__builtin___clear_cache((char *)code, (char *)code + USDT__STUB_SIZE);
 	if (mprotect(code, page, PROT_READ | PROT_EXEC) < 0)
 		abort();
@@ -1037,43 +1051,64 @@ test_calls(void)
 
 /* --- unwinding ---------------------------------------------------------- */
 
+/*
+ * A stub has what an unwinder needs beside it, as in an image, and libgcc's is
+ * told of it.
+ */
+void __register_frame(void *frames);
+void __deregister_frame(void *frames);
+
+/* Can what runs at PC be unwound to main, by way of NEXT if that is not 0? */
+static void
+look_up(uintptr_t pc, uintptr_t next)
+{
+	void *frames[32];
+	int i, n, here = -1, up = -1, at_main = -1;
+
+	n = backtrace(frames, 32);
+	for (i = 0; i < n; i++) {
+		if ((uintptr_t)frames[i] == pc)
+			here = i;
+		if ((uintptr_t)frames[i] == next)
+			up = i;
+		if ((uintptr_t)frames[i] == main_address)
+			at_main = i;
+	}
+	if (next == 0)
+		up = here + 1;
+	try(here > 0 && up == here + 1 && at_main > up,
+	    "%s+%lu: frames %d, caller %d, main %d of %d",
+	    pc - (uintptr_t)code < USDT__STUB_SIZE ? "stub" : "usdt__fire",
+	    (unsigned long)(pc - (pc - (uintptr_t)code < USDT__STUB_SIZE ?
+	    (uintptr_t)code : (uintptr_t)usdt__fire)), here, up, at_main, n);
+}
+
 #if defined(TRAP_FLAG_OF)	/* where a program can step by itself */
 
 #define TRAP_FLAG	0x100	/* of the flags: trap after an instruction */
 
 /*
- * One instruction after the other, from the breakpoint in fire_in_steps to
- * the stub's entry; inside usdt__fire each has to find its way to main.
+ * One instruction after the other, from the breakpoint in fire_in_steps until
+ * what is called from there has returned; each has to find its way to main.
  */
 static void
 step(ucontext_t *uc)
 {
-	void *frames[32];
 	uintptr_t pc = get_pc(uc);
-	int i, n, here = -1, up = -1, at_main = -1;
 
-	if (pc == (uintptr_t)code + stub->fire) {
+	if (step_return != 0 && pc == step_return) {
 		TRAP_FLAG_OF(uc) &= ~TRAP_FLAG;
 		stepping = 0;
 		return;
 	}
 	TRAP_FLAG_OF(uc) |= TRAP_FLAG;
-	if (pc == (uintptr_t)usdt__fire)
+	if (step_return == 0 && (pc == (uintptr_t)usdt__fire ||
+	    pc == (uintptr_t)code + stub->isenabled))
 		step_return = *(const uintptr_t *)get_sp(uc);
-	if (step_return == 0)
-		return;			/* still on the way there */
-	n = backtrace(frames, 32);
-	for (i = 0; i < n; i++) {
-		if ((uintptr_t)frames[i] == pc)
-			here = i;
-		if ((uintptr_t)frames[i] == step_return)
-			up = i;
-		if ((uintptr_t)frames[i] == main_address)
-			at_main = i;
+	if (step_return != 0) {
+		steps++;
+		look_up(pc, step_return);
 	}
-	try(here > 0 && up == here + 1 && at_main > up,
-	    "usdt__fire+%lu: frames %d, caller %d, main %d of %d",
-	    (unsigned long)(pc - (uintptr_t)usdt__fire), here, up, at_main, n);
 }
 
 /*
@@ -1081,45 +1116,96 @@ step(ucontext_t *uc)
  * frame pointer that usdt__fire has saved.
  */
 __attribute__((noinline)) static void
-fire_in_steps(size_t argc, void *const *argv)
+run_in_steps(size_t argc, void *const *argv, int (*isenabled)(int *))
 {
 	char room[argc * 8 + 1];
+	int flag = 0;
 
 	__asm__ volatile("" : : "r"(room) : "memory");
 	stepping = 1;
 	step_return = 0;
+	steps = 0;
 	__asm__ volatile("int3");	/* step() sees to the rest */
-	usdt__fire(code + stub->fire, argc, argv);
+	if (isenabled != NULL)
+		isenabled(&flag);
+	else
+		usdt__fire(code + stub->fire, argc, argv);
 	__asm__ volatile("" : : "r"(room) : "memory");
 }
 
-__attribute__((noinline)) static void
-test_unwinding(void)
+static void
+unwind_stub(void)
 {
+	union {
+		uint8_t *code;
+		int (*call)(int *);
+	} entry;
 	void *argv[USDT_ARG_MAX] = { NULL };
-	void *frames[4];
 	size_t argc;
 
-	main_address = (uintptr_t)__builtin_return_address(0);
-	backtrace(frames, 4);		/* loads what it needs */
-	place(&usdt__stubs[0], 0);
 	for (argc = 0; argc <= USDT_ARG_MAX; argc++) {
-		fire_in_steps(argc, argv);
-		try(step_return != 0 && !stepping, "argc %zu: lost", argc);
+		run_in_steps(argc, argv, NULL);
+		try(!stepping && steps > 9, "argc %zu: %d steps", argc, steps);
 	}
-	ok_all("each instruction of usdt__fire can be unwound to main");
+	entry.code = code + stub->isenabled;
+	run_in_steps(0, NULL, entry.call);
+	try(!stepping && steps == 3, "is-enabled: %d steps", steps);
+	ok_all("%u-byte nop: each instruction of usdt__fire and of the stub "
+	    "can be unwound to main", stub->nop);
 }
 
 #else
 
 static void
-test_unwinding(void)
+unwind_stub(void)
 {
-	note("not run: unwinding, since no program can step through itself"
-	    " on this processor");
+	void *argv[USDT_ARG_MAX] = { NULL };
+	size_t argc;
+
+	unwinding = 1;
+	for (argc = 0; argc <= USDT_ARG_MAX; argc++) {
+		place(stub, SDT | DOF);
+		usdt__fire(code + stub->fire, argc, argv);
+		try(hit_count == 2, "argc %zu: %u traps", argc, hit_count);
+	}
+	unwinding = 0;
+	ok_all("%u-byte nop: both sites can be unwound to main", stub->nop);
 }
 
 #endif
+
+__attribute__((noinline)) static void
+test_unwinding(const struct usdt__stub *s)
+{
+	union {
+		uint8_t bytes[USDT__UNWIND_MAX];
+		uint64_t align;
+	} info;
+	uint8_t *frames = code + UNWIND + usdt__align(USDT__UNWIND_HEAD,
+	    sizeof(void *));
+	void *some[4];
+	size_t size;
+
+	main_address = (uintptr_t)__builtin_return_address(0);
+	backtrace(some, 4);		/* loads what it needs */
+	memset(&info, 0, sizeof info);
+	size = usdt__unwind_write(usdt__native_arch(), s,
+	    (uint64_t)0 - UNWIND, USDT__STUB_SIZE, info.bytes);
+	ok(size == usdt__unwind_write(usdt__native_arch(), s, 0, 0, NULL) &&
+	    size <= sizeof info, "%u-byte nop: %zu bytes tell how to unwind",
+	    s->nop, size);
+	if (arch.blind_handlers) {
+		note("not run: unwinding, since nothing on this processor finds"
+		    " out of a signal handler");
+		return;
+	}
+	beside_stub = info.bytes;
+	place(s, 0);
+	__register_frame(frames);
+	unwind_stub();
+	__deregister_frame(frames);
+	beside_stub = NULL;
+}
 
 /* --- the program -------------------------------------------------------- */
 
@@ -1173,7 +1259,9 @@ main(void)
 	}
 	test_row();
 	test_calls();
-	test_unwinding();
+	for (i = 0; i < usdt__stub_count; i++)
+		if (usdt__stubs[i].answer == USDT__ISENABLED_POINTER)
+			test_unwinding(&usdt__stubs[i]);
 	dl_iterate_phdr(look_at_program, NULL);
 	return done_testing();
 }

@@ -292,6 +292,25 @@ sub nops
 	}
 }
 
+# Who fires: it is found by the frame pointer.
+sub stacks
+{
+	for my $nop (1, 5) {
+		my $process = start(args => ['-p', "stacks$nop", 'func', 'n',
+			('int') x 9],
+			env => { USDT_IMAGE_DIR => "$scratch/images",
+				USDT_NOP => $nop });
+		my $bt = bpftrace([clause("*:stacks$nop", 'n',
+			['%s', 'ustack(2)'])], $process->pid);
+
+		wait_enabled($process, 1, 'attached', 0);
+		fire($process, 'fire 0 1 2 3 4 5 6 7 8 9');
+		$bt->finish(1);
+		is_deeply([$bt->lines(qr/^\s+(\w+)\+\d+$/)], [qw(func fire)],
+			"USDT_NOP=$nop: the probe's function and who called");
+	}
+}
+
 # A process without privilege, whose images lie in a directory of its own.
 sub other_user
 {
@@ -691,6 +710,7 @@ sub run_values
 	tracer_case('odd strings' => \&texts);
 	tracer_case('names and functions' => \&names);
 	tracer_case('the kind of nop' => \&nops);
+	tracer_case('stacks' => \&stacks);
 	tracer_case('the process of another user' => \&other_user);
 }
 

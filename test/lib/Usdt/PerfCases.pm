@@ -166,8 +166,27 @@ sub all_processes
 	enabled($_, 0, 0) for @two, $third;
 }
 
-# run_perf(columns => TABLE): it stands in for the one above, whose values take
-# words of 8 bytes.
+# Who fires: perf finds out of the stub, by what the image tells of it.
+sub stacks
+{
+	for my $nop (1, 5) {		# a longer one needs Linux 7.2
+		local $ENV{USDT_NOP} = $nop;
+		my $process = process(['func', "stack$nop", ('int') x 9]);
+		my $perf = perf_with($process, "stack$nop");
+
+		$perf->record('-e', "sdt_$provider:stack$nop", '-p',
+			$process->pid, '--call-graph', 'dwarf');
+		enabled($process, 1, 0);
+		is($process->ask('fire 0'), 'fired 1', 'fired');
+		my ($event) = $perf->script(1);
+		my @stack = @{ $event->{stack} // [] };
+		is($stack[0], 'func', "a nop of $nop: the probe's function");
+		like("@stack", qr/^func (?:[a-z]\w* )*main /, 'and who called');
+	}
+}
+
+# run_perf(columns => TABLE, no_stacks => 1): TABLE stands in for the one above,
+# whose values take words of 8 bytes; perf unwinds none but its own kind.
 sub run_perf
 {
 	my (%tables) = @_;
@@ -178,6 +197,7 @@ sub run_perf
 	tracer_case('0 to 12 ints' => \&ints);
 	tracer_case('sizes and signs' => \&sizes);
 	tracer_case('a string' => \&string);
+	tracer_case('stacks' => \&stacks) if !$tables{no_stacks};
 	tracer_case('all processes, disabled and enabled' => \&all_processes);
 }
 

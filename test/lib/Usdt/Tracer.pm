@@ -523,15 +523,18 @@ sub record
 	return $run;
 }
 
-# script(): end recording; the events, each { pid, event, text, argN => ... }.
+# script(STACKS): end recording; the events, each { pid, event, text,
+# argN => ... }.  If STACKS, each has its functions, innermost first, in stack.
 sub script
 {
-	my ($self) = @_;
+	my ($self, $stacks) = @_;
 
 	$self->{recorder}->stop('INT');
 	my @events;
 	for my $line (split /\n/, $self->call('script', '-i', $self->{data},
-	    '-F', 'pid,event,trace')) {
+	    '-F', 'pid,event,trace' . ($stacks ? ',ip,sym' : ''))) {
+		push @{ $events[-1]{stack} }, $1
+		    if $stacks && @events && $line =~ /^\s+[0-9a-f]+ (\S+)/;
 		my ($pid, $event, $text) =
 		    $line =~ /^\s*(\d+)\s+(\S+):\s+\([0-9a-f]+\)\s*(.*)$/
 		    or next;

@@ -1,0 +1,196 @@
+/*
+ * usdt_unwind.c - how does a debugger come from a stub to who called it?
+ *
+ * A pure builder: DWARF's call frame information for all stubs of an image, as
+ * they are alike.  With it gdb and perf print whole stacks at a probe.  DWARF 5
+ * tells the instructions (6.4) and the expressions (2.5), the Linux Standard
+ * Base 5 how .eh_frame and .eh_frame_hdr differ from DWARF's own section.
+ *
+ * A stub that usdt__fire jumps to returns with "leave; ret": from its entry up
+ * to the leave the frame is usdt__fire's, before and behind that there is
+ * none.  Which of them holds is computed from the instruction's address, for
+ * an expression is the same for a hundred thousand stubs.
+ */
+#include "usdt_internal.h"
+
+/* DWARF's own words. */
+enum {
+	DW_OP_deref = 0x06, DW_OP_dup = 0x12, DW_OP_swap = 0x16,
+	DW_OP_and = 0x1a, DW_OP_bra = 0x28, DW_OP_ge = 0x2a, DW_OP_le = 0x2c,
+	DW_OP_skip = 0x2f, DW_OP_lit0 = 0x30, DW_OP_breg0 = 0x70,
+	DW_CFA_nop = 0, DW_CFA_def_cfa = 0x0c, DW_CFA_def_cfa_expression = 0x0f,
+	DW_CFA_val_expression = 0x16, DW_CFA_offset = 0x80,
+	DW_EH_PE_udata4 = 0x03, DW_EH_PE_sdata4 = 0x0b,
+	DW_EH_PE_pcrel = 0x10, DW_EH_PE_datarel = 0x30,
+	VERSION = 1
+};
+
+struct bytes {
+	uint8_t at[USDT__UNWIND_MAX];
+	size_t size;
+	const struct usdt__arch *arch;
+};
+
+static void
+put(struct bytes *b, size_t size, uint64_t value)
+{
+	usdt__store(b->at + b->size, size, value, b->arch->big_endian);
+	b->size += size;
+}
+
+/* LEB128, signed; one of a number that is not negative is an unsigned one. */
+static void
+put_leb(struct bytes *b, int value)
+{
+	for (; value < -64 || value >= 64; value >>= 7)
+		put(b, 1, 0x80 | ((unsigned)value & 0x7f));
+	put(b, 1, (unsigned)value & 0x7f);
+}
+
+#define SUM_SIZE	2	/* where the number is less than 64 */
+#define SKIP_SIZE	3
+
+/* A register's value and a number. */
+static void
+put_sum(struct bytes *b, unsigned reg, int number)
+{
+	put(b, 1, DW_OP_breg0 + reg);
+	put_leb(b, number);
+}
+
+/* Is the instruction one of those that find usdt__fire's frame? */
+static void
+put_question(struct bytes *b, const struct usdt__stub *stub)
+{
+	put_sum(b, b->arch->unwind.returns, 0);
+	put(b, 1, DW_OP_lit0 + USDT__STUB_SIZE - 1);
+	put(b, 1, DW_OP_and);
+	put(b, 1, DW_OP_dup);
+	put(b, 1, DW_OP_lit0 + stub->fire);
+	put(b, 1, DW_OP_ge);
+	put(b, 1, DW_OP_swap);
+	put(b, 1, DW_OP_lit0 + stub->dof_site + stub->nop);	/* leave */
+	put(b, 1, DW_OP_le);
+	put(b, 1, DW_OP_and);
+}
+
+/*
+ * An expression: REG and NUMBER if there is no frame; if there is, the frame's
+ * register and IN_FRAME, or what lies there.
+ */
+static void
+put_expression(struct bytes *b, const struct usdt__stub *stub, unsigned reg,
+    int number, int in_frame, int lies_there)
+{
+	size_t start = b->size;
+
+	put(b, 1, 0);				/* its length */
+	put_question(b, stub);
+	put(b, 1, DW_OP_bra);
+	put(b, 2, SUM_SIZE + SKIP_SIZE);
+	put_sum(b, reg, number);
+	put(b, 1, DW_OP_skip);
+	put(b, 2, SUM_SIZE + (lies_there ? 1 : 0));
+	put_sum(b, b->arch->unwind.frame, in_frame);
+	if (lies_there)
+		put(b, 1, DW_OP_deref);
+	b->at[start] = (uint8_t)(b->size - start - 1);
+}
+
+/* Where a frame begins, and what the caller had in the frame's register. */
+static void
+put_frames(struct bytes *b, const struct usdt__stub *stub)
+{
+	unsigned stack = b->arch->unwind.stack, frame = b->arch->unwind.frame;
+	int word = b->arch->word;
+
+	put(b, 1, DW_CFA_def_cfa_expression);
+	put_expression(b, stub, stack, word, 2 * word, 0);
+	put(b, 1, DW_CFA_offset + b->arch->unwind.returns);
+	put_leb(b, 1);
+	put(b, 1, DW_CFA_val_expression);
+	put_leb(b, (int)frame);
+	put_expression(b, stub, frame, 0, 0, 1);
+}
+
+/* Pad to whole words, and fill in the length of what begins at START. */
+static void
+end_entry(struct bytes *b, size_t start)
+{
+	size_t end = usdt__align(b->size, b->arch->word);
+
+	while (b->size < end)
+		put(b, 1, DW_CFA_nop);
+	usdt__store(b->at + start, 4, end - start - 4, b->arch->big_endian);
+}
+
+/* What all stubs have in common. */
+static void
+put_cie(struct bytes *b, const struct usdt__stub *stub)
+{
+	const struct usdt__arch *arch = b->arch;
+	size_t start = b->size;
+
+	put(b, 4, 0);				/* its length */
+	put(b, 4, 0);				/* it is no FDE */
+	put(b, 1, VERSION);
+	put(b, 1, 'z');				/* a length and an encoding */
+	put(b, 1, 'R');
+	put(b, 1, 0);
+	put_leb(b, 1);				/* code's unit */
+	put_leb(b, -arch->word);		/* data's unit */
+	put(b, 1, arch->unwind.returns);
+	put_leb(b, 1);
+	put(b, 1, DW_EH_PE_pcrel | DW_EH_PE_sdata4);
+	if (arch->unwind.frame != 0) {
+		put_frames(b, stub);
+	} else {
+		put(b, 1, DW_CFA_def_cfa);
+		put_leb(b, arch->unwind.stack);
+		put_leb(b, arch->unwind.bias);
+	}
+	end_entry(b, start);
+}
+
+/* Where they are: SIZE bytes, DISTANCE behind the header. */
+static void
+put_fde(struct bytes *b, size_t cie, uint64_t distance, uint64_t size)
+{
+	size_t start = b->size;
+
+	put(b, 4, 0);				/* its length */
+	put(b, 4, b->size - cie);
+	put(b, 4, distance - b->size);
+	put(b, 4, size);
+	put_leb(b, 0);
+	end_entry(b, start);
+}
+
+size_t
+usdt__unwind_write(const struct usdt__arch *arch,
+    const struct usdt__stub *stub, uint64_t distance, uint64_t size,
+    uint8_t *out)
+{
+	struct bytes b = { .arch = arch };
+	size_t cie = usdt__align(USDT__UNWIND_HEAD, arch->word), fde, end;
+
+	b.size = cie;
+	put_cie(&b, stub);
+	fde = b.size;
+	put_fde(&b, cie, distance, size);
+	put(&b, 4, 0);				/* no more */
+	end = b.size;
+
+	b.size = 0;
+	put(&b, 1, VERSION);
+	put(&b, 1, DW_EH_PE_pcrel | DW_EH_PE_sdata4);	/* of the next word */
+	put(&b, 1, DW_EH_PE_udata4);			/* of the count */
+	put(&b, 1, DW_EH_PE_datarel | DW_EH_PE_sdata4);	/* of the table */
+	put(&b, 4, cie - b.size);
+	put(&b, 4, 1);
+	put(&b, 4, distance);
+	put(&b, 4, fde);
+	if (out != NULL)
+		memcpy(out, b.at, end);
+	return end;
+}
