@@ -198,13 +198,15 @@ run-demo: all
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig \
-	    $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	    $(if $(COMMAND),$(DESTDIR)$(PREFIX)/bin \
+	    $(DESTDIR)$(PREFIX)/share/man/man1)
 	install -m 644 usdt.h $(DESTDIR)$(PREFIX)/include/usdt.h
 	install -m 644 $(O)/libusdt.a $(DESTDIR)$(PREFIX)/lib/libusdt.a
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' libusdt.pc.in \
 	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/libusdt.pc
 	$(if $(COMMAND),install $(COMMAND) $(DESTDIR)$(PREFIX)/bin/usdt)
-	install -m 644 man/usdt.1 $(DESTDIR)$(PREFIX)/share/man/man1/usdt.1
+	$(if $(COMMAND),install -m 644 man/usdt.1 \
+	    $(DESTDIR)$(PREFIX)/share/man/man1/usdt.1)
 
 VERSION = $(shell sed -n 's/^\#define USDT_VERSION[^"]*"\(.*\)"/\1/p' usdt.h)
 

@@ -5,6 +5,8 @@
  *	costs helper TIMES		the same for a probe that a stand-in for
  *					a DTrace helper has, and nobody traces
  *	costs fire ARGC TIMES		fire an enabled probe of ARGC arguments
+ *	costs life COUNT		a provider of so many probes, from its
+ *					creation to its end
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -80,6 +82,83 @@ one_probe(size_t argc)
 	return probe;
 }
 
+static void
+must(int result, usdt_provider_t *p)
+{
+	if (result < 0) {
+		fprintf(stderr, "costs: %s\n", usdt_errstr(p));
+		exit(1);
+	}
+}
+
+/* All that the number of probes may make slow, each of them alone. */
+#define STEP	NOINLINE static void
+
+STEP
+life_create(usdt_provider_t *p, usdt_probedef_t **probes, long count)
+{
+	const char *types[] = { "int", "char *" };
+	char name[32];
+	long i;
+
+	for (i = 0; i < count; i++) {
+		snprintf(name, sizeof name, "probe-%ld", i);
+		probes[i] = usdt_create_probe("function", name, 2, types);
+		must(probes[i] == NULL ? -1 : 0, NULL);
+		must(usdt_provider_add_probe(p, probes[i]), p);
+	}
+}
+
+STEP
+life_enable(usdt_provider_t *p)
+{
+	must(usdt_provider_enable(p), p);
+}
+
+STEP
+life_disable(usdt_provider_t *p)
+{
+	must(usdt_provider_disable(p), p);
+}
+
+STEP
+life_change(usdt_provider_t *p, usdt_probedef_t **probes, long count)
+{
+	long i;
+
+	for (i = 0; i < count; i += 2)
+		must(usdt_provider_remove_probe(p, probes[i]), p);
+	for (i = 0; i < count; i += 4)
+		must(usdt_provider_add_probe(p, probes[i]), p);
+	must(usdt_provider_enable(p), p);
+}
+
+STEP
+life_end(usdt_provider_t *p, usdt_probedef_t **probes, long count)
+{
+	long i;
+
+	for (i = 0; i < count; i++)
+		usdt_probe_release(probes[i]);
+	usdt_provider_free(p);
+}
+
+static void
+life(long count)
+{
+	usdt_provider_t *p = usdt_create_provider("costs", "costs");
+	usdt_probedef_t **probes = calloc((size_t)count, sizeof *probes);
+
+	if (p == NULL || probes == NULL)
+		exit(1);
+	life_create(p, probes, count);
+	life_enable(p);
+	life_disable(p);
+	life_change(p, probes, count);
+	life_end(p, probes, count);
+	free(probes);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -107,6 +186,8 @@ main(int argc, char **argv)
 			fprintf(stderr, "costs: arguments were computed\n");
 			return 1;
 		}
+	} else if (strcmp(what, "life") == 0) {
+		life(times);
 	} else {
 		fprintf(stderr, "usage: see costs.c\n");
 		return 2;

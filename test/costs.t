@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# costs.t - how many instructions does a probe take that nobody traces?
+# costs.t - how many instructions does a probe take that nobody traces, and do
+# many take more each than a few?
 #
 # callgrind counts them exactly, so nothing here depends on time or load.  What
 # is counted is a function by its name, with all that it calls.  Each bound is
@@ -126,4 +127,14 @@ at_most(counted($one, qw(usdt_is_enabled helper)), 24,
 # From 7 on, an even and an odd number of words take different ways.
 at_most(counted($one, 'usdt_probe_fire', 'fire', $_), 20 + 3 * $_,
 	"usdt_probe_fire() of $_") for 0 .. 2, 6 .. 9, 16, 31, 32;
+
+# Ten times the probes: ten times the instructions, and what a part of the
+# library that is not linear would add.
+for my $step (qw(create enable disable change end)) {
+	my ($few, $many) = map { callgrind($one, "life_$step", 'life', $_) }
+	    2000, 20000;
+
+	at_most(defined $few && defined $many ? $many / $few : undef, 10.5,
+		"ten times the probes: $step");
+}
 done_testing();

@@ -7,7 +7,6 @@
 #define _GNU_SOURCE
 #endif
 #include <stdint.h>
-#include <time.h>
 
 #include "tap.h"
 #include "scratch.h"
@@ -101,7 +100,6 @@ test_many(size_t count)
 {
 	usdt_provider_t *p = provider("many");
 	usdt_probedef_t **probes = calloc(count, sizeof *probes);
-	clock_t start = clock();
 	int fds = count_fds();
 	char func[32], name[32];
 	size_t i;
@@ -136,8 +134,6 @@ test_many(size_t count)
 	free(probes);
 	try(count_maps(scratch) == 0, "%d mappings stay", count_maps(scratch));
 	ok_all("%zu probes", count);
-	ok((double)(clock() - start) / CLOCKS_PER_SEC < 60,
-	    "%zu probes take no time to speak of", count);
 }
 
 /* --- more than is taken ------------------------------------------------- */
