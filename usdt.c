@@ -27,7 +27,8 @@
 /* What the environment says at this enabling. */
 struct options {
 	int disable;
-	int dof, sdt;			/* backends to try */
+	const char *backends;		/* as they were named, or NULL */
+	int dof, sdt;			/* those to try */
 	const char *device;
 };
 
@@ -285,8 +286,9 @@ check_probe(const char *func, const char *name, size_t argc,
 	const struct usdt__platform *row = usdt__native_platform();
 	size_t i;
 
-	if (usdt__name_check_function(row, func, why) < 0 ||
-	    usdt__name_check_probe(row, name, why) < 0)
+	/* The name first: bindings take it for the function's, too. */
+	if (usdt__name_check_probe(row, name, why) < 0 ||
+	    usdt__name_check_function(row, func, why) < 0)
 		return -1;
 	if (argc > USDT_ARG_MAX)
 		return usdt__because(why, 0, "probe %s has %zu arguments, at "
@@ -461,6 +463,7 @@ read_options(struct options *options)
 	options->disable = value != NULL && *value != '\0' &&
 	    strcmp(value, "0") != 0;
 	value = usdt__getenv("USDT_BACKENDS");
+	options->backends = value;
 	options->dof = value == NULL || strstr(value, "dof") != NULL;
 	options->sdt = row->image &&
 	    (value == NULL || strstr(value, "sdt") != NULL);
@@ -659,7 +662,10 @@ deliver(usdt_provider_t *provider, const struct options *options,
 			state->dof_why = dof_why;
 		return usdt__fail(provider, USDT_ERROR_LOADDOF, dof_why.text);
 	}
-	if (!options->dof)
+	if (!options->dof && strstr(options->backends, "sdt") == NULL)
+		usdt__because(&dof_why, 0, "USDT_BACKENDS=%.64s names neither "
+		    "dof nor sdt", options->backends);
+	else if (!options->dof)
 		usdt__because(&dof_why, 0, "not in USDT_BACKENDS");
 	else
 		dof = deliver_dof(provider, newest, options->device,
@@ -780,6 +786,7 @@ usdt_provider_enable(usdt_provider_t *provider)
 		usdt__fail(provider, USDT_ERROR_ALREADYENABLED);
 		result = 0;
 	} else if (options.disable) {
+		usdt__debug("USDT_DISABLE is set: nothing becomes visible");
 		result = idle(provider, USDT__IDLE_DISABLED);
 	} else if (!usdt__native_supported() || usdt__stub_choose() == NULL) {
 		result = idle(provider, USDT__IDLE_UNSUPPORTED);

@@ -13,6 +13,10 @@
  *	const char *types[] = { "int", "char *" };
  *	usdt_probedef_t *req =
  *	    usdt_create_probe("handle", "request-start", 2, types);
+ *	if (p == NULL || req == NULL) {
+ *		fprintf(stderr, "%s\n", usdt_errstr(NULL));
+ *		return 1;
+ *	}
  *	if (usdt_provider_add_probe(p, req) < 0 ||
  *	    usdt_provider_enable(p) < 0)
  *		fprintf(stderr, "%s\n", usdt_errstr(p));
@@ -55,7 +59,11 @@
  *	USDT_DEBUG=1		the steps of enabling are told on stderr
  *	USDT_HELPER=PATH	the DTrace helper device to use
  *	USDT_BACKENDS=dof,sdt	which backends are tried (default: both)
- *	USDT_IMAGE_DIR=DIR	the first directory tried for probe images
+ *	USDT_IMAGE_DIR=DIR	the first directory tried for probe images: an
+ *				absolute path, without blanks, ':' and ',', of
+ *				the user's own, with mode 700; its last part is
+ *				made if it is not there.  usdt_provider_status
+ *				notes why it was of no use
  *	USDT_NOP=1|5|10		the nop at a probe's sites (x86-64 only), not
  *				that which this kernel traces fastest
  *
@@ -245,7 +253,8 @@ USDT_API int usdt_provider_enable(usdt_provider_t *provider);
  *
  * From the return on they are not enabled and firing does nothing, also for
  * tracers that are still attached.  On Linux enabling again is seen by those
- * tracers, and keeps the paths of the images.  A provider that is not enabled
+ * tracers, and keeps the paths of the images; meanwhile listings that go by
+ * the images show the probes, until the provider is freed.  A provider that is not enabled
  * is left as it is.  Returns 0 or -1.
  */
 USDT_API int usdt_provider_disable(usdt_provider_t *provider);
@@ -254,6 +263,10 @@ USDT_API int usdt_provider_disable(usdt_provider_t *provider);
  * usdt_provider_free - disable and free a provider, dropping its reference on
  * each probe.  NULL is allowed.  Nobody may fire its probes meanwhile; probes
  * that the caller holds stay valid, and disabled.
+ *
+ * A shared object with the library in it is to be unloaded only after all its
+ * providers were freed: what was not stays mapped, and listed, until the
+ * process ends.
  */
 USDT_API void usdt_provider_free(usdt_provider_t *provider);
 
@@ -286,7 +299,8 @@ USDT_API void usdt_probe_fire(usdt_probedef_t *probedef, size_t argc,
  *
  * While the provider is enabled its probes are enabled for callers, and CALL is
  * called for each fire, in the thread that fires, before tracers see it, with
- * ARGC words as the probe declares them (those that were not given are 0), which
+ * as many words as the probe has arguments (those that were not given are 0),
+ * as they were passed: tracers cut them to their types, this does not.  They
  * are valid until it returns.  A probe that is added or removed, or whose
  * provider is disabled, is observed as long as a tracer would see it.  CALL may
  * fire no probe of this provider, and is to do only what the places that fire
@@ -366,8 +380,10 @@ usdt_probe_enabled(const usdt_probedef_t *probedef)
  * usdt_errstr - the text of the last error, in English, without a newline.
  *
  * For a provider: of its last failing call, "" if none failed yet.  The text
- * belongs to the provider and holds until the next call that names it.  NULL:
- * of this thread's last failing call without a provider.  Never NULL.
+ * belongs to the provider and holds until the next call that names it, by any
+ * thread: where several change a provider, they have to take turns until the
+ * text is read.  NULL: of this thread's last failing call without a provider;
+ * it holds until the next of these.  Never NULL.  No call promises an errno.
  */
 USDT_API char *usdt_errstr(usdt_provider_t *provider);
 

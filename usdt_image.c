@@ -622,6 +622,7 @@ place(struct request *request)
 		if (outcome == TAKEN) {
 			usdt__image_path(request->image, text);
 			usdt__debug("image: %s", text);
+			strcpy(request->image->passed_over, all.text);
 			return TAKEN;
 		}
 		usdt__debug("image: %s", request->why->text);

@@ -373,6 +373,8 @@ struct usdt__image {
 	uint64_t root_device, root_inode;	/* that the path is from */
 	int fd;				/* of a memfd, else -1 */
 	char path[USDT_PATH_SIZE];	/* of a file */
+	char passed_over[USDT_TEXT_SIZE];	/* places that were of no use,
+					 * and why */
 };
 
 /*

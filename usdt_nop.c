@@ -100,6 +100,8 @@ usdt__stub_choose(void)
 		forced = NULL;	/* these kernels know one nop */
 	if (forced != NULL)
 		stub = stub_with((unsigned)atoi(forced), row->isenabled);
+	if (forced != NULL && stub == NULL)
+		usdt__debug("USDT_NOP=%s: there is no such nop here", forced);
 	if (stub == NULL) {
 		if (asked == 0)
 			asked = ask_kernel();

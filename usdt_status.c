@@ -48,6 +48,16 @@ status_of_sdt(const struct usdt_provider_state *state,
 	}
 }
 
+/* Add a remark for people to those that there are. */
+static void
+remark(usdt_status_t *status, const char *about, const char *text)
+{
+	size_t n = strlen(status->note);
+
+	snprintf(status->note + n, sizeof status->note - n, "%s%s%s",
+	    n > 0 ? "; " : "", about, text);
+}
+
 /* Why a provider is visible by nothing; WHY is a backend's last failure. */
 static const char *
 idle_reason(const struct usdt_provider_state *state,
@@ -98,9 +108,11 @@ usdt_provider_status(const usdt_provider_t *provider, usdt_status_t *status)
 	length = strlen(provider->name);
 	if (provider->name[length - 1] >= '0' &&
 	    provider->name[length - 1] <= '9')
-		set_text(status->note, sizeof status->note, "the provider's "
-		    "name ends in a digit: DTrace on Linux cannot tell it "
-		    "from the pid");
+		remark(status, "the provider's name ends in a digit: ",
+		    "DTrace on Linux cannot tell it from the pid");
+	if (status->sdt.taken && state->current->image->passed_over[0] != '\0')
+		remark(status, "the image could not be elsewhere: ",
+		    state->current->image->passed_over);
 	usdt__unlock();
 	return 0;
 }

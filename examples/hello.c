@@ -17,6 +17,10 @@ main(void)
 	    usdt_create_probe("handle", "request-start", 2, types);
 	int i;
 
+	if (p == NULL || req == NULL) {
+		fprintf(stderr, "%s\n", usdt_errstr(NULL));
+		return 1;
+	}
 	if (usdt_provider_add_probe(p, req) < 0 ||
 	    usdt_provider_enable(p) < 0)
 		fprintf(stderr, "%s\n", usdt_errstr(p));

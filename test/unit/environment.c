@@ -146,8 +146,12 @@ test_backends(void)
 	enable_is("dof", scratch, -1, text);
 	enable_is("dof", "", -1, "failed to load DOF: /dev/dtrace/helper: No "
 	    "such file or directory");
-	enable_is("none", "/nonexistent/helper", -1,
-	    "failed to load DOF: not in USDT_BACKENDS");
+	enable_is("none", "/nonexistent/helper", -1, "failed to load DOF: "
+	    "USDT_BACKENDS=none names neither dof nor sdt");
+	enable_is("SDT", "/nonexistent/helper", -1, "failed to load DOF: "
+	    "USDT_BACKENDS=SDT names neither dof nor sdt");
+	enable_is("", "/nonexistent/helper", -1, "failed to load DOF: "
+	    "USDT_BACKENDS= names neither dof nor sdt");
 	ok(count_maps(scratch) <= maps + 3,
 	    "failing five times maps one image at most");
 	usdt_error(p, USDT_ERROR_NOPROBES);
@@ -239,14 +243,20 @@ remove_image(char *path)
 
 /* With this image directory: enabled all the same, but elsewhere. */
 static void
-not_in(const char *dir, const char *what)
+not_in(const char *dir, const char *what, const char *why)
 {
+	char note[USDT_TEXT_SIZE];
+
 	begin("elsewhere");
 	setenv("USDT_IMAGE_DIR", dir, 1);
 	is_int(usdt_provider_enable(p), 0, "%s: enable", what);
 	usdt_provider_status(p, &status);
 	ok(status.sdt.taken && strncmp(status.sdt.path, dir, strlen(dir)) != 0,
 	    "%s: the image is in %s", what, status.sdt.path);
+	snprintf(note, sizeof note, "the image could not be elsewhere: %.64s%s"
+	    ": %s", dir, strlen(dir) > 64 ? "..." : "",
+	    why);
+	is_str(status.note, note, "%s: which is noted", what);
 	end(NULL);
 	remove_image(status.sdt.path);
 }
@@ -263,20 +273,26 @@ test_image_dir(void)
 	usdt_provider_status(p, &status);
 	ok(strncmp(status.sdt.path, dir, strlen(dir)) == 0,
 	    "a directory that is not there yet is made");
+	is_str(status.note, "", "and nothing is noted");
 	end(NULL);
 	snprintf(dir, sizeof dir, "%s/with blank", scratch);
-	not_in(dir, "a path with a blank");
-	not_in("relative", "a relative path");
+	not_in(dir, "a path with a blank",
+	    "tracers cannot read paths with blanks, ':' or ','");
+	not_in("relative", "a relative path",
+	    "not an absolute path");
 	snprintf(dir, sizeof dir, "%s/open", scratch);
 	mkdir(dir, 0700);
 	chmod(dir, 0777);
-	not_in(dir, "a directory that is open to others");
+	not_in(dir, "a directory that is open to others",
+	    "open to others, mode 777 instead of 700");
 	snprintf(dir, sizeof dir, "%s/link", scratch);
 	if (symlink(scratch, dir) < 0)
 		abort();
-	not_in(dir, "a symbolic link");
+	not_in(dir, "a symbolic link",
+	    "Not a directory");
 	snprintf(inside, sizeof inside, "%s/not/there", scratch);
-	not_in(inside, "a directory in one that is not there");
+	not_in(inside, "a directory in one that is not there",
+	    "No such file or directory");
 }
 
 /* --- nowhere ------------------------------------------------------------ */
@@ -388,6 +404,17 @@ test_debug(void)
 	ok_all("USDT_DEBUG=1: each line has the library's name and the pid");
 	ok(strstr(said, "image: ") != NULL && strstr(said, "dof: ") != NULL,
 	    "USDT_DEBUG=1: of the image, and of DOF");
+	setenv("USDT_NOP", "7", 1);
+	said_on_stderr(said, sizeof said);
+	ok(strstr(said, "USDT_NOP=7: there is no such nop here\n") != NULL,
+	    "USDT_DEBUG=1: of a nop that there is not");
+	unsetenv("USDT_NOP");
+	setenv("USDT_DISABLE", "1", 1);
+	said_on_stderr(said, sizeof said);
+	ok(strstr(said, "USDT_DISABLE is set: nothing becomes visible\n") !=
+	    NULL && strstr(said, "image: ") == NULL,
+	    "USDT_DEBUG=1: why nothing is done");
+	unsetenv("USDT_DISABLE");
 	unsetenv("USDT_DEBUG");
 }
 
