@@ -76,6 +76,23 @@ for my $object (glob "$obj/usdt*.o") {
 }
 is(join(' ', sort @exported), join(' ', sort keys %public), 'exported is what usdt.h declares');
 
+# A call that no test makes could do anything.
+sub made_in
+{
+	my ($text, $call) = @_;
+	return $text =~ /\b$call\s*\(/;
+}
+
+sub text_of { local (@ARGV, $/) = @_; return join '', <> }
+
+my ($units, $fuzzer) = (text_of(glob 'test/unit/*.c'),
+	text_of('test/fuzz/calls.c'));
+# What is behind the gate is called by usdt_probe_enabled.
+my @calls = grep { $_ ne 'usdt_probe_ask' } sort keys %public;
+is(join(' ', grep { !made_in($units, $_) } @calls), '',
+    'each call is made by a unit');
+is(join(' ', grep { !made_in($fuzzer, $_) } @calls), '', 'and by the fuzzer');
+
 # No object asks for an executable stack.
 for my $object (glob "$obj/usdt*.o") {
 	unlike(join('', grep { /GNU-stack/ } `readelf -SW $object`), qr/\bX\b/, "$object wants no executable stack");
