@@ -9,15 +9,17 @@
  * A stub that usdt__fire jumps to returns with "leave; ret": from its entry up
  * to the leave the frame is usdt__fire's, before and behind that there is
  * none.  Which of them holds is computed from the instruction's address, for
- * an expression is the same for a hundred thousand stubs.
+ * an expression is the same for a hundred thousand stubs.  It is made of what
+ * linkers use for their tables of calls, and multiplies where it could choose:
+ * Valgrind knows no more.
  */
 #include "usdt_internal.h"
 
 /* DWARF's own words. */
 enum {
-	DW_OP_deref = 0x06, DW_OP_dup = 0x12, DW_OP_swap = 0x16,
-	DW_OP_and = 0x1a, DW_OP_bra = 0x28, DW_OP_ge = 0x2a, DW_OP_le = 0x2c,
-	DW_OP_skip = 0x2f, DW_OP_lit0 = 0x30, DW_OP_breg0 = 0x70,
+	DW_OP_deref = 0x06, DW_OP_and = 0x1a, DW_OP_minus = 0x1c,
+	DW_OP_mul = 0x1e, DW_OP_plus = 0x22, DW_OP_ge = 0x2a, DW_OP_le = 0x2c,
+	DW_OP_lit0 = 0x30, DW_OP_breg0 = 0x70,
 	DW_CFA_nop = 0, DW_CFA_def_cfa = 0x0c, DW_CFA_def_cfa_expression = 0x0f,
 	DW_CFA_val_expression = 0x16, DW_CFA_offset = 0x80,
 	DW_EH_PE_udata4 = 0x03, DW_EH_PE_sdata4 = 0x0b,
@@ -47,9 +49,6 @@ put_leb(struct bytes *b, int value)
 	put(b, 1, (unsigned)value & 0x7f);
 }
 
-#define SUM_SIZE	2	/* where the number is less than 64 */
-#define SKIP_SIZE	3
-
 /* A register's value and a number. */
 static void
 put_sum(struct bytes *b, unsigned reg, int number)
@@ -58,59 +57,86 @@ put_sum(struct bytes *b, unsigned reg, int number)
 	put_leb(b, number);
 }
 
-/* Is the instruction one of those that find usdt__fire's frame? */
+/* Compare where the instruction is in its stub. */
 static void
-put_question(struct bytes *b, const struct usdt__stub *stub)
+put_place(struct bytes *b, unsigned compare, uint32_t with)
 {
 	put_sum(b, b->arch->unwind.returns, 0);
 	put(b, 1, DW_OP_lit0 + USDT__STUB_SIZE - 1);
 	put(b, 1, DW_OP_and);
-	put(b, 1, DW_OP_dup);
-	put(b, 1, DW_OP_lit0 + stub->fire);
-	put(b, 1, DW_OP_ge);
-	put(b, 1, DW_OP_swap);
-	put(b, 1, DW_OP_lit0 + stub->dof_site + stub->nop);	/* leave */
-	put(b, 1, DW_OP_le);
-	put(b, 1, DW_OP_and);
+	put(b, 1, DW_OP_lit0 + with);
+	put(b, 1, compare);
 }
 
-/*
- * An expression: REG and NUMBER if there is no frame; if there is, the frame's
- * register and IN_FRAME, or what lies there.
- */
+/* Multiply by 1 if the instruction finds usdt__fire's frame, else by 0. */
 static void
-put_expression(struct bytes *b, const struct usdt__stub *stub, unsigned reg,
-    int number, int in_frame, int lies_there)
+put_factor(struct bytes *b, const struct usdt__stub *stub)
 {
-	size_t start = b->size;
-
-	put(b, 1, 0);				/* its length */
-	put_question(b, stub);
-	put(b, 1, DW_OP_bra);
-	put(b, 2, SUM_SIZE + SKIP_SIZE);
-	put_sum(b, reg, number);
-	put(b, 1, DW_OP_skip);
-	put(b, 2, SUM_SIZE + (lies_there ? 1 : 0));
-	put_sum(b, b->arch->unwind.frame, in_frame);
-	if (lies_there)
-		put(b, 1, DW_OP_deref);
-	b->at[start] = (uint8_t)(b->size - start - 1);
+	put_place(b, DW_OP_ge, stub->fire);
+	put_place(b, DW_OP_le, stub->dof_site + stub->nop);	/* leave */
+	put(b, 1, DW_OP_and);
+	put(b, 1, DW_OP_mul);
 }
 
-/* Where a frame begins, and what the caller had in the frame's register. */
+/* Where the caller's stack ends: a word above the stack's pointer, or two above
+ * the frame. */
 static void
-put_frames(struct bytes *b, const struct usdt__stub *stub)
+put_caller(struct bytes *b, const struct usdt__stub *stub)
 {
 	unsigned stack = b->arch->unwind.stack, frame = b->arch->unwind.frame;
 	int word = b->arch->word;
 
+	put_sum(b, stack, word);
+	put_sum(b, frame, 2 * word);
+	put_sum(b, stack, word);
+	put(b, 1, DW_OP_minus);
+	put_factor(b, stub);
+	put(b, 1, DW_OP_plus);
+}
+
+/* What the caller had in the frame's register: what it has, or what lies where
+ * it points.  Where it need not point anywhere the stack is read instead. */
+static void
+put_callers_frame(struct bytes *b, const struct usdt__stub *stub)
+{
+	unsigned stack = b->arch->unwind.stack, frame = b->arch->unwind.frame;
+
+	put_sum(b, frame, 0);
+	put_sum(b, stack, 0);
+	put_sum(b, frame, 0);
+	put_sum(b, stack, 0);
+	put(b, 1, DW_OP_minus);
+	put_factor(b, stub);
+	put(b, 1, DW_OP_plus);
+	put(b, 1, DW_OP_deref);
+	put_sum(b, frame, 0);
+	put(b, 1, DW_OP_minus);
+	put_factor(b, stub);
+	put(b, 1, DW_OP_plus);
+}
+
+/* An expression, with its length first. */
+static void
+put_expression(struct bytes *b, const struct usdt__stub *stub,
+    void (*body)(struct bytes *b, const struct usdt__stub *stub))
+{
+	size_t start = b->size;
+
+	put(b, 1, 0);
+	body(b, stub);
+	b->at[start] = (uint8_t)(b->size - start - 1);
+}
+
+static void
+put_frames(struct bytes *b, const struct usdt__stub *stub)
+{
 	put(b, 1, DW_CFA_def_cfa_expression);
-	put_expression(b, stub, stack, word, 2 * word, 0);
+	put_expression(b, stub, put_caller);
 	put(b, 1, DW_CFA_offset + b->arch->unwind.returns);
 	put_leb(b, 1);
 	put(b, 1, DW_CFA_val_expression);
-	put_leb(b, (int)frame);
-	put_expression(b, stub, frame, 0, 0, 1);
+	put_leb(b, b->arch->unwind.frame);
+	put_expression(b, stub, put_callers_frame);
 }
 
 /* Pad to whole words, and fill in the length of what begins at START. */
