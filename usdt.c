@@ -34,7 +34,8 @@ struct options {
 
 /*
  * The lock, and the process whose threads it is for, by pid; its negative:
- * being made.  A child that is forked while the handlers of fork are only just
+ * being made.  (Where usdt_guard.c keeps its word, that is asked instead: in
+ * another pid namespace a child may have its parent's pid.)  A child that is forked while the handlers of fork are only just
  * being registered has a copy that nobody will ever unlock, and makes its own.
  */
 static pthread_mutex_t the_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -141,10 +142,16 @@ static int
 take_lock(void)
 {
 	static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
-	pid_t self = usdt__guard_renewed_here() ? 0 : getpid();
 	int unseen = 0;
+	pid_t self;
 
-	if (self != 0 && claim(&lock_owner, self, self)) {
+	if (usdt__guard_kept()) {
+		if (usdt__guard_claim()) {
+			unseen = 1;
+			the_lock = fresh;
+			usdt__guard_claimed();
+		}
+	} else if (self = getpid(), claim(&lock_owner, self, self)) {
 		unseen = lock_used;
 		lock_used = 1;
 		the_lock = fresh;
@@ -152,12 +159,6 @@ take_lock(void)
 	}
 	pthread_mutex_lock(&the_lock);
 	return unseen;
-}
-
-void
-usdt__unlock(void)
-{
-	pthread_mutex_unlock(&the_lock);
 }
 
 /*
@@ -183,22 +184,41 @@ settle_in_child(void)
 		}
 }
 
-/* The handlers may stand twice, if a child came between registering them and
- * saying so. */
+/*
+ * The lock is held from the first of our handlers to the last, and the host's
+ * that run between them may make calls: in the child the first of these mends
+ * it.  (Handlers may stand twice, if a child came between registering them and
+ * saying so.)
+ */
 static __thread int forking;
+static __thread pid_t forker;
+static __thread int settled;
 
 static void
 before_fork(void)
 {
-	if (forking++ == 0 && take_lock())
+	if (forking++ > 0)
+		return;
+	if (take_lock())
 		settle_in_child();
+	forker = getpid();
+	settled = 0;
+}
+
+static void
+settle_while_forking(void)
+{
+	if (settled || getpid() == forker)
+		return;
+	settled = 1;
+	settle_in_child();
 }
 
 static void
 after_fork_in_parent(void)
 {
 	if (--forking == 0)
-		usdt__unlock();
+		pthread_mutex_unlock(&the_lock);
 }
 
 static void
@@ -206,10 +226,11 @@ after_fork_in_child(void)
 {
 	if (--forking > 0)
 		return;
-	settle_in_child();
+	if (!settled)
+		settle_in_child();
 	__atomic_store_n(&watcher, WATCHED, __ATOMIC_RELEASE);
 	__atomic_store_n(&lock_owner, getpid(), __ATOMIC_RELEASE);
-	usdt__unlock();
+	pthread_mutex_unlock(&the_lock);
 }
 
 /*
@@ -236,8 +257,17 @@ void
 usdt__lock(void)
 {
 	watch_fork();		/* who needs it asks whether it failed */
-	if (take_lock())
+	if (forking > 0)
+		settle_while_forking();
+	else if (take_lock())
 		settle_in_child();
+}
+
+void
+usdt__unlock(void)
+{
+	if (forking == 0)
+		pthread_mutex_unlock(&the_lock);
 }
 
 /* --- creating and freeing ----------------------------------------------- */
@@ -263,6 +293,7 @@ usdt_create_provider(const char *name, const char *module)
 	module_size = strlen(module) + 1;
 	block = calloc(1, sizeof *block + name_size + module_size);
 	provider = malloc(sizeof *provider);
+	watch_fork();		/* before what the host does by itself */
 	if (block == NULL || provider == NULL) {
 		free(block);
 		free(provider);
@@ -382,6 +413,14 @@ usdt_probe_release(usdt_probedef_t *probedef)
 
 /* --- changing ----------------------------------------------------------- */
 
+static int
+is_disabled(void)
+{
+	const char *value = usdt__getenv("USDT_DISABLE");
+
+	return value != NULL && *value != '\0' && strcmp(value, "0") != 0;
+}
+
 /*
  * Once, before the first enabling: that one asks whether it failed.  From then
  * on taking the lock asks no kernel which process this is.
@@ -392,12 +431,14 @@ prepare_guard(void)
 	static int prepared;
 	const struct usdt__stub *stub;
 
-	if (prepared)
+	if (prepared || is_disabled())
 		return;
 	prepared = 1;
 	stub = usdt__stub_choose();
-	if (stub != NULL && stub->nop > 1 && usdt__guard_make() == 0)
-		usdt__guard_renew();
+	if (stub == NULL || stub->nop == 1)
+		return;
+	usdt__guard_renew();	/* first: others see at once that it is kept */
+	usdt__guard_make();
 }
 
 int
@@ -458,11 +499,9 @@ static void
 read_options(struct options *options)
 {
 	const struct usdt__platform *row = usdt__native_platform();
-	const char *value = usdt__getenv("USDT_DISABLE");
+	const char *value = usdt__getenv("USDT_BACKENDS");
 
-	options->disable = value != NULL && *value != '\0' &&
-	    strcmp(value, "0") != 0;
-	value = usdt__getenv("USDT_BACKENDS");
+	options->disable = is_disabled();
 	options->backends = value;
 	options->dof = value == NULL || strstr(value, "dof") != NULL;
 	options->sdt = row->image &&
@@ -887,6 +926,7 @@ usdt_provider_free(usdt_provider_t *provider)
 		next = p->state->next;
 		p->state->provider = NULL;
 		p->state->next = p->state->previous = p->state->chain = NULL;
+		usdt__probe_unbind(p);
 		probe_release(p);
 	}
 	free(state->set.buckets);

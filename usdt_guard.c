@@ -6,10 +6,15 @@
  * its images have been renewed (usdt__images_renew) dies.  The handler of fork
  * renews them, but not every child comes by fork(): who calls clone() himself
  * runs no handlers.  So there is a word that the kernel sets to 0 in whatever
- * child there is, and a probe with such a nop does not fire while it is 0.  Who
- * takes the lock asks that word, too, where it is kept.
+ * child there is, and a probe with such a nop does not fire while it is not 1.
+ *
+ *	0	in a child that nobody has mended, and before the first probe
+ *	-1	a thread is making the lock of that child anew
+ *	2	it has; now the child is being mended, under the lock
+ *	1	this process may fire
  */
 #include <errno.h>
+#include <sched.h>
 #include <sys/mman.h>
 
 #include "usdt_internal.h"
@@ -24,12 +29,12 @@
  */
 #define PAGE	4096
 int32_t usdt__guard[PAGE / sizeof(int32_t)] __attribute__((aligned(PAGE)));
-static int32_t wiped;
+static int wiped;
 
 int
 usdt__guard_make(void)
 {
-	if (usdt__load(&wiped))
+	if (usdt__guard_kept())
 		return 0;
 	if (madvise(usdt__guard, PAGE, MADV_WIPEONFORK) == 0)
 		__atomic_store_n(&wiped, 1, __ATOMIC_RELEASE);
@@ -45,8 +50,32 @@ usdt__guard_renew(void)
 }
 
 int
-usdt__guard_renewed_here(void)
+usdt__guard_kept(void)
 {
-	return usdt__load(&wiped) &&
-	    __atomic_load_n(&usdt__guard[0], __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&wiped, __ATOMIC_ACQUIRE);
+}
+
+int
+usdt__guard_claim(void)
+{
+	int32_t now = __atomic_load_n(&usdt__guard[0], __ATOMIC_ACQUIRE);
+
+	for (;;) {
+		if (now > 0)
+			return 0;
+		if (now < 0) {			/* another thread is at it */
+			sched_yield();
+			now = __atomic_load_n(&usdt__guard[0],
+			    __ATOMIC_ACQUIRE);
+		} else if (__atomic_compare_exchange_n(&usdt__guard[0], &now,
+		    -1, 0, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
+			return 1;
+		}
+	}
+}
+
+void
+usdt__guard_claimed(void)
+{
+	__atomic_store_n(&usdt__guard[0], 2, __ATOMIC_RELEASE);
 }

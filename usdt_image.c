@@ -24,6 +24,7 @@
  *
  * A file stays when its processes end, so that tracers can attach first.
  */
+#define _FILE_OFFSET_BITS 64	/* inode numbers, where words have 32 */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* memfd_create */
 #endif
@@ -33,6 +34,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -203,7 +205,7 @@ write_all(int fd, const uint8_t *bytes, size_t size)
 static int
 same_bytes(int fd, const uint8_t *bytes, size_t size)
 {
-	uint8_t buffer[16384];
+	uint8_t buffer[4096];		/* of threads with small stacks */
 	size_t at = 0;
 	ssize_t n;
 
@@ -425,6 +427,25 @@ check_dir_path(const char *path, const struct request *request)
 	return 0;
 }
 
+/*
+ * Another copy of the library in this process may just be mapping the image of
+ * this directory, and would not see that we do.  Whoever can't have it for
+ * himself goes on after a while: others may hold it who don't mind us.  It is
+ * given back when the directory is closed.
+ */
+static void
+wait_for_turn(int dir)
+{
+	struct timespec pause = { 0, 1000000 };
+	int tries;
+
+	for (tries = 0; tries < 100; tries++) {
+		if (flock(dir, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+			break;
+		nanosleep(&pause, NULL);
+	}
+}
+
 /* Try 1-HASH, 1-HASH.1 ... in the provider's directory. */
 static enum outcome
 place_in_provider(struct request *request, int dir, const char *path)
@@ -454,6 +475,7 @@ place_in_provider(struct request *request, int dir, const char *path)
 			return request->why->error == ENOENT ?
 			    TRY_AGAIN : FAILED;	/* somebody cleans up */
 		print(full, sizeof full, "%s/%s/%s", path, name, module);
+		wait_for_turn(fd);
 		outcome = use_file(request, fd, module, full);
 		close(fd);
 		if (outcome == FAILED)
@@ -550,6 +572,17 @@ place_in_dir(struct request *request, const char *spelling)
 	return outcome == TAKEN ? TAKEN : FAILED;
 }
 
+/* A host that closed its standard descriptors may write to them all the same. */
+static int
+move_up(int fd)
+{
+	int up = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), error = errno;
+
+	close(fd);
+	errno = error;
+	return up;
+}
+
 /* An image without a name, which only we hold. */
 static enum outcome
 place_in_memfd(struct request *request)
@@ -559,6 +592,7 @@ place_in_memfd(struct request *request)
 	const struct usdt__description *description =
 	    request->elf->description;
 	struct usdt__image *image = request->image;
+	const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
 	char name[160];
 	struct stat st;
 	int fd, error;
@@ -566,9 +600,11 @@ place_in_memfd(struct request *request)
 	snprintf(name, sizeof name, "usdt-%s-%s-%ld-%u-%" PRIxPTR,
 	    description->provider, description->module, (long)getpid(),
 	    counter++, (uintptr_t)&counter);
-	fd = memfd_create(name, MFD_CLOEXEC | 0x10U /* MFD_EXEC */);
+	fd = memfd_create(name, flags | 0x10U /* MFD_EXEC */);
 	if (fd < 0 && errno == EINVAL)		/* before Linux 6.3 */
-		fd = memfd_create(name, MFD_CLOEXEC);
+		fd = memfd_create(name, flags);
+	if (fd >= 0 && fd <= STDERR_FILENO)
+		fd = move_up(fd);
 	if (fd < 0) {
 		error = errno;
 		usdt__because(request->why, error, "memfd: %s",
@@ -576,6 +612,9 @@ place_in_memfd(struct request *request)
 		return FAILED;
 	}
 	error = write_all(fd, request->bytes, request->elf->size);
+	if (error == 0)
+		fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW |
+		    F_SEAL_SHRINK);	/* nobody has to */
 	if (error == 0)
 		error = map_segments(request, fd);
 	if (error == 0 && fstat(fd, &st) < 0) {

@@ -23,9 +23,20 @@ usdt__guard_make(void)
 }
 
 int
-usdt__guard_renewed_here(void)
+usdt__guard_kept(void)
 {
 	return 0;
+}
+
+int
+usdt__guard_claim(void)
+{
+	return 0;
+}
+
+void
+usdt__guard_claimed(void)
+{
 }
 
 const struct usdt__stub *

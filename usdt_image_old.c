@@ -11,6 +11,7 @@
  * process looks when it has made its first file, and then after every EVERY:
  * one that goes through many names leaves a few more than KEEP.
  */
+#define _FILE_OFFSET_BITS 64	/* inode numbers, where words have 32 */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* F_SETLEASE, F_SETSIG */
 #endif
@@ -22,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "usdt_internal.h"
@@ -36,10 +38,19 @@ unsigned usdt__image_files;
  * lease is granted then only, and holds off new openers until it is given
  * back.  One that comes meanwhile makes the kernel signal us: it is told to
  * use SIGURG, which nobody dies of.  Any doubt means held.
+ *
+ * An overlay, as containers have it, grants leases on a file that is mapped:
+ * what is mapped is the file of the layer below.  So there all are held.
  */
+#define OVERLAY	0x794c7630
+
 static int
 lease(int fd)
 {
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0 || fs.f_type == OVERLAY)
+		return 0;
 	return fcntl(fd, F_SETSIG, SIGURG) == 0 &&
 	    fcntl(fd, F_SETLEASE, F_WRLCK) == 0;
 }
@@ -237,7 +248,7 @@ find_provider(int at, const char *path, void *data)
 	struct stat st;
 
 	if (fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    !is_ours(&st, S_IFDIR, 0700))
+	    !is_ours(&st, S_IFDIR, S_ISGID | 0700))
 		return;
 	finds->seen = 0;
 	each_entry(at, path, find_image, finds);

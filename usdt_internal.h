@@ -197,15 +197,19 @@ void usdt__fire(const void *entry, size_t argc, void *const *argv);
 
 /* --- usdt_guard.c: is this process a forked child to be mended? --------- */
 
-/* While the first word is 0 no probe may fire. */
+/* While the first word is not 1 no probe may fire. */
 extern int32_t usdt__guard[];
 
 /* This process may fire. */
 void usdt__guard_renew(void);
 /* From now on it is 0 in children, until renewed there.  Returns an errno. */
 int usdt__guard_make(void);
-/* Is this for certain the process that renewed it?  Takes no system call. */
-int usdt__guard_renewed_here(void);
+/* Is it kept so?  Then it tells without a system call who is new here. */
+int usdt__guard_kept(void);
+/* Returns 1 once in a new process, to the thread that shall make the lock anew
+ * and then say so; all others wait for that. */
+int usdt__guard_claim(void);
+void usdt__guard_claimed(void);
 
 /* --- usdt_nop.c: which nop stands at a probe's sites? ------------------- */
 

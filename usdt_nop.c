@@ -46,7 +46,7 @@ no_seccomp(void)
 	size_t n = 0;
 	ssize_t got;
 	char *line;
-	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	int fd = open("/proc/thread-self/status", O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return 0;
