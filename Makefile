@@ -20,8 +20,9 @@ export USDT_CACHE ?= $(HOME)/.cache/libusdt
 
 # --- end of settings --------------------------------------------------------
 
-# The headers: where <asm/...> is if the package gcc-multilib is not here.
-ARCHFLAGS_i386 = -m32
+# Inode numbers have 64 bits everywhere.  The headers: where <asm/...> is if the
+# package gcc-multilib is not here.
+ARCHFLAGS_i386 = -m32 -D_FILE_OFFSET_BITS=64
 HEADERS_i386 = -idirafter /usr/include/x86_64-linux-gnu
 WARN	= -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
 	  -Wpointer-arith -Wwrite-strings -Wundef

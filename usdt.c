@@ -180,7 +180,7 @@ settle_in_child(void)
 				continue;
 			usdt__generation_set_helper(g, 0);
 			usdt__generation_add_dof(g, NULL, state->module,
-			    NULL);
+			    &state->dof_why);
 		}
 }
 

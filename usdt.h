@@ -38,7 +38,8 @@
  * usdt_probe_fire take no lock, allocate nothing, may be called from any
  * thread at any time, also beside every call that changes the provider, and
  * from signal handlers.  All other calls are serialised inside the library and
- * may be made from any thread, but not from a signal handler.  The two
+ * may be made from any thread, but not from a signal handler, which may not
+ * fork either where it can interrupt them.  They need 20 KiB of stack.  The two
  * exceptions: while usdt_provider_free or the last usdt_probe_release runs,
  * nobody may use the object that it frees.
  *
@@ -66,6 +67,11 @@
  *				notes why it was of no use
  *	USDT_NOP=1|5|10		the nop at a probe's sites (x86-64 only), not
  *				that which this kernel traces fastest
+ *
+ * The library's handlers of fork are registered by the first
+ * usdt_create_provider.  Who calls the library under a lock of his own, and
+ * takes that lock in handlers of his own, registers those after it.  Handlers
+ * may make calls.
  *
  * A child that is made by fork() has its parent's probes, traced under its own
  * pid, whatever threads the parent had.  One that is made by calling clone() as
@@ -307,7 +313,8 @@ USDT_API void usdt_probe_fire(usdt_probedef_t *probedef, size_t argc,
  * allow (a signal handler, for example).  Another CALL or DATA takes the place
  * of the earlier one; NULL ends it, at no cost from then on.  A call that has
  * begun in another thread may still be at work then, so what DATA points to has
- * to stay until nobody fires.  With USDT_DISABLE set nothing is observed.
+ * to stay until nobody fires.  Each new pair of CALL and DATA takes some 32 bytes
+ * until the provider is freed.  With USDT_DISABLE set nothing is observed.
  *
  * Returns 0, or -1 without memory, or if PROVIDER is NULL.
  */

@@ -24,7 +24,6 @@
  *
  * A file stays when its processes end, so that tracers can attach first.
  */
-#define _FILE_OFFSET_BITS 64	/* inode numbers, where words have 32 */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* memfd_create */
 #endif

@@ -11,7 +11,6 @@
  * process looks when it has made its first file, and then after every EVERY:
  * one that goes through many names leaves a few more than KEEP.
  */
-#define _FILE_OFFSET_BITS 64	/* inode numbers, where words have 32 */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* F_SETLEASE, F_SETSIG */
 #endif

@@ -49,6 +49,19 @@ fire(const char *when)
 	    "%s: it fires, and is not enabled", when);
 }
 
+static int told;
+
+static void
+tell(const usdt_probedef_t *probedef, size_t argc, void *const *argv,
+    void *data)
+{
+	(void)probedef;
+	(void)argc;
+	(void)argv;
+	(void)data;
+	told++;
+}
+
 static void
 test_child(void)
 {
@@ -95,7 +108,12 @@ main(void)
 	is_state(0, 1, "disabled");
 	fire("disabled");
 	is_int(usdt_provider_enable(p), 0, "and enable");
+	is_int(usdt_provider_observe(p, tell, NULL), 0, "observed");
+	usdt_probe_fire(more, 0, NULL);
+	ok(usdt_probe_enabled(more) && told == 1, "and told of a fire");
 	usdt_provider_free(p);
+	usdt_probe_fire(more, 0, NULL);
+	ok(!usdt_probe_enabled(more) && told == 1, "but not when it is freed");
 	fire("freed");
 	usdt_probe_release(d);
 	usdt_probe_release(more);

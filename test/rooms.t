@@ -19,14 +19,14 @@ my %allowed = (
 	usdt_dof => "$memory usdt__because",
 	usdt_elf => "$builder usdt__unwind_write",
 	usdt_unwind => $memory,
-	usdt_image_old => "$memory malloc realloc free qsort strdup snprintf sprintf openat close fcntl unlinkat fstatat geteuid "
+	usdt_image_old => "$memory malloc realloc free qsort strdup snprintf sprintf openat close fcntl unlinkat fstatat fstatfs geteuid "
 	    . 'fdopendir readdir closedir __errno_location usdt__debug',
-	usdt_guard => 'madvise __errno_location',
+	usdt_guard => 'madvise sched_yield __errno_location',
 	usdt_image_none => 'usdt__because usdt__stubs usdt__stub_count usdt__native_platform',
 	usdt_pages => "$memory mmap munmap mprotect sysconf strerror __errno_location usdt__because",
 	usdt_image => "$memory calloc free snprintf vsnprintf sscanf __isoc99_sscanf "
 	    . 'fopen fclose getline __getdelim open openat read pread write close unlinkat mkdirat linkat fchmod fchmodat fstat stat fstatat '
-	    . 'fstatvfs futimens mmap munmap madvise memfd_create getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep strerror '
+	    . 'fstatvfs futimens fcntl flock mmap munmap madvise memfd_create getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep strerror '
 	    . '__errno_location usdt__because usdt__debug usdt__getenv usdt__guard_\w+ usdt__images?_\w+',
 	usdt_dof_file => "$memory open close ioctl getpid clock_gettime strerror __errno_location usdt__because",
 	usdt_probe => "$memory usdt__fire usdt__stubs usdt__guard usdt__native_platform",

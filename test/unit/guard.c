@@ -20,11 +20,12 @@
 
 /* In libc's place: how often did the library ask which process this is? */
 static int asked;
+static pid_t same;	/* of a child too, as if it had a pid namespace */
 pid_t
 getpid(void)
 {
 	asked++;
-	return (pid_t)syscall(SYS_getpid);
+	return same != 0 ? same : (pid_t)syscall(SYS_getpid);
 }
 
 #define WIDE	(2 * 4096 / USDT__STUB_SIZE)	/* more than a page of stubs */
@@ -168,6 +169,27 @@ test_plain(void)
 	end();
 }
 
+/* A child that is the first of a pid namespace, as its parent is of another. */
+static int
+same_pid(void)
+{
+	begin("same", "5", 3);
+	if (in_child(1, guarded) != 1 << 8)
+		return 1;
+	if (in_child(1, mended_by_call) != 0)
+		return 2;
+	return in_child(0, mended) != 0 ? 3 : 0;
+}
+
+static void
+test_same_pid(void)
+{
+	same = 1;
+	is_int(in_child(0, same_pid), 0, "children that have their parent's "
+	    "pid are mended");
+	same = 0;
+}
+
 /* Declaring ten thousand probes should not be ten thousand system calls. */
 static void
 test_asking(size_t n)
@@ -228,6 +250,7 @@ main(void)
 		test_children(WIDE, "many");
 		test_spare();
 		test_asking(WIDE);
+		test_same_pid();
 	}
 	return done_testing();
 }

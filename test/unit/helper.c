@@ -542,6 +542,10 @@ in_child(int expected_adds, int has)
 	get_status();
 	if (!status.enabled || status.dof.taken != has)
 		return 4;
+	if (has ? status.dof.reason[0] != '\0' || status.dof.error != 0 :
+	    strstr(status.dof.reason, strerror(refuse_add)) == NULL ||
+	    status.dof.error != refuse_add)
+		return 7;
 	if (usdt_provider_disable(p) < 0 || usdt_provider_enable(p) < 0)
 		return 5;
 	return tap_bad_tries > 0 ? 6 : 0;

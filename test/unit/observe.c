@@ -210,6 +210,22 @@ test_bad(void)
 	end();
 }
 
+/* A probe that outlives its provider calls nobody. */
+static void
+test_freed(void)
+{
+	begin("freed");
+	usdt_provider_enable(p);
+	usdt_provider_observe(p, tell, &here);
+	usdt_probe_fire(none, 0, NULL);
+	usdt_provider_free(p);
+	p = NULL;
+	ok(here.times == 1 && !enabled(none), "freed: not enabled");
+	usdt_probe_fire(none, 0, NULL);
+	is_int(here.times, 1, "freed: not told");
+	end();
+}
+
 /* The same observers again and again are no more memory. */
 static void
 test_growth(void)
@@ -293,6 +309,7 @@ main(void)
 	test_changing();
 	test_others();
 	test_bad();
+	test_freed();
 	test_growth();
 	test_threads();
 	ok_all("by function as inline");

@@ -33,6 +33,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
@@ -614,6 +615,39 @@ test_kill(void)
 	setenv("USDT_HELPER", "/nonexistent/helper", 1);
 }
 
+/* A filter of this thread alone; /proc/self/status tells of none. */
+static void *
+choose_filtered(void *result)
+{
+	struct sock_filter filter[] = { DO(SECCOMP_RET_ALLOW) };
+
+	*(int *)result = install(filter, 1) < 0 ? -1 :
+	    (int)usdt__stub_choose()->nop;
+	return NULL;
+}
+
+/*
+ * A system call that a filter does not know may be the end.  In a child: the
+ * kernel is asked once a process.
+ */
+static void
+test_thread(void)
+{
+	int status = -1, nop = 0;
+	pthread_t thread;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (pthread_create(&thread, NULL, choose_filtered, &nop) != 0)
+			_exit(100);
+		pthread_join(thread, NULL);
+		_exit(nop);
+	}
+	waitpid(pid, &status, 0);
+	is_int(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 1, "where a "
+	    "thread has a filter the kernel is not asked for its nop");
+}
+
 int
 main(void)
 {
@@ -624,6 +658,7 @@ main(void)
 		skip("the library has no stubs for this processor");
 		return done_testing();
 	}
+	test_thread();
 	test_kill();		/* a handler's filter would be inherited */
 	find_libc();
 	if (libc_end == 0 || install_handler() < 0) {
