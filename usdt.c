@@ -208,7 +208,8 @@ before_fork(void)
 static void
 settle_while_forking(void)
 {
-	if (settled || getpid() == forker)
+	if (settled || (usdt__guard_kept() ? !usdt__guard_claim() :
+	    getpid() == forker))
 		return;
 	settled = 1;
 	settle_in_child();
