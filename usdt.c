@@ -11,16 +11,12 @@
  * its generation, which is laid out anew, without it, when the provider is
  * enabled after having been disabled.
  *
- * One lock serialises all calls but those that test and fire.  It is taken
- * around fork too, so that the child finds everything whole.
+ * One lock (usdt_lock.c) serialises all calls but those that test and fire.
  */
 #include <errno.h>
-#include <pthread.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "usdt_internal.h"
 
@@ -32,15 +28,6 @@ struct options {
 	const char *device;
 };
 
-/*
- * The lock, and the process whose threads it is for, by pid; its negative:
- * being made.  (Where usdt_guard.c keeps its word, that is asked instead: in
- * another pid namespace a child may have its parent's pid.)  A child that is forked while the handlers of fork are only just
- * being registered has a copy that nobody will ever unlock, and makes its own.
- */
-static pthread_mutex_t the_lock = PTHREAD_MUTEX_INITIALIZER;
-static pid_t lock_owner;
-static int lock_used;		/* there has been an owner */
 /*
  * Under the lock.  States, not providers: a binding of 1.x frees the provider
  * itself, with free(), and must not leave a dangling pointer here.
@@ -111,62 +98,14 @@ fail_probe(usdt_provider_t *provider, usdt_error_t error,
 	    probedef->function, probedef->name);
 }
 
-/* --- the lock, and fork ------------------------------------------------- */
-
-/* Are the handlers of fork registered?  0: not yet; -pid: being done. */
-#define WATCHED	1
-static pid_t watcher;
-
-/* Claim a word for this process: put -pid there.  Returns 0 if it has the
- * pid, or is DONE, already. */
-static int
-claim(pid_t *word, pid_t self, pid_t done)
-{
-	pid_t now = __atomic_load_n(word, __ATOMIC_ACQUIRE);
-
-	for (;;) {
-		if (now == self || now == done)
-			return 0;
-		if (now == -self) {		/* another thread is at it */
-			sched_yield();
-			now = __atomic_load_n(word, __ATOMIC_ACQUIRE);
-		} else if (__atomic_compare_exchange_n(word, &now, -self, 0,
-		    __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
-			return 1;
-		}
-	}
-}
-
-/* Take the lock.  Returns 1 in a child that no handler of fork has seen. */
-static int
-take_lock(void)
-{
-	static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
-	int unseen = 0;
-	pid_t self;
-
-	if (usdt__guard_kept()) {
-		if (usdt__guard_claim()) {
-			unseen = 1;
-			the_lock = fresh;
-			usdt__guard_claimed();
-		}
-	} else if (self = getpid(), claim(&lock_owner, self, self)) {
-		unseen = lock_used;
-		lock_used = 1;
-		the_lock = fresh;
-		__atomic_store_n(&lock_owner, self, __ATOMIC_RELEASE);
-	}
-	pthread_mutex_lock(&the_lock);
-	return unseen;
-}
+/* --- fork --------------------------------------------------------------- */
 
 /*
  * A forked child has its parent's probes, but not all that kernels and helpers
  * made for them.  Only system calls: the parent may have had other threads.
  */
 static void
-settle_in_child(void)
+mend_child(void)
 {
 	const struct usdt__platform *row = usdt__native_platform();
 	struct usdt_provider_state *state;
@@ -182,93 +121,6 @@ settle_in_child(void)
 			usdt__generation_add_dof(g, NULL, state->module,
 			    &state->dof_why);
 		}
-}
-
-/*
- * The lock is held from the first of our handlers to the last, and the host's
- * that run between them may make calls: in the child the first of these mends
- * it.  (Handlers may stand twice, if a child came between registering them and
- * saying so.)
- */
-static __thread int forking;
-static __thread pid_t forker;
-static __thread int settled;
-
-static void
-before_fork(void)
-{
-	if (forking++ > 0)
-		return;
-	if (take_lock())
-		settle_in_child();
-	forker = getpid();
-	settled = 0;
-}
-
-static void
-settle_while_forking(void)
-{
-	if (settled || (usdt__guard_kept() ? !usdt__guard_claim() :
-	    getpid() == forker))
-		return;
-	settled = 1;
-	settle_in_child();
-}
-
-static void
-after_fork_in_parent(void)
-{
-	if (--forking == 0)
-		pthread_mutex_unlock(&the_lock);
-}
-
-static void
-after_fork_in_child(void)
-{
-	if (--forking > 0)
-		return;
-	if (!settled)
-		settle_in_child();
-	__atomic_store_n(&watcher, WATCHED, __ATOMIC_RELEASE);
-	__atomic_store_n(&lock_owner, getpid(), __ATOMIC_RELEASE);
-	pthread_mutex_unlock(&the_lock);
-}
-
-/*
- * Register the handlers, once a process, before the lock is first taken: a
- * child shall not find half of what another thread was doing.  A child that is
- * made meanwhile does it itself, unless they stood and its own said so.
- * Returns 0 or an errno.
- */
-static int
-watch_fork(void)
-{
-	int error;
-
-	if (__atomic_load_n(&watcher, __ATOMIC_ACQUIRE) == WATCHED ||
-	    !claim(&watcher, getpid(), WATCHED))
-		return 0;
-	error = pthread_atfork(before_fork, after_fork_in_parent,
-	    after_fork_in_child);
-	__atomic_store_n(&watcher, error == 0 ? WATCHED : 0, __ATOMIC_RELEASE);
-	return error;
-}
-
-void
-usdt__lock(void)
-{
-	watch_fork();		/* who needs it asks whether it failed */
-	if (forking > 0)
-		settle_while_forking();
-	else if (take_lock())
-		settle_in_child();
-}
-
-void
-usdt__unlock(void)
-{
-	if (forking == 0)
-		pthread_mutex_unlock(&the_lock);
 }
 
 /* --- creating and freeing ----------------------------------------------- */
@@ -294,7 +146,7 @@ usdt_create_provider(const char *name, const char *module)
 	module_size = strlen(module) + 1;
 	block = calloc(1, sizeof *block + name_size + module_size);
 	provider = malloc(sizeof *provider);
-	watch_fork();		/* before what the host does by itself */
+	usdt__watch_fork(mend_child);	/* before the host's own */
 	if (block == NULL || provider == NULL) {
 		free(block);
 		free(provider);
@@ -815,7 +667,7 @@ usdt_provider_enable(usdt_provider_t *provider)
 	if (provider == NULL)
 		return usdt__fail(NULL, USDT_ERROR_INVALID, "provider is NULL");
 	read_options(&options);
-	if (watch_fork() != 0)
+	if (usdt__watch_fork(mend_child) != 0)
 		return usdt__fail(provider, USDT_ERROR_MALLOC);
 	usdt__lock();
 	if (provider->state->set.count == 0) {

@@ -599,11 +599,17 @@ void usdt__generation_set_helper(struct usdt__generation *generation, int has);
 void usdt__observe_unsupported(usdt_provider_t *provider);
 void usdt__observers_free(usdt_provider_t *provider);
 
-/* --- usdt.c: what is the life of a provider? ---------------------------- */
+/* --- usdt_lock.c: who may change things now, who mends a new child? ----- */
 
 /* The lock that serialises all but testing and firing. */
 void usdt__lock(void);
 void usdt__unlock(void);
+
+/* From now on MEND is called in each child, under the lock, before anything
+ * else.  Returns 0 or an errno. */
+int usdt__watch_fork(void (*mend)(void));
+
+/* --- usdt.c: what is the life of a provider? ---------------------------- */
 
 /* Leave an error's text, for PROVIDER or this thread.  Returns -1. */
 int usdt__fail(usdt_provider_t *provider, usdt_error_t error, ...);

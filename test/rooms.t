@@ -33,9 +33,9 @@ my %allowed = (
 	usdt_probeset => "$memory calloc free",
 	usdt_generation => "$memory malloc calloc free strdup strerror usdt__\\w+",
 	usdt_observe => "$memory malloc free usdt__\\w+",
+	usdt_lock => 'pthread_mutex_lock pthread_mutex_unlock pthread_atfork getpid sched_yield __tls_get_addr usdt__guard_\w+',
 	usdt_status => "$memory snprintf usdt__\\w+",
-	usdt => "$memory malloc calloc free snprintf vsnprintf strerror __errno_location __tls_get_addr pthread_mutex_lock "
-	    . 'pthread_mutex_unlock pthread_atfork getpid sched_yield usdt__\w+',
+	usdt => "$memory malloc calloc free snprintf vsnprintf strerror __errno_location __tls_get_addr usdt__\\w+",
 	usdt_tracepoints_x86_64 => '',
 	usdt_tracepoints_i386 => '',
 	usdt_tracepoints_aarch64 => '',

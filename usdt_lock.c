@@ -1,0 +1,177 @@
+/*
+ * usdt_lock.c - who may change things now, and who mends a new child?
+ *
+ * One lock serialises all calls but those that test and fire.  It is held
+ * around fork too, so that the child finds everything whole; the child, and one
+ * that came without fork's handlers at its first call, is mended by what
+ * usdt__watch_fork was given.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include "usdt_internal.h"
+
+/*
+ * The lock, and the process whose threads it is for, by pid; its negative:
+ * being made.  (Where usdt_guard.c keeps its word, that is asked instead: in
+ * another pid namespace a child may have its parent's pid.)  A child that is
+ * forked while the handlers of fork are only just being registered has a copy
+ * that nobody will ever unlock, and makes its own.
+ */
+static pthread_mutex_t the_lock = PTHREAD_MUTEX_INITIALIZER;
+static pid_t lock_owner;
+static int lock_used;		/* there has been an owner */
+static void (*mending)(void);	/* see usdt__watch_fork */
+
+/* In a child, under the lock. */
+static void
+mend(void)
+{
+	void (*how)(void) = __atomic_load_n(&mending, __ATOMIC_ACQUIRE);
+
+	if (how != NULL)
+		how();
+}
+
+/* Are the handlers of fork registered?  0: not yet; -pid: being done. */
+#define WATCHED	1
+static pid_t watcher;
+
+/* Claim a word for this process: put -pid there.  Returns 0 if it has the
+ * pid, or is DONE, already. */
+static int
+claim(pid_t *word, pid_t self, pid_t done)
+{
+	pid_t now = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+
+	for (;;) {
+		if (now == self || now == done)
+			return 0;
+		if (now == -self) {		/* another thread is at it */
+			sched_yield();
+			now = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+		} else if (__atomic_compare_exchange_n(word, &now, -self, 0,
+		    __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
+			return 1;
+		}
+	}
+}
+
+/* Take the lock.  Returns 1 in a child that no handler of fork has seen. */
+static int
+take_lock(void)
+{
+	static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
+	int unseen = 0;
+	pid_t self;
+
+	if (usdt__guard_kept()) {
+		if (usdt__guard_claim()) {
+			unseen = 1;
+			the_lock = fresh;
+			usdt__guard_claimed();
+		}
+	} else if (self = getpid(), claim(&lock_owner, self, self)) {
+		unseen = lock_used;
+		lock_used = 1;
+		the_lock = fresh;
+		__atomic_store_n(&lock_owner, self, __ATOMIC_RELEASE);
+	}
+	pthread_mutex_lock(&the_lock);
+	return unseen;
+}
+
+/*
+ * The lock is held from the first of our handlers to the last, and the host's
+ * that run between them may make calls: in the child the first of these mends
+ * it.  (Handlers may stand twice, if a child came between registering them and
+ * saying so.)
+ */
+static __thread int forking;
+static __thread pid_t forker;
+static __thread int mended;
+
+static void
+before_fork(void)
+{
+	if (forking++ > 0)
+		return;
+	if (take_lock())
+		mend();
+	forker = getpid();
+	mended = 0;
+}
+
+static void
+mend_while_forking(void)
+{
+	if (mended || (usdt__guard_kept() ? !usdt__guard_claim() :
+	    getpid() == forker))
+		return;
+	mended = 1;
+	mend();
+}
+
+static void
+after_fork_in_parent(void)
+{
+	if (--forking == 0)
+		pthread_mutex_unlock(&the_lock);
+}
+
+static void
+after_fork_in_child(void)
+{
+	if (--forking > 0)
+		return;
+	if (!mended)
+		mend();
+	__atomic_store_n(&watcher, WATCHED, __ATOMIC_RELEASE);
+	__atomic_store_n(&lock_owner, getpid(), __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&the_lock);
+}
+
+/*
+ * Register the handlers, once a process, before the lock is first taken: a
+ * child shall not find half of what another thread was doing.  A child that is
+ * made meanwhile does it itself, unless they stood and its own said so.
+ * Returns 0 or an errno.
+ */
+static int
+watch_fork(void)
+{
+	int error;
+
+	if (__atomic_load_n(&watcher, __ATOMIC_ACQUIRE) == WATCHED ||
+	    !claim(&watcher, getpid(), WATCHED))
+		return 0;
+	error = pthread_atfork(before_fork, after_fork_in_parent,
+	    after_fork_in_child);
+	__atomic_store_n(&watcher, error == 0 ? WATCHED : 0, __ATOMIC_RELEASE);
+	return error;
+}
+
+int
+usdt__watch_fork(void (*how)(void))
+{
+	__atomic_store_n(&mending, how, __ATOMIC_RELEASE);
+	return watch_fork();
+}
+
+void
+usdt__lock(void)
+{
+	watch_fork();		/* who needs it asks whether it failed */
+	if (forking > 0)
+		mend_while_forking();
+	else if (take_lock())
+		mend();
+}
+
+void
+usdt__unlock(void)
+{
+	if (forking == 0)
+		pthread_mutex_unlock(&the_lock);
+}
