@@ -326,6 +326,18 @@ has_odd_name(const struct seen *seen, const struct probe *probe)
 	    probe->note_name[strspn(probe->note_name, taken)] != '\0');
 }
 
+/* perf makes events of all names in a file that it is given, or of none. */
+static void
+ask_perf(struct patient *patient, const struct seen *seen)
+{
+	const struct probe *probe = advice_perf_stumbles(seen->image);
+
+	if (seen->image->build_id && probe != NULL)
+		tell(patient, finding_make(VERDICT_NOTE, NULL, "%s:%s: perf "
+		    "can't spell its name, and so takes no probe of %s",
+		    probe->provider, probe->name, seen->file->path));
+}
+
 static void
 ask_probes(struct patient *patient, const struct seen *seen)
 {
@@ -342,8 +354,9 @@ ask_probes(struct patient *patient, const struct seen *seen)
 	tell_of(patient, seen, has_hyphen, VERDICT_NOTE, NULL, "bpftrace, bcc "
 	    "and perf write __ for the - of its name");
 	tell_of(patient, seen, has_odd_name, VERDICT_PROBLEM, "name it by "
-	    "letters, digits, '_', '-' and '.'", "bpftrace and perf can't "
-	    "spell its name; `usdt watch` can");
+	    "letters, digits, '_', '-' and '.'", "bpftrace can't spell its "
+	    "name; `usdt watch` can");
+	ask_perf(patient, seen);
 	tell_of(patient, seen, has_over_6, VERDICT_NOTE, NULL, "has more than "
 	    "6 arguments, of which bpftrace 0.17 reads 6");
 	tell_of(patient, seen, has_over_10, VERDICT_NOTE, NULL, "has more than "
@@ -494,7 +507,8 @@ ask_file(struct patient *patient, const struct seen *seen)
 		    "of %s%s: visible to usdt watch, bpftrace, bcc%s",
 		    seen->file->path, image->count, image->count == 1 ? "" :
 		    "s", image->probes[0].provider, image->dof ? " (libusdt, "
-		    "or dtrace -G)" : "", image->build_id ? ", perf" : ""));
+		    "or dtrace -G)" : "", image->build_id &&
+		    advice_perf_stumbles(image) == NULL ? ", perf" : ""));
 	if (named != 0 && !image->build_id)
 		tell(patient, finding_make(VERDICT_PROBLEM, "link it with "
 		    "-Wl,--build-id", "%s: has no build-id: perf does not "

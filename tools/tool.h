@@ -255,6 +255,8 @@ struct advice {
 	uint64_t code;		/* where that has mapped it to be executed */
 };
 void advice_print(FILE *out, const struct advice *advice);
+/* A probe whose name keeps perf from all probes of the file, or NULL. */
+const struct probe *advice_perf_stumbles(const struct image *image);
 
 /* --- tracefs.c: how are uprobe events made and removed? ----------------- */
 

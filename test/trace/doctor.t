@@ -287,8 +287,13 @@ tracer_case('names' => sub {
 		'a digit at the end', @lines);
 	finds(qr/^note    ${provider}9:a-b: .* write __ for/, 'a hyphen',
 		@lines);
-	finds(qr/^PROBLEM $provider:n\\xff: bpftrace and perf can't spell/,
+	finds(qr/^PROBLEM $provider:n\\xff: bpftrace can't spell/,
 		'an odd name', of(process({}, '-p', $provider, 'f', "n\xff")));
+	@lines = of(process({}, '-p', $provider, qw(f good -- f a.b)));
+	finds(qr/^note    $provider:a\.b: perf can't spell .* no probe of/,
+		'one that perf does not take', @lines);
+	finds(qr/^ok      \S+: 2 probes .*: visible to usdt watch, bpftrace, bcc$/,
+		'... nor any beside it', @lines);
 });
 
 tracer_case('arguments' => sub {
