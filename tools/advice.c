@@ -181,8 +181,7 @@ one_process(FILE *out, const struct advice *advice)
 
 	if (probe->note_name != NULL) {
 		command = need_format("usdt watch -p %d", (int)advice->pid);
-		line(out, command, need_format("%s:%s", probe->provider,
-		    probe->name));
+		line(out, command, pattern_for(NULL, probe));
 		free(command);
 	}
 	if (probe->note_name != NULL && bpftrace_spells(probe) &&
@@ -252,8 +251,7 @@ all_processes(FILE *out, const struct advice *advice)
 {
 	const struct probe *probe = advice->probe;
 
-	line(out, "usdt watch", need_format("%s:%s:%s", advice->path,
-	    probe->provider, probe->name));
+	line(out, "usdt watch", pattern_for(advice->path, probe));
 	if (bpftrace_spells(probe) && made_of(advice->path, WORDS "./+-"))
 		line(out, "bpftrace -e", bpftrace_script(advice->path,
 		    advice));

@@ -158,19 +158,18 @@ attach_new(struct attachment *to, size_t first)
 
 /* --- finding --- */
 
-/* A probe's patterns have a path exactly if the file was named by one. */
+/* A probe's patterns have a path exactly if the file was NAMED by one. */
 static int
-is_wanted(const struct attachment *to, const char *path,
+is_wanted(const struct attachment *to, const char *path, const char *named,
     const struct probe *probe)
 {
 	const struct pattern *pattern = to->patterns;
 	size_t i;
 
 	for (i = 0; i < to->pattern_count; i++, pattern++)
-		if ((pattern->path == NULL ? path == NULL :
-		    path != NULL && strcmp(pattern->path, path) == 0) &&
-		    pattern_matches(pattern, probe->provider, probe->name,
-		    probe->note_name))
+		if ((pattern->path == NULL ? named == NULL :
+		    named != NULL && strcmp(pattern->path, named) == 0) &&
+		    pattern_matches(pattern, path, probe))
 			return 1;
 	return 0;
 }
@@ -239,7 +238,7 @@ add_file(struct attachment *to, int fd, const char *path, const char *named)
 			.path = file.path, .fd = fd
 		};
 
-		if (is_wanted(to, named, target.probe) &&
+		if (is_wanted(to, path, named, target.probe) &&
 		    !is_watched(to, &st, target.probe))
 			add_target(to, &target);
 	}

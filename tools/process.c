@@ -229,6 +229,16 @@ census_free(struct census *census)
 
 /* --- opening what is mapped --- */
 
+const char *
+mapped_module(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (slash != NULL)
+		path = slash + 1;
+	return strncmp(path, "memfd:", 6) == 0 ? path + 6 : path;
+}
+
 /* Open a regular file only: opening a device may set it in motion. */
 static int
 open_regular(const char *name)

@@ -51,22 +51,6 @@ void quote_string(FILE *out, const char *bytes, size_t length);
 /* One word for the shell, in single quotes if it needs any. */
 void quote_shell(FILE *out, const char *word);
 
-/* --- pattern.c: which probes did the user name? ------------------------- */
-
-/* [PATH:]PROVIDER[:PROBE], with wildcards in the last two. */
-struct pattern {
-	char *path;		/* or NULL */
-	char *provider;
-	char *name;
-};
-
-/* Parse, or tell what is wrong on stderr and return -1. */
-int pattern_parse(struct pattern *pattern, const char *text);
-void pattern_free(struct pattern *pattern);
-/* Do provider and name match?  The path is the caller's business. */
-int pattern_matches(const struct pattern *pattern, const char *provider,
-    const char *name, const char *note_name);
-
 /* --- process.c: which files do processes map? --------------------------- */
 
 /* An executable mapping of a file by one process. */
@@ -98,6 +82,8 @@ struct census {
 int census_take(struct census *census, pid_t only);
 void census_free(struct census *census);
 
+/* The module, as DTrace calls it, of a file that is mapped by that path. */
+const char *mapped_module(const char *path);
 /* Open a mapped file, whatever became of its name; -1 and errno if not. */
 int mapped_open(const struct mapped *file);
 
@@ -210,6 +196,29 @@ void image_free(struct image *image);
 /* The address of a symbol that an operand names; -1 if there is none. */
 int image_symbol(const struct image *image, const char *name, size_t length,
     uint64_t *address);
+
+/* --- pattern.c: which probes did the user name? ------------------------- */
+
+/* [PATH:]PROVIDER[:PROBE] or [PATH:]PROVIDER:MODULE:FUNCTION:PROBE, with
+ * wildcards in all but the path. */
+struct pattern {
+	const char *text;	/* what was parsed; the user's */
+	char *path;		/* or NULL */
+	char *provider;
+	char *module;
+	char *function;
+	char *name;
+};
+
+/* Parse, or tell what is wrong on stderr and return -1. */
+int pattern_parse(struct pattern *pattern, const char *text);
+void pattern_free(struct pattern *pattern);
+/* Does it name that probe of a file of PATH?  Whether it means that very file
+ * is the caller's business. */
+int pattern_matches(const struct pattern *pattern, const char *path,
+    const struct probe *probe);
+/* A pattern for just that provider and probe, in PATH unless that is NULL. */
+char *pattern_for(const char *path, const struct probe *probe);
 
 /* --- argument.c: what is told of a probe's arguments? ------------------- */
 

@@ -84,6 +84,13 @@ $image
     $provider:mod:handle:request-done()
     $provider:mod:other:x(struct foo *, long)
 EOF
+	for my $shown ($out =~ /^    (\S+:\S+)\(/mg) {
+		my $name = $shown =~ s/.*://r;
+		my $pattern = qr/^\d+\ttest_usdt\t$provider\tmod\t\w+\t$name\t/;
+		is(scalar(grep { !/$pattern/ } split /\n/,
+		    (run_usdt('list', '-l', $_))[1] || 'nothing'), 0,
+		    "as it is shown: $_") for $shown, "$image:$shown";
+	}
 	my @more = map { process($provider, @probes) } 1 .. 6;
 	like((run_usdt('list', $provider))[1], qr/\) and 2 more\n/,
 	    'of many processes some are named');
@@ -488,6 +495,21 @@ tracer_case("perf's commands" => sub {
 	    env => { USDT_IMAGE_DIR => undef });
 	$process->ready or die $process->greeting;
 	perf_takes($process, $other);
+});
+
+tracer_case('usdt takes its own commands' => sub {
+	my $usdt = usdt_command();
+
+	for my $name ('f(int)', 'a[b]', 'a\\b', '*?') {
+		my $provider = fresh();
+		my $process = process($provider, ['f', $name, 'int']);
+		my $pid = $process->pid;
+		my $shown = $name =~ s/\\/\\x5c/r;
+
+		really($process, s/^usdt/'$usdt'/r, qr/$pid test_usdt $provider:\Q$shown\E 7$/)
+		    for (run_usdt('list', '-v', $provider))[1]
+		    =~ /^      (usdt .*)$/mg;
+	}
 });
 
 # --- hostile files ----------------------------------------------------------
