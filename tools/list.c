@@ -364,16 +364,31 @@ list_named(struct list *list, const struct census *census)
 	return trouble;
 }
 
+static void
+tell_none(const struct list *list)
+{
+	fputs("usdt: no probes found", stderr);
+	if (list->only != 0)
+		fprintf(stderr, " in process %d", (int)list->only);
+	if (list->pattern_count > 0)
+		fputs(" that were named; without a pattern all are listed",
+		    stderr);
+	putc('\n', stderr);
+}
+
 /* What could not be shown, and why. */
 static int
 tell_rest(const struct list *list, const struct census *census)
 {
+	char *text;
+
 	if (list->count == 0)
-		fputs("usdt: no probes found\n", stderr);
-	if (census->hidden > 0)
-		fprintf(stderr, "usdt: this user may not look into %zu other "
-		    "process%s\n", census->hidden,
-		    census->hidden == 1 ? "" : "es");
+		tell_none(list);
+	if (census->hidden > 0) {
+		text = hidden_text(census->hidden);
+		fprintf(stderr, "usdt: %s\n", text);
+		free(text);
+	}
 	if (list->unreadable > 0)
 		fprintf(stderr, "usdt: this user may not read %zu mapped "
 		    "file%s\n", list->unreadable,

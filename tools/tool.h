@@ -84,6 +84,9 @@ void census_free(struct census *census);
 
 /* The module, as DTrace calls it, of a file that is mapped by that path. */
 const char *mapped_module(const char *path);
+/* That COUNT processes could not be looked into, for people.  To be freed. */
+char *hidden_text(size_t count);
+
 /* Open a mapped file, whatever became of its name; -1 and errno if not. */
 int mapped_open(const struct mapped *file);
 
@@ -395,10 +398,13 @@ struct attachment {
 	size_t watching;	/* targets that are attached */
 	unsigned troubles;	/* told on stderr */
 	int fatal;		/* going on makes no sense */
+	size_t hidden;		/* processes that could not be looked into */
 };
 
 /* Look for probes that match and are not attached yet, and attach them. */
 void attach_scan(struct attachment *to);
+/* Tell on stderr, of each pattern, that nothing has such a probe. */
+void attach_tell_none(const struct attachment *to);
 /* Detach and remove everything. */
 void attach_end(struct attachment *to);
 

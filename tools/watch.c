@@ -318,8 +318,8 @@ is_going(const struct watch *watch)
 		return 0;
 	if (to->watching == 0 && to->wait)
 		fputs("usdt: waiting for such a probe\n", stderr);
-	else if (to->target_count == 0)
-		fputs("usdt: no live process has such a probe\n", stderr);
+	else if (to->target_count == 0 && to->troubles == 0)
+		attach_tell_none(to);
 	return to->watching > 0 || to->wait;
 }
 

@@ -283,14 +283,17 @@ tracer_case('an ordinary user' => sub {
 	unlink image($process) or die;
 	($status, $out, $err) = run_usdt(\@nobody, 'list', $mine);
 	is($status, 1, 'a deleted image needs root: exit 1');
-	like($err, qr/no probes found\n.*may not read \d+ mapped files?$/ms,
+	like($err, qr/no probes found .*\n.*may not read \d+ mapped files?$/ms,
 	    '... and says so');
 });
 
 tracer_case('exit codes' => sub {
 	my ($status, $out, $err) = run_usdt('list', 'nobody-has-this');
 	is("$status $out", '1 ', 'nothing found: exit 1');
-	like($err, qr/^usdt: no probes found$/m, '... says so');
+	like($err, qr/^usdt: no probes found that were named; without a /m,
+	    '... says so');
+	like((run_usdt('list', '-p', $$, 'x:y'))[2], qr/^usdt: no probes found in process $$ that were named;/,
+	    '... and in which process');
 	($status, $out, $err) = run_usdt('list', '-p', 4194304);
 	is("$status $err", "1 usdt: process 4194304: there is none\n",
 	    'no such process: exit 1');

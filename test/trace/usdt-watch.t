@@ -435,6 +435,37 @@ tracer_case('wrong usage' => sub {
 	    'no such process: exit 1');
 });
 
+tracer_case('no such probe' => sub {
+	my $provider = fresh();
+	my $process = process($provider, ['f', 'n', 'int']);
+	my ($pid, $image) = ($process->pid, ($process->images)[0]{path});
+	my $sleep = Usdt::Tracer::Run->start('sleep', '600');
+	my $there = qr/"usdt list" shows those that there are, -w waits for one/;
+	my $other = "${provider}y";
+
+	sleep(0.05) until `cat /proc/@{[$sleep->pid]}/comm` eq "sleep\n";
+	for (
+		[["$other:n"], qr/ $other:n in any live process; $there\n/],
+		[["$provider:x", "$other:n"],
+		    qr/ $provider:x in any .*\n.* $other:n in any live /],
+		[['-p', $pid, "$provider:x"], qr/ $provider:x in process $pid; "usdt list -p $pid" shows those that it has, -w waits/],
+		[['-p', $sleep->pid, 'x:y'], qr/ x:y in process @{[$sleep->pid]}; /],
+		[["$image:$provider:x"], qr/ \Q$image\E:$provider:x; \Q$image\E has other probes: usdt list '\Q$image\E:\*'\n/],
+		[['/etc/passwd:x:y'], qr/ \S+; \/etc\/passwd is no ELF file\n/],
+		[['/bin/true:x:y'], qr/ \S+; \/bin\/true has no probes\n/],
+	) {
+		my ($arguments, $pattern) = @$_;
+		my ($status, $out, $err) = run_usdt('watch', @$arguments);
+
+		is("$status $out", '1 ', "@$arguments: exit 1");
+		like($err, qr/^usdt: there is no probe$pattern/, '... and why');
+	}
+	$process->close;
+	like((run_usdt('watch', "$provider:n"))[2], qr/ in any live process;/,
+	    'a file without a process is not one');
+	$sleep->stop('KILL');
+});
+
 # --- processes --------------------------------------------------------------
 
 tracer_case('several processes' => sub {
