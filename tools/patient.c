@@ -480,8 +480,8 @@ ask_dtprobed(struct patient *patient, const struct seen *seen)
 	    provider, (int)patient->pid);
 
 	if (access(all, X_OK) < 0 && errno == EACCES)
-		tell(patient, finding_make(VERDICT_NOTE, "sudo usdt doctor",
-		    "this user can't see whether dtprobed knows %s", provider));
+		tell(patient, finding_make(VERDICT_NOTE, geteuid() == 0 ?
+		    NULL : "sudo usdt doctor", "this user can't see whether dtprobed knows %s", provider));
 	else if (access(all, F_OK) == 0 && access(one, F_OK) == 0)
 		tell(patient, finding_make(VERDICT_OK, NULL, "%s: dtprobed "
 		    "knows it: visible to DTrace", provider));
@@ -572,9 +572,10 @@ ask_all(struct patient *patient)
 
 	ask_environment(patient);
 	if (patient->unreadable > 0)
-		tell(patient, finding_make(VERDICT_PROBLEM, "sudo usdt doctor",
-		    "this user may not read %zu of the files that it maps",
-		    patient->unreadable));
+		tell(patient, finding_make(VERDICT_PROBLEM, geteuid() == 0 ?
+		    "run usdt with CAP_SYS_ADMIN, outside of this container" :
+		    "sudo usdt doctor", "this user may not read %zu of the "
+		    "files that it maps", patient->unreadable));
 	if (patient->count == 0) {
 		tell(patient, finding_make(VERDICT_PROBLEM, "link it with "
 		    "libusdt, and call usdt_provider_enable: what is said "

@@ -426,10 +426,11 @@ struct finding finding_make(enum verdict verdict, const char *remedy,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 void finding_free(struct finding *finding);
 
-/* From the text of /proc/self/status; APART: in a user namespace. */
-struct finding judge_privilege(const char *status, int apart);
+/* From the text of /proc/self/status; APART: in a user namespace.  ROOT, here
+ * and below: becoming root is no remedy. */
+struct finding judge_privilege(const char *status, int apart, int root);
 /* Of /proc/sys/kernel/perf_event_paranoid; NULL: there is none. */
-struct finding judge_paranoid(const char *text, int privileged);
+struct finding judge_paranoid(const char *text, int privileged, int root);
 /* Of /sys/kernel/security/lockdown; NULL: there is none. */
 struct finding judge_lockdown(const char *text);
 /* What is there below /sys: its own mount, uprobes, and their counters? */
@@ -437,7 +438,7 @@ struct finding judge_uprobes(int sys, int uprobes, int counters);
 /* What did a senseless bpf() fail with? */
 struct finding judge_bpf(int error, int privileged);
 /* Where tracefs is mounted, or NULL; the errno of its uprobe_events, or 0. */
-struct finding judge_tracefs(const char *mount, int error);
+struct finding judge_tracefs(const char *mount, int error, int root);
 /* The errno of stat of DEVICE, or its mode; what of DTrace is here? */
 struct finding judge_helper(const char *device, int error, unsigned mode,
     int installed, int running);

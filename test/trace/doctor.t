@@ -18,6 +18,7 @@ alarm 900;
 my $dir = scratch_dir();
 chmod(0755, $dir);
 my @nobody = ('setpriv', '--reuid=65534', '--regid=65534', '--clear-groups');
+my @bare = qw(setpriv --bounding-set -all);	# a root without capabilities
 my $number = 0;
 
 sub fresh { return "d${$}x" . chr(ord('a') + $number++ % 26) . 'd' }
@@ -101,8 +102,12 @@ tracer_case('privilege' => sub {
 		'may not use perf', @lines);
 	finds(qr/^PROBLEM tracefs: .*may not be written: .*-- .*as root/,
 		'nor make events', @lines);
-	finds(qr/^note    this user may not look into \d+ other/,
+	finds(qr/^note    this user may not look into \d+ other processes -- sudo/,
 		'nor see all processes', @lines);
+	@lines = doctor(\@bare);
+	finds(qr/^PROBLEM privilege: this root .*-- run the tracer outside/,
+		'a root without capabilities', @lines);
+	unlike("@lines", qr/sudo|as root/, '... does not become root by sudo');
 	finds(qr/^PROBLEM privilege: .*user namespace/, 'a user namespace',
 		doctor([qw(unshare --user --map-root-user)]));
 	finds(qr/^note    privilege: CAP_BPF and CAP_PERFMON/,
@@ -198,6 +203,11 @@ tracer_case('no process, or none to look into' => sub {
 	my $process = process({}, '-p', fresh(), qw(f n int));
 	finds(qr/^PROBLEM this user may not look into it: .*-- sudo usdt/,
 		'of another user', of($process, \@nobody));
+	finds(qr/^PROBLEM the kernel lets this root not look into it: .*-- run usdt where it/,
+		'root without capabilities', of($process, \@bare));
+	finds(qr/^note    the kernel lets this root not look into 1 other process: /,
+		'just one', doctor([qw(unshare --pid --fork --mount-proc sh -c),
+		"sleep 600 & exec @bare \"\$0\" \"\$@\""]));
 	$process->close;
 	finds(qr/^PROBLEM there is no such process/, 'gone', of($process));
 	is((run_usdt('doctor', '-p', 'x'))[0], 2, 'wrong usage: exit 2');
