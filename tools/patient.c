@@ -496,6 +496,17 @@ ask_dtprobed(struct patient *patient, const struct seen *seen)
 
 /* --- all of it --- */
 
+/*
+ * Images of libusdt stay mapped and as they are when their provider is
+ * disabled: only the program's own memory knows.
+ */
+static const char *
+unless_disabled(const struct image *image)
+{
+	return image->dof && !image->linked ? ", if the program has it enabled "
+	    "now, which can't be seen from outside" : "";
+}
+
 static void
 ask_file(struct patient *patient, const struct seen *seen)
 {
@@ -504,11 +515,12 @@ ask_file(struct patient *patient, const struct seen *seen)
 
 	if (named != 0)
 		tell(patient, finding_make(VERDICT_OK, NULL, "%s: %zu probe%s "
-		    "of %s%s: visible to usdt watch, bpftrace, bcc%s",
+		    "of %s%s: visible to usdt watch, bpftrace, bcc%s%s",
 		    seen->file->path, image->count, image->count == 1 ? "" :
 		    "s", image->probes[0].provider, image->dof ? " (libusdt, "
 		    "or dtrace -G)" : "", image->build_id &&
-		    advice_perf_stumbles(image) == NULL ? ", perf" : ""));
+		    advice_perf_stumbles(image) == NULL ? ", perf" : "",
+		    unless_disabled(image)));
 	if (named != 0 && !image->build_id)
 		tell(patient, finding_make(VERDICT_PROBLEM, "link it with "
 		    "-Wl,--build-id", "%s: has no build-id: perf does not "

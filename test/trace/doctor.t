@@ -190,13 +190,15 @@ tracer_case('all is well' => sub {
 	my @lines = of($process);
 	my $image = image($process);
 
-	finds(qr/^ok      \Q$image\E: 1 probe of $provider .*: visible to usdt watch, bpftrace, bcc, perf$/,
+	finds(qr/^ok      \Q$image\E: 1 probe of $provider .*: visible to usdt watch, bpftrace, bcc, perf, if the program has it enabled now, which can't be seen/,
 		'it is seen', @lines);
 	finds(qr/^note    \Q$image\E: gdb .* "usdt list -v -p \d+".*SystemTap/,
 		'gdb and SystemTap', @lines);
 	is(scalar(grep { /^PROBLEM/ } @lines), 0, 'no problem');
 	finds(qr/^ok +@{[$process->pid]}: .*visible/, 'without -p too',
 		doctor());
+	is($process->ask('disable'), 'ok', 'the program disables it');
+	is_deeply([of($process)], \@lines, 'nothing of that is seen');
 });
 
 tracer_case('no process, or none to look into' => sub {
@@ -302,7 +304,7 @@ tracer_case('names' => sub {
 	@lines = of(process({}, '-p', $provider, qw(f good -- f a.b)));
 	finds(qr/^note    $provider:a\.b: perf can't spell .* no probe of/,
 		'one that perf does not take', @lines);
-	finds(qr/^ok      \S+: 2 probes .*: visible to usdt watch, bpftrace, bcc$/,
+	finds(qr/^ok      \S+: 2 probes .*: visible to usdt watch, bpftrace, bcc, if/,
 		'... nor any beside it', @lines);
 });
 
