@@ -44,7 +44,10 @@ char *need_format(const char *format, ...)
 
 /* Text on a terminal: what can't be printed, and '\', as \xNN. */
 void quote_line(FILE *out, const char *text);
-/* The same, and blanks too. */
+/* The same of what the library says: it writes \xNN itself, but names as they
+ * are. */
+void quote_told(FILE *out, const char *text);
+/* As quote_line, and blanks too. */
 void quote_word(FILE *out, const char *text);
 /* A C string literal of LENGTH bytes, with its quotes. */
 void quote_string(FILE *out, const char *bytes, size_t length);
