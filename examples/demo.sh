@@ -28,4 +28,10 @@ say "2. What it declared, as tracers see it (usdt list -p $pid):"
 say "3. Eight events, recorded by the kernel (usdt watch -n 8 'demo:*'):"
 "$build/usdt" watch -p "$pid" -n 8 'demo:*' || exit 1
 
-say "That is all. Try it with a tracer that you have; usdt list -p PID gives the commands."
+build=$(cd "$build" && pwd) || exit 1
+say "That is all. For the commands of tracers that you have, paste these lines:"
+cat <<END
+    PATH="$build:\$PATH"
+    "$build/examples/demo" 600 & sleep 1
+    usdt list -p \$!
+END

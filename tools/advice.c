@@ -181,8 +181,7 @@ one_process(FILE *out, const struct advice *advice)
 
 	if (probe->note_name != NULL) {
 		command = need_format("usdt watch -p %d", (int)advice->pid);
-		line(out, command, need_format("%s:%s", probe->provider,
-		    probe->name));
+		line(out, command, pattern_for(NULL, probe));
 		free(command);
 	}
 	if (probe->note_name != NULL && bpftrace_spells(probe) &&
@@ -197,20 +196,54 @@ one_process(FILE *out, const struct advice *advice)
 		gdb_line(out, advice);
 }
 
+/* Names that C could have, too: perf makes its events' names of them. */
+static int
+perf_spells(const struct probe *probe)
+{
+	return made_of(probe->provider, WORDS) &&
+	    made_of(probe->note_name, WORDS) &&
+	    (*probe->note_name < '0' || *probe->note_name > '9');
+}
+
+const struct probe *
+advice_perf_stumbles(const struct image *image)
+{
+	size_t i;
+
+	for (i = 0; i < image->count; i++)
+		if (image->probes[i].note_name != NULL &&
+		    !perf_spells(&image->probes[i]))
+			return &image->probes[i];
+	return NULL;
+}
+
+/*
+ * perf is given the file: without it, it takes the probe from any file that it
+ * knows, also from one of an earlier definition.  Of a file in another mount
+ * namespace it wants the name in there.
+ */
 static void
 perf_lines(FILE *out, const struct advice *advice)
 {
 	const struct probe *probe = advice->probe;
+	char *root = need_format("/proc/%d/root/", (int)advice->pid);
+	const char *path = advice->path;
 
-	if (!advice->image->build_id || !made_of(probe->provider, WORDS) ||
-	    !made_of(probe->note_name, WORDS))
-		return;
-	fputs("      perf buildid-cache --add ", out);
-	quote_shell(out, advice->path);
-	fprintf(out, " && perf probe sdt_%s:%s\n", probe->provider,
-	    probe->note_name);
-	fprintf(out, "      perf record -a -e sdt_%s:%s; perf script\n",
-	    probe->provider, probe->note_name);
+	if (strncmp(path, root, strlen(root)) == 0)
+		path += strlen(root) - 1;
+	if (advice->image->build_id && made_of(path, WORDS "./+-") &&
+	    advice_perf_stumbles(advice->image) == NULL) {
+		fputs("      perf probe ", out);
+		if (path != advice->path)
+			fprintf(out, "--target-ns %d ", (int)advice->pid);
+		fprintf(out, "-x %s %%sdt_%s:%s\n", path, probe->provider,
+		    probe->note_name);
+		fprintf(out, "      perf record -a -e sdt_%s:%s sleep 10; "
+		    "perf script\n", probe->provider, probe->note_name);
+		fprintf(out, "      perf probe -d sdt_%s:%s\n",
+		    probe->provider, probe->note_name);
+	}
+	free(root);
 }
 
 static void
@@ -218,8 +251,7 @@ all_processes(FILE *out, const struct advice *advice)
 {
 	const struct probe *probe = advice->probe;
 
-	line(out, "usdt watch", need_format("%s:%s:%s", advice->path,
-	    probe->provider, probe->name));
+	line(out, "usdt watch", pattern_for(advice->path, probe));
 	if (bpftrace_spells(probe) && made_of(advice->path, WORDS "./+-"))
 		line(out, "bpftrace -e", bpftrace_script(advice->path,
 		    advice));

@@ -158,19 +158,18 @@ attach_new(struct attachment *to, size_t first)
 
 /* --- finding --- */
 
-/* A probe's patterns have a path exactly if the file was named by one. */
+/* A probe's patterns have a path exactly if the file was NAMED by one. */
 static int
-is_wanted(const struct attachment *to, const char *path,
+is_wanted(const struct attachment *to, const char *path, const char *named,
     const struct probe *probe)
 {
 	const struct pattern *pattern = to->patterns;
 	size_t i;
 
 	for (i = 0; i < to->pattern_count; i++, pattern++)
-		if ((pattern->path == NULL ? path == NULL :
-		    path != NULL && strcmp(pattern->path, path) == 0) &&
-		    pattern_matches(pattern, probe->provider, probe->name,
-		    probe->note_name))
+		if ((pattern->path == NULL ? named == NULL :
+		    named != NULL && strcmp(pattern->path, named) == 0) &&
+		    pattern_matches(pattern, path, probe))
 			return 1;
 	return 0;
 }
@@ -239,7 +238,7 @@ add_file(struct attachment *to, int fd, const char *path, const char *named)
 			.path = file.path, .fd = fd
 		};
 
-		if (is_wanted(to, named, target.probe) &&
+		if (is_wanted(to, path, named, target.probe) &&
 		    !is_watched(to, &st, target.probe))
 			add_target(to, &target);
 	}
@@ -283,9 +282,14 @@ find_mapped(struct attachment *to)
 {
 	struct census census;
 	size_t i;
-	int fd;
+	int fd, error = census_take(&census, to->only);
 
-	census_take(&census, to->only);
+	if (to->only != 0 && (error == EACCES || error == EPERM)) {
+		fprintf(stderr, "usdt: process %d: %s\n", (int)to->only,
+		    strerror(error));
+		to->fatal = 1;
+	}
+	to->hidden = census.hidden;
 	for (i = 0; i < census.count; i++) {
 		const struct mapped *file = census.files[i];
 
@@ -343,6 +347,67 @@ attach_scan(struct attachment *to)
 		find_mapped(to);
 	if (!to->fatal)
 		attach_new(to, before);
+}
+
+/* --- finding nothing --- */
+
+static void
+tell_none_in_file(const char *path, int fd)
+{
+	struct image *image = image_read(fd);
+
+	if (image == NULL)
+		fputs(" is no ELF file", stderr);
+	else if (image->count == 0)
+		fputs(" has no probes", stderr);
+	else {
+		char *all = need_format("%s:*", path);
+
+		fputs(" has other probes: usdt list ", stderr);
+		quote_shell(stderr, all);
+		free(all);
+	}
+	image_free(image);
+}
+
+static void
+tell_none_of(const struct attachment *to, const struct pattern *pattern)
+{
+	int fd;
+
+	fputs("usdt: there is no probe ", stderr);
+	quote_line(stderr, pattern->text);
+	if (pattern->path != NULL) {
+		fd = open(pattern->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		fputs("; ", stderr);
+		quote_line(stderr, pattern->path);
+		tell_none_in_file(pattern->path, fd);
+		if (fd >= 0)
+			close(fd);
+	} else if (to->only != 0) {
+		fprintf(stderr, " in process %d; \"usdt list -p %d\" shows "
+		    "those that it has, -w waits for one", (int)to->only,
+		    (int)to->only);
+	} else {
+		fputs(" in any live process; \"usdt list\" shows those that "
+		    "there are, -w waits for one", stderr);
+	}
+	putc('\n', stderr);
+}
+
+void
+attach_tell_none(const struct attachment *to)
+{
+	size_t i;
+	char *text;
+
+	for (i = 0; i < to->pattern_count; i++)
+		tell_none_of(to, &to->patterns[i]);
+	if (to->hidden == 0 || to->only != 0)
+		return;
+	text = hidden_text(to->hidden);
+	fprintf(stderr, "usdt: %s\n", text);
+	free(text);
 }
 
 void

@@ -19,7 +19,7 @@ wrong(const char *text, const char *why)
 	fputs("usdt: ", stderr);
 	quote_line(stderr, text);
 	fputs(": ", stderr);
-	quote_line(stderr, why);
+	quote_told(stderr, why);
 	putc('\n', stderr);
 	return -1;
 }

@@ -104,7 +104,7 @@ look_at_tracefs(void)
 			error = errno;
 		free(events);
 	}
-	problem = finding_tell(0, judge_tracefs(mount, error));
+	problem = finding_tell(0, judge_tracefs(mount, error, geteuid() == 0));
 	free(mount);
 	return problem;
 }
@@ -174,8 +174,10 @@ look_at_system(void)
 		status = need_copy("", 0);
 	}
 	privileged = judge_privileged(status, apart);
-	problems += finding_tell(0, judge_privilege(status, apart));
-	problems += finding_tell(0, judge_paranoid(paranoid, privileged));
+	problems += finding_tell(0, judge_privilege(status, apart,
+	    geteuid() == 0));
+	problems += finding_tell(0, judge_paranoid(paranoid, privileged,
+	    geteuid() == 0));
 	problems += finding_tell(0, judge_lockdown(lockdown));
 	problems += finding_tell(0, judge_uprobes(there("/sys/kernel"),
 	    there(uprobe), there(counter)));
@@ -199,20 +201,21 @@ look_at_process(pid_t pid)
 {
 	struct census census;
 	int error = census_take(&census, pid), problems;
-	char *remedy = NULL;
+	char *remedy = geteuid() == 0 ? need_format("run usdt where it was "
+	    "started, outside of this container or user namespace") :
+	    need_format("sudo usdt doctor -p %d", (int)pid);
 
-	if (error == 0) {
+	if (error == 0)
 		problems = patient_examine(pid, &census, 1);
-	} else {
-		if (error != ENOENT && error != ESRCH)
-			remedy = need_format("sudo usdt doctor -p %d",
-			    (int)pid);
+	else if (error == ENOENT || error == ESRCH)
 		problems = finding_tell(pid, finding_make(VERDICT_PROBLEM,
-		    remedy, error == ENOENT || error == ESRCH ?
-		    "there is no such process in this pid namespace" :
-		    "this user may not look into it: %s", strerror(error)));
-		free(remedy);
-	}
+		    NULL, "there is no such process in this pid namespace"));
+	else
+		problems = finding_tell(pid, finding_make(VERDICT_PROBLEM,
+		    remedy, "%s not look into it: %s", geteuid() == 0 ?
+		    "the kernel lets this root" : "this user may",
+		    strerror(error)));
+	free(remedy);
 	census_free(&census);
 	return problems;
 }
@@ -231,6 +234,7 @@ look_at_processes(void)
 	int count = scandir("/proc", &entries, is_process, versionsort);
 	int i, n, problems = 0, told = 0;
 	size_t hidden = 0;
+	char *text;
 
 	for (i = 0; i < count; i++) {
 		pid_t pid = (pid_t)strtol(entries[i]->d_name, NULL, 10);
@@ -250,9 +254,12 @@ look_at_processes(void)
 	if (told == 0)
 		finding_tell(0, finding_make(VERDICT_NOTE, NULL, "no process "
 		    "has probes but those of system libraries"));
-	if (hidden > 0)
-		finding_tell(0, finding_make(VERDICT_NOTE, "sudo usdt doctor",
-		    "this user may not look into %zu other processes", hidden));
+	if (hidden > 0) {
+		text = hidden_text(hidden);
+		finding_tell(0, finding_make(VERDICT_NOTE, geteuid() == 0 ?
+		    NULL : "sudo usdt doctor", "%s", text));
+		free(text);
+	}
 	return problems;
 }
 

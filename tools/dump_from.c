@@ -293,6 +293,16 @@ dump_bytes(const struct dump_options *options, int fd, const char *path)
 }
 
 /* Reading a device may set it in motion. */
+/* A definition with too few parts is taken for a file's name. */
+static const char *
+no_file(const char *path, int error)
+{
+	if (error != ENOENT || strcspn(path, ":") >= strcspn(path, "/"))
+		return strerror(error);
+	return "there is no such file, and a definition has four parts: "
+	    "PROVIDER:MODULE:FUNCTION:NAME(TYPE, ...)";
+}
+
 int
 dump_file(const struct dump_options *options, const char *path)
 {
@@ -303,7 +313,7 @@ dump_file(const struct dump_options *options, const char *path)
 	if (strcmp(path, "-") == 0)
 		return dump_bytes(options, STDIN_FILENO, "standard input");
 	if (stat(path, &st) < 0)
-		return fail(path, strerror(errno));
+		return fail(path, no_file(path, errno));
 	if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode))
 		return fail(path, S_ISDIR(st.st_mode) ? strerror(EISDIR) :
 		    "is no regular file");

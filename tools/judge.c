@@ -71,7 +71,7 @@ judge_privileged(const char *status, int apart)
 }
 
 struct finding
-judge_privilege(const char *status, int apart)
+judge_privilege(const char *status, int apart, int root)
 {
 	uint64_t caps = capabilities(status);
 
@@ -87,14 +87,16 @@ judge_privilege(const char *status, int apart)
 		    "and CAP_PERFMON let this user use uprobes by BPF and "
 		    "perf_event_open; bpftrace, `usdt watch` and `perf probe` "
 		    "may want root all the same");
-	return finding_make(VERDICT_PROBLEM, "run the tracer as root: sudo "
-	    "...", "privilege: this user may not use uprobes, since he lacks "
-	    "CAP_SYS_ADMIN%s%s", has(caps, PERFMON) ? "" : ", CAP_PERFMON",
+	return finding_make(VERDICT_PROBLEM, root ? "run the tracer outside of "
+	    "this container, or give it these capabilities" :
+	    "run the tracer as root: sudo ...", "privilege: this %s may not "
+	    "use uprobes, since he lacks CAP_SYS_ADMIN%s%s", root ? "root" :
+	    "user", has(caps, PERFMON) ? "" : ", CAP_PERFMON",
 	    has(caps, BPF) ? "" : ", CAP_BPF");
 }
 
 struct finding
-judge_paranoid(const char *text, int privileged)
+judge_paranoid(const char *text, int privileged, int root)
 {
 	int level = text ? atoi(text) : 0;
 
@@ -107,8 +109,9 @@ judge_paranoid(const char *text, int privileged)
 		return finding_make(VERDICT_OK, NULL, "perf: "
 		    "kernel.perf_event_paranoid is %d, which does not stop "
 		    "this user", level);
-	return finding_make(VERDICT_PROBLEM, "trace as root, or: sudo sysctl "
-	    "kernel.perf_event_paranoid=-1", "perf: kernel.perf_event_paranoid "
+	return finding_make(VERDICT_PROBLEM, root ? "trace with CAP_PERFMON, "
+	    "or: sysctl kernel.perf_event_paranoid=-1" : "trace as root, or: "
+	    "sudo sysctl kernel.perf_event_paranoid=-1", "perf: kernel.perf_event_paranoid "
 	    "is %d: this user may not record events of probes", level);
 }
 
@@ -169,7 +172,7 @@ judge_bpf(int error, int privileged)
 }
 
 struct finding
-judge_tracefs(const char *mount, int error)
+judge_tracefs(const char *mount, int error, int root)
 {
 	if (mount == NULL)
 		return finding_make(VERDICT_PROBLEM,
@@ -183,8 +186,9 @@ judge_tracefs(const char *mount, int error)
 		    mount);
 	if (error != 0)
 		return finding_make(VERDICT_PROBLEM, error == EROFS ?
-		    "mount it writable" : "run `usdt watch` and `perf probe` "
-		    "as root", "tracefs: %s/uprobe_events may not be written: "
+		    "mount it writable" : root ? "run `usdt watch` and `perf "
+		    "probe` outside of this container or user namespace" :
+		    "run `usdt watch` and `perf probe` as root", "tracefs: %s/uprobe_events may not be written: "
 		    "%s", mount, strerror(error));
 	return finding_make(VERDICT_OK, NULL, "tracefs: mounted at %s, and "
 	    "events can be made there", mount);

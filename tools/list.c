@@ -46,7 +46,7 @@ struct list {
 static void
 help(FILE *out)
 {
-	fputs("usage: usdt list [-lv] [-p PID] [[PATH:]PROVIDER[:PROBE]]...\n"
+	fputs("usage: usdt list [-lv] [-p PID] [PATTERN]...\n"
 	    "\n"
 	    "Show the probes of live processes, and how to trace them.\n"
 	    "\n"
@@ -56,7 +56,10 @@ help(FILE *out)
 	    "  -l, --lines     for scripts: pid, command, provider, module,\n"
 	    "                  function, name, types and path, with tabs\n"
 	    "\n"
-	    "PROVIDER and PROBE may hold the wildcards * and ?.\n", out);
+	    "PATTERN is [PATH:]PROVIDER[:PROBE], or with four parts, as probes\n"
+	    "are shown, [PATH:]PROVIDER:MODULE:FUNCTION:PROBE.  All but PATH\n"
+	    "may hold the wildcards * and ?; an empty part matches all.\n",
+	    out);
 }
 
 /* --- what to show of a probe --- */
@@ -71,21 +74,9 @@ is_wanted(const struct list *list, const char *path,
 	for (i = 0; i < list->pattern_count; i++, pattern++)
 		if ((pattern->path == NULL || path == NULL ||
 		    strcmp(pattern->path, path) == 0) &&
-		    pattern_matches(pattern, probe->provider, probe->name,
-		    probe->note_name))
+		    pattern_matches(pattern, path, probe))
 			return 1;
 	return list->pattern_count == 0;
-}
-
-/* The module, as DTrace calls it: the file's name. */
-static const char *
-module(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	if (slash != NULL)
-		path = slash + 1;
-	return strncmp(path, "memfd:", 6) == 0 ? path + 6 : path;
 }
 
 static void
@@ -130,7 +121,7 @@ show_probe(const struct image *image, const struct probe *probe,
 	fputs("    ", stdout);
 	quote_line(stdout, probe->provider);
 	putchar(':');
-	quote_line(stdout, module(path));
+	quote_line(stdout, mapped_module(path));
 	putchar(':');
 	quote_line(stdout, probe->function);
 	putchar(':');
@@ -260,7 +251,7 @@ show_line(const char *command, pid_t pid, const struct shown *shown,
 {
 	const char *path = shown->file->path;
 	const char *column[] = {
-		command, probe->provider, module(path), probe->function,
+		command, probe->provider, mapped_module(path), probe->function,
 		probe->name
 	};
 	size_t i;
@@ -373,16 +364,31 @@ list_named(struct list *list, const struct census *census)
 	return trouble;
 }
 
+static void
+tell_none(const struct list *list)
+{
+	fputs("usdt: no probes found", stderr);
+	if (list->only != 0)
+		fprintf(stderr, " in process %d", (int)list->only);
+	if (list->pattern_count > 0)
+		fputs(" that were named; without a pattern all are listed",
+		    stderr);
+	putc('\n', stderr);
+}
+
 /* What could not be shown, and why. */
 static int
 tell_rest(const struct list *list, const struct census *census)
 {
+	char *text;
+
 	if (list->count == 0)
-		fputs("usdt: no probes found\n", stderr);
-	if (census->hidden > 0)
-		fprintf(stderr, "usdt: this user may not look into %zu other "
-		    "process%s\n", census->hidden,
-		    census->hidden == 1 ? "" : "es");
+		tell_none(list);
+	if (census->hidden > 0) {
+		text = hidden_text(census->hidden);
+		fprintf(stderr, "usdt: %s\n", text);
+		free(text);
+	}
 	if (list->unreadable > 0)
 		fprintf(stderr, "usdt: this user may not read %zu mapped "
 		    "file%s\n", list->unreadable,

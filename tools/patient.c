@@ -326,6 +326,18 @@ has_odd_name(const struct seen *seen, const struct probe *probe)
 	    probe->note_name[strspn(probe->note_name, taken)] != '\0');
 }
 
+/* perf makes events of all names in a file that it is given, or of none. */
+static void
+ask_perf(struct patient *patient, const struct seen *seen)
+{
+	const struct probe *probe = advice_perf_stumbles(seen->image);
+
+	if (seen->image->build_id && probe != NULL)
+		tell(patient, finding_make(VERDICT_NOTE, NULL, "%s:%s: perf "
+		    "can't spell its name, and so takes no probe of %s",
+		    probe->provider, probe->name, seen->file->path));
+}
+
 static void
 ask_probes(struct patient *patient, const struct seen *seen)
 {
@@ -342,8 +354,9 @@ ask_probes(struct patient *patient, const struct seen *seen)
 	tell_of(patient, seen, has_hyphen, VERDICT_NOTE, NULL, "bpftrace, bcc "
 	    "and perf write __ for the - of its name");
 	tell_of(patient, seen, has_odd_name, VERDICT_PROBLEM, "name it by "
-	    "letters, digits, '_', '-' and '.'", "bpftrace and perf can't "
-	    "spell its name; `usdt watch` can");
+	    "letters, digits, '_', '-' and '.'", "bpftrace can't spell its "
+	    "name; `usdt watch` can");
+	ask_perf(patient, seen);
 	tell_of(patient, seen, has_over_6, VERDICT_NOTE, NULL, "has more than "
 	    "6 arguments, of which bpftrace 0.17 reads 6");
 	tell_of(patient, seen, has_over_10, VERDICT_NOTE, NULL, "has more than "
@@ -467,8 +480,8 @@ ask_dtprobed(struct patient *patient, const struct seen *seen)
 	    provider, (int)patient->pid);
 
 	if (access(all, X_OK) < 0 && errno == EACCES)
-		tell(patient, finding_make(VERDICT_NOTE, "sudo usdt doctor",
-		    "this user can't see whether dtprobed knows %s", provider));
+		tell(patient, finding_make(VERDICT_NOTE, geteuid() == 0 ?
+		    NULL : "sudo usdt doctor", "this user can't see whether dtprobed knows %s", provider));
 	else if (access(all, F_OK) == 0 && access(one, F_OK) == 0)
 		tell(patient, finding_make(VERDICT_OK, NULL, "%s: dtprobed "
 		    "knows it: visible to DTrace", provider));
@@ -483,6 +496,17 @@ ask_dtprobed(struct patient *patient, const struct seen *seen)
 
 /* --- all of it --- */
 
+/*
+ * Images of libusdt stay mapped and as they are when their provider is
+ * disabled: only the program's own memory knows.
+ */
+static const char *
+unless_disabled(const struct image *image)
+{
+	return image->dof && !image->linked ? ", if the program has it enabled "
+	    "now, which can't be seen from outside" : "";
+}
+
 static void
 ask_file(struct patient *patient, const struct seen *seen)
 {
@@ -491,10 +515,12 @@ ask_file(struct patient *patient, const struct seen *seen)
 
 	if (named != 0)
 		tell(patient, finding_make(VERDICT_OK, NULL, "%s: %zu probe%s "
-		    "of %s%s: visible to usdt watch, bpftrace, bcc%s",
+		    "of %s%s: visible to usdt watch, bpftrace, bcc%s%s",
 		    seen->file->path, image->count, image->count == 1 ? "" :
 		    "s", image->probes[0].provider, image->dof ? " (libusdt, "
-		    "or dtrace -G)" : "", image->build_id ? ", perf" : ""));
+		    "or dtrace -G)" : "", image->build_id &&
+		    advice_perf_stumbles(image) == NULL ? ", perf" : "",
+		    unless_disabled(image)));
 	if (named != 0 && !image->build_id)
 		tell(patient, finding_make(VERDICT_PROBLEM, "link it with "
 		    "-Wl,--build-id", "%s: has no build-id: perf does not "
@@ -558,9 +584,10 @@ ask_all(struct patient *patient)
 
 	ask_environment(patient);
 	if (patient->unreadable > 0)
-		tell(patient, finding_make(VERDICT_PROBLEM, "sudo usdt doctor",
-		    "this user may not read %zu of the files that it maps",
-		    patient->unreadable));
+		tell(patient, finding_make(VERDICT_PROBLEM, geteuid() == 0 ?
+		    "run usdt with CAP_SYS_ADMIN, outside of this container" :
+		    "sudo usdt doctor", "this user may not read %zu of the "
+		    "files that it maps", patient->unreadable));
 	if (patient->count == 0) {
 		tell(patient, finding_make(VERDICT_PROBLEM, "link it with "
 		    "libusdt, and call usdt_provider_enable: what is said "

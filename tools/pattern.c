@@ -1,54 +1,106 @@
 /*
  * pattern.c - which probes did the user name?
  *
- * A pattern is [PATH:]PROVIDER[:PROBE].  What has a '/' before its last colons
- * begins with a path; PROVIDER and PROBE may hold wildcards.  A probe's name
- * matches in either spelling: request-start as DTrace shows it, or
- * request__start as SDT notes have it.
+ * A pattern is PROVIDER, PROVIDER:PROBE or, as DTrace and `usdt list` write
+ * it, PROVIDER:MODULE:FUNCTION:PROBE, where an empty part stands for all.
+ * What has a '/' before its last colons begins with a path; all but that may
+ * hold wildcards.  A probe's name matches in either spelling: request-start as
+ * DTrace shows it, or request__start as SDT notes have it.
  */
 #include <fnmatch.h>
 #include <stdlib.h>
 
 #include "tool.h"
 
-/* The last colon of TEXT[0..length), or NULL. */
-static const char *
-last_colon(const char *text, size_t length)
+#define PARTS_MAX	5	/* with what follows the path's last slash */
+
+static int
+wrong(const char *text, const char *why)
 {
-	while (length > 0 && text[length - 1] != ':')
-		length--;
-	return length > 0 ? text + length - 1 : NULL;
+	fputs("usdt: \"", stderr);
+	quote_line(stderr, text);
+	fprintf(stderr, "\" %s\n", why);
+	return -1;
 }
 
+/* Does it end in types, as `usdt list` shows them behind a name? */
+static int
+has_types(const char *text)
+{
+	size_t length = strlen(text);
+	const char *bracket;
+
+	if (length == 0 || text[length - 1] != ')')
+		return 0;
+	for (bracket = strchr(text, '('); bracket != NULL;
+	    bracket = strchr(bracket + 1, '('))
+		if (bracket > text && bracket[-1] != '\\')
+			return 1;
+	return 0;
+}
+
+/*
+ * Cut TEXT at its last colons, into at most PARTS_MAX parts, the first of which
+ * may hold more.  Returns how many; each PART ends where the next begins.
+ */
+static size_t
+cut(const char *text, const char **part)
+{
+	const char *colon[PARTS_MAX] = { NULL };
+	size_t count = 1, i, length = strlen(text);
+
+	while (length > 0 && count < PARTS_MAX)
+		if (text[--length] == ':')
+			colon[count++] = text + length;
+	part[0] = text;
+	for (i = 1; i < count; i++)
+		part[i] = colon[count - i] + 1;
+	part[count] = text + strlen(text) + 1;
+	return count;
+}
+
+/* A part, which ends before what follows END's colon; all, if it is empty. */
+static char *
+copy_part(const char *part, const char *end)
+{
+	if (end - 1 == part)
+		return need_copy("*", 1);
+	return need_copy(part, (size_t)(end - 1 - part));
+}
+
+/*
+ * Behind the last slash there is the rest of a path, then one, two or four
+ * parts.  Three colons there are one of the path's and those of two parts.
+ */
 int
 pattern_parse(struct pattern *pattern, const char *text)
 {
-	const char *end = text + strlen(text), *slash = strrchr(text, '/');
-	const char *file = slash ? slash + 1 : text;
-	const char *name, *provider, *second, *first = NULL;
+	const char *slash = strrchr(text, '/'), *part[PARTS_MAX + 1];
+	size_t count = cut(slash ? slash + 1 : text, part), first;
 
 	memset(pattern, 0, sizeof *pattern);
-	second = last_colon(file, (size_t)(end - file));
-	if (second != NULL)
-		first = last_colon(file, (size_t)(second - file));
-	if (slash != NULL && first == NULL) {	/* PATH:PROVIDER */
-		first = second;
-		second = NULL;
-	}
-	name = second ? second + 1 : end;
-	provider = first ? first + 1 : file;
-	if ((slash == NULL) != (first == NULL) ||
-	    provider == (second ? second : end)) {
-		fprintf(stderr, "usdt: \"%s\" is not "
-		    "[PATH:]PROVIDER:PROBE\n", text);
-		return -1;
-	}
-	if (first != NULL)
-		pattern->path = need_copy(text, (size_t)(first - text));
-	pattern->provider = need_copy(provider,
-	    (size_t)((second ? second : end) - provider));
-	pattern->name = need_copy(*name ? name : "*",
-	    *name ? (size_t)(end - name) : 1);
+	pattern->text = text;
+	if (has_types(text))
+		return wrong(text, "has types at its end: leave them out, "
+		    "with their brackets");
+	if (slash != NULL)
+		first = count == 4 ? 2 : 1;
+	else
+		first = count == 3 ? PARTS_MAX : 0;
+	if (first >= count || (slash == NULL && count == PARTS_MAX) ||
+	    (count - first < 4 && part[first + 1] - 1 == part[first]))
+		return wrong(text, "is not [PATH:]PROVIDER:PROBE or "
+		    "[PATH:]PROVIDER:MODULE:FUNCTION:PROBE");
+	if (first > 0)
+		pattern->path = need_copy(text,
+		    (size_t)(part[first] - 1 - text));
+	pattern->provider = copy_part(part[first], part[first + 1]);
+	pattern->module = count - first < 4 ? need_copy("*", 1) :
+	    copy_part(part[first + 1], part[first + 2]);
+	pattern->function = count - first < 4 ? need_copy("*", 1) :
+	    copy_part(part[first + 2], part[first + 3]);
+	pattern->name = count - first < 2 ? need_copy("*", 1) :
+	    copy_part(part[count - 1], part[count]);
 	return 0;
 }
 
@@ -57,17 +109,54 @@ pattern_free(struct pattern *pattern)
 {
 	free(pattern->path);
 	free(pattern->provider);
+	free(pattern->module);
+	free(pattern->function);
 	free(pattern->name);
 	memset(pattern, 0, sizeof *pattern);
 }
 
 int
-pattern_matches(const struct pattern *pattern, const char *provider,
-    const char *name, const char *note_name)
+pattern_matches(const struct pattern *pattern, const char *path,
+    const struct probe *probe)
 {
-	if (fnmatch(pattern->provider, provider, 0) != 0)
+	if (fnmatch(pattern->provider, probe->provider, 0) != 0 ||
+	    fnmatch(pattern->module, mapped_module(path), 0) != 0 ||
+	    fnmatch(pattern->function, probe->function, 0) != 0)
 		return 0;
-	if (fnmatch(pattern->name, name, 0) == 0)
+	if (fnmatch(pattern->name, probe->name, 0) == 0)
 		return 1;
-	return note_name != NULL && fnmatch(pattern->name, note_name, 0) == 0;
+	return probe->note_name != NULL &&
+	    fnmatch(pattern->name, probe->note_name, 0) == 0;
+}
+
+/* A name in which nothing but itself is meant.  Wildcards match themselves. */
+static void
+print_escaped(FILE *out, const char *name)
+{
+	size_t length = strlen(name);
+	int ends = length > 0 && name[length - 1] == ')';
+
+	for (; *name != '\0'; name++) {
+		if (*name == '\\' || *name == '[' || (ends && *name == '('))
+			putc('\\', out);
+		putc(*name, out);
+	}
+}
+
+char *
+pattern_for(const char *path, const struct probe *probe)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+	size_t size;
+	char *text;
+	FILE *out = open_memstream(&text, &size);
+
+	if (path != NULL)
+		fprintf(out, "%s:", path);
+	print_escaped(out, probe->provider);
+	/* A path with colons is told from the rest by all four parts. */
+	fputs(slash != NULL && strchr(slash, ':') != NULL ? ":::" : ":", out);
+	print_escaped(out, probe->name);
+	fclose(out);
+	return text;
 }

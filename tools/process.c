@@ -227,7 +227,31 @@ census_free(struct census *census)
 	memset(census, 0, sizeof *census);
 }
 
+/* Root is told what else there is than users. */
+char *
+hidden_text(size_t count)
+{
+	const char *plural = count == 1 ? "" : "es";
+
+	if (geteuid() != 0)
+		return need_format("this user may not look into %zu other "
+		    "process%s", count, plural);
+	return need_format("the kernel lets this root not look into %zu other "
+	    "process%s: of another user namespace, or with more capabilities, "
+	    "or guarded otherwise", count, plural);
+}
+
 /* --- opening what is mapped --- */
+
+const char *
+mapped_module(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (slash != NULL)
+		path = slash + 1;
+	return strncmp(path, "memfd:", 6) == 0 ? path + 6 : path;
+}
 
 /* Open a regular file only: opening a device may set it in motion. */
 static int

@@ -58,6 +58,15 @@ quote_line(FILE *out, const char *text)
 }
 
 void
+quote_told(FILE *out, const char *text)
+{
+	size_t length = strlen(text), n;
+
+	for (; length > 0; text += n, length -= n)
+		n = show(out, text, length);
+}
+
+void
 quote_word(FILE *out, const char *text)
 {
 	const char *blank;

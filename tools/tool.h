@@ -44,28 +44,15 @@ char *need_format(const char *format, ...)
 
 /* Text on a terminal: what can't be printed, and '\', as \xNN. */
 void quote_line(FILE *out, const char *text);
-/* The same, and blanks too. */
+/* The same of what the library says: it writes \xNN itself, but names as they
+ * are. */
+void quote_told(FILE *out, const char *text);
+/* As quote_line, and blanks too. */
 void quote_word(FILE *out, const char *text);
 /* A C string literal of LENGTH bytes, with its quotes. */
 void quote_string(FILE *out, const char *bytes, size_t length);
 /* One word for the shell, in single quotes if it needs any. */
 void quote_shell(FILE *out, const char *word);
-
-/* --- pattern.c: which probes did the user name? ------------------------- */
-
-/* [PATH:]PROVIDER[:PROBE], with wildcards in the last two. */
-struct pattern {
-	char *path;		/* or NULL */
-	char *provider;
-	char *name;
-};
-
-/* Parse, or tell what is wrong on stderr and return -1. */
-int pattern_parse(struct pattern *pattern, const char *text);
-void pattern_free(struct pattern *pattern);
-/* Do provider and name match?  The path is the caller's business. */
-int pattern_matches(const struct pattern *pattern, const char *provider,
-    const char *name, const char *note_name);
 
 /* --- process.c: which files do processes map? --------------------------- */
 
@@ -97,6 +84,11 @@ struct census {
  */
 int census_take(struct census *census, pid_t only);
 void census_free(struct census *census);
+
+/* The module, as DTrace calls it, of a file that is mapped by that path. */
+const char *mapped_module(const char *path);
+/* That COUNT processes could not be looked into, for people.  To be freed. */
+char *hidden_text(size_t count);
 
 /* Open a mapped file, whatever became of its name; -1 and errno if not. */
 int mapped_open(const struct mapped *file);
@@ -211,6 +203,29 @@ void image_free(struct image *image);
 int image_symbol(const struct image *image, const char *name, size_t length,
     uint64_t *address);
 
+/* --- pattern.c: which probes did the user name? ------------------------- */
+
+/* [PATH:]PROVIDER[:PROBE] or [PATH:]PROVIDER:MODULE:FUNCTION:PROBE, with
+ * wildcards in all but the path. */
+struct pattern {
+	const char *text;	/* what was parsed; the user's */
+	char *path;		/* or NULL */
+	char *provider;
+	char *module;
+	char *function;
+	char *name;
+};
+
+/* Parse, or tell what is wrong on stderr and return -1. */
+int pattern_parse(struct pattern *pattern, const char *text);
+void pattern_free(struct pattern *pattern);
+/* Does it name that probe of a file of PATH?  Whether it means that very file
+ * is the caller's business. */
+int pattern_matches(const struct pattern *pattern, const char *path,
+    const struct probe *probe);
+/* A pattern for just that provider and probe, in PATH unless that is NULL. */
+char *pattern_for(const char *path, const struct probe *probe);
+
 /* --- argument.c: what is told of a probe's arguments? ------------------- */
 
 struct argument {
@@ -255,6 +270,8 @@ struct advice {
 	uint64_t code;		/* where that has mapped it to be executed */
 };
 void advice_print(FILE *out, const struct advice *advice);
+/* A probe whose name keeps perf from all probes of the file, or NULL. */
+const struct probe *advice_perf_stumbles(const struct image *image);
 
 /* --- tracefs.c: how are uprobe events made and removed? ----------------- */
 
@@ -384,10 +401,13 @@ struct attachment {
 	size_t watching;	/* targets that are attached */
 	unsigned troubles;	/* told on stderr */
 	int fatal;		/* going on makes no sense */
+	size_t hidden;		/* processes that could not be looked into */
 };
 
 /* Look for probes that match and are not attached yet, and attach them. */
 void attach_scan(struct attachment *to);
+/* Tell on stderr, of each pattern, that nothing has such a probe. */
+void attach_tell_none(const struct attachment *to);
 /* Detach and remove everything. */
 void attach_end(struct attachment *to);
 
@@ -409,10 +429,11 @@ struct finding finding_make(enum verdict verdict, const char *remedy,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 void finding_free(struct finding *finding);
 
-/* From the text of /proc/self/status; APART: in a user namespace. */
-struct finding judge_privilege(const char *status, int apart);
+/* From the text of /proc/self/status; APART: in a user namespace.  ROOT, here
+ * and below: becoming root is no remedy. */
+struct finding judge_privilege(const char *status, int apart, int root);
 /* Of /proc/sys/kernel/perf_event_paranoid; NULL: there is none. */
-struct finding judge_paranoid(const char *text, int privileged);
+struct finding judge_paranoid(const char *text, int privileged, int root);
 /* Of /sys/kernel/security/lockdown; NULL: there is none. */
 struct finding judge_lockdown(const char *text);
 /* What is there below /sys: its own mount, uprobes, and their counters? */
@@ -420,7 +441,7 @@ struct finding judge_uprobes(int sys, int uprobes, int counters);
 /* What did a senseless bpf() fail with? */
 struct finding judge_bpf(int error, int privileged);
 /* Where tracefs is mounted, or NULL; the errno of its uprobe_events, or 0. */
-struct finding judge_tracefs(const char *mount, int error);
+struct finding judge_tracefs(const char *mount, int error, int root);
 /* The errno of stat of DEVICE, or its mode; what of DTrace is here? */
 struct finding judge_helper(const char *device, int error, unsigned mode,
     int installed, int running);

@@ -44,8 +44,7 @@ struct watch {
 static void
 help(FILE *out)
 {
-	fputs("usage: usdt watch [-w] [-p PID] [-n COUNT] "
-	    "[PATH:]PROVIDER[:PROBE]...\n"
+	fputs("usage: usdt watch [-w] [-p PID] [-n COUNT] PATTERN...\n"
 	    "\n"
 	    "Print a line for each time that one of the probes fires: time,\n"
 	    "process, program, probe, arguments.  Needs root, and no tracer.\n"
@@ -54,9 +53,11 @@ help(FILE *out)
 	    "  -n, --count=COUNT  until COUNT lines are printed\n"
 	    "  -w, --wait         if there is no such probe, wait for one\n"
 	    "\n"
-	    "PROVIDER and PROBE may hold the wildcards * and ?.  With PATH\n"
-	    "the probes of that file are watched, whether or not it runs yet.\n",
-	    out);
+	    "PATTERN is [PATH:]PROVIDER[:PROBE], or with four parts, as\n"
+	    "usdt list shows them, [PATH:]PROVIDER:MODULE:FUNCTION:PROBE.  All\n"
+	    "but PATH may hold the wildcards * and ?; an empty part matches\n"
+	    "all.  With PATH the probes of that file are watched, whether or\n"
+	    "not it runs yet.\n", out);
 }
 
 static uint64_t
@@ -317,8 +318,8 @@ is_going(const struct watch *watch)
 		return 0;
 	if (to->watching == 0 && to->wait)
 		fputs("usdt: waiting for such a probe\n", stderr);
-	else if (to->target_count == 0)
-		fputs("usdt: no live process has such a probe\n", stderr);
+	else if (to->target_count == 0 && to->troubles == 0)
+		attach_tell_none(to);
 	return to->watching > 0 || to->wait;
 }
 

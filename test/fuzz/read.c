@@ -75,9 +75,8 @@ read_probe(const struct image *image, const struct probe *probe,
 	quote_word(out, probe->provider);
 	quote_word(out, probe->name);
 	quote_line(out, probe->function);
-	must(pattern_parse(&pattern, "*a*:[b-z]?*") == 0);
-	pattern_matches(&pattern, probe->provider, probe->name,
-	    probe->note_name);
+	must(pattern_parse(&pattern, "*a*:m::[b-z]?*") == 0);
+	pattern_matches(&pattern, "/a/m", probe);
 	pattern_free(&pattern);
 	read_arguments(image, probe, out);
 	fflush(out);

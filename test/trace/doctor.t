@@ -18,6 +18,7 @@ alarm 900;
 my $dir = scratch_dir();
 chmod(0755, $dir);
 my @nobody = ('setpriv', '--reuid=65534', '--regid=65534', '--clear-groups');
+my @bare = qw(setpriv --bounding-set -all);	# a root without capabilities
 my $number = 0;
 
 sub fresh { return "d${$}x" . chr(ord('a') + $number++ % 26) . 'd' }
@@ -101,8 +102,12 @@ tracer_case('privilege' => sub {
 		'may not use perf', @lines);
 	finds(qr/^PROBLEM tracefs: .*may not be written: .*-- .*as root/,
 		'nor make events', @lines);
-	finds(qr/^note    this user may not look into \d+ other/,
+	finds(qr/^note    this user may not look into \d+ other processes -- sudo/,
 		'nor see all processes', @lines);
+	@lines = doctor(\@bare);
+	finds(qr/^PROBLEM privilege: this root .*-- run the tracer outside/,
+		'a root without capabilities', @lines);
+	unlike("@lines", qr/sudo|as root/, '... does not become root by sudo');
 	finds(qr/^PROBLEM privilege: .*user namespace/, 'a user namespace',
 		doctor([qw(unshare --user --map-root-user)]));
 	finds(qr/^note    privilege: CAP_BPF and CAP_PERFMON/,
@@ -185,19 +190,26 @@ tracer_case('all is well' => sub {
 	my @lines = of($process);
 	my $image = image($process);
 
-	finds(qr/^ok      \Q$image\E: 1 probe of $provider .*: visible to usdt watch, bpftrace, bcc, perf$/,
+	finds(qr/^ok      \Q$image\E: 1 probe of $provider .*: visible to usdt watch, bpftrace, bcc, perf, if the program has it enabled now, which can't be seen/,
 		'it is seen', @lines);
 	finds(qr/^note    \Q$image\E: gdb .* "usdt list -v -p \d+".*SystemTap/,
 		'gdb and SystemTap', @lines);
 	is(scalar(grep { /^PROBLEM/ } @lines), 0, 'no problem');
 	finds(qr/^ok +@{[$process->pid]}: .*visible/, 'without -p too',
 		doctor());
+	is($process->ask('disable'), 'ok', 'the program disables it');
+	is_deeply([of($process)], \@lines, 'nothing of that is seen');
 });
 
 tracer_case('no process, or none to look into' => sub {
 	my $process = process({}, '-p', fresh(), qw(f n int));
 	finds(qr/^PROBLEM this user may not look into it: .*-- sudo usdt/,
 		'of another user', of($process, \@nobody));
+	finds(qr/^PROBLEM the kernel lets this root not look into it: .*-- run usdt where it/,
+		'root without capabilities', of($process, \@bare));
+	finds(qr/^note    the kernel lets this root not look into 1 other process: /,
+		'just one', doctor([qw(unshare --pid --fork --mount-proc sh -c),
+		"sleep 600 & exec @bare \"\$0\" \"\$@\""]));
 	$process->close;
 	finds(qr/^PROBLEM there is no such process/, 'gone', of($process));
 	is((run_usdt('doctor', '-p', 'x'))[0], 2, 'wrong usage: exit 2');
@@ -287,8 +299,13 @@ tracer_case('names' => sub {
 		'a digit at the end', @lines);
 	finds(qr/^note    ${provider}9:a-b: .* write __ for/, 'a hyphen',
 		@lines);
-	finds(qr/^PROBLEM $provider:n\\xff: bpftrace and perf can't spell/,
+	finds(qr/^PROBLEM $provider:n\\xff: bpftrace can't spell/,
 		'an odd name', of(process({}, '-p', $provider, 'f', "n\xff")));
+	@lines = of(process({}, '-p', $provider, qw(f good -- f a.b)));
+	finds(qr/^note    $provider:a\.b: perf can't spell .* no probe of/,
+		'one that perf does not take', @lines);
+	finds(qr/^ok      \S+: 2 probes .*: visible to usdt watch, bpftrace, bcc, if/,
+		'... nor any beside it', @lines);
 });
 
 tracer_case('arguments' => sub {

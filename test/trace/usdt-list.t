@@ -84,6 +84,13 @@ $image
     $provider:mod:handle:request-done()
     $provider:mod:other:x(struct foo *, long)
 EOF
+	for my $shown ($out =~ /^    (\S+:\S+)\(/mg) {
+		my $name = $shown =~ s/.*://r;
+		my $pattern = qr/^\d+\ttest_usdt\t$provider\tmod\t\w+\t$name\t/;
+		is(scalar(grep { !/$pattern/ } split /\n/,
+		    (run_usdt('list', '-l', $_))[1] || 'nothing'), 0,
+		    "as it is shown: $_") for $shown, "$image:$shown";
+	}
 	my @more = map { process($provider, @probes) } 1 .. 6;
 	like((run_usdt('list', $provider))[1], qr/\) and 2 more\n/,
 	    'of many processes some are named');
@@ -276,14 +283,17 @@ tracer_case('an ordinary user' => sub {
 	unlink image($process) or die;
 	($status, $out, $err) = run_usdt(\@nobody, 'list', $mine);
 	is($status, 1, 'a deleted image needs root: exit 1');
-	like($err, qr/no probes found\n.*may not read \d+ mapped files?$/ms,
+	like($err, qr/no probes found .*\n.*may not read \d+ mapped files?$/ms,
 	    '... and says so');
 });
 
 tracer_case('exit codes' => sub {
 	my ($status, $out, $err) = run_usdt('list', 'nobody-has-this');
 	is("$status $out", '1 ', 'nothing found: exit 1');
-	like($err, qr/^usdt: no probes found$/m, '... says so');
+	like($err, qr/^usdt: no probes found that were named; without a /m,
+	    '... says so');
+	like((run_usdt('list', '-p', $$, 'x:y'))[2], qr/^usdt: no probes found in process $$ that were named;/,
+	    '... and in which process');
 	($status, $out, $err) = run_usdt('list', '-p', 4194304);
 	is("$status $err", "1 usdt: process 4194304: there is none\n",
 	    'no such process: exit 1');
@@ -348,10 +358,11 @@ tracer_case('commands as the shell takes them' => sub {
 	], 'dtrace');
 	is(scalar(() = commands($out, 'gdb')), 1, 'gdb: see gdb.t');
 	is_deeply([ commands($out, 'perf') ], [
-		['buildid-cache', '--add', $image],
-		['probe', "sdt_$provider:request__start"],
-		['record', '-a', '-e', "sdt_$provider:request__start"],
+		['probe', '-x', $image, "%sdt_$provider:request__start"],
+		['record', '-a', '-e', "sdt_$provider:request__start", 'sleep',
+		    '10'],
 		['script'],
+		['probe', '-d', "sdt_$provider:request__start"],
 	], 'perf');
 });
 
@@ -373,6 +384,15 @@ tracer_case('commands with odd names' => sub {
 	is(scalar(() = commands($out, 'bpftrace')), 2,
 	    'bpftrace takes - and .');
 	is(scalar(() = commands($out, 'perf')), 0, 'perf does not');
+	for (['a+b'], ['9x'], ['n', 'a.b'], ["n\xff"]) {
+		my ($first, $second) = @$_;
+		my $one = fresh();
+
+		$process = process($one, ['f', $first],
+		    $second ? ['f', $second] : ());
+		is(scalar(() = commands((run_usdt('list', '-v', $one))[1],
+		    'perf')), 0, "perf takes no file with @$_");
+	}
 	is(scalar(() = commands($out, 'dtrace')), 0,
 	    'dtrace takes no provider that ends in a digit');
 });
@@ -411,6 +431,87 @@ tracer_case('commands as tracers take them' => sub {
 		is(scalar @bpftrace, 2, 'two for bpftrace');
 		really($process, $_, qr/^$pid test_usdt 7 seven$/)
 		    for @bpftrace;
+	}
+});
+
+# shell(COMMAND, WHILE): runs it in a home of the test's, calls WHILE again and
+# again until it ends, and returns what it printed, to a file: into a pipe perf
+# would write what it records.
+sub shell
+{
+	my ($command, $while) = @_;
+	my $run = Usdt::Tracer::Run->start('sh', '-c', "cd '$dir/home' && "
+	    . "export HOME='$dir/home' && { $command; } >out");
+
+	my $end = time + $Usdt::Tracer::PATIENCE;
+	while ($run->read_some(0.2)) {
+		time < $end or die "$command does not end\n";
+		$while->();
+	}
+	my $status = $run->reap // [-1];
+	is($status->[0], 0, $command) or diag($run->report);
+	open(my $lines, '<', "$dir/home/out") or die;
+	return <$lines>;
+}
+
+# perf's commands as they are printed, one after the other, while the process
+# fires if its probe is enabled.  Its name is in no other test: perf makes no
+# second event of a name, whatever its provider.
+sub perf_takes
+{
+	my ($process, $provider) = @_;
+	my ($pid, $fired) = ($process->pid, 0);
+	my $out = (run_usdt('list', '-v', '-p', $pid, "$provider:go-$provider"))[1];
+	my ($define, $record, $delete, @more) = $out =~ /^      (perf .*)$/mg;
+
+	is(scalar @more, 0, 'three commands');
+	shell($define, sub { });
+	my @lines = shell($record, sub {
+		$fired++ if $process->ask('checked 0 7') eq 'fired 1';
+	});
+	shell($delete, sub { });
+	cmp_ok($fired, '>', 0, 'is-enabled was true');
+	cmp_ok(scalar(grep { /\b$pid .*arg1=7/ } @lines), '>', $fired / 2,
+	    'and fires were recorded');
+}
+
+tracer_case("perf's commands" => sub {
+	my $lack = Usdt::Tracer::lacks('perf');
+	if ($lack) {
+		return fail($lack) if $ENV{USDT_NO_SKIP};
+		plan(skip_all => $lack);
+	}
+	mkdir("$dir/home");
+	my ($provider, $other) = (fresh(), fresh());
+	my $process = process($provider, ['f', "go-$provider", 'int']);
+	perf_takes($process, $provider);
+
+	my $changed = process($provider, ['f', "go-$provider", 'int'], ['g', 'more']);
+	shell("perf buildid-cache --add '@{[ image($_) ]}'", sub { })
+	    for $process, $changed;
+	perf_takes($changed, $provider);
+
+	my @apart = ('unshare', '--mount', 'sh', '-c', 'mount -t tmpfs none '
+	    . '/dev/shm || exit 1; exec "$0" "$@"', Usdt::Process::program());
+	$process = Usdt::Process->new(program => \@apart,
+	    args => ['-p', $other, 'f', "go-$other", 'int'],
+	    env => { USDT_IMAGE_DIR => undef });
+	$process->ready or die $process->greeting;
+	perf_takes($process, $other);
+});
+
+tracer_case('usdt takes its own commands' => sub {
+	my $usdt = usdt_command();
+
+	for my $name ('f(int)', 'a[b]', 'a\\b', '*?') {
+		my $provider = fresh();
+		my $process = process($provider, ['f', $name, 'int']);
+		my $pid = $process->pid;
+		my $shown = $name =~ s/\\/\\x5c/r;
+
+		really($process, s/^usdt/'$usdt'/r, qr/$pid test_usdt $provider:\Q$shown\E 7$/)
+		    for (run_usdt('list', '-v', $provider))[1]
+		    =~ /^      (usdt .*)$/mg;
 	}
 });
 

@@ -361,6 +361,12 @@ tracer_case('patterns' => sub {
 		["$provider:?ther", 2], [substr($provider, 0, -1) . '?:o*', 2],
 		["$image:$provider:other", 2], ["$image:$provider", 0 .. 3],
 		["$provider:na.me\$y", 3],
+		["$provider:testmod:g:request-done", 1],
+		["$provider:testmod:f:request__start", 0],
+		["${provider}:::", 0 .. 3], ["$provider:test*:?:request*", 0, 1],
+		["${provider}:::other", 2], ["${provider}::odd(x):", 3],
+		["$image:$provider:testmod:h:other", 2],
+		["$image:${provider}:::", 0 .. 3], ["${image}:::h:", 2],
 	) {
 		my ($pattern, @match) = @$_;
 		my $watch = Usdt::Watch->attach(scalar @match, $pattern);
@@ -400,6 +406,7 @@ tracer_case('places' => sub {
 
 tracer_case('wrong usage' => sub {
 	for (['watch'], ['watch', 'a:b:c'], ['watch', '/a/b'], ['watch', ':x'],
+	    ['watch', 'a:b:c:d:e'], ['watch', '/a/b:::'],
 	    ['watch', '-n', '0', 'x'], ['watch', '-p', 'x', 'x'],
 	    ['watch', '--what', 'x'], ['what'], []) {
 		my ($status, $out, $err) = run_usdt(@$_);
@@ -410,6 +417,14 @@ tracer_case('wrong usage' => sub {
 	}
 	my ($status, $out, $err) = run_usdt('watch', '--help');
 	is($status, 0, '--help: exit 0');
+	for my $command ('list', 'watch') {
+		for my $types ('(int, char *)', '()', '(void (*)(struct a *))') {
+			is_deeply([run_usdt($command, "p:m:f:n$types")],
+			    [2, '', qq(usdt: "p:m:f:n$types" has types at its )
+			    . "end: leave them out, with their brackets\n"],
+			    "$command with the types $types: exit 2, and why");
+		}
+	}
 	like($out, qr/^usage: usdt watch /, '... usage');
 	is((run_usdt('watch', 'nobody-has-this:x'))[0], 1, 'no match: exit 1');
 	($status, $out, $err) = run_usdt('watch', '/nowhere/x:a:b');
@@ -418,6 +433,37 @@ tracer_case('wrong usage' => sub {
 	($status, $out, $err) = run_usdt('watch', '-p', 4194304, 'a:b');
 	is("$status $err", "1 usdt: there is no process 4194304\n",
 	    'no such process: exit 1');
+});
+
+tracer_case('no such probe' => sub {
+	my $provider = fresh();
+	my $process = process($provider, ['f', 'n', 'int']);
+	my ($pid, $image) = ($process->pid, ($process->images)[0]{path});
+	my $sleep = Usdt::Tracer::Run->start('sleep', '600');
+	my $there = qr/"usdt list" shows those that there are, -w waits for one/;
+	my $other = "${provider}y";
+
+	sleep(0.05) until `cat /proc/@{[$sleep->pid]}/comm` eq "sleep\n";
+	for (
+		[["$other:n"], qr/ $other:n in any live process; $there\n/],
+		[["$provider:x", "$other:n"],
+		    qr/ $provider:x in any .*\n.* $other:n in any live /],
+		[['-p', $pid, "$provider:x"], qr/ $provider:x in process $pid; "usdt list -p $pid" shows those that it has, -w waits/],
+		[['-p', $sleep->pid, 'x:y'], qr/ x:y in process @{[$sleep->pid]}; /],
+		[["$image:$provider:x"], qr/ \Q$image\E:$provider:x; \Q$image\E has other probes: usdt list '\Q$image\E:\*'\n/],
+		[['/etc/passwd:x:y'], qr/ \S+; \/etc\/passwd is no ELF file\n/],
+		[['/bin/true:x:y'], qr/ \S+; \/bin\/true has no probes\n/],
+	) {
+		my ($arguments, $pattern) = @$_;
+		my ($status, $out, $err) = run_usdt('watch', @$arguments);
+
+		is("$status $out", '1 ', "@$arguments: exit 1");
+		like($err, qr/^usdt: there is no probe$pattern/, '... and why');
+	}
+	$process->close;
+	like((run_usdt('watch', "$provider:n"))[2], qr/ in any live process;/,
+	    'a file without a process is not one');
+	$sleep->stop('KILL');
 });
 
 # --- processes --------------------------------------------------------------

@@ -23,6 +23,18 @@ judged(const char *what, struct finding finding, enum verdict verdict,
 	finding_free(&finding);
 }
 
+/* Is the remedy for a user to become root, and for root something else? */
+static void
+for_root(const char *what, struct finding user, struct finding root)
+{
+	ok(strstr(user.remedy, "root") != NULL &&
+	    strstr(root.remedy, "as root") == NULL &&
+	    strstr(root.remedy, "sudo") == NULL, "%s: root is told: %s", what,
+	    root.remedy);
+	finding_free(&user);
+	finding_free(&root);
+}
+
 static const char all[] = "Name:\tx\nCapEff:\t000001ffffffffff\nCapBnd:\t0\n";
 static const char none[] = "Name:\tx\nCapEff:\t0000000000000000\n"
     "CapBnd:\t000001ffffffffff\n";
@@ -33,29 +45,29 @@ static const char perfmon[] = "Name:\tx\nCapEff:\t0000004000000000\n";
 int
 main(void)
 {
-	judged("root", judge_privilege(all, 0), VERDICT_OK, "may trace");
-	judged("CAP_SYS_ADMIN", judge_privilege(admin, 0), VERDICT_OK,
+	judged("root", judge_privilege(all, 0, 0), VERDICT_OK, "may trace");
+	judged("CAP_SYS_ADMIN", judge_privilege(admin, 0, 0), VERDICT_OK,
 	    "may trace");
-	judged("CAP_BPF and CAP_PERFMON", judge_privilege(two, 0),
+	judged("CAP_BPF and CAP_PERFMON", judge_privilege(two, 0, 0),
 	    VERDICT_NOTE, "CAP_BPF and CAP_PERFMON");
-	judged("CAP_PERFMON alone", judge_privilege(perfmon, 0),
+	judged("CAP_PERFMON alone", judge_privilege(perfmon, 0, 0),
 	    VERDICT_PROBLEM, "lacks CAP_SYS_ADMIN, CAP_BPF");
-	judged("nothing", judge_privilege(none, 0), VERDICT_PROBLEM,
+	judged("nothing", judge_privilege(none, 0, 0), VERDICT_PROBLEM,
 	    "lacks CAP_SYS_ADMIN, CAP_PERFMON, CAP_BPF");
-	judged("no status", judge_privilege("", 0), VERDICT_PROBLEM, "lacks");
-	judged("root of a user namespace", judge_privilege(all, 1),
+	judged("no status", judge_privilege("", 0, 0), VERDICT_PROBLEM, "lacks");
+	judged("root of a user namespace", judge_privilege(all, 1, 0),
 	    VERDICT_PROBLEM, "user namespace");
 	ok(judge_privileged(all, 0) && judge_privileged(two, 0) &&
 	    !judge_privileged(perfmon, 0) && !judge_privileged(none, 0) &&
 	    !judge_privileged(all, 1), "who is privileged");
 
-	judged("paranoid 2, root", judge_paranoid("2\n", 1), VERDICT_OK, "2");
-	judged("paranoid 2", judge_paranoid("2\n", 0), VERDICT_PROBLEM,
+	judged("paranoid 2, root", judge_paranoid("2\n", 1, 0), VERDICT_OK, "2");
+	judged("paranoid 2", judge_paranoid("2\n", 0, 0), VERDICT_PROBLEM,
 	    "is 2");
-	judged("paranoid 4", judge_paranoid("4\n", 0), VERDICT_PROBLEM,
+	judged("paranoid 4", judge_paranoid("4\n", 0, 0), VERDICT_PROBLEM,
 	    "is 4");
-	judged("paranoid -1", judge_paranoid("-1\n", 0), VERDICT_OK, "-1");
-	judged("no perf", judge_paranoid(NULL, 1), VERDICT_PROBLEM, "no perf");
+	judged("paranoid -1", judge_paranoid("-1\n", 0, 0), VERDICT_OK, "-1");
+	judged("no perf", judge_paranoid(NULL, 1, 0), VERDICT_PROBLEM, "no perf");
 
 	judged("no lockdown", judge_lockdown(NULL), VERDICT_OK, "not locked");
 	judged("lockdown none",
@@ -81,15 +93,22 @@ main(void)
 	    "seccomp");
 	judged("BPF for users", judge_bpf(EPERM, 0), VERDICT_NOTE, "may not");
 
-	judged("tracefs", judge_tracefs("/t", 0), VERDICT_OK, "/t");
-	judged("no tracefs", judge_tracefs(NULL, 0), VERDICT_PROBLEM,
+	judged("tracefs", judge_tracefs("/t", 0, 0), VERDICT_OK, "/t");
+	judged("no tracefs", judge_tracefs(NULL, 0, 0), VERDICT_PROBLEM,
 	    "not mounted");
-	judged("no uprobe_events", judge_tracefs("/t", ENOENT),
+	judged("no uprobe_events", judge_tracefs("/t", ENOENT, 0),
 	    VERDICT_PROBLEM, "/t/uprobe_events is not there");
-	judged("a tracefs of others", judge_tracefs("/t", EACCES),
+	judged("a tracefs of others", judge_tracefs("/t", EACCES, 0),
 	    VERDICT_PROBLEM, "may not be written");
-	judged("a tracefs to read", judge_tracefs("/t", EROFS),
+	judged("a tracefs to read", judge_tracefs("/t", EROFS, 0),
 	    VERDICT_PROBLEM, "may not be written");
+
+	for_root("privilege", judge_privilege(none, 0, 0),
+	    judge_privilege(none, 0, 1));
+	for_root("perf", judge_paranoid("2\n", 0, 0),
+	    judge_paranoid("2\n", 0, 1));
+	for_root("tracefs", judge_tracefs("/t", EACCES, 0),
+	    judge_tracefs("/t", EACCES, 1));
 
 	judged("a helper", judge_helper("/d", 0, S_IFCHR | 0666, 1, 1),
 	    VERDICT_OK, "/d takes probes");
