@@ -10,7 +10,6 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
-#include <fcntl.h>
 #include <search.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -306,10 +305,10 @@ find_mapped(struct attachment *to)
 static void
 find_named(struct attachment *to, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd = open_regular(path, 0), error = errno;
 	struct stat st;
 
-	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+	if (fd >= 0 && fstat(fd, &st) == 0) {
 		/* Its key must differ from that of a mapped file, which is
 		 * looked at for the patterns without a path. */
 		if (!is_known(to, ~(uint64_t)st.st_dev, st.st_ino))
@@ -320,9 +319,10 @@ find_named(struct attachment *to, const char *path)
 	}
 	if (fd >= 0)
 		close(fd);
-	if (!to->wait || (fd < 0 && errno != ENOENT)) {
+	if (!to->wait || (error != ENOENT && error != 0 && error != EISDIR)) {
 		fprintf(stderr, "usdt: %s: %s\n", path,
-		    fd < 0 ? strerror(errno) : "is not a file");
+		    error == 0 || error == EISDIR ? "is not a file" :
+		    strerror(error));
 		to->fatal = 1;
 	}
 }
