@@ -69,6 +69,25 @@ case('what is held' => sub {
 	is_deeply(tree($dir), {}, 'later it goes');
 });
 
+# What is made below it gets its group, and that bit.
+case('below a set-gid directory' => sub {
+	my $dir = fresh();
+	mkdir($dir, 0700);
+	chmod(02700, $dir) or die "$dir: $!\n";
+	my $path = image($dir, 'a');
+	my $process = place($dir, args => ['-p', 'b', qw(f n int)]);
+	$process->ready or die $process->report;
+	my $held = $process->status->{'sdt.path'};
+
+	like($_, qr{^\Q$dir\E/}, 'an image') for $path, $held;
+	is(tree($dir)->{a}, 'dir 2700', 'directories are so too');
+	my ($status, $out) = run_usdt('clean', $dir);
+	is_deeply([sort split /\n/, $out], ["held $held", "removed $path"],
+		'what nobody holds goes');
+	is_deeply([grep { m{^a} } keys %{ tree($dir) }], [],
+		'with its directories');
+});
+
 case('what was left unfinished' => sub {
 	my $dir = fresh();
 	my $path = image($dir, 'a');

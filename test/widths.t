@@ -31,6 +31,27 @@ ok(!-e "$dir/i386/usdt", 'the command is built for the machine\'s own width');
 is(elf_class("$obj/test/unit/$units[0]"), 32, 'and so have the unit tests');
 run_unit("$obj/test/unit/$_", "$_, 32 bits") for @units;
 
+# A call that has a variant for files, and inode numbers, beyond 32 bits fails
+# there: which those are, the C library tells.
+{
+	my $libc = (Usdt::Variant::quiet(split(' ', $ENV{CC} // 'cc'), '-m32',
+	    '-print-file-name=libc.so.6'))[0] =~ s/\n//r;
+	my %wide = map { $_ => 1 } (Usdt::Variant::quiet('nm', '-D',
+	    $libc))[0] =~ / ([a-z_]\w*?)64(?:@|$)/mg;
+
+	ok($wide{openat} && $wide{readdir} && $wide{fstatfs},
+	    'the C library tells wide calls');
+	for my $room (qw(usdt_image usdt_image_old)) {
+		my @calls = (Usdt::Variant::quiet('nm', '-u',
+		    "$obj/$room.o"))[0] =~ /\sU (\w+)/g;
+
+		ok(scalar(grep { /^fstatat64/ } @calls),
+		    "$room calls the wide ones");
+		is(join(' ', grep { $wide{$_} } @calls), '',
+		    'and no narrow one');
+	}
+}
+
 # The rows of other systems, with their helper devices played.
 {
 	local $ENV{USDT_OBJ} = $obj;

@@ -10,7 +10,6 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
-#include <fcntl.h>
 #include <search.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -310,10 +309,10 @@ find_mapped(struct attachment *to)
 static void
 find_named(struct attachment *to, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd = open_regular(path, 0), error = errno;
 	struct stat st;
 
-	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+	if (fd >= 0 && fstat(fd, &st) == 0) {
 		/* Its key must differ from that of a mapped file, which is
 		 * looked at for the patterns without a path. */
 		if (!is_known(to, ~(uint64_t)st.st_dev, st.st_ino))
@@ -324,9 +323,10 @@ find_named(struct attachment *to, const char *path)
 	}
 	if (fd >= 0)
 		close(fd);
-	if (!to->wait || (fd < 0 && errno != ENOENT)) {
+	if (!to->wait || (error != ENOENT && error != 0 && error != EISDIR)) {
 		fprintf(stderr, "usdt: %s: %s\n", path,
-		    fd < 0 ? strerror(errno) : "is not a file");
+		    error == 0 || error == EISDIR ? "is not a file" :
+		    strerror(error));
 		to->fatal = 1;
 	}
 }
@@ -378,7 +378,7 @@ tell_none_of(const struct attachment *to, const struct pattern *pattern)
 	fputs("usdt: there is no probe ", stderr);
 	quote_line(stderr, pattern->text);
 	if (pattern->path != NULL) {
-		fd = open(pattern->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		fd = open_regular(pattern->path, 0);
 		fputs("; ", stderr);
 		quote_line(stderr, pattern->path);
 		tell_none_in_file(pattern->path, fd);

@@ -9,7 +9,6 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -292,7 +291,6 @@ dump_bytes(const struct dump_options *options, int fd, const char *path)
 	return result;
 }
 
-/* Reading a device may set it in motion. */
 /* A definition with too few parts is taken for a file's name. */
 static const char *
 no_file(const char *path, int error)
@@ -312,15 +310,12 @@ dump_file(const struct dump_options *options, const char *path)
 
 	if (strcmp(path, "-") == 0)
 		return dump_bytes(options, STDIN_FILENO, "standard input");
-	if (stat(path, &st) < 0)
-		return fail(path, no_file(path, errno));
-	if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode))
-		return fail(path, S_ISDIR(st.st_mode) ? strerror(EISDIR) :
-		    "is no regular file");
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	fd = open_regular(path, 1);
 	if (fd < 0)
-		return fail(path, strerror(errno));
-	file = S_ISREG(st.st_mode) ? elf_file_read(fd) : NULL;
+		return fail(path, errno == 0 ? "is no regular file" :
+		    no_file(path, errno));
+	file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ?
+	    elf_file_read(fd) : NULL;
 	if (file != NULL) {
 		result = dump_elf(options, file, path);
 		elf_file_free(file);

@@ -9,7 +9,6 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -350,10 +349,10 @@ list_named(struct list *list, const struct census *census)
 				path = NULL;
 		if (path == NULL || list->only != 0)
 			continue;
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		fd = open_regular(path, 0);
 		if (fd < 0) {
-			fprintf(stderr, "usdt: %s: %s\n", path,
-			    strerror(errno));
+			fprintf(stderr, "usdt: %s: %s\n", path, errno == 0 ?
+			    "is no regular file" : strerror(errno));
 			trouble = 1;
 			continue;
 		}

@@ -254,18 +254,28 @@ mapped_module(const char *path)
 }
 
 /* Open a regular file only: opening a device may set it in motion. */
-static int
-open_regular(const char *name)
+int
+open_regular(const char *name, int or_pipe)
 {
+	/* Whoever owns the name may exchange what it leads to.  So that is held
+	 * first, which opens nothing, then looked at, and then opened. */
+	int held = open(name, O_PATH | O_CLOEXEC), fd = -1, error;
+	char link[40];
 	struct stat st;
 
-	if (stat(name, &st) < 0)
+	if (held < 0)
 		return -1;
-	if (!S_ISREG(st.st_mode)) {
-		errno = ENOENT;
-		return -1;
+	snprintf(link, sizeof link, "/proc/self/fd/%d", held);
+	if (fstat(held, &st) == 0) {
+		errno = S_ISDIR(st.st_mode) ? EISDIR : 0;
+		if (S_ISREG(st.st_mode) || (S_ISFIFO(st.st_mode) && or_pipe))
+			fd = open(link, O_RDONLY | O_CLOEXEC |
+			    (or_pipe ? 0 : O_NONBLOCK));
 	}
-	return open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	error = errno;
+	close(held);
+	errno = error;
+	return fd;
 }
 
 /* A file without a name may still be open in the process: a memfd is. */
@@ -312,20 +322,20 @@ open_held(const struct mapped *file, const struct holder *holder)
 
 	name = need_format("/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
 	    (int)holder->pid, holder->start, holder->end);
-	fd = open_regular(name);
+	fd = open_regular(name, 0);
 	free(name);
 	if (fd >= 0)
 		return fd;
 	if (file->deleted) {
 		name = find_descriptor(holder->pid, file->inode);
-		fd = name ? open_regular(name) : -1;
+		fd = name ? open_regular(name, 0) : -1;
 		free(name);
 		return fd;
 	}
 	/* On overlayfs and btrfs stat tells another device, on some another
 	 * inode too; the kernel would have said if the name were gone. */
 	name = need_format("/proc/%d/root%s", (int)holder->pid, file->path);
-	fd = open_regular(name);
+	fd = open_regular(name, 0);
 	free(name);
 	return fd;
 }
@@ -342,6 +352,8 @@ mapped_open(const struct mapped *file)
 	if (file->deleted)	/* what the last of the attempts says of a
 				 * descriptor tells nothing */
 		errno = EACCES;
+	else if (errno == 0 || errno == EISDIR)
+		errno = ENOENT;		/* another has the name by now */
 	return -1;
 }
 

@@ -96,6 +96,10 @@ int mapped_open(const struct mapped *file);
 /* A descriptor of it that one of its processes has open, as a path, or NULL. */
 char *mapped_descriptor(const struct mapped *file);
 
+/* Open a regular file, or also a pipe (this may wait); -1 and errno if not,
+ * which is EISDIR for a directory and 0 for anything else. */
+int open_regular(const char *name, int or_pipe);
+
 /* Flags and start time of a process; 0, or an errno. */
 int process_stat(pid_t pid, unsigned long *flags, unsigned long long *start);
 /* The name of a process's program, "?" if it is gone.  To be freed. */

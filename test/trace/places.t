@@ -10,9 +10,10 @@ use File::Path qw(remove_tree);
 use Test::More;
 
 use Usdt::Places qw(case cannot scratch place in_environment steps passed_over
-	tree new_fds inode slurp spew build);
+	tree images_in new_fds inode slurp spew build);
 use Usdt::Process;
 use Usdt::Tracer qw(need tracer_case);
+use Usdt::Watch qw(run_usdt);
 
 need('root');
 if ("@ARGV" ne 'inside') {
@@ -283,6 +284,47 @@ case('memfds of plugins' => sub {
 	is_deeply([new_fds($host->pid), $host->images], [],
 		'nothing stays');
 	is($host->close, 0, 'ended well');
+});
+
+# --- an overlay -------------------------------------------------------------
+
+# What is mapped there is a file of the layer below, so that the kernel can't
+# say who holds one: none may be removed.
+case('an overlay' => sub {
+	my $top = "$scratch/overlay";
+	my $dir = "$top/all/images";
+
+	mkdir($top) or die "$top: $!\n";
+	run(qw(mount -t tmpfs test), $top);
+	push @further, $top;
+	mkdir("$top/$_") or die "$top/$_: $!\n" for qw(low up work all);
+	system("mount -t overlay -o lowerdir=$top/low,upperdir=$top/up,"
+	    . "workdir=$top/work test $top/all") == 0
+	    or return cannot('no overlay can be mounted here');
+	unshift @further, "$top/all";
+	my $process = ready(place($dir));
+	my $path = passed_over($process);
+	like($path, qr{^\Q$dir\E/}, 'takes an image');
+	my ($status, $out, $err) = run_usdt('clean', $dir);
+	is($out, "held $path\n", 'usdt clean says that it is held');
+	like($err, qr/^usdt: removed 0 files, 1 held$/m, 'and so not removed');
+	is($process->status->{'sdt.taken'}, 1, 'it is there');
+
+	# More come than are kept.
+	my $other = ready(place($dir));
+	for my $i (1 .. 100) {
+		is($_, 'ok', "round $i")
+		    for grep { !/^ok/ } $other->ask("add func more$i int"),
+		    $other->ask('disable'), $other->ask('enable');
+	}
+	is($process->status->{'sdt.taken'}, 1, 'the oldest of 101 stays');
+	is(scalar(grep { $_->{deleted} } $other->images), 0,
+		'and so do the others');
+	is(scalar images_in($dir), 101, 'they are');
+	$_->close for $process, $other;
+	($status, $out, $err) = run_usdt('clean', $dir);
+	like($err, qr/^usdt: removed 0 files, 101 held$/m,
+		'when their processes have ended, too');
 });
 
 # --- set-uid ----------------------------------------------------------------
