@@ -481,7 +481,8 @@ ask_dtprobed(struct patient *patient, const struct seen *seen)
 
 	if (access(all, X_OK) < 0 && errno == EACCES)
 		tell(patient, finding_make(VERDICT_NOTE, geteuid() == 0 ?
-		    NULL : "sudo usdt doctor", "this user can't see whether dtprobed knows %s", provider));
+		    NULL : "sudo usdt doctor", "this user can't see whether "
+		    "dtprobed knows %s", provider));
 	else if (access(all, F_OK) == 0 && access(one, F_OK) == 0)
 		tell(patient, finding_make(VERDICT_OK, NULL, "%s: dtprobed "
 		    "knows it: visible to DTrace", provider));

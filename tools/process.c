@@ -260,6 +260,7 @@ open_regular(const char *name, int or_pipe)
 	/* Whoever owns the name may exchange what it leads to.  So that is held
 	 * first, which opens nothing, then looked at, and then opened. */
 	int held = open(name, O_PATH | O_CLOEXEC), fd = -1, error;
+	int flags = O_RDONLY | O_CLOEXEC | (or_pipe ? 0 : O_NONBLOCK);
 	char link[40];
 	struct stat st;
 
@@ -269,8 +270,9 @@ open_regular(const char *name, int or_pipe)
 	if (fstat(held, &st) == 0) {
 		errno = S_ISDIR(st.st_mode) ? EISDIR : 0;
 		if (S_ISREG(st.st_mode) || (S_ISFIFO(st.st_mode) && or_pipe))
-			fd = open(link, O_RDONLY | O_CLOEXEC |
-			    (or_pipe ? 0 : O_NONBLOCK));
+			fd = open(link, flags);
+		if (fd < 0 && errno == ENOENT)	/* there is no /proc */
+			fd = open(name, flags | O_NOCTTY);
 	}
 	error = errno;
 	close(held);
