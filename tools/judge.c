@@ -111,8 +111,9 @@ judge_paranoid(const char *text, int privileged, int root)
 		    "this user", level);
 	return finding_make(VERDICT_PROBLEM, root ? "trace with CAP_PERFMON, "
 	    "or: sysctl kernel.perf_event_paranoid=-1" : "trace as root, or: "
-	    "sudo sysctl kernel.perf_event_paranoid=-1", "perf: kernel.perf_event_paranoid "
-	    "is %d: this user may not record events of probes", level);
+	    "sudo sysctl kernel.perf_event_paranoid=-1", "perf: "
+	    "kernel.perf_event_paranoid is %d: this user may not record events "
+	    "of probes", level);
 }
 
 struct finding
@@ -188,8 +189,9 @@ judge_tracefs(const char *mount, int error, int root)
 		return finding_make(VERDICT_PROBLEM, error == EROFS ?
 		    "mount it writable" : root ? "run `usdt watch` and `perf "
 		    "probe` outside of this container or user namespace" :
-		    "run `usdt watch` and `perf probe` as root", "tracefs: %s/uprobe_events may not be written: "
-		    "%s", mount, strerror(error));
+		    "run `usdt watch` and `perf probe` as root", "tracefs: "
+		    "%s/uprobe_events may not be written: %s", mount,
+		    strerror(error));
 	return finding_make(VERDICT_OK, NULL, "tracefs: mounted at %s, and "
 	    "events can be made there", mount);
 }
