@@ -260,8 +260,8 @@ USDT_API int usdt_provider_enable(usdt_provider_t *provider);
  * From the return on they are not enabled and firing does nothing, also for
  * tracers that are still attached.  On Linux enabling again is seen by those
  * tracers, and keeps the paths of the images; meanwhile listings that go by
- * the images show the probes, until the provider is freed.  A provider that is not enabled
- * is left as it is.  Returns 0 or -1.
+ * the images show the probes, until the provider is freed.  A provider that is
+ * not enabled is left as it is.  Returns 0 or -1.
  */
 USDT_API int usdt_provider_disable(usdt_provider_t *provider);
 
@@ -313,8 +313,9 @@ USDT_API void usdt_probe_fire(usdt_probedef_t *probedef, size_t argc,
  * allow (a signal handler, for example).  Another CALL or DATA takes the place
  * of the earlier one; NULL ends it, at no cost from then on.  A call that has
  * begun in another thread may still be at work then, so what DATA points to has
- * to stay until nobody fires.  Each new pair of CALL and DATA takes some 32 bytes
- * until the provider is freed.  With USDT_DISABLE set nothing is observed.
+ * to stay until nobody fires.  Each new pair of CALL and DATA takes some 32
+ * bytes until the provider is freed.  With USDT_DISABLE set nothing is
+ * observed.
  *
  * Returns 0, or -1 without memory, or if PROVIDER is NULL.
  */
