@@ -20,9 +20,8 @@ export USDT_CACHE ?= $(HOME)/.cache/libusdt
 
 # --- end of settings --------------------------------------------------------
 
-# Inode numbers have 64 bits everywhere.  The headers: where <asm/...> is if the
-# package gcc-multilib is not here.
-ARCHFLAGS_i386 = -m32 -D_FILE_OFFSET_BITS=64
+# The headers: where <asm/...> is if the package gcc-multilib is not here.
+ARCHFLAGS_i386 = -m32
 HEADERS_i386 = -idirafter /usr/include/x86_64-linux-gnu
 WARN	= -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
 	  -Wpointer-arith -Wwrite-strings -Wundef
@@ -66,6 +65,10 @@ $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -I. -MMD -MP -c -o $@ $<
+
+# Inode numbers have 64 bits everywhere.
+FILES_i386 = -D_FILE_OFFSET_BITS=64
+$(OBJ)/usdt_image.o $(OBJ)/usdt_image_old.o: override CFLAGS += $(FILES_$(ARCH))
 
 $(OBJ)/%.o: %.s
 	@mkdir -p $(@D)

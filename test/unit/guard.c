@@ -174,6 +174,7 @@ static int
 same_pid(void)
 {
 	begin("same", "5", 3);
+	code = probes[0]->probe->fire;
 	if (in_child(1, guarded) != 1 << 8)
 		return 1;
 	if (in_child(1, mended_by_call) != 0)
