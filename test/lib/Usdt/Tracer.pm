@@ -276,13 +276,16 @@ sub lines
 
 # stop(SIGNAL): ask to end, read the rest, and wait.  Returns the status, or
 # undef if it had to be killed.  bpftrace 0.17 does not notice a signal that
-# comes while it handles an event: it is asked again.
+# comes while it handles an event: it is asked again.  So are bcc's tools, but
+# with longer to end in: Python drops a signal that comes while a line is
+# printed, and one that comes later keeps it from cleaning up.
 sub stop
 {
 	my ($self, $signal) = @_;
 
 	return $self->{status} if !$self->{pid} || $self->{owner} != $$;
-	my $slices = $self->{command} =~ /\bbpftrace\b/ ? 30 : 1;
+	my $slices = $self->{command} =~ /\bbpftrace\b/ ? 30 :
+	    $self->{command} =~ /-bpfcc\b/ ? 3 : 1;
 	my $ended;
 	for (1 .. $slices) {
 		kill($signal, $self->{pid});
