@@ -161,7 +161,12 @@ sub program
 	}
 	return <<"EOF";
 from bcc import BPF, USDT
+import signal
 import sys
+
+# As an exception it would be lost in a callback.
+ended = []
+signal.signal(signal.SIGINT, lambda *_: ended.append(1))
 
 usdt = USDT(pid=int(sys.argv[1]))
 usdt.enable_probe(probe='$provider:a__b', fn_name='fired')
@@ -184,11 +189,8 @@ def show(cpu, data, size):
 
 bpf['events'].open_perf_buffer(show)
 print('attached')
-try:
-    while True:
-        bpf.perf_buffer_poll()
-except KeyboardInterrupt:
-    pass
+while not ended:
+    bpf.perf_buffer_poll(100)
 EOF
 }
 
