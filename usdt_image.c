@@ -1,6 +1,5 @@
 /*
- * usdt_image.c - where does a probe image live as a file, how is it mapped,
- * shared and removed?
+ * usdt_image.c - in which file does a probe image live?
  *
  * Uprobes attach to a file and an offset, so stubs must be in a file, and only
  * a named one is found by every tracer.  It is
@@ -63,8 +62,6 @@ struct request {
 	struct usdt__why *why;
 };
 
-static struct usdt__image *mapped;	/* under the library's lock */
-
 /* snprintf for paths, of which check_dir_path has seen that they fit. */
 USDT__PRINTF(3, 4)
 static void
@@ -75,103 +72,6 @@ print(char *out, size_t size, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(out, size, format, args);
 	va_end(args);
-}
-
-/* --- mapping ------------------------------------------------------------ */
-
-/*
- * Map the segments of an open image.  The addresses are reserved first, then
- * each segment is mapped once, with the protection that it keeps: the kernel
- * counts semaphores only in pages that were writable from the start.  Data
- * comes before text, so that a breakpoint finds its semaphore.
- */
-static int
-map_segments(struct request *request, int fd)
-{
-	const struct usdt__elf *elf = request->elf;
-	const struct {
-		size_t start, end;
-		int protection;
-	} segments[] = {
-		{ elf->gates, elf->map_size, PROT_READ | PROT_WRITE },
-		{ 0, elf->text, PROT_READ },
-		{ elf->text, elf->gates, PROT_READ | PROT_EXEC },
-	};
-	uint8_t *base;
-	size_t i;
-	int error;
-
-	base = mmap(NULL, elf->map_size, PROT_NONE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (base == MAP_FAILED)
-		return errno;
-	for (i = 0; i < sizeof segments / sizeof segments[0]; i++) {
-		size_t start = segments[i].start;
-
-		if (mmap(base + start, segments[i].end - start,
-		    segments[i].protection, MAP_PRIVATE | MAP_FIXED, fd,
-		    (off_t)start) == MAP_FAILED) {
-			error = errno;
-			munmap(base, elf->map_size);
-			return error;
-		}
-	}
-	request->image->base = base;
-	request->image->size = elf->map_size;
-	request->image->spare = elf->gates - elf->spare;
-	request->image->spare_end = elf->gates;
-	return 0;
-}
-
-/* How Linux packs a device's numbers into st_dev. */
-static unsigned
-device_major(uint64_t device)
-{
-	return (unsigned)((device >> 8 & 0xfff) | (device >> 32 & ~0xfffu));
-}
-
-static unsigned
-device_minor(uint64_t device)
-{
-	return (unsigned)((device & 0xff) | (device >> 12 & ~0xffu));
-}
-
-/*
- * Does this process map the file, by any copy of the library?  /proc/self/maps
- * is asked by name as well as by inode: on some file systems stat gives other
- * numbers than maps.
- */
-static int
-is_mapped(const struct stat *st, const char *path)
-{
-	const struct usdt__image *image;
-	char *line = NULL;
-	size_t size = 0;
-	int found = 0;
-	FILE *maps;
-
-	for (image = mapped; image != NULL; image = image->next)
-		if (image->device == st->st_dev && image->inode == st->st_ino)
-			return 1;
-	maps = fopen("/proc/self/maps", "re");
-	if (maps == NULL)
-		return 0;
-	while (!found && getline(&line, &size, maps) > 0) {
-		uint64_t inode;
-		unsigned major, minor;
-		int name = 0;
-
-		if (sscanf(line, "%*s %*s %*s %x:%x %" SCNu64 " %n", &major,
-		    &minor, &inode, &name) < 3 || name == 0)
-			continue;
-		line[strcspn(line, "\n")] = '\0';
-		found = strcmp(line + name, path) == 0 ||
-		    (inode == st->st_ino && major == device_major(st->st_dev) &&
-		    minor == device_minor(st->st_dev));
-	}
-	free(line);
-	fclose(maps);
-	return found;
 }
 
 /* --- files -------------------------------------------------------------- */
@@ -319,11 +219,11 @@ use_file(struct request *request, int dir, const char *name, const char *path)
 		return usdt__image_remove_unheld(dir, name) ?
 		    TRY_AGAIN : TRY_SIBLING;
 	}
-	if (is_mapped(&st, path)) {
+	if (usdt__image_is_mapped(st.st_dev, st.st_ino, path)) {
 		close(fd);
 		return TRY_SIBLING;
 	}
-	error = map_segments(request, fd);
+	error = usdt__image_map(image, request->elf, fd);
 	if (error != 0) {
 		usdt__because(request->why, error, PATH_FORMAT
 		    ": cannot map: %s", PATH_ARGS(path), strerror(error));
@@ -331,17 +231,11 @@ use_file(struct request *request, int dir, const char *name, const char *path)
 			unlinkat(dir, name, 0);		/* of no use here */
 	} else if (fstat(fd, &st) == 0 && st.st_nlink > 0) {
 		futimens(fd, NULL);	/* the last to be removed */
-		image->device = st.st_dev;
-		image->inode = st.st_ino;
 		image->fd = -1;
 		strcpy(image->path, path);
-		if (stat("/", &st) == 0) {
-			image->root_device = st.st_dev;
-			image->root_inode = st.st_ino;
-		}
 		outcome = TAKEN;
 	} else {
-		munmap(image->base, image->size);
+		usdt__image_unmap(image);
 		outcome = TRY_AGAIN;	/* removed before we had it mapped */
 	}
 	close(fd);
@@ -590,10 +484,8 @@ place_in_memfd(struct request *request)
 	static unsigned counter;	/* under the library's lock */
 	const struct usdt__description *description =
 	    request->elf->description;
-	struct usdt__image *image = request->image;
 	const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
 	char name[160];
-	struct stat st;
 	int fd, error;
 
 	snprintf(name, sizeof name, "usdt-%s-%s-%ld-%u-%" PRIxPTR,
@@ -615,20 +507,14 @@ place_in_memfd(struct request *request)
 		fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW |
 		    F_SEAL_SHRINK);	/* nobody has to */
 	if (error == 0)
-		error = map_segments(request, fd);
-	if (error == 0 && fstat(fd, &st) < 0) {
-		error = errno;
-		munmap(image->base, image->size);
-	}
+		error = usdt__image_map(request->image, request->elf, fd);
 	if (error != 0) {
 		close(fd);
 		usdt__because(request->why, error, "memfd: %s",
 		    strerror(error));
 		return FAILED;
 	}
-	image->device = st.st_dev;
-	image->inode = st.st_ino;
-	image->fd = fd;
+	request->image->fd = fd;
 	return TAKEN;
 #else
 	usdt__because(request->why, ENOSYS, "no memfd on this system");
@@ -705,88 +591,7 @@ usdt__image_take(const struct usdt__elf *elf, const uint8_t *bytes,
 		free(request.image);
 		return -1;
 	}
-	request.image->next = mapped;
-	mapped = request.image;
+	usdt__image_keep(request.image);
 	*image = request.image;
 	return 0;
-}
-
-void
-usdt__image_drop(struct usdt__image *image)
-{
-	struct usdt__image **link = &mapped;
-
-	while (*link != NULL && *link != image)
-		link = &(*link)->next;
-	if (*link != NULL)
-		*link = image->next;
-	munmap(image->base, image->size);
-	/* The host may have closed our descriptor and have another there. */
-	if (image->fd >= 0 && usdt__image_present(image))
-		close(image->fd);
-	free(image);
-}
-
-/*
- * The first call takes the file's own bytes, gates too.  The others change
- * nothing but that the mapping is split and joined again: that is when the
- * kernel looks for breakpoints that a mapping should have, and counts them.
- * Where the split is there are no stubs.  If it fails, the child isn't traced.
- */
-void
-usdt__images_renew(void)
-{
-	struct usdt__image *image;
-
-	for (image = mapped; image != NULL; image = image->next) {
-		uint8_t *spare = image->base + image->spare;
-		size_t size = image->spare_end - image->spare;
-
-		if (size == 0)
-			continue;
-		madvise(image->base, image->size, MADV_DONTNEED);
-		madvise(spare, size, MADV_RANDOM);
-		madvise(spare, size, MADV_NORMAL);
-	}
-}
-
-/* Is this the file of an image? */
-static int
-is_file_of(const struct usdt__image *image, const struct stat *st)
-{
-	return st->st_dev == image->device && st->st_ino == image->inode;
-}
-
-/* Does a path lead to what it led to when the image was mapped? */
-static int
-same_root(const struct usdt__image *image)
-{
-	struct stat st;
-
-	return stat("/", &st) < 0 || (st.st_dev == image->root_device &&
-	    st.st_ino == image->root_inode);
-}
-
-/* A file that this process may not see any more is there for others. */
-int
-usdt__image_present(const struct usdt__image *image)
-{
-	struct stat st;
-	int result = image->fd < 0 ? stat(image->path, &st) :
-	    fstat(image->fd, &st);
-
-	if (result == 0 && is_file_of(image, &st))
-		return 1;
-	return image->fd < 0 && ((result < 0 && errno == EACCES) ||
-	    !same_root(image));
-}
-
-void
-usdt__image_path(const struct usdt__image *image, char out[USDT_PATH_SIZE])
-{
-	if (image->fd < 0)
-		strcpy(out, image->path);
-	else	/* a forked child has another pid */
-		snprintf(out, USDT_PATH_SIZE, "/proc/%ld/fd/%d",
-		    (long)getpid(), image->fd);
 }

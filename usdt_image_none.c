@@ -1,9 +1,10 @@
 /*
  * usdt_image_none.c - what takes the place of the rooms that only Linux has?
  *
- * Built in place of usdt_image.c, usdt_image_old.c, usdt_guard.c and usdt_nop.c
- * on systems whose row has no images: these have one kind of nop, and nothing
- * to be mended in children.  Nobody takes an image there.
+ * Built in place of usdt_image.c, usdt_image_map.c, usdt_image_old.c,
+ * usdt_guard.c and usdt_nop.c on systems whose row has no images: these have
+ * one kind of nop, and nothing to be mended in children.  Nobody takes an image
+ * there.
  */
 #include <errno.h>
 

@@ -366,10 +366,10 @@ void usdt__images_remove_old(int dir);
  * then".  Under the lock. */
 extern unsigned usdt__image_files;
 
-/* --- usdt_image.c: where does an image live, how is it mapped? ---------- */
+/* --- usdt_image_map.c: which images does this process map? -------------- */
 
 struct usdt__image {
-	struct usdt__image *next;	/* of those mapped by this library */
+	struct usdt__image *next;	/* of those that are kept */
 	uint8_t *base;
 	size_t size;			/* mapped */
 	size_t spare, spare_end;	/* of text: no stubs are there */
@@ -382,14 +382,21 @@ struct usdt__image {
 };
 
 /*
- * Find or make the file with these BYTES, and map it.  The caller holds the
- * library's lock.
+ * All of this under the library's lock.
+ *
+ * Map an image from its open file, which may be closed then.  Returns 0 or an
+ * errno.
  */
-int usdt__image_take(const struct usdt__elf *elf, const uint8_t *bytes,
-    const uint8_t id[USDT__ID_SIZE], struct usdt__image **image,
-    struct usdt__why *why);
+int usdt__image_map(struct usdt__image *image, const struct usdt__elf *elf,
+    int fd);
+void usdt__image_unmap(struct usdt__image *image);
 
-/* Unmap and forget.  The file stays, for tracers. */
+/* Does this process map that file, by any copy of the library? */
+int usdt__image_is_mapped(uint64_t device, uint64_t inode, const char *path);
+
+/* One that is mapped belongs to this room from now on, until it is dropped:
+ * unmapped and freed.  Its file stays, for tracers. */
+void usdt__image_keep(struct usdt__image *image);
 void usdt__image_drop(struct usdt__image *image);
 
 /*
@@ -405,6 +412,16 @@ int usdt__image_present(const struct usdt__image *image);
 /* Where they find it. */
 void usdt__image_path(const struct usdt__image *image,
     char out[USDT_PATH_SIZE]);
+
+/* --- usdt_image.c: in which file does an image live? -------------------- */
+
+/*
+ * Find or make the file with these BYTES, and map it.  The caller holds the
+ * library's lock.
+ */
+int usdt__image_take(const struct usdt__elf *elf, const uint8_t *bytes,
+    const uint8_t id[USDT__ID_SIZE], struct usdt__image **image,
+    struct usdt__why *why);
 
 /* --- usdt_pages.c: where do stubs and documents live without a file? ----- */
 

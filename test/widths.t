@@ -41,11 +41,11 @@ run_unit("$obj/test/unit/$_", "$_, 32 bits") for @units;
 
 	ok($wide{openat} && $wide{readdir} && $wide{fstatfs},
 	    'the C library tells wide calls');
-	for my $room (qw(usdt_image usdt_image_old)) {
+	for my $room (qw(usdt_image usdt_image_map usdt_image_old)) {
 		my @calls = (Usdt::Variant::quiet('nm', '-u',
 		    "$obj/$room.o"))[0] =~ /\sU (\w+)/g;
 
-		ok(scalar(grep { /^fstatat64/ } @calls),
+		ok(scalar(grep { /^f?stat(?:at)?64/ } @calls),
 		    "$room calls the wide ones");
 		is(join(' ', grep { $wide{$_} } @calls), '',
 		    'and no narrow one');
