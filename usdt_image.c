@@ -465,7 +465,7 @@ place_in_dir(struct request *request, const char *spelling)
 	return outcome == TAKEN ? TAKEN : FAILED;
 }
 
-/* A host that closed its standard descriptors may write to them all the same. */
+/* A host that closed its standard descriptors may still write to them. */
 static int
 move_up(int fd)
 {

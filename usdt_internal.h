@@ -406,7 +406,7 @@ void usdt__image_drop(struct usdt__image *image);
  */
 void usdt__images_renew(void);
 
-/* As far as can be seen from here: can others still open the file that is mapped? */
+/* As far as can be seen from here: can others still open the file? */
 int usdt__image_present(const struct usdt__image *image);
 
 /* Where they find it. */
