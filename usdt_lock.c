@@ -58,14 +58,21 @@ claim(pid_t *word, pid_t self, pid_t done)
 	}
 }
 
+/*
+ * A thread that were cancelled in one of our system calls would keep the lock:
+ * who has it can't be cancelled.
+ */
+static __thread int cancelling;		/* as the host has it */
+
 /* Take the lock.  Returns 1 in a child that no handler of fork has seen. */
 static int
 take_lock(void)
 {
 	static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
-	int unseen = 0;
+	int unseen = 0, before;
 	pid_t self;
 
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
 	if (usdt__guard_kept()) {
 		if (usdt__guard_claim()) {
 			unseen = 1;
@@ -79,7 +86,17 @@ take_lock(void)
 		__atomic_store_n(&lock_owner, self, __ATOMIC_RELEASE);
 	}
 	pthread_mutex_lock(&the_lock);
+	cancelling = before;
 	return unseen;
+}
+
+static void
+give_lock(void)
+{
+	int before = cancelling;
+
+	pthread_mutex_unlock(&the_lock);
+	pthread_setcancelstate(before, NULL);
 }
 
 /*
@@ -117,7 +134,7 @@ static void
 after_fork_in_parent(void)
 {
 	if (--forking == 0)
-		pthread_mutex_unlock(&the_lock);
+		give_lock();
 }
 
 static void
@@ -129,7 +146,7 @@ after_fork_in_child(void)
 		mend();
 	__atomic_store_n(&watcher, WATCHED, __ATOMIC_RELEASE);
 	__atomic_store_n(&lock_owner, getpid(), __ATOMIC_RELEASE);
-	pthread_mutex_unlock(&the_lock);
+	give_lock();
 }
 
 /*
@@ -173,5 +190,5 @@ void
 usdt__unlock(void)
 {
 	if (forking == 0)
-		pthread_mutex_unlock(&the_lock);
+		give_lock();
 }
