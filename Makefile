@@ -36,7 +36,8 @@ OBJ	= $(O)/obj-$(ARCH)
 ROOMS_linux = usdt_guard usdt_nop usdt_image_old usdt_image_map usdt_image
 ROOMS	= usdt usdt_lock usdt_status usdt_generation usdt_platform usdt_name \
 	  usdt_type usdt_dof usdt_elf usdt_unwind usdt_pages usdt_dof_file \
-	  usdt_probe usdt_probeset usdt_observe $(or $(ROOMS_$(SYSTEM)),usdt_image_none)
+	  usdt_probe usdt_probeset usdt_observe usdt_whole \
+	  $(or $(ROOMS_$(SYSTEM)),usdt_image_none)
 TRACEPOINTS = $(firstword $(wildcard usdt_tracepoints_$(ARCH).s) \
 	  usdt_tracepoints_none.c)
 LIBOBJS	= $(ROOMS:%=$(OBJ)/%.o) $(OBJ)/$(basename $(TRACEPOINTS)).o

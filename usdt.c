@@ -20,6 +20,8 @@
 
 #include "usdt_internal.h"
 
+USDT__WHOLE;
+
 /* What the environment says at this enabling. */
 struct options {
 	int disable;

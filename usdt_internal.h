@@ -616,6 +616,15 @@ void usdt__generation_set_helper(struct usdt__generation *generation, int has);
 void usdt__observe_unsupported(usdt_provider_t *provider);
 void usdt__observers_free(usdt_provider_t *provider);
 
+/* --- usdt_whole.c: does who takes one call take all of the library? ------ */
+
+extern void (*const usdt__whole[])(void);
+
+/* Once in each room that has calls. */
+#define USDT__WHOLE \
+	static void (*const *const the_whole)(void) __attribute__((used)) = \
+	    usdt__whole
+
 /* --- usdt_lock.c: who may change things now, who mends a new child? ----- */
 
 /* The lock that serialises all but testing and firing. */

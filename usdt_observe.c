@@ -9,6 +9,8 @@
 
 #include "usdt_internal.h"
 
+USDT__WHOLE;
+
 /* Under the lock.  NULL: no memory. */
 static const struct usdt__observer *
 find_or_make(struct usdt_provider_state *state, usdt_observer_t *call,

@@ -20,6 +20,8 @@
 #define USDT_INLINE USDT_API	/* the header's inline function, exported */
 #include "usdt_internal.h"
 
+USDT__WHOLE;
+
 /* In halfword 1: */
 #define HELPED		1	/* a DTrace helper has it */
 #define OBSERVED	2	/* it is enabled, whatever the stub says */

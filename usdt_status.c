@@ -6,6 +6,8 @@
 
 #include "usdt_internal.h"
 
+USDT__WHOLE;
+
 static void
 set_text(char *out, size_t size, const char *text)
 {

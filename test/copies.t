@@ -1,9 +1,10 @@
 #!/usr/bin/perl
-# copies.t - does a process map an image once, if two copies of the library in
-# it take one at the same moment?
+# copies.t - what if there are two copies of the library in a process?
 #
-# Two mappings of one file make the kernel's counting of tracers go wrong.  The
-# copies are those of two plugins, which know nothing of each other.
+# Two mappings of one file make the kernel's counting of tracers go wrong, also
+# if two copies take an image at the same moment.  The copies are those of two
+# plugins, which know nothing of each other; or a program takes a few calls of
+# the library, which stand in for those of a shared object that hides nothing.
 use strict;
 use warnings;
 
@@ -35,5 +36,20 @@ is(pop @said, 'images ' . 2 * $rounds, 'each enabling has an image');
 is(scalar @said, 0, 'none is mapped twice')
     or diag(scalar @said, " are, the first: $said[0]");
 is(scalar images_in($images), 2 * $rounds, 'each is a file');
+is($process->close, 0, 'it ends well');
+
+ok(eval {
+	build("$scratch/half.so", 'half_so.c', '-shared', '-fPIC');
+	# Behind the program's copy of the library.
+	local $ENV{LDFLAGS} = ($ENV{LDFLAGS} // '') . " $scratch/half.so";
+	build("$scratch/half", 'half.c');
+	1;
+}, 'a program and its shared object') or BAIL_OUT($@);
+$process = Usdt::Process->new(program => "$scratch/half", args => [],
+	env => in_environment(USDT_IMAGE_DIR => $images,
+		USDT_DEBUG => undef));
+is($process->greeting, 'invalid argument: provider is NULL',
+	'it finds the text of a call that the program does not make');
+is($process->line, 'enabled 10 seen 10', 'and its probe fires');
 is($process->close, 0, 'it ends well');
 done_testing();

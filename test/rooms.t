@@ -79,6 +79,26 @@ for my $object (glob "$obj/usdt*.o") {
 }
 is(join(' ', sort @exported), join(' ', sort keys %public), 'exported is what usdt.h declares');
 
+# A linker takes an object for a name that it defines: from each that has calls
+# it comes to all.
+my (%defines, %needs);
+for my $object (glob "$obj/usdt*.o") {
+	for (`nm $object`) {
+		my ($kind, $name) = /(\w) (\S+)$/ or next;
+		$defines{$name} = $object if $kind =~ /[TDRBV]/;
+		$needs{$object}{$name} = 1 if $kind eq 'U';
+	}
+}
+for my $start (sort { $a cmp $b } map { $defines{$_} // () } keys %public) {
+	my (%taken, @left) = ($start => 1);
+	for (@left = $start; my $object = shift @left; ) {
+		push @left, grep { !$taken{$_}++ }
+		    map { $defines{$_} // () } keys %{ $needs{$object} };
+	}
+	is(join(' ', grep { !$taken{$_} } glob "$obj/usdt*.o"), '', "who takes $start takes the whole library")
+	    unless $needs{seen}{$start}++;
+}
+
 # A call that no test makes could do anything.
 sub made_in
 {
