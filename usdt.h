@@ -39,9 +39,11 @@
  * thread at any time, also beside every call that changes the provider, and
  * from signal handlers.  All other calls are serialised inside the library and
  * may be made from any thread, but not from a signal handler, which may not
- * fork either where it can interrupt them.  They need 20 KiB of stack.  The two
- * exceptions: while usdt_provider_free or the last usdt_probe_release runs,
- * nobody may use the object that it frees.
+ * fork either where it can interrupt them.  They need 20 KiB of stack, and a
+ * thread is not cancelled in them.  The two exceptions: while
+ * usdt_provider_free or the last usdt_probe_release runs, nobody may use the
+ * object that it frees, nor test or fire a probe that is, or was, in the
+ * provider.
  *
  * References.  A probe is counted: usdt_create_probe gives the caller one
  * reference, usdt_provider_add_probe takes one for the provider;
@@ -80,6 +82,10 @@
  * make no other call.  On illumos, FreeBSD and macOS the kernel gives a child
  * its parent's probes, by fork and not by posix_spawn, and the child takes back
  * its own; exec ends them.
+ *
+ * A shared object with the library in it hides its copy, as by the linker's
+ * option --exclude-libs=libusdt.a: else that of the program takes its place,
+ * whatever its version.  What one copy made is not given to another.
  *
  * A process may close all descriptors and change its root, user, directory and
  * umask: what is enabled stays visible.  What it enables afterwards has to do
@@ -260,15 +266,18 @@ USDT_API int usdt_provider_enable(usdt_provider_t *provider);
  * From the return on they are not enabled and firing does nothing, also for
  * tracers that are still attached.  On Linux enabling again is seen by those
  * tracers, and keeps the paths of the images; meanwhile listings that go by
- * the images show the probes, until the provider is freed.  A provider that is
- * not enabled is left as it is.  Returns 0 or -1.
+ * the images show the probes, until the provider is freed and the last of its
+ * probes released.  A provider that is not enabled is left as it is.  Returns 0
+ * or -1.
  */
 USDT_API int usdt_provider_disable(usdt_provider_t *provider);
 
 /*
  * usdt_provider_free - disable and free a provider, dropping its reference on
- * each probe.  NULL is allowed.  Nobody may fire its probes meanwhile; probes
- * that the caller holds stay valid, and disabled.
+ * each probe.  NULL is allowed.  Nobody may test or fire its probes meanwhile,
+ * nor those that were removed from it: a test or a fire that began while they
+ * were in it must have ended.  Probes that the caller holds stay valid, and
+ * disabled.
  *
  * A shared object with the library in it is to be unloaded only after all its
  * providers were freed: what was not stays mapped, and listed, until the
