@@ -198,7 +198,7 @@ use_file(struct request *request, int dir, const char *name, const char *path)
 	struct usdt__image *image = request->image;
 	enum outcome outcome = FAILED;
 	struct stat st;
-	int fd, error;
+	int fd, error, is_mapped;
 
 	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 && errno == ENOENT)
@@ -219,9 +219,17 @@ use_file(struct request *request, int dir, const char *name, const char *path)
 		return usdt__image_remove_unheld(dir, name) ?
 		    TRY_AGAIN : TRY_SIBLING;
 	}
-	if (usdt__image_is_mapped(st.st_dev, st.st_ino, path)) {
+	is_mapped = usdt__image_is_mapped(st.st_dev, st.st_ino, path);
+	if (is_mapped != 0) {
+		error = errno;
 		close(fd);
-		return TRY_SIBLING;
+		if (is_mapped > 0)
+			return TRY_SIBLING;
+		usdt__because(request->why, error, "/proc/self/maps: %s",
+		    strerror(error));
+		if (request->made)
+			unlinkat(dir, name, 0);
+		return FAILED;
 	}
 	error = usdt__image_map(image, request->elf, fd);
 	if (error != 0) {

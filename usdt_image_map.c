@@ -99,15 +99,16 @@ usdt__image_is_mapped(uint64_t device, uint64_t inode, const char *path)
 	const struct usdt__image *image;
 	char *line = NULL;
 	size_t size = 0;
-	int found = 0;
+	int error, found = 0;
 	FILE *maps;
 
 	for (image = mapped; image != NULL; image = image->next)
 		if (image->device == device && image->inode == inode)
 			return 1;
 	maps = fopen("/proc/self/maps", "re");
-	if (maps == NULL)
-		return 0;
+	if (maps == NULL)	/* without /proc nobody can tell */
+		return errno == EMFILE || errno == ENFILE || errno == ENOMEM ?
+		    -1 : 0;
 	while (!found && getline(&line, &size, maps) > 0) {
 		uint64_t number;
 		unsigned major, minor;
@@ -121,8 +122,12 @@ usdt__image_is_mapped(uint64_t device, uint64_t inode, const char *path)
 		    (number == inode && major == device_major(device) &&
 		    minor == device_minor(device));
 	}
+	if (!found && !feof(maps))
+		found = -1;
+	error = errno;
 	free(line);
 	fclose(maps);
+	errno = error;
 	return found;
 }
 

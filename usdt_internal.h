@@ -391,7 +391,8 @@ int usdt__image_map(struct usdt__image *image, const struct usdt__elf *elf,
     int fd);
 void usdt__image_unmap(struct usdt__image *image);
 
-/* Does this process map that file, by any copy of the library? */
+/* Does this process map that file, by any copy of the library?  -1 and errno:
+ * it could not be asked just now. */
 int usdt__image_is_mapped(uint64_t device, uint64_t inode, const char *path);
 
 /* One that is mapped belongs to this room from now on, until it is dropped:

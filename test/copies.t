@@ -38,6 +38,15 @@ is(scalar @said, 0, 'none is mapped twice')
 is(scalar images_in($images), 2 * $rounds, 'each is a file');
 is($process->close, 0, 'it ends well');
 
+# It takes another file, or none that has a name.
+build("$scratch/few", 'few.c');
+$process = Usdt::Process->new(program => "$scratch/few", args => [@plugins],
+	env => in_environment(USDT_IMAGE_DIR => "$scratch/few.images",
+		USDT_DEBUG => undef));
+$process->ready or die $process->report;
+is($process->line, 'files 2', 'few descriptors: each has a file');
+is($process->close, 0, 'it ends well');
+
 ok(eval {
 	build("$scratch/half.so", 'half_so.c', '-shared', '-fPIC');
 	# Behind the program's copy of the library.
