@@ -379,6 +379,9 @@ is_stale(const usdt_provider_t *provider,
 	    (generation->live < generation->count ||
 	    generation->notes != notes))
 		return 1;
+	/* A memfd that the host has closed: those who have it go on. */
+	if (provider->state->enabled && generation->image->fd >= 0)
+		return 0;
 	return !usdt__image_present(generation->image);
 }
 

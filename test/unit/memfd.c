@@ -1,6 +1,6 @@
 /*
  * memfd.c - what is an image's descriptor where no directory is of use, in a
- * process that has closed its first three?
+ * process that has closed its first three, and closes this one too?
  *
  * Whoever writes to 1 or 2 all the same must not meet the image there.  This
  * program's own openat(), which the library calls, opens no directory.
@@ -55,6 +55,9 @@ struct found {
 	int fd, flags;
 	int written, grown, shrunk;	/* errno of trying to, 0: done */
 	int kept;		/* size and bytes are those of before */
+	int more;		/* what enabling one more probe returned */
+	unsigned images;	/* that there are then */
+	int gate_kept;		/* the first probe's is where it was */
 	int freed;		/* errno of asking for the descriptor then */
 	int maps;		/* that are left */
 	int standard;		/* of the first three, those that are open */
@@ -91,9 +94,13 @@ live(struct found *found)
 {
 	usdt_provider_t *p = usdt_create_provider("memfds", "m");
 	usdt_probedef_t *def = usdt_create_probe("f", "n", 0, NULL);
+	usdt_probedef_t *more = usdt_create_probe("f", "more", 0, NULL);
+	const uint32_t *gate;
+	usdt_status_t then;
 	int i;
 
-	if (p == NULL || def == NULL || usdt_provider_add_probe(p, def) < 0)
+	if (p == NULL || def == NULL || more == NULL ||
+	    usdt_provider_add_probe(p, def) < 0)
 		return;
 	found->enabled = usdt_provider_enable(p);
 	usdt_provider_status(p, &found->status);
@@ -101,6 +108,14 @@ live(struct found *found)
 	if (sscanf(found->status.sdt.path, "/proc/%*d/fd/%d", &found->fd) == 1)
 		look_at(found);
 	usdt_probe_fire(def, 0, NULL);
+	gate = def->gate;
+	close(found->fd);
+	usdt_provider_add_probe(p, more);
+	found->more = usdt_provider_enable(p);
+	found->gate_kept = def->gate == gate;
+	usdt_provider_status(p, &then);
+	found->images = then.images;
+	usdt_probe_release(more);
 	usdt_probe_release(def);
 	usdt_provider_free(p);
 	found->freed = changes(fcntl(found->fd, F_GETFD));
@@ -158,6 +173,9 @@ main(void)
 	is_int(found.grown, EPERM, "or makes it longer");
 	is_int(found.shrunk, EPERM, "or shorter");
 	ok(found.kept, "and its bytes are as they were");
+	is_int(found.more, 0, "closed: one more probe is enabled");
+	is_int((int)found.images, 2, "with an image of its own");
+	ok(found.gate_kept, "who traces the first one goes on");
 	is_int(found.freed, EBADF, "freed: the descriptor is given back");
 	is_int(found.maps, 0, "nothing stays mapped");
 	is_int(found.standard, 0, "and the first three are free");
