@@ -18,6 +18,8 @@ typedef struct pthread_mutex *pthread_mutex_t;
 #endif
 int pthread_mutex_lock(pthread_mutex_t *mutex);
 int pthread_mutex_unlock(pthread_mutex_t *mutex);
+#define PTHREAD_CANCEL_DISABLE	1
+int pthread_setcancelstate(int state, int *before);
 int pthread_atfork(void (*before)(void), void (*parent)(void),
     void (*child)(void));
 #endif
