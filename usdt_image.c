@@ -24,7 +24,7 @@
  * A file stays when its processes end, so that tracers can attach first.
  */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE		/* memfd_create */
+#define _GNU_SOURCE		/* memfd_create, O_PATH */
 #endif
 #include <errno.h>
 #include <fcntl.h>
@@ -259,16 +259,22 @@ use_file(struct request *request, int dir, const char *name, const char *path)
 static int
 make_dir(int at, const char *name)
 {
+	char link[40];
 	struct stat st;
+	int fd, error = 0;
 
 	if (mkdirat(at, name, 0700) < 0)
 		return errno == EEXIST ? 0 : errno;
-	if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	/* By now another may have taken its place: a path is not trusted. */
+	fd = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
 		return errno;
-	if (S_ISDIR(st.st_mode) && (st.st_mode & 0777) != 0700 &&
-	    fchmodat(at, name, 0700, 0) < 0)
-		return errno;
-	return 0;
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	if (fstat(fd, &st) < 0 || (st.st_uid == geteuid() &&
+	    (st.st_mode & 0777) != 0700 && chmod(link, 0700) < 0))
+		error = errno;
+	close(fd);
+	return error;
 }
 
 /* Open a directory that is ours and closed to others; -1 if there is none. */

@@ -24,10 +24,10 @@ my %allowed = (
 	usdt_guard => 'madvise sched_yield __errno_location',
 	usdt_image_none => 'usdt__because usdt__stubs usdt__stub_count usdt__native_platform',
 	usdt_pages => "$memory mmap munmap mprotect sysconf strerror __errno_location usdt__because",
-	usdt_image_map => "$memory free snprintf sscanf __isoc99_sscanf fopen fclose getline __getdelim close fstat stat getpid "
+	usdt_image_map => "$memory free snprintf sscanf __isoc99_sscanf fopen fclose feof getline __getdelim close fstat stat getpid "
 	    . 'mmap munmap madvise __errno_location',
 	usdt_image => "$memory calloc free snprintf vsnprintf "
-	    . 'openat pread write close unlinkat mkdirat linkat fchmod fchmodat fstat fstatat '
+	    . 'openat pread write close unlinkat mkdirat linkat chmod fchmod fchmodat fstat fstatat '
 	    . 'fstatvfs futimens fcntl flock memfd_create getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep strerror '
 	    . '__errno_location usdt__because usdt__debug usdt__getenv usdt__guard_make usdt__images?_\w+',
 	usdt_dof_file => "$memory open close ioctl getpid clock_gettime strerror __errno_location usdt__because",
