@@ -602,7 +602,8 @@ deliver(usdt_provider_t *provider, const struct options *options,
 static int
 fail_generation(usdt_provider_t *provider, const struct usdt__why *why)
 {
-	if (why->error == ENOMEM && strcmp(why->text, strerror(ENOMEM)) == 0)
+	if (why->error == ENOMEM &&
+	    strcmp(why->text, usdt__strerror(ENOMEM)) == 0)
 		return usdt__fail(provider, USDT_ERROR_MALLOC);
 	return usdt__fail(provider, why->error == E2BIG ?
 	    USDT_ERROR_TOO_LARGE : USDT_ERROR_IMAGE, why->text);

@@ -21,7 +21,8 @@ open_helper(const char *device, struct usdt__why *why)
 	if (fd < 0 && why != NULL) {
 		int error = errno;
 
-		usdt__because(why, error, "%s: %s", device, strerror(error));
+		usdt__because(why, error, "%s: %s", device,
+		    usdt__strerror(error));
 	}
 	return fd;
 }
@@ -47,11 +48,13 @@ refused(const struct usdt__platform *row, const char *device, int error,
 		return -1;
 	if (row->patience != 0 && seconds >= (time_t)row->patience)
 		return usdt__because(why, error, "%s: %s after %ld s: %s",
-		    device, strerror(error), (long)seconds, row->patience_of);
+		    device, usdt__strerror(error), (long)seconds,
+		    row->patience_of);
 	if (error == EINVAL && sizeof(void *) < 8 && row->narrow != NULL)
 		return usdt__because(why, error, "%s: %s: %s", device,
-		    strerror(error), row->narrow);
-	return usdt__because(why, error, "%s: %s", device, strerror(error));
+		    usdt__strerror(error), row->narrow);
+	return usdt__because(why, error, "%s: %s", device,
+	    usdt__strerror(error));
 }
 
 static time_t

@@ -22,7 +22,7 @@
 static int
 no_memory(struct usdt__why *why)
 {
-	return usdt__because(why, ENOMEM, "%s", strerror(ENOMEM));
+	return usdt__because(why, ENOMEM, "%s", usdt__strerror(ENOMEM));
 }
 
 void

@@ -145,7 +145,7 @@ make_file(struct request *request, int dir, const char *name,
 		if (error == EEXIST || error == ENOENT)
 			return TRY_AGAIN;
 		usdt__because(request->why, error, PATH_FORMAT ": %s",
-		    PATH_ARGS(path), strerror(error));
+		    PATH_ARGS(path), usdt__strerror(error));
 		return FAILED;
 	}
 	error = write_all(fd, request->bytes, request->elf->size);
@@ -162,7 +162,8 @@ make_file(struct request *request, int dir, const char *name,
 		outcome = TRY_AGAIN;	/* now there is one to be opened */
 	else
 		usdt__because(request->why, error, PATH_FORMAT
-		    ": cannot write: %s", PATH_ARGS(path), strerror(error));
+		    ": cannot write: %s", PATH_ARGS(path),
+		    usdt__strerror(error));
 	return outcome;
 }
 
@@ -208,7 +209,7 @@ use_file(struct request *request, int dir, const char *name, const char *path)
 	if (fd < 0) {
 		error = errno;
 		usdt__because(request->why, error, PATH_FORMAT ": %s",
-		    PATH_ARGS(path), strerror(error));
+		    PATH_ARGS(path), usdt__strerror(error));
 		return make_readable(dir, name, error);
 	}
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
@@ -226,7 +227,7 @@ use_file(struct request *request, int dir, const char *name, const char *path)
 		if (is_mapped > 0)
 			return TRY_SIBLING;
 		usdt__because(request->why, error, "/proc/self/maps: %s",
-		    strerror(error));
+		    usdt__strerror(error));
 		if (request->made)
 			unlinkat(dir, name, 0);
 		return FAILED;
@@ -234,7 +235,7 @@ use_file(struct request *request, int dir, const char *name, const char *path)
 	error = usdt__image_map(image, request->elf, fd);
 	if (error != 0) {
 		usdt__because(request->why, error, PATH_FORMAT
-		    ": cannot map: %s", PATH_ARGS(path), strerror(error));
+		    ": cannot map: %s", PATH_ARGS(path), usdt__strerror(error));
 		if (request->made)
 			unlinkat(dir, name, 0);		/* of no use here */
 	} else if (fstat(fd, &st) == 0 && st.st_nlink > 0) {
@@ -288,12 +289,13 @@ open_own_dir(int at, const char *name, const char *path,
 	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return usdt__because(why, error ? error : errno, PATH_FORMAT
-		    ": %s", PATH_ARGS(path), strerror(error ? error : errno));
+		    ": %s", PATH_ARGS(path),
+		    usdt__strerror(error ? error : errno));
 	error = 0;
 	if (fstat(fd, &st) < 0) {
 		error = errno;
 		usdt__because(why, error, PATH_FORMAT ": %s", PATH_ARGS(path),
-		    strerror(error));
+		    usdt__strerror(error));
 	} else if (st.st_uid != geteuid()) {
 		error = EPERM;
 		usdt__because(why, error, PATH_FORMAT ": belongs to user %lu",
@@ -513,7 +515,7 @@ place_in_memfd(struct request *request)
 	if (fd < 0) {
 		error = errno;
 		usdt__because(request->why, error, "memfd: %s",
-		    strerror(error));
+		    usdt__strerror(error));
 		return FAILED;
 	}
 	error = write_all(fd, request->bytes, request->elf->size);
@@ -525,7 +527,7 @@ place_in_memfd(struct request *request)
 	if (error != 0) {
 		close(fd);
 		usdt__because(request->why, error, "memfd: %s",
-		    strerror(error));
+		    usdt__strerror(error));
 		return FAILED;
 	}
 	request->image->fd = fd;
@@ -589,12 +591,12 @@ usdt__image_take(const struct usdt__elf *elf, const uint8_t *bytes,
 		    "known on %s", page, elf->arch->name);
 	request.image = calloc(1, sizeof *request.image);
 	if (request.image == NULL)
-		return usdt__because(why, ENOMEM, "%s", strerror(ENOMEM));
+		return usdt__because(why, ENOMEM, "%s", usdt__strerror(ENOMEM));
 	error = elf->spare > 0 ? usdt__guard_make() : 0;
 	if (error != 0) {
 		free(request.image);
 		return usdt__because(why, error, "MADV_WIPEONFORK: %s",
-		    strerror(error));
+		    usdt__strerror(error));
 	}
 	n = (size_t)snprintf(request.name, sizeof request.name, "%d-",
 	    USDT__LAYOUT);

@@ -163,6 +163,9 @@ const char *usdt__getenv(const char *name);
 /* Tell a step on stderr if USDT_DEBUG is set.  Keeps errno. */
 void usdt__debug(const char *format, ...) USDT__PRINTF(1, 2);
 
+/* The text of an errno, in English whatever the host's locale is. */
+const char *usdt__strerror(int error);
+
 /* Fill WHY; ERROR is an errno or 0, not added to the text.  Returns -1. */
 int usdt__because(struct usdt__why *why, int error, const char *format, ...)
     USDT__PRINTF(3, 4);

@@ -38,7 +38,7 @@ failed(struct usdt__why *why, const char *what)
 {
 	int error = errno;
 
-	return usdt__because(why, error, "%s: %s", what, strerror(error));
+	return usdt__because(why, error, "%s: %s", what, usdt__strerror(error));
 }
 
 static int

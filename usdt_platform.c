@@ -11,6 +11,7 @@
 #define _GNU_SOURCE		/* secure_getenv */
 #endif
 #include <errno.h>
+#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -323,6 +324,22 @@ usdt__debug(const char *format, ...)
 	if (write(STDERR_FILENO, line, (size_t)(prefix + n) + 1) < 0)
 		n = 0;		/* nowhere to tell it */
 	errno = saved;
+}
+
+const char *
+usdt__strerror(int error)
+{
+#if defined(__linux__)
+	locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+	const char *text;
+
+	if (c != (locale_t)0) {
+		text = strerror_l(error, c);
+		freelocale(c);	/* there is one for all, which stays */
+		return text;
+	}
+#endif
+	return strerror(error);
 }
 
 int

@@ -12,7 +12,7 @@ my $obj = $ENV{USDT_OBJ} // 'obj-x86_64';
 my $memory  = 'memcpy memset memcmp strlen strcmp strncmp strchr strrchr strstr strpbrk strcpy strncpy strcspn strspn stpcpy';
 my $builder = "$memory snprintf usdt__because usdt__type_\\w+ usdt__name_\\w+ usdt__dof_\\w+";
 my %allowed = (
-	usdt_platform => "$memory secure_getenv snprintf vsnprintf write getpid __errno_location usdt__stub_count",
+	usdt_platform => "$memory newlocale freelocale strerror_l strerror secure_getenv snprintf vsnprintf write getpid __errno_location usdt__stub_count",
 	usdt_nop => "$memory open read close syscall strtol atoi __errno_location usdt__debug usdt__getenv usdt__native_platform usdt__stubs usdt__stub_count",
 	usdt_name => "$memory snprintf usdt__because",
 	usdt_type => $memory,
@@ -23,22 +23,22 @@ my %allowed = (
 	    . 'fdopendir readdir closedir __errno_location usdt__debug',
 	usdt_guard => 'madvise sched_yield __errno_location',
 	usdt_image_none => 'usdt__because usdt__stubs usdt__stub_count usdt__native_platform',
-	usdt_pages => "$memory mmap munmap mprotect sysconf strerror __errno_location usdt__because",
+	usdt_pages => "$memory mmap munmap mprotect sysconf __errno_location usdt__because usdt__strerror",
 	usdt_image_map => "$memory free snprintf sscanf __isoc99_sscanf fopen fclose feof getline __getdelim close fstat stat getpid "
 	    . 'mmap munmap madvise __errno_location',
 	usdt_image => "$memory calloc free snprintf vsnprintf "
 	    . 'openat pread write close unlinkat mkdirat linkat chmod fchmod fchmodat fstat fstatat '
-	    . 'fstatvfs futimens fcntl flock memfd_create getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep strerror '
-	    . '__errno_location usdt__because usdt__debug usdt__getenv usdt__guard_make usdt__images?_\w+',
-	usdt_dof_file => "$memory open close ioctl getpid clock_gettime strerror __errno_location usdt__because",
+	    . 'fstatvfs futimens fcntl flock memfd_create getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep '
+	    . '__errno_location usdt__because usdt__strerror usdt__debug usdt__getenv usdt__guard_make usdt__images?_\w+',
+	usdt_dof_file => "$memory open close ioctl getpid clock_gettime __errno_location usdt__because usdt__strerror",
 	usdt_probe => "$memory usdt__whole usdt__fire usdt__stubs usdt__guard usdt__native_platform",
 	usdt_probeset => "$memory calloc free",
-	usdt_generation => "$memory malloc calloc free strdup strerror usdt__\\w+",
+	usdt_generation => "$memory malloc calloc free strdup usdt__\\w+",
 	usdt_observe => "$memory malloc free usdt__\\w+",
 	usdt_lock => 'pthread_mutex_lock pthread_mutex_unlock pthread_setcancelstate pthread_atfork getpid sched_yield __tls_get_addr usdt__guard_\w+',
 	usdt_whole => 'usdt_create_provider usdt_provider_observe usdt_provider_status usdt_probe_fire',
 	usdt_status => "$memory snprintf usdt__\\w+",
-	usdt => "$memory malloc calloc free snprintf vsnprintf strerror __errno_location __tls_get_addr usdt__\\w+",
+	usdt => "$memory malloc calloc free snprintf vsnprintf __errno_location __tls_get_addr usdt__\\w+",
 	usdt_tracepoints_x86_64 => '',
 	usdt_tracepoints_i386 => '',
 	usdt_tracepoints_aarch64 => '',
