@@ -89,7 +89,8 @@ usdt_provider_status(const usdt_provider_t *provider, usdt_status_t *status)
 	state = provider->state;
 	status->enabled = state->enabled;
 	for (p = state->set.first; p != NULL; p = p->state->next)
-		if (state->enabled && p->state->generation != NULL)
+		if (state->enabled && !state->idle &&
+		    p->state->generation != NULL)
 			status->probes++;
 		else
 			status->waiting++;

@@ -94,6 +94,10 @@ test_disable(void)
 	is_int(usdt_provider_disable(p), 0, "with it: disable");
 	usdt_provider_status(p, &status);
 	is_int(status.enabled, 0, "has hidden the probe");
+	is_int(usdt_provider_enable(p), 0, "with it: enable");
+	usdt_provider_status(p, &status);
+	is_int(status.enabled, 1, "is enabled");
+	ok(status.probes == 0 && status.waiting == 1, "and no probe fires");
 	end("USDT_DISABLE");
 
 	setenv("USDT_DISABLE", "0", 1);
