@@ -65,14 +65,19 @@ set_error(usdt_provider_t *provider, usdt_error_t error, va_list args)
 		snprintf(out, USDT__ERROR_SIZE, "unknown error %d", (int)error);
 }
 
+/* A provider's text is written under the lock. */
 void
 usdt_error(usdt_provider_t *provider, usdt_error_t error, ...)
 {
 	va_list args;
 
+	if (provider != NULL)
+		usdt__lock();
 	va_start(args, error);
 	set_error(provider, error, args);
 	va_end(args);
+	if (provider != NULL)
+		usdt__unlock();
 }
 
 char *
@@ -301,9 +306,11 @@ usdt_provider_add_probe(usdt_provider_t *provider, usdt_probedef_t *probedef)
 {
 	int result = 0;
 
-	if (provider == NULL || probedef == NULL)
-		return usdt__fail(provider, USDT_ERROR_INVALID,
+	if (provider == NULL || probedef == NULL) {
+		usdt_error(provider, USDT_ERROR_INVALID,
 		    provider == NULL ? "provider is NULL" : "probe is NULL");
+		return -1;
+	}
 	usdt__lock();
 	prepare_guard();
 	if (usdt__probeset_find(&provider->state->set, probedef) != NULL) {
@@ -328,9 +335,11 @@ usdt_provider_remove_probe(usdt_provider_t *provider,
 	usdt_probedef_t *found;
 	int result = 0;
 
-	if (provider == NULL || probedef == NULL)
-		return usdt__fail(provider, USDT_ERROR_INVALID,
+	if (provider == NULL || probedef == NULL) {
+		usdt_error(provider, USDT_ERROR_INVALID,
 		    provider == NULL ? "provider is NULL" : "probe is NULL");
+		return -1;
+	}
 	usdt__lock();
 	found = usdt__probeset_find(&provider->state->set, probedef);
 	if (provider->state->set.count == 0) {
@@ -673,8 +682,10 @@ usdt_provider_enable(usdt_provider_t *provider)
 	if (provider == NULL)
 		return usdt__fail(NULL, USDT_ERROR_INVALID, "provider is NULL");
 	read_options(&options);
-	if (usdt__watch_fork(mend_child) != 0)
-		return usdt__fail(provider, USDT_ERROR_MALLOC);
+	if (usdt__watch_fork(mend_child) != 0) {
+		usdt_error(provider, USDT_ERROR_MALLOC);
+		return -1;
+	}
 	usdt__lock();
 	if (provider->state->set.count == 0) {
 		result = usdt__fail(provider, USDT_ERROR_NOPROBES);

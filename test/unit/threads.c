@@ -96,6 +96,8 @@ change(void *number)
 			break;
 		case 7:
 			usdt_provider_disable(common);
+			usdt_provider_add_probe(common, NULL);
+			usdt_provider_remove_probe(common, NULL);
 			for (i = 0; i < PROBES; i++)
 				usdt_is_enabled(probes[n][i]->probe);
 			break;
