@@ -394,7 +394,9 @@ usdt_probe_enabled(const usdt_probedef_t *probedef)
 }
 
 /*
- * usdt_errstr - the text of the last error, in English, without a newline.
+ * usdt_errstr - the text of the last error, in English, without a newline (on
+ * other systems than Linux, what the system itself says of a failure is in the
+ * language of the host).
  *
  * For a provider: of its last failing call, "" if none failed yet.  The text
  * belongs to the provider and holds until the next call that names it, by any

@@ -1,0 +1,3 @@
+#ifndef LOCALE_H
+#define LOCALE_H
+#endif
