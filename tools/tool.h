@@ -51,7 +51,8 @@ void quote_told(FILE *out, const char *text);
 void quote_word(FILE *out, const char *text);
 /* A C string literal of LENGTH bytes, with its quotes. */
 void quote_string(FILE *out, const char *bytes, size_t length);
-/* One word for the shell, in single quotes if it needs any. */
+/* One word for the shell, in single quotes if it needs any; what can't be
+ * printed as $'\NNN'. */
 void quote_shell(FILE *out, const char *word);
 
 /* --- process.c: which files do processes map? --------------------------- */
