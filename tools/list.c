@@ -129,7 +129,7 @@ show_probe(const struct image *image, const struct probe *probe,
 	show_types(stdout, image, probe);
 	putchar(')');
 	if (probe->unreachable)
-		fputs(" [broken: no such code in the file]", stdout);
+		printf(" [broken: %s]", probe->unreachable);
 	else if (probe->note_name == NULL)
 		fputs(" [for DTrace only]", stdout);
 	putchar('\n');

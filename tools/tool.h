@@ -181,8 +181,7 @@ struct probe {			/* the strings belong to the image */
 	uint64_t moved;		/* how far .stapsdt.base moved that */
 	uint64_t site;		/* the same as an offset in the file */
 	uint64_t semaphore;	/* offset of its counter, or 0: none */
-	int unreachable;	/* the file has no such code, or no such
-				 * counter: no tracer can attach */
+	const char *unreachable;	/* why no tracer can attach, or NULL */
 };
 
 struct image {
@@ -204,7 +203,10 @@ struct image {
 struct image *image_read(int fd);
 void image_free(struct image *image);
 
-/* The address of a symbol that an operand names; -1 if there is none. */
+/* The bytes of a note's argument at TEXT, of those that are left of its text. */
+size_t image_operand(const char *text);
+/* The address of a symbol that an operand names; -1 if there is none, or more
+ * than one that it could be. */
 int image_symbol(const struct image *image, const char *name, size_t length,
     uint64_t *address);
 
