@@ -359,6 +359,44 @@ mapped_open(const struct mapped *file)
 	return -1;
 }
 
+uint64_t
+mapped_changed(const struct mapped *file)
+{
+	const struct holder *holder = &file->holders[0];
+	char *name = need_format("/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
+	    (int)holder->pid, holder->start, holder->end);
+	struct stat st;
+	uint64_t changed = stat(name, &st) < 0 ? 0 :
+	    (uint64_t)st.st_ctim.tv_sec * 1000000000 +
+	    (uint64_t)st.st_ctim.tv_nsec;
+
+	free(name);
+	return changed;
+}
+
+int
+process_readable(pid_t pid, uint64_t address, struct holder *range)
+{
+	char *name = need_format("/proc/%d/maps", (int)pid), *line = NULL;
+	FILE *in = fopen(name, "re");
+	size_t space = 0;
+	int found = 0, lines = 0;
+	uint64_t start, end;
+	char right;
+
+	free(name);
+	for (; in != NULL && !found && getline(&line, &space, in) > 0; lines++)
+		found = sscanf(line, "%" SCNx64 "-%" SCNx64 " %c", &start,
+		    &end, &right) == 3 && right == 'r' && address >= start &&
+		    address < end;
+	if (found)
+		*range = (struct holder){ pid, start, end };
+	free(line);
+	if (in != NULL)
+		fclose(in);
+	return lines == 0 ? -1 : found;
+}
+
 char *
 process_command(pid_t pid)
 {

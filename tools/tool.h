@@ -93,10 +93,15 @@ char *hidden_text(size_t count);
 
 /* Open a mapped file, whatever became of its name; -1 and errno if not. */
 int mapped_open(const struct mapped *file);
+/* When it was changed last, in nanoseconds; 0 if nobody can tell. */
+uint64_t mapped_changed(const struct mapped *file);
 
 /* A descriptor of it that one of its processes has open, as a path, or NULL. */
 char *mapped_descriptor(const struct mapped *file);
 
+/* Where may a process read memory, around ADDRESS?  1 and RANGE, whose end is
+ * behind it; 0: not there; -1: it can't be looked into, or is gone. */
+int process_readable(pid_t pid, uint64_t address, struct holder *range);
 /* Open a regular file, or also a pipe (this may wait); -1 and errno if not,
  * which is EISDIR for a directory and 0 for anything else. */
 int open_regular(const char *name, int or_pipe);
@@ -350,12 +355,19 @@ void event_done(struct event *event);
 /* The index of the target that fired; -1 if the record makes no sense. */
 long event_target(const struct event *event, const uint8_t *record,
     size_t size);
+/* What was looked up to tell an empty text from none: to begin with zeros,
+ * and anew every now and then. */
+struct lookups {
+	struct holder last;	/* what was found readable */
+	unsigned count;
+};
+
 /* The name of the thread; and all arguments, each after a blank, of PID. */
 void event_show_comm(FILE *out, const struct event *event,
     const uint8_t *record, size_t size);
 void event_show_args(FILE *out, const struct event *event,
     const struct target *target, pid_t pid, const uint8_t *record,
-    size_t size);
+    size_t size, struct lookups *lookups);
 
 /* --- ring.c: how do records get from the kernel to us? ------------------ */
 
