@@ -77,6 +77,20 @@ unescape(char *path)
 	*out = '\0';
 }
 
+/* Does PATH, which ends as the kernel marks what was removed, lead there? */
+static int
+is_named_so(const struct mapped *file, pid_t pid, const char *path)
+{
+	char *name = need_format("/proc/%d/root%s", (int)pid, path);
+	struct stat st;
+	int found;
+
+	unescape(name);
+	found = stat(name, &st) == 0 && st.st_ino == file->inode;
+	free(name);
+	return found;
+}
+
 /* Note that a process maps a file, once per process. */
 static void
 add_holder(struct mapped *file, const struct holder *holder, char *path)
@@ -87,7 +101,8 @@ add_holder(struct mapped *file, const struct holder *holder, char *path)
 	    file->holders[file->count - 1].pid == holder->pid)
 		return;
 	if (file->path == NULL) {
-		if (length > cut && strcmp(path + length - cut, DELETED) == 0) {
+		if (length > cut && strcmp(path + length - cut, DELETED) == 0 &&
+		    !is_named_so(file, holder->pid, path)) {
 			file->deleted = 1;
 			length -= cut;
 		}
