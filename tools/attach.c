@@ -26,8 +26,8 @@
 #define KINDS_MAX	64
 
 /* ... and after that many refusals no more of its probes are tried: each one
- * is looked for by halves, and costs as much. */
-#define REFUSED_MAX	8
+ * is looked for by halves, which takes as long. */
+#define REFUSED_MAX	20
 
 /* A file with probes that match. */
 struct watched {
@@ -68,6 +68,8 @@ reason(int error)
 	case EACCES:
 	case EPERM:
 		return "the kernel does not permit it; root (CAP_PERFMON) may";
+	case 524:		/* the kernel's own ENOTSUPP */
+		return "there is an instruction that can't be traced";
 	case ENOTSUP:
 		return "the file is in a file system whose code can't be "
 		    "traced";
