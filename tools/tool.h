@@ -208,7 +208,7 @@ struct image {
 struct image *image_read(int fd);
 void image_free(struct image *image);
 
-/* The bytes of a note's argument at TEXT, of those that are left of its text. */
+/* How long the argument at TEXT is, in what is left of a note's text. */
 size_t image_operand(const char *text);
 /* The address of a symbol that an operand names; -1 if there is none, or more
  * than one that it could be. */
