@@ -39,12 +39,8 @@ struct watched {
 };
 
 static void
-trouble(struct attachment *to, const struct target *target, const char *why)
+tell(const struct target *target, const char *why)
 {
-	if (to->troubles++ == TROUBLES_MAX)
-		fputs("usdt: and so on\n", stderr);
-	if (to->troubles > TROUBLES_MAX)
-		return;
 	fputs("usdt: ", stderr);
 	quote_line(stderr, target->probe->provider);
 	putc(':', stderr);
@@ -52,6 +48,15 @@ trouble(struct attachment *to, const struct target *target, const char *why)
 	fputs(" in ", stderr);
 	quote_line(stderr, target->path);
 	fprintf(stderr, " can't be watched: %s\n", why);
+}
+
+static void
+trouble(struct attachment *to, const struct target *target, const char *why)
+{
+	if (to->troubles++ == TROUBLES_MAX)
+		fputs("usdt: and so on\n", stderr);
+	if (to->troubles <= TROUBLES_MAX)
+		tell(target, why);
 }
 
 static const char *
@@ -158,7 +163,7 @@ attach_targets(struct attachment *to, size_t first, size_t count)
 		return;
 	if (error == EMFILE || error == ENFILE || error == ENOMEM ||
 	    error == EACCES || error == EPERM) {
-		trouble(to, &to->targets[first], reason(error));
+		tell(&to->targets[first], reason(error));
 		to->fatal = 1;
 	} else if (count == 1) {
 		file_of(to, &to->targets[first])->refused++;
