@@ -173,13 +173,21 @@ gdb_takes(const struct advice *advice)
 	    made_of(advice->file, WORDS "./+-")));
 }
 
+/* These divide a pattern, and nothing in it says that they don't. */
+static int
+usdt_takes(const struct probe *probe)
+{
+	return strpbrk(probe->provider, ":/") == NULL &&
+	    strpbrk(probe->name, ":/") == NULL;
+}
+
 static void
 one_process(FILE *out, const struct advice *advice)
 {
 	const struct probe *probe = advice->probe;
 	char *command;
 
-	if (probe->note_name != NULL) {
+	if (probe->note_name != NULL && usdt_takes(probe)) {
 		command = need_format("usdt watch -p %d", (int)advice->pid);
 		line(out, command, pattern_for(NULL, probe));
 		free(command);
@@ -251,11 +259,21 @@ all_processes(FILE *out, const struct advice *advice)
 {
 	const struct probe *probe = advice->probe;
 
-	line(out, "usdt watch", pattern_for(advice->path, probe));
+	if (usdt_takes(probe))
+		line(out, "usdt watch", pattern_for(advice->path, probe));
 	if (bpftrace_spells(probe) && made_of(advice->path, WORDS "./+-"))
 		line(out, "bpftrace -e", bpftrace_script(advice->path,
 		    advice));
 	perf_lines(out, advice);
+}
+
+static void
+to_trace(FILE *out, const struct probe *probe)
+{
+	fputs("    to trace ", out);
+	quote_line(out, probe->provider);
+	putc(':', out);
+	quote_line(out, probe->name);
 }
 
 void
@@ -264,15 +282,14 @@ advice_print(FILE *out, const struct advice *advice)
 	if (advice->probe->unreachable)
 		return;
 	if (advice->pid != 0) {
-		fprintf(out, "    to trace %s:%s in process %d:\n",
-		    advice->probe->provider, advice->probe->name,
-		    (int)advice->pid);
+		to_trace(out, advice->probe);
+		fprintf(out, " in process %d:\n", (int)advice->pid);
 		one_process(out, advice);
 	}
 	if (advice->path != NULL && advice->probe->note_name != NULL) {
-		fprintf(out, "    to trace %s:%s in every process that maps "
-		    "the file, later ones too:\n", advice->probe->provider,
-		    advice->probe->name);
+		to_trace(out, advice->probe);
+		fputs(" in every process that maps the file, later ones "
+		    "too:\n", out);
 		all_processes(out, advice);
 	}
 }

@@ -22,38 +22,21 @@ arch_of(const struct image *image)
 	return NULL;
 }
 
-/* Where an operand ends: at a blank that is in no bracket. */
-static size_t
-operand_length(const char *text)
-{
-	size_t length;
-	int depth = 0;
-
-	for (length = 0; text[length] != '\0'; length++) {
-		if (text[length] == ' ' && depth <= 0)
-			break;
-		if (text[length] == '[' || text[length] == '(')
-			depth++;
-		else if (text[length] == ']' || text[length] == ')')
-			depth--;
-	}
-	return length;
-}
-
 /*
  * Read one argument, "[-]SIZE[f]@OPERAND", of a note's text.  What is not of
- * this form, and floating point, which the kernel has no word for, gets no
- * operand.  Returns what follows.
+ * this form, and what the kernel has no word for, floating point and odd
+ * sizes, gets no operand.  Returns what follows.
  */
 static const char *
 read_argument(const char *text, struct argument *argument)
 {
-	size_t length = operand_length(text);
+	size_t length = image_operand(text);
 	const char *at = memchr(text, '@', length);
 	char *end;
 	long size = strtol(text, &end, 10);
 
-	if (at != NULL && end > text && size >= -8 && size <= 8)
+	if (at != NULL && end > text && (labs(size) == 1 || labs(size) == 2 ||
+	    labs(size) == 4 || labs(size) == 8))
 		argument->size = (int)size;
 	if (at != NULL && end == at && argument->size != 0)
 		argument->operand = need_copy(at + 1,

@@ -17,8 +17,17 @@
 
 #include "tool.h"
 
-/* More troubles than this with single probes are no longer single. */
+/* More troubles than this with single probes are not told.  Others' files may
+ * have any number of them, and what is well goes on. */
 #define TROUBLES_MAX	20
+
+/* The kernel needs some 0.1 s to take each event back, in which nothing ends
+ * us, and other tracers wait.  So of one file there are no more ... */
+#define KINDS_MAX	64
+
+/* ... and after that many refusals no more of its probes are tried: each one
+ * is looked for by halves, which takes as long. */
+#define REFUSED_MAX	20
 
 /* A file with probes that match. */
 struct watched {
@@ -26,17 +35,12 @@ struct watched {
 	char *path;
 	int fd;
 	uint64_t device, inode;		/* as stat tells */
+	unsigned refused;		/* of its probes, by the kernel */
 };
 
 static void
-trouble(struct attachment *to, const struct target *target, const char *why)
+tell(const struct target *target, const char *why)
 {
-	if (to->troubles++ == TROUBLES_MAX) {
-		fputs("usdt: and so on, giving up\n", stderr);
-		to->fatal = 1;
-	}
-	if (to->troubles > TROUBLES_MAX)
-		return;
 	fputs("usdt: ", stderr);
 	quote_line(stderr, target->probe->provider);
 	putc(':', stderr);
@@ -44,6 +48,15 @@ trouble(struct attachment *to, const struct target *target, const char *why)
 	fputs(" in ", stderr);
 	quote_line(stderr, target->path);
 	fprintf(stderr, " can't be watched: %s\n", why);
+}
+
+static void
+trouble(struct attachment *to, const struct target *target, const char *why)
+{
+	if (to->troubles++ == TROUBLES_MAX)
+		fputs("usdt: and so on\n", stderr);
+	if (to->troubles <= TROUBLES_MAX)
+		tell(target, why);
 }
 
 static const char *
@@ -60,6 +73,8 @@ reason(int error)
 	case EACCES:
 	case EPERM:
 		return "the kernel does not permit it; root (CAP_PERFMON) may";
+	case 524:		/* the kernel's own ENOTSUPP */
+		return "there is an instruction that can't be traced";
 	case ENOTSUP:
 		return "the file is in a file system whose code can't be "
 		    "traced";
@@ -107,9 +122,29 @@ attach_event(struct attachment *to, size_t first, size_t count)
 	return 0;
 }
 
+/* The file that a target is of. */
+static struct watched *
+file_of(struct attachment *to, const struct target *target)
+{
+	struct watched *file = to->files;
+
+	while (file->image != target->image)
+		file++;
+	return file;
+}
+
+/* Is there nothing among these but what is of a file that is not worth it? */
+static int
+is_hopeless(struct attachment *to, const struct target *targets, size_t count)
+{
+	return targets[0].image == targets[count - 1].image &&
+	    file_of(to, targets)->refused >= REFUSED_MAX;
+}
+
 /*
- * Attach targets that have one signature.  One that can't be attached takes
- * the whole event with it: halve until it is found, and do without it.
+ * Attach targets that have one signature, in order of their files.  One that
+ * can't be attached takes the whole event with it: halve until it is found, and
+ * do without it.
  */
 static void
 attach_targets(struct attachment *to, size_t first, size_t count)
@@ -118,14 +153,20 @@ attach_targets(struct attachment *to, size_t first, size_t count)
 
 	if (to->fatal)
 		return;
+	if (is_hopeless(to, &to->targets[first], count)) {
+		trouble(to, &to->targets[first], "so many others of the file "
+		    "can't");
+		return;
+	}
 	error = attach_event(to, first, count);
 	if (error == 0)
 		return;
 	if (error == EMFILE || error == ENFILE || error == ENOMEM ||
 	    error == EACCES || error == EPERM) {
-		trouble(to, &to->targets[first], reason(error));
+		tell(&to->targets[first], reason(error));
 		to->fatal = 1;
 	} else if (count == 1) {
+		file_of(to, &to->targets[first])->refused++;
 		trouble(to, &to->targets[first], reason(error));
 	} else {
 		attach_targets(to, first, count / 2);
@@ -173,12 +214,39 @@ is_wanted(const struct attachment *to, const char *path, const char *named,
 	return 0;
 }
 
+/* Has the last target a signature among KINDS, or is there room for it? */
+static int
+is_kind(const struct attachment *to, const char **kinds, size_t *count)
+{
+	const char *signature = to->targets[to->target_count - 1].signature;
+	size_t i;
+
+	for (i = 0; i < *count; i++)
+		if (strcmp(kinds[i], signature) == 0)
+			return 1;
+	if (*count == KINDS_MAX)
+		return 0;
+	kinds[(*count)++] = signature;
+	return 1;
+}
+
 static void
-add_target(struct attachment *to, const struct target *target)
+drop_target(struct attachment *to)
+{
+	struct target *target = &to->targets[to->target_count - 1];
+
+	trouble(to, target, "the file has probes with too many different "
+	    "kinds of arguments; name fewer");
+	target_done(target);
+	to->target_count--;
+}
+
+static void
+add_target(struct attachment *to, const struct target *target,
+    const char **kinds, size_t *count)
 {
 	if (target->probe->unreachable)
-		trouble(to, target, "the file has no such code, or no "
-		    "such semaphore");
+		trouble(to, target, target->probe->unreachable);
 	else if (target->probe->note_name == NULL)
 		trouble(to, target, "it is for DTrace only");
 	else if (!operand_machine_known(target->image->machine))
@@ -188,6 +256,8 @@ add_target(struct attachment *to, const struct target *target)
 		    to->target_space);
 		to->targets[to->target_count] = *target;
 		target_prepare(&to->targets[to->target_count++]);
+		if (!is_kind(to, kinds, count))
+			drop_target(to);
 	}
 }
 
@@ -214,13 +284,42 @@ is_watched(const struct attachment *to, const struct stat *st,
 	return 0;
 }
 
+static int
+by_place(const void *one, const void *other)
+{
+	const struct probe *a = one, *b = other;
+	int order;
+
+	if (a->address != b->address)
+		return a->address < b->address ? -1 : 1;
+	order = strcmp(a->provider, b->provider);
+	return order != 0 ? order : strcmp(a->name, b->name);
+}
+
+/* Has the file told of it twice?  GIVEN has those that were met before. */
+static int
+is_repeated(void **given, const struct probe *probe)
+{
+	const struct probe **found = tsearch(probe, given, by_place);
+
+	return found != NULL && *found != probe;
+}
+
+static void
+nothing(void *node)
+{
+	(void)node;
+}
+
 /* Add the probes of a file that match.  NAMED is the path of a pattern. */
 static void
 add_file(struct attachment *to, int fd, const char *path, const char *named)
 {
 	struct image *image = image_read(fd);
 	struct watched file = { .image = image, .fd = fd };
-	size_t i, before = to->target_count;
+	size_t i, before = to->target_count, kind_count = 0;
+	const char *kinds[KINDS_MAX];
+	void *given = NULL;
 	struct stat st;
 
 	if (image == NULL || fstat(fd, &st) < 0) {
@@ -238,9 +337,11 @@ add_file(struct attachment *to, int fd, const char *path, const char *named)
 		};
 
 		if (is_wanted(to, path, named, target.probe) &&
-		    !is_watched(to, &st, target.probe))
-			add_target(to, &target);
+		    !is_watched(to, &st, target.probe) &&
+		    !is_repeated(&given, target.probe))
+			add_target(to, &target, kinds, &kind_count);
 	}
+	tdestroy(given, nothing);
 	if (to->target_count == before) {
 		free(file.path);
 		image_free(image);
@@ -255,25 +356,43 @@ static int
 by_inode(const void *one, const void *other)
 {
 	const uint64_t *a = one, *b = other;
+	size_t i;
 
-	if (a[0] != b[0])
-		return a[0] < b[0] ? -1 : 1;
-	return a[1] < b[1] ? -1 : a[1] > b[1];
+	for (i = 0; i < 3; i++)
+		if (a[i] != b[i])
+			return a[i] < b[i] ? -1 : 1;
+	return 0;
 }
 
 /* Was this file looked at before?  If not, it will have been. */
 static int
-is_known(struct attachment *to, uint64_t device, uint64_t inode)
+is_known(struct attachment *to, uint64_t device, uint64_t inode,
+    uint64_t changed)
 {
-	uint64_t *key = need_zeroed(2, sizeof *key), **found;
+	uint64_t *key = need_zeroed(3, sizeof *key), **found;
 
 	key[0] = device;
 	key[1] = inode;
+	key[2] = changed;	/* another file may get the inode later */
 	found = tsearch(key, &to->known, by_inode);
 	if (found != NULL && *found == key)
 		return 0;
 	free(key);
 	return found != NULL;
+}
+
+static void
+forget(struct attachment *to, const struct mapped *file, uint64_t changed)
+{
+	uint64_t key[3] = { file->device, file->inode, changed }, **found;
+	uint64_t *old;
+
+	found = tfind(key, &to->known, by_inode);
+	if (found == NULL)
+		return;
+	old = *found;
+	tdelete(key, &to->known, by_inode);
+	free(old);
 }
 
 static void
@@ -291,8 +410,9 @@ find_mapped(struct attachment *to)
 	to->hidden = census.hidden;
 	for (i = 0; i < census.count; i++) {
 		const struct mapped *file = census.files[i];
+		uint64_t changed = mapped_changed(file);
 
-		if (is_known(to, file->device, file->inode))
+		if (is_known(to, file->device, file->inode, changed))
 			continue;
 		if ((fd = mapped_open(file)) >= 0) {
 			add_file(to, fd, file->path, NULL);
@@ -300,6 +420,8 @@ find_mapped(struct attachment *to)
 			fprintf(stderr, "usdt: %s\n", reason(errno));
 			to->fatal = 1;
 			break;
+		} else {	/* its process has ended; others may come */
+			forget(to, file, changed);
 		}
 	}
 	census_free(&census);
@@ -315,7 +437,9 @@ find_named(struct attachment *to, const char *path)
 	if (fd >= 0 && fstat(fd, &st) == 0) {
 		/* Its key must differ from that of a mapped file, which is
 		 * looked at for the patterns without a path. */
-		if (!is_known(to, ~(uint64_t)st.st_dev, st.st_ino))
+		if (!is_known(to, ~(uint64_t)st.st_dev, st.st_ino,
+		    (uint64_t)st.st_ctim.tv_sec * 1000000000 +
+		    (uint64_t)st.st_ctim.tv_nsec))
 			add_file(to, fd, path, path);
 		else
 			close(fd);

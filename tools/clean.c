@@ -21,6 +21,8 @@ struct clean {
 	int only_say;		/* -n */
 	const char *dir;	/* that is being cleaned */
 	size_t gone, held;
+	struct stat *done;	/* directories */
+	size_t count, space;
 };
 
 static void
@@ -61,6 +63,21 @@ refuse(const char *dir, const char *why)
 	return EXIT_TROUBLE;
 }
 
+/* Was that directory cleaned already, by whatever name? */
+static int
+is_done(struct clean *clean, const struct stat *st)
+{
+	size_t i;
+
+	for (i = 0; i < clean->count; i++)
+		if (clean->done[i].st_ino == st->st_ino &&
+		    clean->done[i].st_dev == st->st_dev)
+			return 1;
+	ROOM_FOR_ONE(clean->done, clean->count, clean->space);
+	clean->done[clean->count++] = *st;
+	return 0;
+}
+
 /* EXPECTED: somebody named it, so that it has to be there. */
 static int
 clean_dir(struct clean *clean, const char *dir, int expected)
@@ -88,7 +105,7 @@ clean_dir(struct clean *clean, const char *dir, int expected)
 	else if ((st.st_mode & 077) != 0)
 		result = refuse(dir, "is open to others, so no images of "
 		    "yours are there");
-	else
+	else if (!is_done(clean, &st))
 		usdt__images_clean(fd, &how);
 	close(fd);
 	return result;
@@ -141,6 +158,7 @@ command_clean(int argc, char **argv)
 		result = clean_places(&clean);
 	for (; optind < argc; optind++)
 		result |= clean_dir(&clean, argv[optind], 1);
+	free(clean.done);
 	fprintf(stderr, "usdt: %s%zu file%s, %zu held\n", clean.only_say ?
 	    "would remove " : "removed ", clean.gone, clean.gone == 1 ? "" :
 	    "s", clean.held);

@@ -24,7 +24,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "tool.h"
@@ -39,6 +38,9 @@
  * which is MAX_PROBE_EVENT_SIZE (3072) in the kernel, less our own fields. */
 #define TEXT_MAX	512
 #define RECORD_MAX	3040
+
+/* How often mappings are looked at for the texts of one round. */
+#define LOOKUPS_MAX	256
 
 /*
  * Letters of a signature: 1 2 4 8 is an integer of so many bytes, H bits 8 to
@@ -335,28 +337,32 @@ show_integer(FILE *out, const struct argument *argument, uint64_t value,
 
 /*
  * A record has the same zeros for an empty text and for one that could not be
- * read: look whether the process has something there.
+ * read: look whether the process has something there.  The memory itself is
+ * not touched: what lies below it may be a file system of the process's own,
+ * which answers when it likes.  And a process may have so many mappings that
+ * looking takes time: what it calls too many, at too many places, is empty.
  */
 static int
-is_readable(pid_t pid, uint64_t address)
+is_readable(struct lookups *lookups, pid_t pid, uint64_t address)
 {
-	char byte;
-	struct iovec to = { &byte, 1 }, from = { NULL, 1 };
+	const struct holder *last = &lookups->last;
 
-	memcpy(&from.iov_base, &address, sizeof from.iov_base);
-	return process_vm_readv(pid, &to, 1, &from, 1, 0) == 1 ||
-	    errno != EFAULT;
+	if ((last->pid == pid && address >= last->start &&
+	    address < last->end) || lookups->count >= LOOKUPS_MAX)
+		return 1;
+	lookups->count++;
+	return process_readable(pid, address, &lookups->last) != 0;
 }
 
 static void
 show_text(FILE *out, const struct field *field, pid_t pid, uint64_t pointer,
-    const uint8_t *text)
+    const uint8_t *text, struct lookups *lookups)
 {
 	size_t length = strnlen((const char *)text, field->text_size);
 
 	if (pointer == 0)
 		fputs("NULL", out);
-	else if (length == 0 && !is_readable(pid, pointer))
+	else if (length == 0 && !is_readable(lookups, pid, pointer))
 		fputs("(unreadable)", out);
 	else
 		quote_string(out, (const char *)text, length);
@@ -367,7 +373,7 @@ show_text(FILE *out, const struct field *field, pid_t pid, uint64_t pointer,
 void
 event_show_args(FILE *out, const struct event *event,
     const struct target *target, pid_t pid, const uint8_t *record,
-    size_t size)
+    size_t size, struct lookups *lookups)
 {
 	size_t i;
 
@@ -382,7 +388,7 @@ event_show_args(FILE *out, const struct event *event,
 			putc('?', out);
 		} else if (field->text != 0) {
 			show_text(out, field, pid, value,
-			    record + field->text);
+			    record + field->text, lookups);
 		} else {
 			if (target->signature[i] == 'H')
 				bytes = 1;

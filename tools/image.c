@@ -19,7 +19,10 @@
 #include "tool.h"
 
 /* A section that is larger can't be a list of notes. */
-#define SECTION_MAX	((uint64_t)1 << 30)
+#define SECTION_MAX	((uint64_t)1 << 26)
+
+/* A note with more arguments is nobody's: twelve are usual. */
+#define ARGUMENTS_MAX	64
 
 /* What is known while a file is read. */
 struct reader {
@@ -157,7 +160,8 @@ place(const struct reader *reader, struct probe *probe, uint64_t semaphore)
 	if (to_offset(reader, probe->address, PF_X, 0, &probe->site) < 0 ||
 	    (semaphore != 0 && to_offset(reader, semaphore, PF_W, PF_X,
 	    &probe->semaphore) < 0))
-		probe->unreachable = 1;
+		probe->unreachable = "no such code, or no such semaphore, "
+		    "in the file";
 }
 
 /* --- notes --- */
@@ -212,6 +216,38 @@ describe(struct probe *probe, const struct dof_site *site)
 	probe->type_count = site->argc;
 }
 
+/* It ends at a blank that is in no bracket. */
+size_t
+image_operand(const char *text)
+{
+	size_t length;
+	int depth = 0;
+
+	for (length = 0; text[length] != '\0'; length++) {
+		if (text[length] == ' ' && depth <= 0)
+			break;
+		if (text[length] == '[' || text[length] == '(')
+			depth++;
+		else if (text[length] == ']' || text[length] == ')')
+			depth--;
+	}
+	return length;
+}
+
+static int
+has_too_many(const char *args)
+{
+	size_t count;
+
+	for (count = 0; count <= ARGUMENTS_MAX; count++) {
+		args += strspn(args, " ");
+		if (*args == '\0')
+			return 0;
+		args += image_operand(args);
+	}
+	return 1;
+}
+
 /* DESC is three addresses and three strings, SIZE bytes in all. */
 static void
 add_note(struct reader *reader, const uint8_t *desc, size_t size)
@@ -248,6 +284,10 @@ add_note(struct reader *reader, const uint8_t *desc, size_t size)
 		probe->moved = reader->base - base;
 	probe->address += probe->moved;
 	place(reader, probe, load(reader, desc + 2 * word, word));
+	if (has_too_many(probe->note_args)) {
+		probe->note_args = "";
+		probe->unreachable = "more arguments than any probe has";
+	}
 }
 
 static void
@@ -319,6 +359,8 @@ struct symbol {
 	const char *name;
 	size_t order;		/* in the file */
 	int function;
+	int ambiguous;		/* the first of several of one name that are
+				 * not at one address */
 };
 
 struct symbols {
@@ -361,12 +403,13 @@ add_symbols(struct reader *reader, Elf_Scn *section, struct symbols *symbols)
 		return;
 	for (i = 0; gelf_getsym(data, i, &sym) != NULL; i++) {
 		if (sym.st_shndx == SHN_UNDEF || sym.st_name >= size ||
+		    GELF_ST_TYPE(sym.st_info) == STT_FILE ||
 		    strnlen(names + sym.st_name, SYMBOL_MAX) == SYMBOL_MAX)
 			continue;
 		ROOM_FOR_ONE(symbols->symbol, symbols->count, symbols->space);
 		symbols->symbol[symbols->count] = (struct symbol){
 			sym.st_value, sym.st_size, names + sym.st_name,
-			symbols->count, GELF_ST_TYPE(sym.st_info) == STT_FUNC
+			symbols->count, GELF_ST_TYPE(sym.st_info) == STT_FUNC, 0
 		};
 		symbols->count++;
 	}
@@ -439,6 +482,23 @@ name_functions(struct image *image, const struct symbols *symbols)
 	free(functions.symbol);
 }
 
+/* Static variables of several objects may have one name: which is meant? */
+static void
+mark_ambiguous(const struct symbols *symbols)
+{
+	struct symbol *first = symbols->symbol;
+	size_t i;
+
+	for (i = 1; i < symbols->count; i++) {
+		const struct symbol *symbol = &symbols->symbol[i];
+
+		if (strcmp(symbol->name, first->name) != 0)
+			first = &symbols->symbol[i];
+		else if (symbol->address != first->address)
+			first->ambiguous = 1;
+	}
+}
+
 /*
  * Read the symbols, if they are needed to name functions, or to find what an
  * operand names: those are kept, and in order, since a file may have as many
@@ -465,6 +525,7 @@ read_symbols(struct reader *reader)
 	if (operands && symbols.count > 0) {
 		qsort(symbols.symbol, symbols.count, sizeof *symbols.symbol,
 		    by_name);
+		mark_ambiguous(&symbols);
 		image->symbols = symbols.symbol;
 		image->symbol_count = symbols.count;
 	} else {
@@ -525,5 +586,5 @@ image_symbol(const struct image *image, const char *name, size_t length,
 	    symbol[low].name[length] != '\0')
 		return -1;
 	*address = symbol[low].address;
-	return 0;
+	return symbol[low].ambiguous ? -1 : 0;
 }

@@ -37,6 +37,8 @@ struct list {
 	struct pattern *patterns;
 	size_t pattern_count;
 	struct mapped *named;	/* files that patterns name, one for each */
+	struct stat *there;	/* what is there; st_ino 0: nothing */
+	int *met;		/* a process has mapped it */
 	struct shown *shown;
 	size_t count, space;
 	size_t unreadable;	/* files that may have had */
@@ -64,15 +66,42 @@ help(FILE *out)
 /* --- what to show of a probe --- */
 
 static int
-is_wanted(const struct list *list, const char *path,
+is_time(const struct timespec *one, const struct timespec *other)
+{
+	return one->tv_sec == other->tv_sec && one->tv_nsec == other->tv_nsec;
+}
+
+/*
+ * Is that file the one that pattern INDEX names?  In another mount namespace
+ * another may have its path, and links lead to it, too.  What is mapped of an
+ * overlay has another device, and inode, than what the path leads to.
+ */
+static int
+is_named(const struct list *list, size_t index, const char *path,
+    const struct stat *st)
+{
+	const struct stat *there = &list->there[index];
+
+	if (there->st_ino != 0 && there->st_ino == st->st_ino &&
+	    there->st_dev == st->st_dev)
+		return 1;
+	if (strcmp(list->patterns[index].path, path) != 0)
+		return 0;
+	return there->st_ino == 0 ||	/* it had that name */
+	    (there->st_size == st->st_size &&
+	    is_time(&there->st_mtim, &st->st_mtim) &&
+	    is_time(&there->st_ctim, &st->st_ctim));
+}
+
+static int
+is_wanted(const struct list *list, const char *path, const struct stat *st,
     const struct probe *probe)
 {
 	const struct pattern *pattern = list->patterns;
 	size_t i;
 
 	for (i = 0; i < list->pattern_count; i++, pattern++)
-		if ((pattern->path == NULL || path == NULL ||
-		    strcmp(pattern->path, path) == 0) &&
+		if ((pattern->path == NULL || is_named(list, i, path, st)) &&
 		    pattern_matches(pattern, path, probe))
 			return 1;
 	return list->pattern_count == 0;
@@ -129,7 +158,7 @@ show_probe(const struct image *image, const struct probe *probe,
 	show_types(stdout, image, probe);
 	putchar(')');
 	if (probe->unreachable)
-		fputs(" [broken: no such code in the file]", stdout);
+		printf(" [broken: %s]", probe->unreachable);
 	else if (probe->note_name == NULL)
 		fputs(" [for DTrace only]", stdout);
 	putchar('\n');
@@ -197,7 +226,7 @@ show_file(const struct list *list, const struct shown *shown, int commands)
 	for (i = 0; i < image->count; i++) {
 		const struct probe *probe = &image->probes[i];
 
-		if (!is_wanted(list, file->path, probe))
+		if (!is_wanted(list, file->path, &shown->stat, probe))
 			continue;
 		if (example == NULL || example->unreachable)
 			example = probe;
@@ -281,7 +310,7 @@ show_lines(const struct list *list)
 
 			for (p = 0; p < shown->image->count; p++)
 				if (is_wanted(list, shown->file->path,
-				    &shown->image->probes[p]))
+				    &shown->stat, &shown->image->probes[p]))
 					show_line(command, pid, shown,
 					    &shown->image->probes[p]);
 			free(command);
@@ -303,8 +332,11 @@ list_file(struct list *list, const struct mapped *file, int fd)
 		return;
 	}
 	for (i = 0; i < shown.image->count; i++)
-		wanted += (size_t)is_wanted(list, file->path,
+		wanted += (size_t)is_wanted(list, file->path, &shown.stat,
 		    &shown.image->probes[i]);
+	for (i = 0; file->count > 0 && i < list->pattern_count; i++)
+		list->met[i] |= list->patterns[i].path != NULL &&
+		    is_named(list, i, file->path, &shown.stat);
 	if (wanted == 0) {
 		image_free(shown.image);
 		return;
@@ -332,7 +364,7 @@ list_mapped(struct list *list, const struct census *census)
 
 /* Files that the user named and that no process has mapped. */
 static int
-list_named(struct list *list, const struct census *census)
+list_named(struct list *list)
 {
 	int fd, trouble = 0;
 	size_t i, k;
@@ -340,9 +372,8 @@ list_named(struct list *list, const struct census *census)
 	for (i = 0; i < list->pattern_count; i++) {
 		char *path = list->patterns[i].path;
 
-		for (k = 0; path != NULL && k < census->count; k++)
-			if (strcmp(census->files[k]->path, path) == 0)
-				path = NULL;
+		if (list->met[i])
+			path = NULL;
 		for (k = 0; path != NULL && k < i; k++)
 			if (list->patterns[k].path != NULL &&
 			    strcmp(list->patterns[k].path, path) == 0)
@@ -410,7 +441,7 @@ run(struct list *list)
 		result = EXIT_TROUBLE;
 	} else {
 		list_mapped(list, &census);
-		result = list_named(list, &census);
+		result = list_named(list);
 		if (list->count > 0)
 			qsort(list->shown, list->count, sizeof *list->shown,
 			    by_dof);
@@ -439,6 +470,7 @@ command_list(int argc, char **argv)
 	};
 	struct list list = { 0 };
 	int option, result = EXIT_USAGE;
+	size_t i;
 	long pid;
 
 	while ((option = getopt_long(argc, argv, "p:vlh", options,
@@ -469,8 +501,16 @@ command_list(int argc, char **argv)
 		    argv[optind]) < 0)
 			break;
 	list.named = need_zeroed(list.pattern_count, sizeof *list.named);
+	list.there = need_zeroed(list.pattern_count, sizeof *list.there);
+	list.met = need_zeroed(list.pattern_count, sizeof *list.met);
+	for (i = 0; i < list.pattern_count; i++)
+		if (list.patterns[i].path != NULL &&
+		    stat(list.patterns[i].path, &list.there[i]) < 0)
+			list.there[i].st_ino = 0;
 	if (optind == argc)
 		result = run(&list);
+	free(list.there);
+	free(list.met);
 	free(list.named);
 	while (list.pattern_count > 0)
 		pattern_free(&list.patterns[--list.pattern_count]);

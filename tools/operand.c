@@ -14,6 +14,7 @@
  * An operand with an index register, (%rax,%rbx,4), has no equal there.
  */
 #include <elf.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -40,8 +41,10 @@ number(const char *text, const char *end, long long *value)
 
 	if (text == end)
 		return -1;
-	*value = strtoll(text, &stop, 0);
-	return stop == end ? 0 : -1;
+	errno = 0;
+	*value = *text == '-' ? strtoll(text, &stop, 0) :
+	    (long long)strtoull(text, &stop, 0);
+	return stop == end && errno == 0 ? 0 : -1;
 }
 
 static char *
@@ -90,22 +93,29 @@ x86_register(const char *text, size_t length, size_t *column)
 }
 
 /*
- * SYMBOL[+-OFFSET](%rip), of which END is the parenthesis.  The kernel takes
- * places in the probe's file, and adds the distance at which the probe's own
- * segment was loaded, so that is what the symbol's address is expressed in.
+ * [OFFSET+]SYMBOL[+-OFFSET](%rip), of which END is the parenthesis.  The kernel
+ * takes places in the probe's file, and adds the distance at which the probe's
+ * own segment was loaded, so that is what the symbol's address is expressed in.
  */
 static char *
 x86_global(const struct context *context, const char *text, const char *end)
 {
-	size_t length = strcspn(text, "+-(");
+	size_t length;
 	uint64_t address;
-	long long offset = 0;
+	long long before = 0, offset = 0;
+	const char *plus = memchr(text, '+', (size_t)(end - text));
 
+	/* gcc writes 8+array, others array+8. */
+	if (plus != NULL && number(text, plus, &before) == 0)
+		text = plus + 1;
+	else
+		before = 0;
+	length = strcspn(text, "+-(");
 	if (text + length < end && number(text + length, end, &offset) < 0)
 		return NULL;
 	if (image_symbol(context->image, text, length, &address) < 0)
 		return NULL;
-	address += (uint64_t)offset + context->probe->site -
+	address += (uint64_t)before + (uint64_t)offset + context->probe->site -
 	    context->probe->address;
 	if ((int64_t)address < 0)
 		return NULL;

@@ -268,7 +268,7 @@ static int
 is_broken(const struct seen *seen, const struct probe *probe)
 {
 	(void)seen;
-	return probe->unreachable;
+	return probe->unreachable != NULL;
 }
 
 static int
@@ -344,8 +344,8 @@ ask_probes(struct patient *patient, const struct seen *seen)
 	const struct usdt__platform *row = usdt__native_platform();
 
 	tell_of(patient, seen, is_broken, VERDICT_PROBLEM, "build the program "
-	    "anew", "the note leads to no code or no counter: no tracer can "
-	    "attach");
+	    "anew", "the note leads to no code or no counter, or tells of "
+	    "more arguments than there can be: no tracer can attach");
 	tell_of(patient, seen, has_no_note, VERDICT_NOTE, NULL, "is described "
 	    "for DTrace only");
 	tell_of(patient, seen, ends_in_digit, VERDICT_PROBLEM, "name the "

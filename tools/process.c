@@ -77,6 +77,20 @@ unescape(char *path)
 	*out = '\0';
 }
 
+/* Does PATH, which ends as the kernel marks what was removed, lead there? */
+static int
+is_named_so(const struct mapped *file, pid_t pid, const char *path)
+{
+	char *name = need_format("/proc/%d/root%s", (int)pid, path);
+	struct stat st;
+	int found;
+
+	unescape(name);
+	found = stat(name, &st) == 0 && st.st_ino == file->inode;
+	free(name);
+	return found;
+}
+
 /* Note that a process maps a file, once per process. */
 static void
 add_holder(struct mapped *file, const struct holder *holder, char *path)
@@ -87,7 +101,8 @@ add_holder(struct mapped *file, const struct holder *holder, char *path)
 	    file->holders[file->count - 1].pid == holder->pid)
 		return;
 	if (file->path == NULL) {
-		if (length > cut && strcmp(path + length - cut, DELETED) == 0) {
+		if (length > cut && strcmp(path + length - cut, DELETED) == 0 &&
+		    !is_named_so(file, holder->pid, path)) {
 			file->deleted = 1;
 			length -= cut;
 		}
@@ -357,6 +372,44 @@ mapped_open(const struct mapped *file)
 	else if (errno == 0 || errno == EISDIR)
 		errno = ENOENT;		/* another has the name by now */
 	return -1;
+}
+
+uint64_t
+mapped_changed(const struct mapped *file)
+{
+	const struct holder *holder = &file->holders[0];
+	char *name = need_format("/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
+	    (int)holder->pid, holder->start, holder->end);
+	struct stat st;
+	uint64_t changed = stat(name, &st) < 0 ? 0 :
+	    (uint64_t)st.st_ctim.tv_sec * 1000000000 +
+	    (uint64_t)st.st_ctim.tv_nsec;
+
+	free(name);
+	return changed;
+}
+
+int
+process_readable(pid_t pid, uint64_t address, struct holder *range)
+{
+	char *name = need_format("/proc/%d/maps", (int)pid), *line = NULL;
+	FILE *in = fopen(name, "re");
+	size_t space = 0;
+	int found = 0, lines = 0;
+	uint64_t start, end;
+	char right;
+
+	free(name);
+	for (; in != NULL && !found && getline(&line, &space, in) > 0; lines++)
+		found = sscanf(line, "%" SCNx64 "-%" SCNx64 " %c", &start,
+		    &end, &right) == 3 && right == 'r' && address >= start &&
+		    address < end;
+	if (found)
+		*range = (struct holder){ pid, start, end };
+	free(line);
+	if (in != NULL)
+		fclose(in);
+	return lines == 0 ? -1 : found;
 }
 
 char *

@@ -13,6 +13,25 @@
 
 #include "tool.h"
 
+/*
+ * Marks that print nothing and change how what follows is shown, its order
+ * for one: a name could look like another.
+ */
+static int
+is_mark(wchar_t wide)
+{
+	static const wchar_t marks[][2] = {
+		{ 0x61c, 0x61c }, { 0x200b, 0x200f }, { 0x2028, 0x202e },
+		{ 0x2060, 0x206f }, { 0xfeff, 0xfeff }, { 0xfff9, 0xfffb }
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof marks / sizeof *marks; i++)
+		if (wide >= marks[i][0] && wide <= marks[i][1])
+			return 1;
+	return 0;
+}
+
 /* Bytes of the printable character at TEXT, or 0 if there is none. */
 static size_t
 printable(const char *text, size_t length)
@@ -24,7 +43,7 @@ printable(const char *text, size_t length)
 	if ((unsigned char)*text < 0x80)
 		return isprint((unsigned char)*text) ? 1 : 0;
 	n = mbrtowc(&wide, text, length, &state);
-	if (n == 0 || n > length || !iswprint((wint_t)wide))
+	if (n == 0 || n > length || !iswprint((wint_t)wide) || is_mark(wide))
 		return 0;
 	return n;
 }
@@ -101,16 +120,34 @@ quote_string(FILE *out, const char *bytes, size_t length)
 	putc('"', out);
 }
 
+/* A word that is not for a terminal as it is.  Most shells know this form. */
+static void
+quote_bytes(FILE *out, const char *word)
+{
+	fputs("$'", out);
+	for (; *word != '\0'; word++)
+		fprintf(out, *word >= ' ' && *word <= '~' && *word != '\'' &&
+		    *word != '\\' ? "%c" : "\\%03o", (unsigned char)*word);
+	putc('\'', out);
+}
+
 void
 quote_shell(FILE *out, const char *word)
 {
 	static const char safe[] = "abcdefghijklmnopqrstuvwxyz"
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@%+=,";
+	const char *at;
+	size_t left, n;
 
 	if (*word != '\0' && word[strspn(word, safe)] == '\0') {
 		fputs(word, out);
 		return;
 	}
+	for (at = word, left = strlen(word); left > 0; at += n, left -= n)
+		if ((n = printable(at, left)) == 0) {
+			quote_bytes(out, word);
+			return;
+		}
 	putc('\'', out);
 	for (; *word != '\0'; word++) {
 		if (*word == '\'')

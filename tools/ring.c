@@ -49,6 +49,7 @@ struct rings {
 	int *fds;		/* of the attached events */
 	size_t fd_count, fd_space;
 	int counts_lost;	/* the kernel has PERF_FORMAT_LOST */
+	int only_threads;	/* the kernel has inherit_thread */
 	uint64_t lost;		/* as the rings told */
 	struct sample *samples;	/* not yet given out */
 	size_t sample_count, sample_space, arrived;
@@ -75,6 +76,27 @@ tell_refused(int error)
 		    "(CONFIG_PERF_EVENTS)\n", stderr);
 	else
 		fprintf(stderr, "usdt: perf events: %s\n", strerror(error));
+}
+
+/*
+ * Has this kernel what ATTR asks for, of an event that counts nothing?  Linux
+ * 5.13 brought inherit_thread, without which forked children are traced too,
+ * 6.0 PERF_FORMAT_LOST.
+ */
+static int
+is_known(struct perf_event_attr *attr)
+{
+	int fd;
+
+	attr->type = PERF_TYPE_SOFTWARE;
+	attr->size = sizeof *attr;
+	attr->config = PERF_COUNT_SW_DUMMY;
+	attr->exclude_kernel = 1;
+	fd = perf_open(attr, 0, -1);
+	if (fd < 0)
+		return errno != EINVAL;
+	close(fd);
+	return 1;
 }
 
 static int
@@ -146,7 +168,12 @@ rings_open(void)
 	struct rings *rings = need_zeroed(1, sizeof *rings);
 
 	raise_limit(0);
-	rings->counts_lost = 1;
+	rings->counts_lost = is_known(&(struct perf_event_attr){
+		.read_format = PERF_FORMAT_LOST
+	});
+	rings->only_threads = is_known(&(struct perf_event_attr){
+		.inherit = 1, .inherit_thread = 1
+	});
 	rings->ring = need_zeroed((size_t)cpus, sizeof *rings->ring);
 	for (cpu = 0; cpu < cpus; cpu++) {
 		int error = open_ring(&rings->ring[rings->count], (int)cpu);
@@ -195,20 +222,14 @@ open_event(struct rings *rings, unsigned id, pid_t thread, int cpu)
 		    PERF_SAMPLE_RAW,
 		.read_format = rings->counts_lost ? PERF_FORMAT_LOST : 0,
 		.inherit = thread > 0,	/* to threads that it starts */
+		.inherit_thread = thread > 0 && rings->only_threads,
 		.watermark = 1,
 		.wakeup_watermark = 1,
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC,
 	};
-	int fd = perf_open(&attr, thread, cpu);
 
-	if (fd < 0 && errno == EINVAL && rings->counts_lost) {
-		attr.read_format = 0;		/* before Linux 6.0 */
-		fd = perf_open(&attr, thread, cpu);
-		if (fd >= 0)
-			rings->counts_lost = 0;
-	}
-	return fd;
+	return perf_open(&attr, thread, cpu);
 }
 
 /* Attach to one thread, or with -1 to all, on all processors. */

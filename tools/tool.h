@@ -51,7 +51,8 @@ void quote_told(FILE *out, const char *text);
 void quote_word(FILE *out, const char *text);
 /* A C string literal of LENGTH bytes, with its quotes. */
 void quote_string(FILE *out, const char *bytes, size_t length);
-/* One word for the shell, in single quotes if it needs any. */
+/* One word for the shell, in single quotes if it needs any; what can't be
+ * printed as $'\NNN'. */
 void quote_shell(FILE *out, const char *word);
 
 /* --- process.c: which files do processes map? --------------------------- */
@@ -92,10 +93,15 @@ char *hidden_text(size_t count);
 
 /* Open a mapped file, whatever became of its name; -1 and errno if not. */
 int mapped_open(const struct mapped *file);
+/* When it was changed last, in nanoseconds; 0 if nobody can tell. */
+uint64_t mapped_changed(const struct mapped *file);
 
 /* A descriptor of it that one of its processes has open, as a path, or NULL. */
 char *mapped_descriptor(const struct mapped *file);
 
+/* Where may a process read memory, around ADDRESS?  1 and RANGE, whose end is
+ * behind it; 0: not there; -1: it can't be looked into, or is gone. */
+int process_readable(pid_t pid, uint64_t address, struct holder *range);
 /* Open a regular file, or also a pipe (this may wait); -1 and errno if not,
  * which is EISDIR for a directory and 0 for anything else. */
 int open_regular(const char *name, int or_pipe);
@@ -180,8 +186,7 @@ struct probe {			/* the strings belong to the image */
 	uint64_t moved;		/* how far .stapsdt.base moved that */
 	uint64_t site;		/* the same as an offset in the file */
 	uint64_t semaphore;	/* offset of its counter, or 0: none */
-	int unreachable;	/* the file has no such code, or no such
-				 * counter: no tracer can attach */
+	const char *unreachable;	/* why no tracer can attach, or NULL */
 };
 
 struct image {
@@ -203,7 +208,10 @@ struct image {
 struct image *image_read(int fd);
 void image_free(struct image *image);
 
-/* The address of a symbol that an operand names; -1 if there is none. */
+/* How long the argument at TEXT is, in what is left of a note's text. */
+size_t image_operand(const char *text);
+/* The address of a symbol that an operand names; -1 if there is none, or more
+ * than one that it could be. */
 int image_symbol(const struct image *image, const char *name, size_t length,
     uint64_t *address);
 
@@ -347,12 +355,19 @@ void event_done(struct event *event);
 /* The index of the target that fired; -1 if the record makes no sense. */
 long event_target(const struct event *event, const uint8_t *record,
     size_t size);
+/* What was looked up to tell an empty text from none: to begin with zeros,
+ * and anew every now and then. */
+struct lookups {
+	struct holder last;	/* what was found readable */
+	unsigned count;
+};
+
 /* The name of the thread; and all arguments, each after a blank, of PID. */
 void event_show_comm(FILE *out, const struct event *event,
     const uint8_t *record, size_t size);
 void event_show_args(FILE *out, const struct event *event,
     const struct target *target, pid_t pid, const uint8_t *record,
-    size_t size);
+    size_t size, struct lookups *lookups);
 
 /* --- ring.c: how do records get from the kernel to us? ------------------ */
 

@@ -4,9 +4,11 @@
  * A table of subcommands; each has its own file, options and help.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <locale.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "tool.h"
 
@@ -67,11 +69,29 @@ finish(int result)
 	return EXIT_TROUBLE;
 }
 
+/*
+ * What is opened later must not be taken for one of the three that everybody
+ * reads and writes.  Where one is closed, using it fails as before.
+ */
+static int
+fill_standard(void)
+{
+	int fd;
+
+	for (fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null",
+		    fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+			return -1;
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
 	size_t i;
 
+	if (fill_standard() < 0)
+		return EXIT_TROUBLE;
 	setlocale(LC_CTYPE, "");
 	if (argc < 2) {
 		help(stderr);

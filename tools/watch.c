@@ -85,7 +85,7 @@ print_time(FILE *out, uint64_t time)
 
 static void
 print_sample(FILE *out, struct watch *watch, const struct sample *sample,
-    uint64_t since_epoch)
+    uint64_t since_epoch, struct lookups *lookups)
 {
 	const struct event *event = watch->to.events;
 	const struct target *target;
@@ -116,7 +116,7 @@ print_sample(FILE *out, struct watch *watch, const struct sample *sample,
 	putc(':', out);
 	quote_word(out, target->probe->name);
 	event_show_args(out, event, target, sample->pid, sample->record,
-	    sample->size);
+	    sample->size, lookups);
 	putc('\n', out);
 	watch->printed++;
 }
@@ -166,6 +166,7 @@ print_until(struct watch *watch, uint64_t until)
 	    clock_now(CLOCK_MONOTONIC);
 	struct sample *samples;
 	size_t count = rings_take(watch->to.rings, until, &samples);
+	struct lookups lookups = { 0 };
 	size_t i, length;
 	char *text;
 	FILE *out;
@@ -177,7 +178,7 @@ print_until(struct watch *watch, uint64_t until)
 	for (i = 0; i < count; i++) {
 		if (watch->count != 0 && watch->printed == watch->count)
 			break;
-		print_sample(out, watch, &samples[i], since_epoch);
+		print_sample(out, watch, &samples[i], since_epoch, &lookups);
 	}
 	fclose(out);
 	rings_done(watch->to.rings, count);

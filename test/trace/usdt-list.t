@@ -8,7 +8,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 use Usdt::Process;
 use Usdt::Tracer qw(need tracer_case scratch_dir build_c);
-use Usdt::Watch qw(run_usdt usdt_command);
+use Usdt::Watch qw(run_usdt usdt_command build_notes);
 
 need('root', 'cc');
 alarm 900;
@@ -253,6 +253,115 @@ tracer_case('what a terminal could take for orders' => sub {
 	    'is shown as bytes');
 });
 
+# A program with such notes, started.
+sub notes
+{
+	my ($name, @notes) = @_;
+	my $process = Usdt::Process->new(
+	    program => build_notes("$dir/$name", @notes));
+
+	$process->ready or die $process->greeting;
+	return $process;
+}
+
+tracer_case('names that are orders for a terminal' => sub {
+	my $provider = fresh();
+	my $name = "na\e[2Jm'e\\\xc3\xbc\xff";
+	my $process = notes('orders',
+	    { provider => "$provider\e]0;x\a", name => $name });
+	my ($pid, $program) = ($process->pid, "$dir/orders");
+
+	for my $locale ('C', 'C.UTF-8') {
+		my $out = (run_usdt(['env', "LC_ALL=$locale"], 'list', '-v',
+		    '-p', $pid))[1];
+		my $shown = "$provider\\x1b]0;x\\x07:na\\x1b[2Jm'e\\x5c"
+		    . ($locale eq 'C' ? '\\xc3\\xbc' : "\xc3\xbc") . '\\xff';
+
+		unlike($out, qr/[^\n -~\xc3\xbc]/, "$locale: none is in the list");
+		like($out, qr/^    to trace \Q$shown\E in process $pid:$/m,
+		    '... as bytes in headings');
+		my $quoted = "$provider\e]0;x\a:" . $name =~ s/[\\\[]/\\$&/gr;
+		is_deeply([ commands($out, 'usdt', 'bash') ], [
+		    [ 'watch', '-p', $pid, $quoted ],
+		    [ 'watch', "$program:$quoted" ]
+		], '... and in commands so that the shell takes them');
+	}
+});
+
+tracer_case('names that look like others' => sub {
+	my $provider = fresh();
+	my $process = notes('marks', map { { provider => $provider,
+	    name => "n${_}x" } } "\xe2\x80\xae", "\xe2\x80\x8b", "\xef\xbb\xbf",
+	    "\xd8\x9c", "\xe2\x81\xa6", "\xc3\xbc");
+	my $out = (run_usdt(['env', 'LC_ALL=C.UTF-8'], 'list', $provider))[1];
+
+	is_deeply([ $out =~ /^    $provider:marks:sites:n(\S+)x\(\)$/mg ],
+	    ['\xe2\x80\xae', '\xe2\x80\x8b', '\xef\xbb\xbf', '\xd8\x9c',
+	    '\xe2\x81\xa6', "\xc3\xbc"],
+	    'marks that reorder or hide are shown as bytes');
+});
+
+tracer_case('names that no pattern has' => sub {
+	my $provider = fresh();
+
+	for (["$provider:x", 'n'], [$provider, 'a:b'], ["$provider/x", 'n'],
+	    [$provider, 'a/b']) {
+		my $process = notes('colons',
+		    { provider => $_->[0], name => $_->[1] });
+		my $out = (run_usdt('list', '-v', '-p', $process->pid))[1];
+		like($out, qr{ \Q$_->[0]\E:colons:\w+:\Q$_->[1]\E\(\)$}m,
+		    "$_->[0]:$_->[1] is shown");
+		is(scalar(() = commands($out, 'usdt')), 0,
+		    '... without a command that fails');
+		$process->close;
+	}
+});
+
+tracer_case('which file a path means' => sub {
+	my $provider = fresh();
+	my $here = build_notes("$dir/here",
+	    { provider => $provider, name => 'here' });
+	my $there = build_notes("$dir/there",
+	    { provider => $provider, name => 'there' });
+
+	mkdir("$dir/place");
+	system('cp', $here, "$dir/place/app") == 0 or die;
+	my $other = Usdt::Process->new(program => ['unshare', '--mount', 'sh',
+	    '-c', 'mount -t tmpfs none "$1" && cp "$2" "$1/app" && '
+	    . 'exec "$1/app"', 'sh', "$dir/place", $there]);
+	$other->ready or die $other->report;
+	begins((run_usdt('list', "$dir/place/app:*"))[1], <<"EOF_LIST", 'not another in another mount namespace');
+$dir/place/app
+    $provider:app:sites:here()
+EOF_LIST
+	my $process = Usdt::Process->new(program => $here);
+	$process->ready or die;
+	symlink('here', "$dir/link") or die;
+	begins((run_usdt('list', "$dir/link:*"))[1], <<"EOF_LIST", 'that which a link leads to, as processes have it');
+$here
+  in @{[ $process->pid ]} (here)
+    $provider:here:sites:here()
+EOF_LIST
+});
+
+tracer_case('a file that is named as if it were deleted' => sub {
+	my $provider = fresh();
+	my $program = "$dir/app (deleted)";
+	my $process = notes('app (deleted)',
+	    { provider => $provider, name => 'n' });
+	my $pid = $process->pid;
+
+	is_deeply([ commands((run_usdt('list', $provider))[1], 'usdt') ], [
+	    ['watch', '-p', $pid, "$provider:n"],
+	    ['watch', "$program:$provider:n"]
+	], 'is found by its name');
+	unlink $program or die;
+	my $out = (run_usdt('list', $provider))[1];
+	like($out, qr/^\Q$program\E \(deleted\)\n/, 'when it is deleted it says so');
+	is_deeply([ commands($out, 'usdt') ],
+	    [['watch', '-p', $pid, "$provider:n"]], '... and has no path');
+});
+
 # --- who may see what -------------------------------------------------------
 
 tracer_case('an ordinary user' => sub {
@@ -316,7 +425,7 @@ tracer_case('exit codes' => sub {
 # The commands for a tracer, as the shell sees them: words.
 sub commands
 {
-	my ($out, $tracer) = @_;
+	my ($out, $tracer, $sh) = @_;
 	my $bin = "$dir/bin";
 
 	mkdir $bin;
@@ -329,7 +438,7 @@ sub commands
 	my @words;
 	for my $line ($out =~ /^      ($tracer .*)$/mg) {
 		local $ENV{PATH} = "$bin:$ENV{PATH}";
-		open(my $shell, '-|', 'sh', '-c', $line) or die;
+		open(my $shell, '-|', $sh // 'sh', '-c', $line) or die;
 		local $/;
 		push @words, map { [ split /\n/ ] } split /END\n/, <$shell>;
 	}
@@ -516,6 +625,52 @@ tracer_case('usdt takes its own commands' => sub {
 });
 
 # --- hostile files ----------------------------------------------------------
+
+tracer_case('notes with too many arguments' => sub {
+	my $provider = fresh();
+	my $process = notes('crowd', map { { provider => $provider,
+	    name => "n$_", args => '4@$7 ' x $_ } } 64, 65, 100_000);
+	my $out = (run_usdt('list', $provider))[1];
+	my $types = join(', ', ('uint32_t') x 64);
+
+	like($out, qr/:n64\(\Q$types\E\)$/m, 'many are shown');
+	like($out, qr/:n$_\(\) \[broken: more arguments than any probe has\]$/m,
+	    "$_ are too many") for 65, 100_000;
+});
+
+# Of an ELF file, with sections of so many bytes where notes, DOF and symbols
+# should be: all the same bytes, which the disk need not have.
+sub large_sections
+{
+	my ($name, $size) = @_;
+	my $names = "\0.note.stapsdt\0.SUNW_dof\0.shstrtab\0";
+	my $section = sub {
+		my ($at, $type, $offset, $length, $link) = @_;
+		return pack('L<2Q<4L<2Q<2', $at, $type, 0, 0, $offset,
+		    $length, $link // 0, 0, 4, 24);
+	};
+
+	open(my $out, '>:raw', $name) or die;
+	print $out "\x7fELF\2\1\1", "\0" x 9,
+	    pack('S<2L<Q<3L<S<6', 3, 62, 1, 0, 64, 64, 0, 64, 56, 0, 64, 5, 3),
+	    $section->(0, 0, 0, 0), $section->(1, 7, 8192, $size),
+	    $section->(15, 1, 8192, $size), $section->(25, 3, 2048, length $names),
+	    $section->(0, 2, 8192, $size, 3);
+	seek($out, 2048, 0);
+	print $out $names;
+	truncate($out, 8192 + $size);
+	close $out;
+	return $name;
+}
+
+tracer_case('sections of hundreds of megabytes' => sub {
+	my $file = large_sections("$dir/large", 300 << 20);
+	my ($status, $out, $err) = run_usdt(['prlimit', '--as=500000000'],
+	    'list', "$file:*");
+
+	is($status, 1, 'exit 1');
+	like($err, qr/^usdt: no probes found/, 'they are no notes');
+});
 
 tracer_case('damaged images' => sub {
 	my $provider = fresh();

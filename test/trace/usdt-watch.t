@@ -9,7 +9,7 @@ use Time::HiRes qw(sleep time);
 use Usdt::Elf;
 use Usdt::Process;
 use Usdt::Tracer qw(need tracer_case scratch_dir build_c);
-use Usdt::Watch qw(run_usdt leftovers usdt_command);
+use Usdt::Watch qw(run_usdt leftovers usdt_command build_notes);
 
 need('root', 'cc');
 alarm 900;
@@ -227,6 +227,67 @@ tracer_case('texts that can not be read' => sub {
 	    'NULL, unmapped, and texts up to the end of what is mapped');
 });
 
+# What lies below memory may be somebody who never answers: here, once the
+# probe has fired, the program itself, by userfaultfd.
+my $trap = <<'EOF';
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "usdt.h"
+int
+main(int argc, char **argv)
+{
+	const char *types[] = { "char *" };
+	usdt_provider_t *p = usdt_create_provider(argv[argc - 1], "trap");
+	usdt_probedef_t *d = usdt_create_probe("f", "n", 1, types);
+	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register all = {
+		.range = { (unsigned long)page, 4096 },
+		.mode = UFFDIO_REGISTER_MODE_MISSING
+	};
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	void *args[1] = { page };
+
+	page[0] = 0;
+	if (usdt_provider_add_probe(p, d) < 0 || usdt_provider_enable(p) < 0)
+		return 1;
+	printf("ready %d\n", (int)getpid());
+	fflush(stdout);
+	getchar();
+	usdt_probe_fire(d, 1, args);
+	puts(ioctl(fd, UFFDIO_API, &api) == 0 &&
+	    ioctl(fd, UFFDIO_REGISTER, &all) == 0 &&
+	    madvise(page, 4096, MADV_DONTNEED) == 0 ? "fired" : "no trap");
+	fflush(stdout);
+	while (getchar() != EOF)
+		;
+	return 0;
+}
+EOF
+
+tracer_case('memory that must not be touched' => sub {
+	my $provider = fresh();
+	build_c("$dir/trap", write_file("$dir/trap.c", $trap),
+	    Usdt::Tracer::library(), '-pthread');
+	my $process = Usdt::Process->new(program => "$dir/trap",
+	    args => [$provider], env => { USDT_IMAGE_DIR => "$dir/images" });
+	$process->ready or die;
+	my $watch = Usdt::Watch->attach(1, $provider);
+
+	kill('STOP', $watch->pid);
+	is($process->ask('x'), 'fired', 'the trap is set before it is printed');
+	kill('CONT', $watch->pid);
+	is(($watch->take(1))[0], $process->pid . qq( trap $provider:n ""),
+	    'an empty text is printed');
+	is($watch->code_of('INT'), 0, 'the watch ends');
+});
+
 # --- compiled-in probes -----------------------------------------------------
 
 my $sdt = <<'EOF';
@@ -235,6 +296,7 @@ my $sdt = <<'EOF';
 #endif
 #include <sys/sdt.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -254,13 +316,15 @@ unsigned short sdt_thread_semaphore __attribute__((section(".probes")));
 int counter = 77;
 short table[4] = { 1, -2, 3, 4 };
 static pthread_t thread;
+static sem_t go;
 static void *
 run(void *name)
 {
 	prctl(PR_SET_NAME, name);
 	printf("thread %d\n", (int)syscall(SYS_gettid));
 	fflush(stdout);
-	sleep(1);
+	while (sem_wait(&go) != 0)
+		;
 	STAP_PROBE1(sdt, thread, 5);
 	return NULL;
 }
@@ -270,6 +334,7 @@ main(void)
 	char line[80];
 	volatile int index = 1;
 
+	sem_init(&go, 0, 0);
 	printf("ready %d\n", (int)getpid());
 	fflush(stdout);
 	while (fgets(line, sizeof line, stdin) != NULL) {
@@ -282,8 +347,10 @@ main(void)
 			pthread_create(&thread, NULL, run, "wor ker");
 			continue;
 		}
-		if (strcmp(line, "join\n") == 0)
+		if (strcmp(line, "join\n") == 0) {
+			sem_post(&go);
 			pthread_join(thread, NULL);
+		}
 		STAP_PROBE(sdt, zero);
 		STAP_PROBE6(sdt, many, l, u, c, s, counter, 42);
 		STAP_PROBE2(sdt, odd, table[index], -7);
@@ -344,6 +411,124 @@ SKIP: for my $with (0, 1) {
 		    '-p: a thread that was started since');
 	});
 }
+
+# --- notes that no header would write -------------------------------------
+
+# Of a program that build_notes makes, started.
+sub notes
+{
+	my ($name, @notes) = @_;
+	my $process = Usdt::Process->new(
+	    program => build_notes("$dir/$name", @notes));
+
+	$process->ready or die $process->greeting;
+	return $process;
+}
+
+tracer_case('odd operands' => sub {
+	my $provider = fresh();
+	my @case = (		# operands, printed
+		['-4@one(%rip) -4@twice(%rip)', '1 ?',
+		    'a name that two variables have'],
+		['-8@both+8(%rip) -8@8+both(%rip) -8@-8+both+16(%rip)', '8 8 8',
+		    'offsets before and behind'],
+		['8@$18446744073709551615 8@$9223372036854775808 -8@$-5 '
+		    . '8@$18446744073709551616',
+		    '18446744073709551615 9223372036854775808 -5 ?',
+		    'large constants'],
+		['4@$1 3@$2 -7@$3 16@$4 0@$5 4@$6', '1 ? ? ? ? 6',
+		    'sizes of no integer'],
+	);
+	my $twice = 'static volatile int twice = %d; '
+	    . 'int %s(void) { return twice; }';
+	my $other = write_file("$dir/other.c", sprintf($twice, 3, 'other'));
+	my $process = notes('odd', 'int one = 1; long both[2] = { -7, 8 };',
+	    sprintf($twice, 2, 'mine'), $other, map { { provider => $provider, name => "n$_",
+	        args => $case[$_][0] } } 0 .. $#case);
+	my $watch = Usdt::Watch->attach(scalar @case, $provider);
+
+	$process->ask('');
+	my @lines = $watch->take(scalar @case);
+	like($lines[$_] // '', qr/:n$_ \Q$case[$_][1]\E$/, $case[$_][2])
+	    for 0 .. $#case;
+	is($watch->errors, "usdt: watching 4 probes\n", 'nothing else is told');
+});
+
+tracer_case('a note that is there twice' => sub {
+	my $provider = fresh();
+	my $process = notes('equal',
+	    { provider => $provider, name => 'a', args => '4@$5' },
+	    map { { provider => $provider, name => $_, args => '4@$5',
+	        at => 'site0' } } 'a', 'b');
+	my $watch = Usdt::Watch->attach(2, $provider);
+
+	$process->ask('');
+	$process->ask('');
+	is_deeply([ sort map { s/.*://r } $watch->take(4) ],
+	    ['a 5', 'a 5', 'b 5', 'b 5'], 'fires once, another name too');
+});
+
+tracer_case('notes with too many arguments' => sub {
+	my $provider = fresh();
+	my $process = notes('crowd', map { { provider => $provider,
+	    name => "n$_", args => '4@$7 ' x $_ } } 62, 64, 65);
+	my $watch = Usdt::Watch->attach(2, $provider);
+
+	$process->ask('');
+	is_deeply([ map { s/.*://r } $watch->take(2) ],
+	    ['n62 ' . join(' ', (7) x 62), 'n64 ' . join(' ', (7) x 62, '?', '?')],
+	    'as many as the kernel fetches');
+	like($watch->errors, qr/:n65 in .*: more arguments than any probe has\n/,
+	    'one has too many');
+});
+
+tracer_case('probes of many kinds' => sub {
+	my $provider = fresh();
+	my $process = notes('kinds', map { my $n = $_; { provider => $provider,
+	    name => "n$n", args => join(' ', map {
+	        (1, 2, 4, 8)[$n / 4 ** $_ % 4] . '@$1' } 0 .. 3) } } 0 .. 69);
+	my $watch = Usdt::Watch->attach(64, $provider);
+
+	$process->ask('');
+	is_deeply([ sort map { s/.*:n(\d+) 1 1 1 1$/$1/r } $watch->take(64) ],
+	    [ sort 0 .. 63 ], '64 of them are watched');
+	like($watch->errors, qr/:n64 in .* too many different kinds .*:n69 in /s,
+	    'of the others it is told');
+	is($watch->code_of('INT'), 0, 'it ends');
+});
+
+tracer_case('broken notes of others' => sub {
+	my $provider = fresh();
+	my @broken = map { { provider => $provider, name => "bad$_",
+	    at => '0x7fffffff0000' } } 1 .. 25;
+	my $good = process($provider, ['f', 'n', 'int']);
+	my $watch = Usdt::Watch->attach(1, '-w', $provider);
+	my $bad = notes('broken', @broken);
+
+	$watch->told(qr/(and so on)/);
+	$good->ask('fire 0 3');
+	is(scalar(() = $watch->errors =~ /can't be watched/g), 20,
+	    'some are told');
+	like(($watch->take(1))[0] // 'nothing', qr/:n 3$/, 'the watch goes on');
+	is($watch->code_of('INT'), 0, 'exit 0');
+	$good->close;
+	my ($status, $out, $err) = run_usdt('watch', $provider);
+	is($status, 1, 'where nothing else is there it fails');
+	$bad->close;
+
+	# Of what the kernel refuses: no instruction of this processor.
+	$bad = notes('refused', '__asm__ (".globl none\\n"
+	    "none: .rept 100\\n.byte 6\\n.endr");',
+	    { provider => $provider, name => 'fine' },
+	    map { { provider => $provider, name => "bad$_",
+	        at => "none + $_" } } 1 .. 40);
+	$watch = Usdt::Watch->attach(1, $provider);
+	$bad->ask('');
+	is_deeply([ map { s/.*://r } $watch->take(1) ], ['fine'],
+	    'one among those that the kernel refuses');
+	is(scalar(() = $watch->errors =~ /watched: there is an instruction /g),
+	    20, '... of which some are tried');
+});
 
 # --- names and patterns -----------------------------------------------------
 
@@ -501,7 +686,9 @@ tracer_case('-p' => sub {
 	$two->ask('fire 0 1');
 	$one->ask('fire 0 2');
 	my ($child) = $one->ask('fork') =~ /^forked (\d+)$/;
-	is($one->ask('child fire 0 3'), 'child fired 1', 'a forked child');
+	is($one->ask('child enabled 0'), 'child enabled 0',
+	    'a child forked since is not told that it is traced');
+	is($one->ask('child fire 0 3'), 'child fired 1', '... nor seen');
 	$one->ask('fire 0 4');
 	$one->ask('child quit');
 	$one->ask('loop 0 500 5');
@@ -575,6 +762,32 @@ tracer_case('a watch that was there first' => sub {
 	$process->ask('fire 2 5');
 	is_deeply([ $watch->take(1) ],
 	    [ $process->pid . " test_usdt $later:most 5" ], '... and seen');
+});
+
+tracer_case('--wait: a file that was another one' => sub {
+	my $provider = fresh();
+	my $program = "$dir/was";
+	my $later = build_notes("$dir/later",
+	    { provider => $provider, name => 'n' });
+	system('cp', '/bin/sleep', $program) == 0 or die;
+	my $inode = (stat $program)[1];
+	my $sleep = Usdt::Tracer::Run->start($program, 600);
+	my $watch = Usdt::Watch->start(usdt_command(), 'watch', '-w',
+	    "$provider:n");
+
+	$watch->told(qr/(waiting)/);
+	sleep(0.05) until readlink("/proc/@{[$sleep->pid]}/exe") eq $program;
+	sleep(2.5);		# until it was looked at again
+	$sleep->stop('KILL');
+	system('cp', $later, $program) == 0 or die;
+	is((stat $program)[1], $inode, 'another program has the inode');
+	my $process = Usdt::Process->new(program => $program);
+	$process->ready or die;
+	$watch->told(qr/(watching 1 probe)/);
+	$process->ask('');
+	is_deeply([ $watch->take(1) ], [ $process->pid . " was $provider:n" ],
+	    'it is found');
+	is($watch->code_of('INT'), 0, 'exit 0');
 });
 
 tracer_case('images without a name' => sub {
@@ -748,6 +961,26 @@ sub beside_another
 	    'another probe of the same kind is watched without it');
 	$watch->stop('INT');
 }
+
+tracer_case('standard descriptors that are closed' => sub {
+	my $provider = fresh();
+	my $process = process($provider, ['f', 'n', 'int']);
+	fire_soon($process);
+	my ($status, $out, $err) = run_usdt(['sh', '-c', 'exec "$@" >&-', 'sh'],
+	    'watch', '-n', 1, $provider);
+
+	is($status, 1, 'standard output: exit 1');
+	like($err, qr/watching 1 probe\nusdt: writing: Bad file descriptor\n/,
+	    '... and why');
+	for ('2>&-', '<&-', '<&- 2>&-') {
+		fire_soon($process);
+		($status, $out) = run_usdt(['sh', '-c', "exec \"\$@\" $_", 'sh'],
+		    'watch', '-n', 1, $provider);
+		is($status, 0, "$_: exit 0");
+		like($out, qr/^\S+ \d+ test_usdt $provider:n \S+\n\z/,
+		    '... and a line');
+	}
+});
 
 my @nobody = ('setpriv', '--reuid=65534', '--regid=65534', '--clear-groups');
 

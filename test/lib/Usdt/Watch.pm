@@ -10,7 +10,7 @@ use Time::HiRes qw(sleep time);
 use Usdt::Tracer;
 
 our @ISA = ('Usdt::Tracer::Run');
-our @EXPORT_OK = qw(usdt_command run_usdt leftovers);
+our @EXPORT_OK = qw(usdt_command run_usdt leftovers build_notes);
 
 my $events = '/sys/kernel/tracing/uprobe_events';
 
@@ -36,6 +36,16 @@ The path of the command, of this build.
 Runs the command to its end; returns exit status, standard output and standard
 error.  A first argument of [WORD...] goes before the command (C<['setpriv',
 ...]>).
+
+=item build_notes(OUTPUT, NOTE...)
+
+Compiles a program with notes that no header would write.  It prints C<ready
+PID>, and comes by the sites of all notes, in their order, for each line that
+it reads; then it prints C<fired>.  NOTE is a hash of C<provider> and C<name>,
+any bytes; C<args>, the text of the arguments; C<at>, an expression of the
+assembler for the address, unless the note has a site of its own; C<semaphore>,
+the same.  A NOTE that is no hash is the path of a file of C to be compiled as
+well, or a piece of C that goes before the rest.
 
 =item leftovers(PID)
 
@@ -82,6 +92,67 @@ sub run_usdt
 	my $status = $run->reap // die "does not end:\n" . $run->report . "\n";
 	my $lines = join('', map { "$_\n" } @{ $run->{lines} });
 	return (code($status->[0]), $lines . $run->{buffer}, $run->errors);
+}
+
+# A string of any bytes, in the assembler's words.
+sub asciz
+{
+	return '.byte ' . join(',', map { ord } split(//, $_[0]), "\0");
+}
+
+sub build_notes
+{
+	my ($output, @notes) = @_;
+	my $number = 0;
+	my @lines = ('.section .note.GNU-stack, "", "progbits"',
+	    '.section .note.stapsdt, "", "note"');
+	my ($head, $sites, @files) = ('', '');
+
+	for (@notes) {
+		if (!ref) {
+			push @files, $_ if m{^/};
+			$head .= "$_\n" if !m{^/};
+			next;
+		}
+		my $site = 'site' . $number++;
+		$sites .= qq(\t__asm__ volatile (".globl $site\\n$site: nop");\n)
+		    if !defined $_->{at};
+		push @lines, '.balign 4', '.4byte 8, 2f - 1f, 3',
+		    '.asciz "stapsdt"', '1: .8byte ' . ($_->{at} // $site),
+		    '.8byte 0, ' . ($_->{semaphore} // 0),
+		    asciz($_->{provider}), asciz($_->{name}),
+		    asciz($_->{args} // ''), '2: .balign 4';
+	}
+	write_lines("$output.s", @lines);
+	write_lines("$output.c", '#include <stdio.h>', '#include <unistd.h>',
+	    $head, '__attribute__((noinline)) static void', 'sites(void)',
+	    '{', $sites, '}', <<'EOF_C');
+int
+main(void)
+{
+	char line[80];
+
+	printf("ready %d\n", (int)getpid());
+	fflush(stdout);
+	while (fgets(line, sizeof line, stdin) != NULL) {
+		sites();
+		puts("fired");
+		fflush(stdout);
+	}
+	return 0;
+}
+EOF_C
+	return Usdt::Tracer::build_c($output, '-fno-toplevel-reorder',
+	    "$output.c", "$output.s", @files);
+}
+
+sub write_lines
+{
+	my ($name, @lines) = @_;
+
+	open(my $out, '>', $name) or die "$name: $!\n";
+	print $out map { "$_\n" } @lines;
+	close($out) or die "$name: $!\n";
 }
 
 # As a shell tells it: 128 + the signal's number.
