@@ -38,6 +38,9 @@ case('what nobody holds' => sub {
 	is($out, join('', map { "would remove $_\n" } @paths), '... it says');
 	like($err, qr/^usdt: would remove 3 files, 0 held$/, '... how many');
 	is_deeply(tree($dir), $before, '... and does nothing');
+	($status, $out, $err) = run_usdt('clean', '-n', $dir, "$dir/.");
+	like($err, qr/^usdt: would remove 3 files, 0 held$/,
+		'a place that is named twice is cleaned once');
 	($status, $out, $err) = run_usdt('clean', $dir);
 	is($status, 0, 'exit 0');
 	is($out, join('', map { "removed $_\n" } @paths), 'it says what');
