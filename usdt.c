@@ -388,10 +388,11 @@ is_stale(const usdt_provider_t *provider,
 	    (generation->live < generation->count ||
 	    generation->notes != notes))
 		return 1;
-	/* A memfd that the host has closed: those who have it go on. */
-	if (provider->state->enabled && generation->image->fd >= 0)
+	if (usdt__image_present(generation->image))
 		return 0;
-	return !usdt__image_present(generation->image);
+	/* The host has closed a memfd: those who have attached go on. */
+	return !provider->state->enabled || generation->image->fd < 0 ||
+	    !usdt__generation_is_counted(generation);
 }
 
 /* Are there probes without a stub? */

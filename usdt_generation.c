@@ -106,6 +106,18 @@ usdt__generation_unbind(const struct usdt__generation *generation)
 			usdt__probe_unbind(generation->probes[i]);
 }
 
+int
+usdt__generation_is_counted(const struct usdt__generation *generation)
+{
+	size_t i;
+
+	for (i = 0; generation->gates != NULL && i < generation->gate_count;
+	    i++)
+		if (usdt__gate_is_counted(&generation->gates[i]))
+			return 1;
+	return 0;
+}
+
 /* Say to all gates whether the helper has their probes. */
 void
 usdt__generation_set_helper(struct usdt__generation *generation, int has)

@@ -492,6 +492,8 @@ void usdt__probe_unbind(usdt_probedef_t *probedef);
 
 /* Say to a gate whether a DTrace helper has its probe. */
 void usdt__gate_set_helper(uint32_t *gate, int has);
+/* Does the kernel count a tracer there? */
+int usdt__gate_is_counted(const uint32_t *gate);
 
 /* --- usdt_probeset.c: which probes has a provider? ---------------------- */
 
@@ -610,6 +612,8 @@ int usdt__generation_add_dof(struct usdt__generation *generation,
     const char *device, const char *module, struct usdt__why *why);
 int usdt__generation_remove_dof(struct usdt__generation *generation,
     struct usdt__why *why);
+/* Is a tracer attached to one of its probes, as far as the kernel counts? */
+int usdt__generation_is_counted(const struct usdt__generation *generation);
 /* Say to all gates whether the helper has their probes. */
 void usdt__generation_set_helper(struct usdt__generation *generation, int has);
 

@@ -215,3 +215,10 @@ usdt__gate_set_helper(uint32_t *gate, int has)
 	__atomic_store_n((uint16_t *)(void *)gate + 1, has ? HELPED : 0,
 	    __ATOMIC_RELEASE);
 }
+
+int
+usdt__gate_is_counted(const uint32_t *gate)
+{
+	return __atomic_load_n((const uint16_t *)(const void *)gate,
+	    __ATOMIC_RELAXED) != 0;
+}

@@ -58,6 +58,7 @@ struct found {
 	int more;		/* what enabling one more probe returned */
 	unsigned images;	/* that there are then */
 	int gate_kept;		/* the first probe's is where it was */
+	int again;		/* and untraced it is laid out anew */
 	int freed;		/* errno of asking for the descriptor then */
 	int maps;		/* that are left */
 	int standard;		/* of the first three, those that are open */
@@ -89,6 +90,13 @@ look_at(struct found *found)
 	    memcmp(before, after, sizeof before) == 0;
 }
 
+/* As the kernel counts one. */
+static void
+count_tracer(const uint32_t *gate, uint16_t count)
+{
+	memcpy((void *)(uintptr_t)gate, &count, sizeof count);
+}
+
 static void
 live(struct found *found)
 {
@@ -111,10 +119,15 @@ live(struct found *found)
 	gate = def->gate;
 	close(found->fd);
 	usdt_provider_add_probe(p, more);
+	count_tracer(gate, 1);
 	found->more = usdt_provider_enable(p);
 	found->gate_kept = def->gate == gate;
 	usdt_provider_status(p, &then);
 	found->images = then.images;
+	count_tracer(gate, 0);
+	usdt_provider_enable(p);
+	usdt_provider_status(p, &then);
+	found->again = then.sdt.taken && def->gate != gate;
 	usdt_probe_release(more);
 	usdt_probe_release(def);
 	usdt_provider_free(p);
@@ -176,6 +189,7 @@ main(void)
 	is_int(found.more, 0, "closed: one more probe is enabled");
 	is_int((int)found.images, 2, "with an image of its own");
 	ok(found.gate_kept, "who traces the first one goes on");
+	ok(found.again, "without him it gets another descriptor");
 	is_int(found.freed, EBADF, "freed: the descriptor is given back");
 	is_int(found.maps, 0, "nothing stays mapped");
 	is_int(found.standard, 0, "and the first three are free");
