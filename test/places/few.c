@@ -4,8 +4,8 @@
  *
  *	few ONE.so OTHER.so
  *
- * Two plugins (copy.c) enable equal providers, the second with as few
- * descriptors as placing an image takes.  Told is how many different files are
+ * Two plugins (copy.c) enable equal providers, each with as few descriptors as
+ * placing an image takes.  Told is how many different files are
  * mapped then, memfds too.
  */
 #include <dlfcn.h>

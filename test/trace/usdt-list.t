@@ -8,7 +8,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 use Usdt::Process;
 use Usdt::Tracer qw(need tracer_case scratch_dir build_c);
-use Usdt::Watch qw(run_usdt usdt_command build_notes);
+use Usdt::Watch qw(run_usdt usdt_command build_notes run_notes);
 
 need('root', 'cc');
 alarm 900;
@@ -253,21 +253,10 @@ tracer_case('what a terminal could take for orders' => sub {
 	    'is shown as bytes');
 });
 
-# A program with such notes, started.
-sub notes
-{
-	my ($name, @notes) = @_;
-	my $process = Usdt::Process->new(
-	    program => build_notes("$dir/$name", @notes));
-
-	$process->ready or die $process->greeting;
-	return $process;
-}
-
 tracer_case('names that are orders for a terminal' => sub {
 	my $provider = fresh();
 	my $name = "na\e[2Jm'e\\\xc3\xbc\xff";
-	my $process = notes('orders',
+	my $process = run_notes("$dir/orders",
 	    { provider => "$provider\e]0;x\a", name => $name });
 	my ($pid, $program) = ($process->pid, "$dir/orders");
 
@@ -290,7 +279,7 @@ tracer_case('names that are orders for a terminal' => sub {
 
 tracer_case('names that look like others' => sub {
 	my $provider = fresh();
-	my $process = notes('marks', map { { provider => $provider,
+	my $process = run_notes("$dir/marks", map { { provider => $provider,
 	    name => "n${_}x" } } "\xe2\x80\xae", "\xe2\x80\x8b", "\xef\xbb\xbf",
 	    "\xd8\x9c", "\xe2\x81\xa6", "\xc3\xbc");
 	my $out = (run_usdt(['env', 'LC_ALL=C.UTF-8'], 'list', $provider))[1];
@@ -306,7 +295,7 @@ tracer_case('names that no pattern has' => sub {
 
 	for (["$provider:x", 'n'], [$provider, 'a:b'], ["$provider/x", 'n'],
 	    [$provider, 'a/b']) {
-		my $process = notes('colons',
+		my $process = run_notes("$dir/colons",
 		    { provider => $_->[0], name => $_->[1] });
 		my $out = (run_usdt('list', '-v', '-p', $process->pid))[1];
 		like($out, qr{ \Q$_->[0]\E:colons:\w+:\Q$_->[1]\E\(\)$}m,
@@ -347,7 +336,7 @@ EOF_LIST
 tracer_case('a file that is named as if it were deleted' => sub {
 	my $provider = fresh();
 	my $program = "$dir/app (deleted)";
-	my $process = notes('app (deleted)',
+	my $process = run_notes("$dir/app (deleted)",
 	    { provider => $provider, name => 'n' });
 	my $pid = $process->pid;
 
@@ -628,7 +617,7 @@ tracer_case('usdt takes its own commands' => sub {
 
 tracer_case('notes with too many arguments' => sub {
 	my $provider = fresh();
-	my $process = notes('crowd', map { { provider => $provider,
+	my $process = run_notes("$dir/crowd", map { { provider => $provider,
 	    name => "n$_", args => '4@$7 ' x $_ } } 64, 65, 100_000);
 	my $out = (run_usdt('list', $provider))[1];
 	my $types = join(', ', ('uint32_t') x 64);

@@ -9,7 +9,7 @@ use Time::HiRes qw(sleep time);
 use Usdt::Elf;
 use Usdt::Process;
 use Usdt::Tracer qw(need tracer_case scratch_dir build_c);
-use Usdt::Watch qw(run_usdt leftovers usdt_command build_notes);
+use Usdt::Watch qw(run_usdt leftovers usdt_command build_notes run_notes);
 
 need('root', 'cc');
 alarm 900;
@@ -414,17 +414,6 @@ SKIP: for my $with (0, 1) {
 
 # --- notes that no header would write -------------------------------------
 
-# Of a program that build_notes makes, started.
-sub notes
-{
-	my ($name, @notes) = @_;
-	my $process = Usdt::Process->new(
-	    program => build_notes("$dir/$name", @notes));
-
-	$process->ready or die $process->greeting;
-	return $process;
-}
-
 tracer_case('odd operands' => sub {
 	my $provider = fresh();
 	my @case = (		# operands, printed
@@ -442,7 +431,7 @@ tracer_case('odd operands' => sub {
 	my $twice = 'static volatile int twice = %d; '
 	    . 'int %s(void) { return twice; }';
 	my $other = write_file("$dir/other.c", sprintf($twice, 3, 'other'));
-	my $process = notes('odd', 'int one = 1; long both[2] = { -7, 8 };',
+	my $process = run_notes("$dir/odd", 'int one = 1; long both[2] = { -7, 8 };',
 	    sprintf($twice, 2, 'mine'), $other, map { { provider => $provider, name => "n$_",
 	        args => $case[$_][0] } } 0 .. $#case);
 	my $watch = Usdt::Watch->attach(scalar @case, $provider);
@@ -456,7 +445,7 @@ tracer_case('odd operands' => sub {
 
 tracer_case('a note that is there twice' => sub {
 	my $provider = fresh();
-	my $process = notes('equal',
+	my $process = run_notes("$dir/equal",
 	    { provider => $provider, name => 'a', args => '4@$5' },
 	    map { { provider => $provider, name => $_, args => '4@$5',
 	        at => 'site0' } } 'a', 'b');
@@ -470,7 +459,7 @@ tracer_case('a note that is there twice' => sub {
 
 tracer_case('notes with too many arguments' => sub {
 	my $provider = fresh();
-	my $process = notes('crowd', map { { provider => $provider,
+	my $process = run_notes("$dir/crowd", map { { provider => $provider,
 	    name => "n$_", args => '4@$7 ' x $_ } } 62, 64, 65);
 	my $watch = Usdt::Watch->attach(2, $provider);
 
@@ -484,7 +473,7 @@ tracer_case('notes with too many arguments' => sub {
 
 tracer_case('probes of many kinds' => sub {
 	my $provider = fresh();
-	my $process = notes('kinds', map { my $n = $_; { provider => $provider,
+	my $process = run_notes("$dir/kinds", map { my $n = $_; { provider => $provider,
 	    name => "n$n", args => join(' ', map {
 	        (1, 2, 4, 8)[$n / 4 ** $_ % 4] . '@$1' } 0 .. 3) } } 0 .. 69);
 	my $watch = Usdt::Watch->attach(64, $provider);
@@ -503,7 +492,7 @@ tracer_case('broken notes of others' => sub {
 	    at => '0x7fffffff0000' } } 1 .. 25;
 	my $good = process($provider, ['f', 'n', 'int']);
 	my $watch = Usdt::Watch->attach(1, '-w', $provider);
-	my $bad = notes('broken', @broken);
+	my $bad = run_notes("$dir/broken", @broken);
 
 	$watch->told(qr/(and so on)/);
 	$good->ask('fire 0 3');
@@ -517,7 +506,7 @@ tracer_case('broken notes of others' => sub {
 	$bad->close;
 
 	# Of what the kernel refuses: no instruction of this processor.
-	$bad = notes('refused', '__asm__ (".globl none\\n"
+	$bad = run_notes("$dir/refused", '__asm__ (".globl none\\n"
 	    "none: .rept 100\\n.byte 6\\n.endr");',
 	    { provider => $provider, name => 'fine' },
 	    map { { provider => $provider, name => "bad$_",

@@ -7,10 +7,11 @@ use warnings;
 use Cwd qw(abs_path);
 use Exporter qw(import);
 use Time::HiRes qw(sleep time);
+use Usdt::Process;
 use Usdt::Tracer;
 
 our @ISA = ('Usdt::Tracer::Run');
-our @EXPORT_OK = qw(usdt_command run_usdt leftovers build_notes);
+our @EXPORT_OK = qw(usdt_command run_usdt leftovers build_notes run_notes);
 
 my $events = '/sys/kernel/tracing/uprobe_events';
 
@@ -46,6 +47,10 @@ any bytes; C<args>, the text of the arguments; C<at>, an expression of the
 assembler for the address, unless the note has a site of its own; C<semaphore>,
 the same.  A NOTE that is no hash is the path of a file of C to be compiled as
 well, or a piece of C that goes before the rest.
+
+=item run_notes(OUTPUT, NOTE...)
+
+The same, started: a C<Usdt::Process>.
 
 =item leftovers(PID)
 
@@ -144,6 +149,14 @@ main(void)
 EOF_C
 	return Usdt::Tracer::build_c($output, '-fno-toplevel-reorder',
 	    "$output.c", "$output.s", @files);
+}
+
+sub run_notes
+{
+	my $process = Usdt::Process->new(program => build_notes(@_));
+
+	$process->ready or die $process->greeting;
+	return $process;
 }
 
 sub write_lines
