@@ -438,8 +438,7 @@ find_named(struct attachment *to, const char *path)
 		/* Its key must differ from that of a mapped file, which is
 		 * looked at for the patterns without a path. */
 		if (!is_known(to, ~(uint64_t)st.st_dev, st.st_ino,
-		    (uint64_t)st.st_ctim.tv_sec * 1000000000 +
-		    (uint64_t)st.st_ctim.tv_nsec))
+		    file_changed(&st)))
 			add_file(to, fd, path, path);
 		else
 			close(fd);

@@ -388,13 +388,12 @@ find_files(struct founds *founds, const struct census *census)
 static int
 mapping_offset(pid_t pid, uint64_t start, uint64_t *offset)
 {
-	char *name = need_format("/proc/%d/maps", (int)pid), *line = NULL;
-	FILE *in = fopen(name, "re");
+	FILE *in = process_maps(pid);
+	char *line = NULL;
 	size_t space = 0;
 	uint64_t at;
 	int found = 0;
 
-	free(name);
 	while (in != NULL && !found && getline(&line, &space, in) > 0)
 		found = sscanf(line, "%" SCNx64 "-%*x %*s %" SCNx64, &at,
 		    offset) == 2 && at == start;

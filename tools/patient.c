@@ -377,14 +377,13 @@ static uint64_t
 address_of(pid_t pid, const struct mapped *file, uint64_t offset, size_t at,
     char letter)
 {
-	char *name = need_format("/proc/%d/maps", (int)pid), *line = NULL;
-	FILE *in = fopen(name, "re");
+	FILE *in = process_maps(pid);
+	char *line = NULL;
 	uint64_t start, end, from, inode, found = 0;
 	unsigned major_no, minor_no;
 	size_t space = 0;
 	char perms[5];
 
-	free(name);
 	while (in != NULL && found == 0 && getline(&line, &space, in) > 0)
 		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64
 		    " %x:%x %" SCNu64, &start, &end, perms, &from, &major_no,

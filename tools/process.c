@@ -171,15 +171,26 @@ is_kernel_thread(pid_t pid)
 	    (flags & 0x00200000) != 0;		/* PF_KTHREAD */
 }
 
-static int
-add_process(struct census *census, pid_t pid)
+FILE *
+process_maps(pid_t pid)
 {
-	char *name = need_format("/proc/%d/maps", (int)pid), *line = NULL;
+	char *name = need_format("/proc/%d/maps", (int)pid);
 	FILE *in = fopen(name, "re");
-	size_t space = 0;
 	int error = errno;
 
 	free(name);
+	errno = error;
+	return in;
+}
+
+static int
+add_process(struct census *census, pid_t pid)
+{
+	FILE *in = process_maps(pid);
+	char *line = NULL;
+	size_t space = 0;
+	int error = errno;
+
 	if (in == NULL) {
 		if ((error == EACCES || error == EPERM) &&
 		    !is_kernel_thread(pid))
@@ -375,15 +386,20 @@ mapped_open(const struct mapped *file)
 }
 
 uint64_t
+file_changed(const struct stat *st)
+{
+	return (uint64_t)st->st_ctim.tv_sec * 1000000000 +
+	    (uint64_t)st->st_ctim.tv_nsec;
+}
+
+uint64_t
 mapped_changed(const struct mapped *file)
 {
 	const struct holder *holder = &file->holders[0];
 	char *name = need_format("/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
 	    (int)holder->pid, holder->start, holder->end);
 	struct stat st;
-	uint64_t changed = stat(name, &st) < 0 ? 0 :
-	    (uint64_t)st.st_ctim.tv_sec * 1000000000 +
-	    (uint64_t)st.st_ctim.tv_nsec;
+	uint64_t changed = stat(name, &st) < 0 ? 0 : file_changed(&st);
 
 	free(name);
 	return changed;
@@ -392,14 +408,13 @@ mapped_changed(const struct mapped *file)
 int
 process_readable(pid_t pid, uint64_t address, struct holder *range)
 {
-	char *name = need_format("/proc/%d/maps", (int)pid), *line = NULL;
-	FILE *in = fopen(name, "re");
+	FILE *in = process_maps(pid);
+	char *line = NULL;
 	size_t space = 0;
 	int found = 0, lines = 0;
 	uint64_t start, end;
 	char right;
 
-	free(name);
 	for (; in != NULL && !found && getline(&line, &space, in) > 0; lines++)
 		found = sscanf(line, "%" SCNx64 "-%" SCNx64 " %c", &start,
 		    &end, &right) == 3 && right == 'r' && address >= start &&

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "usdt_internal.h"
@@ -93,12 +94,15 @@ char *hidden_text(size_t count);
 
 /* Open a mapped file, whatever became of its name; -1 and errno if not. */
 int mapped_open(const struct mapped *file);
-/* When it was changed last, in nanoseconds; 0 if nobody can tell. */
+/* When a file was changed last, in nanoseconds; 0 if nobody can tell. */
+uint64_t file_changed(const struct stat *st);
 uint64_t mapped_changed(const struct mapped *file);
 
 /* A descriptor of it that one of its processes has open, as a path, or NULL. */
 char *mapped_descriptor(const struct mapped *file);
 
+/* Its /proc/PID/maps; NULL and errno if it can't be read. */
+FILE *process_maps(pid_t pid);
 /* Where may a process read memory, around ADDRESS?  1 and RANGE, whose end is
  * behind it; 0: not there; -1: it can't be looked into, or is gone. */
 int process_readable(pid_t pid, uint64_t address, struct holder *range);
