@@ -301,16 +301,24 @@ prepare_guard(void)
 	usdt__guard_make();
 }
 
+/* Is one of them NULL?  Then that is the error's text. */
+static int
+is_null(usdt_provider_t *provider, const usdt_probedef_t *probedef)
+{
+	if (provider != NULL && probedef != NULL)
+		return 0;
+	usdt_error(provider, USDT_ERROR_INVALID,
+	    provider == NULL ? "provider is NULL" : "probe is NULL");
+	return 1;
+}
+
 int
 usdt_provider_add_probe(usdt_provider_t *provider, usdt_probedef_t *probedef)
 {
 	int result = 0;
 
-	if (provider == NULL || probedef == NULL) {
-		usdt_error(provider, USDT_ERROR_INVALID,
-		    provider == NULL ? "provider is NULL" : "probe is NULL");
+	if (is_null(provider, probedef))
 		return -1;
-	}
 	usdt__lock();
 	prepare_guard();
 	if (usdt__probeset_find(&provider->state->set, probedef) != NULL) {
@@ -335,11 +343,8 @@ usdt_provider_remove_probe(usdt_provider_t *provider,
 	usdt_probedef_t *found;
 	int result = 0;
 
-	if (provider == NULL || probedef == NULL) {
-		usdt_error(provider, USDT_ERROR_INVALID,
-		    provider == NULL ? "provider is NULL" : "probe is NULL");
+	if (is_null(provider, probedef))
 		return -1;
-	}
 	usdt__lock();
 	found = usdt__probeset_find(&provider->state->set, probedef);
 	if (provider->state->set.count == 0) {

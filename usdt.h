@@ -89,8 +89,8 @@
  *
  * A process may close all descriptors and change its root, user, directory and
  * umask: what is enabled stays visible (whose image is a memfd, to those who
- * have attached, until it is enabled anew).  What it enables afterwards has to do
- * with what it can reach then: below another root that is a memfd, and no
+ * have attached, until it is enabled anew).  What it enables afterwards has to
+ * do with what it can reach then: below another root that is a memfd, and no
  * DTrace helper, which also keeps what it has when it is disabled.
  */
 #ifndef USDT_H

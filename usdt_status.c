@@ -80,6 +80,7 @@ usdt_provider_status(const usdt_provider_t *provider, usdt_status_t *status)
 	const struct usdt__generation *g;
 	const usdt_probedef_t *p;
 	size_t length;
+	int visible;
 
 	if (provider == NULL || status == NULL)
 		return usdt__fail(NULL, USDT_ERROR_INVALID, provider == NULL ?
@@ -88,15 +89,15 @@ usdt_provider_status(const usdt_provider_t *provider, usdt_status_t *status)
 	usdt__lock();
 	state = provider->state;
 	status->enabled = state->enabled;
+	visible = state->enabled && !state->idle;
 	for (p = state->set.first; p != NULL; p = p->state->next)
-		if (state->enabled && !state->idle &&
-		    p->state->generation != NULL)
+		if (visible && p->state->generation != NULL)
 			status->probes++;
 		else
 			status->waiting++;
 	for (g = state->current; g != NULL; g = g->next)
 		status->images++;
-	if (state->enabled && !state->idle) {
+	if (visible) {
 		status_of_dof(state, &status->dof);
 		status_of_sdt(state, &status->sdt);
 	} else {
