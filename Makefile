@@ -33,7 +33,7 @@ Q	= $(if $(filter 1,$(V)),,@)
 OBJ	= $(O)/obj-$(ARCH)
 
 # Some rooms only Linux has; elsewhere one takes their place.
-ROOMS_linux = usdt_guard usdt_nop usdt_image_old usdt_image_map usdt_image
+ROOMS_linux = usdt_guard usdt_nop usdt_turn usdt_image_old usdt_image_map usdt_image
 ROOMS	= usdt usdt_lock usdt_status usdt_generation usdt_platform usdt_name \
 	  usdt_type usdt_dof usdt_elf usdt_unwind usdt_pages usdt_dof_file \
 	  usdt_probe usdt_probeset usdt_observe usdt_whole \

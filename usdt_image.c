@@ -32,7 +32,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -57,7 +56,10 @@ struct request {
 	const struct usdt__elf *elf;
 	const uint8_t *bytes;
 	char name[40];			/* 1-HASH */
-	int made;			/* a file was written */
+	int alone;			/* no other copy of the library in this
+					 * process maps an image meanwhile */
+	int made;			/* a file was written ... */
+	struct stat made_as;		/* ... which is this */
 	struct usdt__image *image;	/* to be filled */
 	struct usdt__why *why;
 };
@@ -123,6 +125,14 @@ same_bytes(int fd, const uint8_t *bytes, size_t size)
 	}
 }
 
+/* Is that the file that was just made? */
+static int
+is_made(const struct request *request, const struct stat *st)
+{
+	return request->made && st->st_dev == request->made_as.st_dev &&
+	    st->st_ino == request->made_as.st_ino;
+}
+
 /*
  * Write the bytes to a file under a name of its own and link it to NAME.
  * Somebody may have done so meanwhile: TRY_AGAIN.
@@ -149,7 +159,8 @@ make_file(struct request *request, int dir, const char *name,
 		return FAILED;
 	}
 	error = write_all(fd, request->bytes, request->elf->size);
-	if (error == 0 && fchmod(fd, 0400) < 0)
+	if (error == 0 && (fchmod(fd, 0400) < 0 ||
+	    fstat(fd, &request->made_as) < 0))
 		error = errno;
 	if (close(fd) < 0 && error == 0)
 		error = errno;
@@ -220,7 +231,9 @@ use_file(struct request *request, int dir, const char *name, const char *path)
 		return usdt__image_remove_unheld(dir, name) ?
 		    TRY_AGAIN : TRY_SIBLING;
 	}
-	is_mapped = usdt__image_is_mapped(st.st_dev, st.st_ino, path);
+	/* What we just made nobody here had a chance to map. */
+	is_mapped = request->alone && is_made(request, &st) ? 0 :
+	    usdt__image_is_mapped(st.st_dev, st.st_ino, path);
 	if (is_mapped != 0) {
 		error = errno;
 		close(fd);
@@ -336,25 +349,6 @@ check_dir_path(const char *path, const struct request *request)
 	return 0;
 }
 
-/*
- * Another copy of the library in this process may just be mapping the image of
- * this directory, and would not see that we do.  Whoever can't have it for
- * himself goes on after a while: others may hold it who don't mind us.  It is
- * given back when the directory is closed.
- */
-static void
-wait_for_turn(int dir)
-{
-	struct timespec pause = { 0, 1000000 };
-	int tries;
-
-	for (tries = 0; tries < 100; tries++) {
-		if (flock(dir, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
-			break;
-		nanosleep(&pause, NULL);
-	}
-}
-
 /* Try 1-HASH, 1-HASH.1 ... in the provider's directory. */
 static enum outcome
 place_in_provider(struct request *request, int dir, const char *path)
@@ -384,7 +378,6 @@ place_in_provider(struct request *request, int dir, const char *path)
 			return request->why->error == ENOENT ?
 			    TRY_AGAIN : FAILED;	/* somebody cleans up */
 		print(full, sizeof full, "%s/%s/%s", path, name, module);
-		wait_for_turn(fd);
 		outcome = use_file(request, fd, module, full);
 		close(fd);
 		if (outcome == FAILED)
@@ -444,7 +437,7 @@ place_in_dir(struct request *request, const char *spelling)
 	enum outcome outcome;
 	struct statvfs vfs;
 	unsigned tries = 0;
-	int dir, fd;
+	int dir, fd, turn;
 
 	if (check_dir_path(spelling, request) < 0)
 		return FAILED;
@@ -470,7 +463,9 @@ place_in_dir(struct request *request, const char *spelling)
 			    TRY_AGAIN : FAILED;
 			continue;
 		}
+		turn = usdt__turn_take(USDT__TURN_IMAGES, &request->alone);
 		outcome = place_in_provider(request, fd, full);
+		usdt__turn_give(turn);
 		close(fd);
 	} while (outcome == TRY_AGAIN && ++tries < RETRIES);
 	if (outcome == TAKEN && request->made)
@@ -581,7 +576,9 @@ usdt__image_take(const struct usdt__elf *elf, const uint8_t *bytes,
     const uint8_t id[USDT__ID_SIZE], struct usdt__image **image,
     struct usdt__why *why)
 {
-	struct request request = { elf, bytes, "", 0, NULL, why };
+	struct request request = {
+		.elf = elf, .bytes = bytes, .why = why
+	};
 	long page = sysconf(_SC_PAGESIZE);
 	size_t i, n;
 	int error;

@@ -2,9 +2,9 @@
  * usdt_image_none.c - what takes the place of the rooms that only Linux has?
  *
  * Built in place of usdt_image.c, usdt_image_map.c, usdt_image_old.c,
- * usdt_guard.c and usdt_nop.c on systems whose row has no images: these have
- * one kind of nop, and nothing to be mended in children.  Nobody takes an image
- * there.
+ * usdt_turn.c, usdt_guard.c and usdt_nop.c on systems whose row has no images:
+ * these have one kind of nop, and nothing to be mended in children.  Nobody
+ * takes an image there, and copies of the library do not know of each other.
  */
 #include <errno.h>
 
@@ -50,6 +50,21 @@ usdt__stub_choose(void)
 		    usdt__native_platform()->isenabled)
 			return &usdt__stubs[i];	/* the smallest comes first */
 	return NULL;
+}
+
+int
+usdt__turn_take(enum usdt__turn which, int *alone)
+{
+	(void)which;
+	*alone = 0;
+	errno = ENOSYS;
+	return -1;
+}
+
+void
+usdt__turn_give(int turn)
+{
+	(void)turn;
 }
 
 int

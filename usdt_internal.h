@@ -338,6 +338,22 @@ size_t usdt__unwind_write(const struct usdt__arch *arch,
     const struct usdt__stub *stub, uint64_t distance, uint64_t size,
     uint8_t *out);
 
+/* --- usdt_turn.c: which copy of the library in this process may act now? - */
+
+enum usdt__turn {
+	USDT__TURN_IMAGES,	/* to see what is mapped and map more */
+	USDT__TURN_HELPER	/* to talk to the helper */
+};
+
+/*
+ * Wait until no other copy of the library in this process has this turn.  It
+ * is a descriptor; or -1, if there is none now, or no /proc.  *ALONE is 0 if
+ * others can't be kept away.
+ */
+int usdt__turn_take(enum usdt__turn which, int *alone);
+/* Give it back, if it is not -1.  Keeps errno. */
+void usdt__turn_give(int turn);
+
 /* --- usdt_image_old.c: which image files have had their day? ------------ */
 
 /* Remove a file in DIR that no process holds.  Returns 1 if it is gone. */

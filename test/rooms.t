@@ -21,15 +21,16 @@ my %allowed = (
 	usdt_unwind => $memory,
 	usdt_image_old => "$memory malloc realloc free qsort strdup snprintf sprintf openat close fcntl unlinkat fstatat fstatfs geteuid "
 	    . 'fdopendir readdir closedir __errno_location usdt__debug',
+	usdt_turn => 'open flock close __errno_location',
 	usdt_guard => 'madvise sched_yield __errno_location',
-	usdt_image_none => 'usdt__because usdt__stubs usdt__stub_count usdt__native_platform',
+	usdt_image_none => '__errno_location usdt__because usdt__stubs usdt__stub_count usdt__native_platform',
 	usdt_pages => "$memory mmap munmap mprotect sysconf __errno_location usdt__because usdt__strerror",
 	usdt_image_map => "$memory free snprintf sscanf __isoc99_sscanf fopen fclose feof getline __getdelim close fstat stat getpid "
 	    . 'mmap munmap madvise __errno_location',
 	usdt_image => "$memory calloc free snprintf vsnprintf "
 	    . 'openat pread write close unlinkat mkdirat linkat chmod fchmod fchmodat fstat fstatat '
 	    . 'fstatvfs futimens fcntl flock memfd_create getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep '
-	    . '__errno_location usdt__because usdt__strerror usdt__debug usdt__getenv usdt__guard_make usdt__images?_\w+',
+	    . '__errno_location usdt__because usdt__strerror usdt__debug usdt__getenv usdt__guard_make usdt__turn_\w+ usdt__images?_\w+',
 	usdt_dof_file => "$memory open close ioctl getpid clock_gettime __errno_location usdt__because usdt__strerror",
 	usdt_probe => "$memory usdt__whole usdt__fire usdt__stubs usdt__guard usdt__native_platform",
 	usdt_probeset => "$memory calloc free",

@@ -1,0 +1,248 @@
+/*
+ * turn.c - are turns those of this process alone?
+ *
+ * Two copies of the library in one process exclude each other (test/copies.t
+ * shows what for); other processes, forked children too, wait for nobody.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "tap.h"
+#include "scratch.h"
+#include "usdt_internal.h"
+
+static int naps;
+
+/* In place of libc's: who polls for something sleeps. */
+int
+nanosleep(const struct timespec *time, struct timespec *left)
+{
+	naps++;
+	return (int)syscall(SYS_nanosleep, time, left);
+}
+
+/* Does somebody else in this process have the turn for images? */
+static int
+is_taken(void)
+{
+	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	int taken = flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+
+	close(fd);
+	return taken;
+}
+
+static void
+test_one(void)
+{
+	int alone = 0, others = 0, turn, other;
+
+	turn = usdt__turn_take(USDT__TURN_IMAGES, &alone);
+	ok(turn >= 0 && alone == 1 && is_taken(), "a turn is taken");
+	other = usdt__turn_take(USDT__TURN_HELPER, &others);
+	ok(other >= 0 && others == 1, "another kind is taken beside it");
+	usdt__turn_give(turn);
+	errno = ERANGE;
+	usdt__turn_give(other);
+	is_int(errno, ERANGE, "giving one back keeps errno");
+	ok(!is_taken(), "it is given back");
+	usdt__turn_give(-1);
+}
+
+/* --- a thread that waits ------------------------------------------------ */
+
+static volatile sig_atomic_t signals;
+static int has_it;		/* the other thread has had its turn */
+
+static void
+on_signal(int number)
+{
+	(void)number;
+	signals++;
+}
+
+static void *
+wait_for_it(void *data)
+{
+	int *alone = data;
+	int turn = usdt__turn_take(USDT__TURN_IMAGES, alone);
+
+	__atomic_store_n(&has_it, 1, __ATOMIC_RELEASE);
+	usdt__turn_give(turn);
+	return NULL;
+}
+
+/* Sleeps in the kernel of this machine; libc's own is counted. */
+static void
+nap(void)
+{
+	struct timespec time = { 0, 1000000 };
+
+	syscall(SYS_nanosleep, &time, NULL);
+}
+
+static void
+test_interrupted(void)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	int mine = 0, theirs = 0, turn, i;
+	pthread_t thread;
+
+	sigaction(SIGUSR1, &action, NULL);
+	turn = usdt__turn_take(USDT__TURN_IMAGES, &mine);
+	if (!ok(pthread_create(&thread, NULL, wait_for_it, &theirs) == 0,
+	    "another thread wants the turn"))
+		return;
+	for (i = 1; i <= 20; i++) {
+		pthread_kill(thread, SIGUSR1);
+		while (signals < i)
+			nap();
+	}
+	ok(!__atomic_load_n(&has_it, __ATOMIC_ACQUIRE),
+	    "it waits, whatever signals it gets");
+	usdt__turn_give(turn);
+	pthread_join(thread, NULL);
+	ok(has_it && theirs == 1, "and then has it");
+}
+
+/* --- children ----------------------------------------------------------- */
+
+static int
+exit_status(pid_t pid)
+{
+	int status = -1;
+
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void
+test_children(void)
+{
+	int alone = 0, turn, pipes[2];
+	char byte;
+	pid_t pid;
+
+	turn = usdt__turn_take(USDT__TURN_IMAGES, &alone);
+	pid = fork();
+	if (pid == 0) {
+		turn = usdt__turn_take(USDT__TURN_IMAGES, &alone);
+		_exit(turn >= 0 && alone ? 0 : 1);
+	}
+	is_int(exit_status(pid), 0, "a forked child does not wait for its "
+	    "parent");
+
+	/* It keeps the descriptor until it is told to end. */
+	if (pipe(pipes) < 0)
+		return;
+	pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+	if (pid == 0) {
+		close(pipes[1]);
+		_exit(read(pipes[0], &byte, 1) == 0 ? 0 : 1);
+	}
+	usdt__turn_give(turn);
+	ok(pid > 0 && !is_taken(), "a child that has the descriptor does not "
+	    "have the turn");
+	close(pipes[0]);
+	close(pipes[1]);
+	is_int(exit_status(pid), 0, "and ends");
+}
+
+/* --- what is not to be had ---------------------------------------------- */
+
+static void
+test_descriptors(void)
+{
+	struct rlimit limit, none;
+	int alone = 1, turn, error;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	none = limit;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_NOFILE, &none);
+	turn = usdt__turn_take(USDT__TURN_IMAGES, &alone);
+	error = errno;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	ok(turn == -1 && error == EMFILE && alone == 0,
+	    "without a descriptor there is no turn");
+}
+
+/* --- other processes ---------------------------------------------------- */
+
+/* Lock a directory and all in it that a provider's images are in. */
+static void
+lock_dirs(const char *path, int depth)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent *entry;
+	char child[512];
+	DIR *dir;
+
+	if (fd < 0 || flock(fd, LOCK_EX) < 0 || depth == 0 ||
+	    (dir = opendir(path)) == NULL)
+		return;
+	while ((entry = readdir(dir)) != NULL) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(child, sizeof child, "%s/%s", path, entry->d_name);
+		lock_dirs(child, depth - 1);
+	}
+	closedir(dir);
+}
+
+static int
+enable_one(void)
+{
+	usdt_provider_t *p = usdt_create_provider("turns", "m");
+	usdt_probedef_t *def = usdt_create_probe("f", "n", 0, NULL);
+	usdt_status_t status = { 0 };
+	int result = p != NULL && def != NULL &&
+	    usdt_provider_add_probe(p, def) == 0 &&
+	    usdt_provider_enable(p) == 0 &&
+	    usdt_provider_status(p, &status) == 0 && status.sdt.taken &&
+	    strncmp(status.sdt.path, scratch, strlen(scratch)) == 0;
+
+	usdt_probe_release(def);
+	usdt_provider_free(p);
+	return result;
+}
+
+static void
+test_others(void)
+{
+	ok(enable_one(), "an image is made");
+	lock_dirs(scratch, 2);
+	naps = 0;
+	ok(enable_one(), "and found, while somebody has locks on all its "
+	    "directories");
+	is_int(naps, 0, "nobody was waited for");
+}
+
+int
+main(void)
+{
+	scratch_begin();
+	if (access("/proc/self/status", R_OK) < 0) {
+		skip("no /proc/self/status");
+		return done_testing();
+	}
+	test_one();
+	test_interrupted();
+	test_children();
+	test_descriptors();
+	if (usdt__native_platform()->image && usdt__stub_count > 0)
+		test_others();
+	return done_testing();
+}

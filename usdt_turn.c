@@ -1,0 +1,52 @@
+/*
+ * usdt_turn.c - which copy of the library in this process may act now?
+ *
+ * Each copy has a lock of its own, and none knows of the others.  What two of
+ * them must not do at once is done by turns: a turn is a lock on a file of
+ * /proc/self, which is another file in each process.  So processes never wait
+ * for each other, and a forked child does not wait for its parent.  (Emulators
+ * of user programs make /proc/self/maps up at each opening, but not these.)
+ *
+ * A descriptor that a child has inherited would hold the lock as well: the turn
+ * is given back by unlocking, not by closing alone.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "usdt_internal.h"
+
+int
+usdt__turn_take(enum usdt__turn which, int *alone)
+{
+	static const char *const files[] = {
+		[USDT__TURN_IMAGES] = "/proc/self/status",
+		[USDT__TURN_HELPER] = "/proc/self/statm",
+	};
+	int turn, result;
+
+	do
+		turn = open(files[which], O_RDONLY | O_CLOEXEC);
+	while (turn < 0 && errno == EINTR);
+	*alone = 0;
+	if (turn < 0)
+		return -1;
+	do
+		result = flock(turn, LOCK_EX);
+	while (result < 0 && errno == EINTR);
+	*alone = result == 0;
+	return turn;
+}
+
+void
+usdt__turn_give(int turn)
+{
+	int error = errno;
+
+	if (turn < 0)
+		return;
+	flock(turn, LOCK_UN);
+	close(turn);
+	errno = error;
+}
