@@ -3,7 +3,8 @@
  *
  * Probes belong to files, and processes share files, so that is how they are
  * shown: a file, the processes that have mapped it, its probes.  With --lines
- * there is one line for each process and probe, for scripts.
+ * there is one line for each process and probe, for scripts; a file that was
+ * named and that no process has mapped has a line for each probe.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -55,7 +56,8 @@ help(FILE *out)
 	    "  -v, --verbose   with all processes, and commands to paste even\n"
 	    "                  if there are many files\n"
 	    "  -l, --lines     for scripts: pid, command, provider, module,\n"
-	    "                  function, name, types and path, with tabs\n"
+	    "                  function, name, types and path, with tabs;\n"
+	    "                  pid and command are - if no process has the file\n"
 	    "\n"
 	    "PATTERN is [PATH:]PROVIDER[:PROBE], or with four parts, as probes\n"
 	    "are shown, [PATH:]PROVIDER:MODULE:FUNCTION:PROBE.  All but PATH\n"
@@ -273,6 +275,7 @@ show_files(const struct list *list)
 
 /* --- for scripts --- */
 
+/* Without a process, PID is 0. */
 static void
 show_line(const char *command, pid_t pid, const struct shown *shown,
     const struct probe *probe)
@@ -284,7 +287,10 @@ show_line(const char *command, pid_t pid, const struct shown *shown,
 	};
 	size_t i;
 
-	printf("%d", (int)pid);
+	if (pid != 0)
+		printf("%d", (int)pid);
+	else
+		putchar('-');
 	for (i = 0; i < sizeof column / sizeof *column; i++) {
 		putchar('\t');
 		quote_line(stdout, column[i]);
@@ -296,10 +302,25 @@ show_line(const char *command, pid_t pid, const struct shown *shown,
 	puts(shown->file->deleted ? " (deleted)" : "");
 }
 
+/* The probes of one file, as those of one process. */
+static void
+show_lines_of(const struct list *list, const struct shown *shown,
+    const char *command, pid_t pid)
+{
+	size_t i;
+
+	for (i = 0; i < shown->image->count; i++) {
+		const struct probe *probe = &shown->image->probes[i];
+
+		if (is_wanted(list, shown->file->path, &shown->stat, probe))
+			show_line(command, pid, shown, probe);
+	}
+}
+
 static void
 show_lines(const struct list *list)
 {
-	size_t i, k, p;
+	size_t i, k;
 
 	for (i = 0; i < list->count; i++) {
 		const struct shown *shown = &list->shown[i];
@@ -308,13 +329,11 @@ show_lines(const struct list *list)
 			pid_t pid = shown->file->holders[k].pid;
 			char *command = process_command(pid);
 
-			for (p = 0; p < shown->image->count; p++)
-				if (is_wanted(list, shown->file->path,
-				    &shown->stat, &shown->image->probes[p]))
-					show_line(command, pid, shown,
-					    &shown->image->probes[p]);
+			show_lines_of(list, shown, command, pid);
 			free(command);
 		}
+		if (shown->file->count == 0)	/* a file that was named */
+			show_lines_of(list, shown, "-", 0);
 	}
 }
 

@@ -68,6 +68,16 @@ copy_part(const char *part, const char *end)
 	return need_copy(part, (size_t)(end - 1 - part));
 }
 
+/* "__" as '-'.  To be freed. */
+static char *
+dof_spelling(const char *name)
+{
+	char *spelling = need_zeroed(strlen(name) + 1, 1);
+
+	usdt__name_dof(name, spelling);
+	return spelling;
+}
+
 /*
  * Behind the last slash there is the rest of a path, then one, two or four
  * parts.  Three colons there are one of the path's and those of two parts.
@@ -101,6 +111,7 @@ pattern_parse(struct pattern *pattern, const char *text)
 	    copy_part(part[first + 2], part[first + 3]);
 	pattern->name = count - first < 2 ? need_copy("*", 1) :
 	    copy_part(part[count - 1], part[count]);
+	pattern->dof_name = dof_spelling(pattern->name);
 	return 0;
 }
 
@@ -112,21 +123,35 @@ pattern_free(struct pattern *pattern)
 	free(pattern->module);
 	free(pattern->function);
 	free(pattern->name);
+	free(pattern->dof_name);
 	memset(pattern, 0, sizeof *pattern);
+}
+
+/* Notes and documents have the name in one spelling; the user may have either. */
+static int
+name_matches(const struct pattern *pattern, const struct probe *probe)
+{
+	char *dof_name;
+	int matches;
+
+	if (fnmatch(pattern->name, probe->name, 0) == 0 ||
+	    (probe->note_name != NULL &&
+	    fnmatch(pattern->name, probe->note_name, 0) == 0))
+		return 1;
+	dof_name = dof_spelling(probe->name);
+	matches = fnmatch(pattern->dof_name, dof_name, 0) == 0;
+	free(dof_name);
+	return matches;
 }
 
 int
 pattern_matches(const struct pattern *pattern, const char *path,
     const struct probe *probe)
 {
-	if (fnmatch(pattern->provider, probe->provider, 0) != 0 ||
-	    fnmatch(pattern->module, mapped_module(path), 0) != 0 ||
-	    fnmatch(pattern->function, probe->function, 0) != 0)
-		return 0;
-	if (fnmatch(pattern->name, probe->name, 0) == 0)
-		return 1;
-	return probe->note_name != NULL &&
-	    fnmatch(pattern->name, probe->note_name, 0) == 0;
+	return fnmatch(pattern->provider, probe->provider, 0) == 0 &&
+	    fnmatch(pattern->module, mapped_module(path), 0) == 0 &&
+	    fnmatch(pattern->function, probe->function, 0) == 0 &&
+	    name_matches(pattern, probe);
 }
 
 /* A name in which nothing but itself is meant.  Wildcards match themselves. */

@@ -230,6 +230,7 @@ struct pattern {
 	char *module;
 	char *function;
 	char *name;
+	char *dof_name;		/* the same in DTrace's spelling */
 };
 
 /* Parse, or tell what is wrong on stderr and return -1. */

@@ -134,6 +134,33 @@ tracer_case('32 arguments, of which notes tell 12' => sub {
 	    'all types');
 });
 
+tracer_case('names of notes in either spelling' => sub {
+	my $provider = fresh();
+	my $process = run_notes("$dir/spelt", map { { provider => $provider,
+	    name => $_ } } qw(gc__start gc__done));
+	my $line = join("\t", "spelt\t$provider\tspelt", 'sites', 'gc__start',
+	    '', "$dir/spelt");
+
+	for my $name (qw(gc-start gc__start gc-s* gc__s*)) {
+		my ($status, $out) = run_usdt('list', '-l', "$provider:$name");
+		is($out, $process->pid . "\t$line\n", "list -l: $name");
+		is($status, 0, '... exit 0');
+	}
+	is((run_usdt('list', '-l', "$provider:gc-stop"))[0], 1,
+	    'one that is not there: exit 1');
+	$process->end;
+
+	my ($status, $out, $err) =
+	    run_usdt('list', '-l', "$dir/spelt:$provider:gc-start");
+	is($out, "-\t-" . $line =~ s/^spelt//r . "\n",
+	    'a line of a file that no process has mapped');
+	is($status, 0, '... exit 0');
+	($status, $out, $err) =
+	    run_usdt('list', '-l', "$dir/spelt:$provider:gc-stop");
+	is("$status $out", '1 ', 'none of it has the name: exit 1');
+	like($err, qr/^usdt: no probes found that were named/, '... and why');
+});
+
 my $sdt = <<'EOF';
 #include <sys/sdt.h>
 #include <stdio.h>

@@ -457,6 +457,20 @@ tracer_case('a note that is there twice' => sub {
 	    ['a 5', 'a 5', 'b 5', 'b 5'], 'fires once, another name too');
 });
 
+tracer_case('the name of a note in the other spelling' => sub {
+	my $provider = fresh();
+	my $process = run_notes("$dir/spelt",
+	    { provider => $provider, name => 'gc__start', args => '4@$5' });
+
+	for my $name ('gc-start', 'gc__start') {
+		my $watch = Usdt::Watch->attach(1, "$provider:$name");
+
+		$process->ask('');
+		like(($watch->take(1))[0], qr/:gc__start 5$/, $name);
+		$watch->stop('INT');
+	}
+});
+
 tracer_case('notes with too many arguments' => sub {
 	my $provider = fresh();
 	my $process = run_notes("$dir/crowd", map { { provider => $provider,
