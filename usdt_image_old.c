@@ -17,7 +17,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,13 +106,29 @@ older_first(const void *a, const void *b)
 	return x->tv_nsec < y->tv_nsec ? -1 : x->tv_nsec > y->tv_nsec;
 }
 
-/* Call VISIT for each entry of a directory. */
+/* PATH/NAME, to be freed, or NULL. */
+static char *
+join(const char *path, const char *name)
+{
+	size_t n = strlen(path), size = strlen(name) + 1;
+	char *joined = malloc(n + 1 + size);
+
+	if (joined != NULL) {
+		memcpy(joined, path, n);
+		joined[n] = '/';
+		memcpy(joined + n + 1, name, size);
+	}
+	return joined;
+}
+
+/* Call VISIT for each entry of a directory.  NAME_MAX bounds no name: those of
+ * FUSE and other file systems may be longer. */
 static void
 each_entry(int at, const char *path,
     void (*visit)(int at, const char *path, void *data), void *data)
 {
-	char *child = malloc(strlen(path) + 1 + NAME_MAX + 1);
 	struct dirent *entry;
+	char *child;
 	DIR *dir;
 	int fd;
 
@@ -121,16 +136,17 @@ each_entry(int at, const char *path,
 	dir = fd < 0 ? NULL : fdopendir(fd);
 	if (dir == NULL && fd >= 0)
 		close(fd);
-	while (child != NULL && dir != NULL && (entry = readdir(dir)) != NULL) {
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
 		if (strcmp(entry->d_name, ".") == 0 ||
 		    strcmp(entry->d_name, "..") == 0)
 			continue;
-		sprintf(child, "%s/%s", path, entry->d_name);
-		visit(at, child, data);
+		child = join(path, entry->d_name);
+		if (child != NULL)
+			visit(at, child, data);
+		free(child);
 	}
 	if (dir != NULL)
 		closedir(dir);
-	free(child);
 }
 
 /* --- what was found ----------------------------------------------------- */

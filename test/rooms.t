@@ -19,7 +19,7 @@ my %allowed = (
 	usdt_dof => "$memory usdt__because",
 	usdt_elf => "$builder usdt__unwind_write",
 	usdt_unwind => $memory,
-	usdt_image_old => "$memory malloc realloc free qsort strdup snprintf sprintf openat close fcntl unlinkat fstatat fstatfs geteuid "
+	usdt_image_old => "$memory malloc realloc free qsort strdup snprintf openat close fcntl unlinkat fstatat fstatfs geteuid "
 	    . 'fdopendir readdir closedir __errno_location usdt__debug',
 	usdt_turn => 'open flock close __errno_location',
 	usdt_guard => 'madvise sched_yield __errno_location',
