@@ -41,7 +41,7 @@ ROOMS	= usdt usdt_lock usdt_status usdt_generation usdt_platform usdt_name \
 TRACEPOINTS = $(firstword $(wildcard usdt_tracepoints_$(ARCH).s) \
 	  usdt_tracepoints_none.c)
 LIBOBJS	= $(ROOMS:%=$(OBJ)/%.o) $(OBJ)/$(basename $(TRACEPOINTS)).o
-TOOLS	= $(basename $(wildcard tools/*.c))
+TOOLS	= $(basename $(wildcard tools/*.c tools/*/*.c))
 EXAMPLES = $(basename $(wildcard examples/*.c))
 UNITS	= $(basename $(wildcard test/unit/*.c))
 

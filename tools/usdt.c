@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "tool.h"
+#include "tools/tool.h"
 
 static const struct {
 	const char *name;

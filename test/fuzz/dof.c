@@ -4,7 +4,7 @@
  * Any description, for every system and processor.  A reader in here knows the
  * rules by which systems refuse documents or drop probes, and none of the
  * writer's thoughts; it also finds in the document what was described.  The
- * command's own reader (tools/dof_read.c) has to find the same.
+ * command's own reader (tools/common/dof_read.c) has to find the same.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

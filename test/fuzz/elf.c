@@ -4,7 +4,7 @@
  *
  * Any description, for every processor.  libelf reads the bytes: no section on
  * another or outside, symbols and notes one for each probe.  Then the command's
- * own reader (tools/image.c) has to find the probes that were described.
+ * own reader (tools/common/image.c) has to find the probes that were described.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

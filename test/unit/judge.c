@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 
 #include "tap.h"
-#include "../../tools/memory.c"
-#include "../../tools/judge.c"
+#include "../../tools/common/memory.c"
+#include "../../tools/doctor/facts.c"
 
 /* Is it that verdict, with a remedy if it is a problem, and these words? */
 static void

@@ -10,7 +10,7 @@
 #include <fnmatch.h>
 #include <stdlib.h>
 
-#include "tool.h"
+#include "tools/tool.h"
 
 #define PARTS_MAX	5	/* with what follows the path's last slash */
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "tool.h"
+#include "tools/tool.h"
 
 #define NOTE_HEADER	12	/* three words of four bytes */
 #define STAPSDT		"stapsdt"

@@ -8,7 +8,7 @@
  */
 #include <stdlib.h>
 
-#include "tool.h"
+#include "tools/tool.h"
 
 /* Where documents and stubs that need no image are, to show addresses. */
 #define STUBS_AT	0x100000

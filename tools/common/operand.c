@@ -18,7 +18,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "tool.h"
+#include "tools/tool.h"
 
 /* What an operand is about. */
 struct context {

@@ -18,7 +18,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "tool.h"
+#include "tools/tool.h"
 
 /* Of a stub, from the notes' site on: DTrace's site, where old bpftrace
  * attaches too, is in there. */

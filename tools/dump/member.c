@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "tool.h"
+#include "tools/tool.h"
 #include "usdt_dof_format.h"
 
 uint64_t

@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 
-#include "tool.h"
+#include "tools/tool.h"
 
 #define BYTES	8	/* on a line */
 

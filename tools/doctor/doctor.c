@@ -17,7 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "tool.h"
+#include "tools/tool.h"
 
 static void
 help(FILE *out)

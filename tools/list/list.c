@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tool.h"
+#include "tools/tool.h"
 
 /* How many processes are named, and for how many files commands are shown,
  * unless all are wanted. */

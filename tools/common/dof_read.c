@@ -9,7 +9,7 @@
  */
 #include <stdlib.h>
 
-#include "tool.h"
+#include "tools/tool.h"
 #include "usdt_dof_format.h"
 
 struct reader {

@@ -20,7 +20,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "tool.h"
+#include "tools/tool.h"
 
 #define DELETED	" (deleted)"
 

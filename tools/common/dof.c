@@ -4,7 +4,7 @@
  * The document may be of either byte order, and may be nonsense: every offset
  * is checked where it is used.
  */
-#include "tool.h"
+#include "tools/tool.h"
 #include "usdt_dof_format.h"
 
 /* The longest string that any kernel takes, with its zero: a function's. */

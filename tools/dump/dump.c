@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "tool.h"
+#include "tools/tool.h"
 
 static void
 help(FILE *out)

@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tool.h"
+#include "tools/tool.h"
 
 #define SECOND	((uint64_t)1000000000)
 

@@ -10,7 +10,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#include "tool.h"
+#include "tools/tool.h"
 
 static void *
 needed(void *memory)

@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "tool.h"
+#include "tools/tool.h"
 #include "usdt_dof_format.h"
 
 /* What a provider refers to.  A part that is not there has no size. */

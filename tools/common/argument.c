@@ -9,7 +9,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-#include "tool.h"
+#include "tools/tool.h"
 
 static const struct usdt__arch *
 arch_of(const struct image *image)

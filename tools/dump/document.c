@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "tool.h"
+#include "tools/tool.h"
 #include "usdt_dof_format.h"
 
 /* Strings that are named may be so many times as long as the document: probes

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tool.h"
+#include "tools/tool.h"
 #include "usdt_dof_format.h"
 
 /* More than any system takes in one document. */

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "tool.h"
+#include "tools/tool.h"
 
 /* Numbers of capabilities, which old headers lack. */
 #define SYS_ADMIN	21
