@@ -5,12 +5,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "tools/tool.h"
+#include "tools/common/common.h"
+#include "tools/subcommands.h"
 
 static const struct {
 	const char *name;
@@ -38,23 +38,6 @@ help(FILE *out)
 		fprintf(out, "  %-8s%s\n", commands[i].name,
 		    commands[i].summary);
 	fputs("\nusdt COMMAND --help tells more.\n", out);
-}
-
-long
-parse_count(const char *option, const char *text)
-{
-	char *end;
-	long value;
-
-	errno = 0;
-	value = strtol(text, &end, 10);
-	if (end == text || *end != '\0' || errno != 0 || value < 1 ||
-	    value > INT_MAX) {
-		fprintf(stderr, "usdt: %s wants a number from 1 to %d, not "
-		    "\"%s\"\n", option, INT_MAX, text);
-		return -1;
-	}
-	return value;
 }
 
 /* What was printed must have gone out, or the exit code would lie. */

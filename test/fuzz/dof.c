@@ -4,13 +4,13 @@
  * Any description, for every system and processor.  A reader in here knows the
  * rules by which systems refuse documents or drop probes, and none of the
  * writer's thoughts; it also finds in the document what was described.  The
- * command's own reader (tools/common/dof_read.c) has to find the same.
+ * command's own reader (tools/common/dof.c) has to find the same.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #include "feed.h"
-#include "tools/tool.h"
+#include "tools/dump/dump.h"
 #include "usdt_dof_format.h"
 
 struct document {

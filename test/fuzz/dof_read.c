@@ -1,5 +1,5 @@
 /*
- * dof_read.c - does any document make tools/common/dof_read.c crash, hang, or hold
+ * dof_read.c - does any document make tools/common/dof.c crash, hang, or hold
  * more than the document's size explains?  Or `usdt dump`, which tells all of
  * it, by the rules of each system and processor?
  */
@@ -7,7 +7,7 @@
 #define _GNU_SOURCE
 #endif
 #include "shown.h"
-#include "tools/tool.h"
+#include "tools/dump/dump.h"
 #include "usdt_dof_format.h"
 
 /* Is it inside the document, ended? */

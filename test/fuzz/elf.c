@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "feed.h"
-#include "tools/tool.h"
+#include "tools/dump/dump.h"
 
 #define SECTIONS	32	/* more than there are */
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "shown.h"
-#include "tools/tool.h"
+#include "tools/dump/dump.h"
 
 /* Nothing but what can be printed, and newlines, for ASCII. */
 static void
@@ -58,7 +58,7 @@ static void
 read_probe(const struct image *image, const struct probe *probe,
     size_t size)
 {
-	const struct advice advice = { image, probe, "/a/b", "c", 1 };
+	const struct commands_for advice = { image, probe, "/a/b", "c", 1 };
 	struct pattern pattern;
 	size_t shown, i;
 	const char *type = probe->types;
@@ -81,7 +81,7 @@ read_probe(const struct image *image, const struct probe *probe,
 	read_arguments(image, probe, out);
 	fflush(out);
 	check_shown(text, shown);
-	advice_print(out, &advice);
+	commands_print(out, &advice);
 	fclose(out);
 	free(text);
 }

@@ -15,7 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tools/tool.h"
+#include "tools/common/common.h"
+#include "tools/subcommands.h"
 
 struct clean {
 	int only_say;		/* -n */

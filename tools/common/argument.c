@@ -9,7 +9,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-#include "tools/tool.h"
+#include "tools/common/common.h"
 
 static const struct usdt__arch *
 arch_of(const struct image *image)

@@ -1,5 +1,5 @@
 /*
- * advice.c - what does one type to trace a probe?
+ * commands.c - what does one type to trace a probe?
  *
  * One command line for each tracer, ready to be pasted into a shell.  A
  * tracer that can't spell the probe's names, or the path of its image, is left
@@ -12,7 +12,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "tools/tool.h"
+#include "tools/common/common.h"
 
 #define WORDS	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" \
 		"0123456789_"
@@ -40,7 +40,7 @@ line(FILE *out, const char *command, char *argument)
  * its versions read.
  */
 static char *
-bpftrace_script(const char *place, const struct advice *advice)
+bpftrace_script(const char *place, const struct commands_for *advice)
 {
 	size_t count, i, size;
 	struct argument *args = arguments_of(advice->image, advice->probe,
@@ -65,7 +65,7 @@ bpftrace_script(const char *place, const struct advice *advice)
 }
 
 static char *
-dtrace_script(const struct advice *advice, const char *name)
+dtrace_script(const struct commands_for *advice, const char *name)
 {
 	size_t count, i, size;
 	struct argument *args = arguments_of(advice->image, advice->probe,
@@ -111,7 +111,7 @@ dtrace_takes(const struct image *image)
 }
 
 static void
-dtrace_lines(FILE *out, const struct advice *advice)
+dtrace_lines(FILE *out, const struct commands_for *advice)
 {
 	const char *provider = advice->probe->provider;
 	size_t length = strlen(provider);
@@ -143,7 +143,7 @@ bpftrace_spells(const struct probe *probe)
  * where none of those is that use the semaphore.
  */
 static void
-gdb_line(FILE *out, const struct advice *advice)
+gdb_line(FILE *out, const struct commands_for *advice)
 {
 	const struct image *image = advice->image;
 	const struct probe *probe = advice->probe;
@@ -164,7 +164,7 @@ gdb_line(FILE *out, const struct advice *advice)
 }
 
 static int
-gdb_takes(const struct advice *advice)
+gdb_takes(const struct commands_for *advice)
 {
 	return advice->probe->note_name != NULL &&
 	    made_of(advice->probe->provider, WORDS ".-+") &&
@@ -182,7 +182,7 @@ usdt_takes(const struct probe *probe)
 }
 
 static void
-one_process(FILE *out, const struct advice *advice)
+one_process(FILE *out, const struct commands_for *advice)
 {
 	const struct probe *probe = advice->probe;
 	char *command;
@@ -214,7 +214,7 @@ perf_spells(const struct probe *probe)
 }
 
 const struct probe *
-advice_perf_stumbles(const struct image *image)
+commands_perf_stumbles(const struct image *image)
 {
 	size_t i;
 
@@ -231,7 +231,7 @@ advice_perf_stumbles(const struct image *image)
  * namespace it wants the name in there.
  */
 static void
-perf_lines(FILE *out, const struct advice *advice)
+perf_lines(FILE *out, const struct commands_for *advice)
 {
 	const struct probe *probe = advice->probe;
 	char *root = need_format("/proc/%d/root/", (int)advice->pid);
@@ -240,7 +240,7 @@ perf_lines(FILE *out, const struct advice *advice)
 	if (strncmp(path, root, strlen(root)) == 0)
 		path += strlen(root) - 1;
 	if (advice->image->build_id && made_of(path, WORDS "./+-") &&
-	    advice_perf_stumbles(advice->image) == NULL) {
+	    commands_perf_stumbles(advice->image) == NULL) {
 		fputs("      perf probe ", out);
 		if (path != advice->path)
 			fprintf(out, "--target-ns %d ", (int)advice->pid);
@@ -255,7 +255,7 @@ perf_lines(FILE *out, const struct advice *advice)
 }
 
 static void
-all_processes(FILE *out, const struct advice *advice)
+all_processes(FILE *out, const struct commands_for *advice)
 {
 	const struct probe *probe = advice->probe;
 
@@ -277,7 +277,7 @@ to_trace(FILE *out, const struct probe *probe)
 }
 
 void
-advice_print(FILE *out, const struct advice *advice)
+commands_print(FILE *out, const struct commands_for *advice)
 {
 	if (advice->probe->unreachable)
 		return;

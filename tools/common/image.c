@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "tools/tool.h"
+#include "tools/common/common.h"
 
 /* A section that is larger can't be a list of notes. */
 #define SECTION_MAX	((uint64_t)1 << 26)

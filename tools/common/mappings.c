@@ -1,5 +1,5 @@
 /*
- * process.c - which files do processes map?
+ * mappings.c - which files do processes map?
  *
  * Everything that a tracer can attach to is a file that some process has
  * mapped executable.  /proc/PID/maps names device and inode of each; the
@@ -20,7 +20,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "tools/tool.h"
+#include "tools/common/common.h"
 
 #define DELETED	" (deleted)"
 

@@ -10,7 +10,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#include "tools/tool.h"
+#include "tools/common/common.h"
 
 static void *
 needed(void *memory)

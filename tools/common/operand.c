@@ -18,7 +18,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "tools/tool.h"
+#include "tools/common/common.h"
 
 /* What an operand is about. */
 struct context {

@@ -10,7 +10,7 @@
 #include <fnmatch.h>
 #include <stdlib.h>
 
-#include "tools/tool.h"
+#include "tools/common/common.h"
 
 #define PARTS_MAX	5	/* with what follows the path's last slash */
 
@@ -127,7 +127,7 @@ pattern_free(struct pattern *pattern)
 	memset(pattern, 0, sizeof *pattern);
 }
 
-/* Notes and documents have the name in one spelling; the user may have either. */
+/* A file has the name in one spelling; the user may have given either. */
 static int
 name_matches(const struct pattern *pattern, const struct probe *probe)
 {

@@ -11,7 +11,7 @@
 #include <wchar.h>
 #include <wctype.h>
 
-#include "tools/tool.h"
+#include "tools/common/common.h"
 
 /*
  * Marks that print nothing and change how what follows is shown, its order

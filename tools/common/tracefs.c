@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tools/tool.h"
+#include "tools/common/common.h"
 
 #define MOUNT_POINT	"/sys/kernel/tracing"
 

@@ -17,7 +17,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "tools/tool.h"
+#include "tools/doctor/doctor.h"
+#include "tools/subcommands.h"
 
 static void
 help(FILE *out)
@@ -104,7 +105,7 @@ look_at_tracefs(void)
 			error = errno;
 		free(events);
 	}
-	problem = finding_tell(0, judge_tracefs(mount, error, geteuid() == 0));
+	problem = finding_tell(0, fact_tracefs(mount, error, geteuid() == 0));
 	free(mount);
 	return problem;
 }
@@ -144,7 +145,7 @@ look_at_helper(void)
 		return 0;
 	if (stat(device, &st) < 0)
 		error = errno;
-	return finding_tell(0, judge_helper(device, error, st.st_mode,
+	return finding_tell(0, fact_helper(device, error, st.st_mode,
 	    there("/usr/sbin/dtprobed") || there("/usr/local/sbin/dtprobed") ||
 	    there("/run/dtrace"), is_running("dtprobed")));
 }
@@ -173,19 +174,19 @@ look_at_system(void)
 		    "tracer finds any process"));
 		status = need_copy("", 0);
 	}
-	privileged = judge_privileged(status, apart);
-	problems += finding_tell(0, judge_privilege(status, apart,
+	privileged = fact_privileged(status, apart);
+	problems += finding_tell(0, fact_privilege(status, apart,
 	    geteuid() == 0));
-	problems += finding_tell(0, judge_paranoid(paranoid, privileged,
+	problems += finding_tell(0, fact_paranoid(paranoid, privileged,
 	    geteuid() == 0));
-	problems += finding_tell(0, judge_lockdown(lockdown));
-	problems += finding_tell(0, judge_uprobes(there("/sys/kernel"),
+	problems += finding_tell(0, fact_lockdown(lockdown));
+	problems += finding_tell(0, fact_uprobes(there("/sys/kernel"),
 	    there(uprobe), there(counter)));
 	error = syscall(SYS_bpf, -1, NULL, 0) < 0 ? errno : 0;
-	problems += finding_tell(0, judge_bpf(error, privileged));
+	problems += finding_tell(0, fact_bpf(error, privileged));
 	problems += look_at_tracefs();
 	problems += look_at_helper();
-	problems += finding_tell(0, judge_places(is_noexec("/dev/shm"),
+	problems += finding_tell(0, fact_places(is_noexec("/dev/shm"),
 	    is_noexec("/tmp")));
 	free(counter);
 	free(lockdown);
@@ -206,7 +207,7 @@ look_at_process(pid_t pid)
 	    need_format("sudo usdt doctor -p %d", (int)pid);
 
 	if (error == 0)
-		problems = patient_examine(pid, &census, 1);
+		problems = process_examine(pid, &census, 1);
 	else if (error == ENOENT || error == ESRCH)
 		problems = finding_tell(pid, finding_make(VERDICT_PROBLEM,
 		    NULL, "there is no such process in this pid namespace"));
@@ -242,7 +243,7 @@ look_at_processes(void)
 
 		/* What is gone meanwhile is of no interest. */
 		n = census_take(&census, pid) == 0 ?
-		    patient_examine(pid, &census, 0) : -1;
+		    process_examine(pid, &census, 0) : -1;
 		hidden += census.hidden;
 		census_free(&census);
 		problems += n > 0 ? n : 0;

@@ -1,5 +1,5 @@
 /*
- * judge.c - what does a fact about this system mean for tracers, and what
+ * facts.c - what does a fact about this system mean for tracers, and what
  * helps?
  *
  * Pure: facts come in as the text of a file or an errno, a finding goes out,
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "tools/tool.h"
+#include "tools/doctor/doctor.h"
 
 /* Numbers of capabilities, which old headers lack. */
 #define SYS_ADMIN	21
@@ -62,7 +62,7 @@ has(uint64_t capabilities, int number)
 }
 
 int
-judge_privileged(const char *status, int apart)
+fact_privileged(const char *status, int apart)
 {
 	uint64_t caps = capabilities(status);
 
@@ -71,7 +71,7 @@ judge_privileged(const char *status, int apart)
 }
 
 struct finding
-judge_privilege(const char *status, int apart, int root)
+fact_privilege(const char *status, int apart, int root)
 {
 	uint64_t caps = capabilities(status);
 
@@ -96,7 +96,7 @@ judge_privilege(const char *status, int apart, int root)
 }
 
 struct finding
-judge_paranoid(const char *text, int privileged, int root)
+fact_paranoid(const char *text, int privileged, int root)
 {
 	int level = text ? atoi(text) : 0;
 
@@ -117,7 +117,7 @@ judge_paranoid(const char *text, int privileged, int root)
 }
 
 struct finding
-judge_lockdown(const char *text)
+fact_lockdown(const char *text)
 {
 	if (text != NULL && strstr(text, "[confidentiality]") != NULL)
 		return finding_make(VERDICT_PROBLEM, "boot with "
@@ -135,7 +135,7 @@ judge_lockdown(const char *text)
 /* --- what the kernel has --- */
 
 struct finding
-judge_uprobes(int sys, int uprobes, int counters)
+fact_uprobes(int sys, int uprobes, int counters)
 {
 	if (!sys)
 		return finding_make(VERDICT_PROBLEM,
@@ -155,7 +155,7 @@ judge_uprobes(int sys, int uprobes, int counters)
 }
 
 struct finding
-judge_bpf(int error, int privileged)
+fact_bpf(int error, int privileged)
 {
 	if (error == ENOSYS)
 		return finding_make(VERDICT_PROBLEM, "use a kernel with "
@@ -173,7 +173,7 @@ judge_bpf(int error, int privileged)
 }
 
 struct finding
-judge_tracefs(const char *mount, int error, int root)
+fact_tracefs(const char *mount, int error, int root)
 {
 	if (mount == NULL)
 		return finding_make(VERDICT_PROBLEM,
@@ -197,7 +197,7 @@ judge_tracefs(const char *mount, int error, int root)
 }
 
 struct finding
-judge_helper(const char *device, int error, unsigned mode, int installed,
+fact_helper(const char *device, int error, unsigned mode, int installed,
     int running)
 {
 	if (error != 0 && !installed)
@@ -226,7 +226,7 @@ judge_helper(const char *device, int error, unsigned mode, int installed,
 }
 
 struct finding
-judge_places(int shm_noexec, int tmp_noexec)
+fact_places(int shm_noexec, int tmp_noexec)
 {
 	if (!shm_noexec)
 		return finding_make(VERDICT_OK, NULL,

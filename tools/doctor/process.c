@@ -1,5 +1,5 @@
 /*
- * patient.c - what of a process's probes do tracers see, and why not all?
+ * process.c - what of a process's probes do tracers see, and why not all?
  *
  * What is asked of each file that the process maps: has it a name that leads
  * to it, are there limits of tracers that its probes meet, does DTrace's
@@ -18,7 +18,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "tools/tool.h"
+#include "tools/doctor/doctor.h"
 
 /* Of a stub, from the notes' site on: DTrace's site, where old bpftrace
  * attaches too, is in there. */
@@ -30,7 +30,7 @@ struct seen {
 	int fd;
 };
 
-struct patient {
+struct process {
 	pid_t pid;
 	struct seen *seen;	/* files with probes of its own */
 	size_t count, space;
@@ -39,9 +39,9 @@ struct patient {
 };
 
 static void
-tell(struct patient *patient, struct finding finding)
+tell(struct process *process, struct finding finding)
 {
-	patient->problems += finding_tell(patient->pid, finding);
+	process->problems += finding_tell(process->pid, finding);
 }
 
 /* --- what it has --- */
@@ -60,7 +60,7 @@ is_common(const struct image *image)
 }
 
 static void
-find_files(struct patient *patient, const struct census *census)
+find_files(struct process *process, const struct census *census)
 {
 	struct seen seen;
 	size_t i;
@@ -69,7 +69,7 @@ find_files(struct patient *patient, const struct census *census)
 		seen.file = census->files[i];
 		seen.fd = mapped_open(seen.file);
 		if (seen.fd < 0) {
-			patient->unreadable += errno != ENOENT &&
+			process->unreadable += errno != ENOENT &&
 			    errno != ESRCH;
 			continue;
 		}
@@ -79,8 +79,8 @@ find_files(struct patient *patient, const struct census *census)
 			close(seen.fd);
 			continue;
 		}
-		ROOM_FOR_ONE(patient->seen, patient->count, patient->space);
-		patient->seen[patient->count++] = seen;
+		ROOM_FOR_ONE(process->seen, process->count, process->space);
+		process->seen[process->count++] = seen;
 	}
 }
 
@@ -107,23 +107,23 @@ variable(pid_t pid, const char *name)
 }
 
 static void
-ask_environment(struct patient *patient)
+ask_environment(struct process *process)
 {
-	char *disable = variable(patient->pid, "USDT_DISABLE");
-	char *backends = variable(patient->pid, "USDT_BACKENDS");
+	char *disable = variable(process->pid, "USDT_DISABLE");
+	char *backends = variable(process->pid, "USDT_BACKENDS");
 
 	if (disable != NULL && *disable != '\0' && strcmp(disable, "0") != 0)
-		tell(patient, finding_make(VERDICT_PROBLEM, "start it "
+		tell(process, finding_make(VERDICT_PROBLEM, "start it "
 		    "without: env -u USDT_DISABLE ...", "USDT_DISABLE=%s is in "
 		    "its environment: no probe of libusdt is ever made",
 		    disable));
 	if (backends != NULL && strstr(backends, "sdt") == NULL)
-		tell(patient, finding_make(VERDICT_PROBLEM, "start it "
+		tell(process, finding_make(VERDICT_PROBLEM, "start it "
 		    "without: env -u USDT_BACKENDS ...", "USDT_BACKENDS=%s is "
 		    "in its environment: only DTrace sees its probes",
 		    backends));
 	if (backends != NULL && strstr(backends, "dof") == NULL)
-		tell(patient, finding_make(VERDICT_NOTE, "start it without: "
+		tell(process, finding_make(VERDICT_NOTE, "start it without: "
 		    "env -u USDT_BACKENDS ...", "USDT_BACKENDS=%s is in its "
 		    "environment: DTrace is not told of its probes",
 		    backends));
@@ -147,16 +147,16 @@ is_elsewhere(pid_t pid, const char *kind)
 }
 
 static void
-ask_namespaces(struct patient *patient)
+ask_namespaces(struct process *process)
 {
-	if (is_elsewhere(patient->pid, "mnt"))
-		tell(patient, finding_make(VERDICT_NOTE, NULL, "is in another "
+	if (is_elsewhere(process->pid, "mnt"))
+		tell(process, finding_make(VERDICT_NOTE, NULL, "is in another "
 		    "mount namespace: put /proc/%d/root before paths of its "
-		    "files", (int)patient->pid));
-	if (is_elsewhere(patient->pid, "pid"))
-		tell(patient, finding_make(VERDICT_NOTE, NULL, "is in another "
+		    "files", (int)process->pid));
+	if (is_elsewhere(process->pid, "pid"))
+		tell(process, finding_make(VERDICT_NOTE, NULL, "is in another "
 		    "pid namespace: tracers out here take the number that is "
-		    "told here, %d", (int)patient->pid));
+		    "told here, %d", (int)process->pid));
 }
 
 /* --- a file: how is it found? --- */
@@ -182,18 +182,18 @@ is_noexec(pid_t pid, const char *dir)
 }
 
 static void
-ask_memfd(struct patient *patient, const struct seen *seen)
+ask_memfd(struct process *process, const struct seen *seen)
 {
 	char *descriptor = mapped_descriptor(seen->file);
-	int noexec = is_noexec(patient->pid, "/dev/shm") &&
-	    is_noexec(patient->pid, "/tmp");
+	int noexec = is_noexec(process->pid, "/dev/shm") &&
+	    is_noexec(process->pid, "/tmp");
 
 	if (descriptor == NULL)
-		tell(patient, finding_make(VERDICT_PROBLEM, "restart it",
+		tell(process, finding_make(VERDICT_PROBLEM, "restart it",
 		    "%s: is a memfd, and its descriptor was closed: bpftrace "
 		    "does not find it, `usdt watch` does", seen->file->path));
 	else
-		tell(patient, finding_make(VERDICT_PROBLEM, "set "
+		tell(process, finding_make(VERDICT_PROBLEM, "set "
 		    "USDT_IMAGE_DIR to a directory of its user, mode 700, on "
 		    "a mount with exec, and restart it", "%s: is a memfd%s: "
 		    "bpftrace 0.25 and later does not see it by -p (by the "
@@ -205,16 +205,16 @@ ask_memfd(struct patient *patient, const struct seen *seen)
 
 /* Prints how tracers reach the file; returns if by a name. */
 static int
-ask_name(struct patient *patient, const struct seen *seen)
+ask_name(struct process *process, const struct seen *seen)
 {
 	const char *path = seen->file->path;
-	char *inside = need_format("/proc/%d/root%s", (int)patient->pid, path);
+	char *inside = need_format("/proc/%d/root%s", (int)process->pid, path);
 	int named = 0;
 
 	if (seen->file->deleted && strncmp(path, "/memfd:", 7) == 0)
-		ask_memfd(patient, seen);
+		ask_memfd(process, seen);
 	else if (seen->file->deleted)
-		tell(patient, finding_make(VERDICT_PROBLEM, "have it disable "
+		tell(process, finding_make(VERDICT_PROBLEM, "have it disable "
 		    "and enable its provider, which makes the file again, or "
 		    "restart it", "%s: the file is gone: of tracers that start "
 		    "now only `usdt watch` sees its probes", path));
@@ -223,7 +223,7 @@ ask_name(struct patient *patient, const struct seen *seen)
 	else if (is_same(inside, seen->fd))
 		named = 2;
 	else
-		tell(patient, finding_make(VERDICT_PROBLEM, "restart it",
+		tell(process, finding_make(VERDICT_PROBLEM, "restart it",
 		    "%s: by this name there is another file than the process "
 		    "has: tracers attach to that one, and see nothing", path));
 	free(inside);
@@ -234,7 +234,7 @@ ask_name(struct patient *patient, const struct seen *seen)
 
 /* Tell once of all probes of the file for which TEST holds, by an example. */
 static void
-tell_of(struct patient *patient, const struct seen *seen,
+tell_of(struct process *process, const struct seen *seen,
     int (*test)(const struct seen *, const struct probe *),
     enum verdict verdict, const char *remedy, const char *what)
 {
@@ -249,7 +249,7 @@ tell_of(struct patient *patient, const struct seen *seen,
 		return;
 	more = count > 1 ? need_format(" and %zu more", count - 1) :
 	    need_copy("", 0);
-	tell(patient, finding_make(verdict, remedy, "%s:%s%s: %s",
+	tell(process, finding_make(verdict, remedy, "%s:%s%s: %s",
 	    example->provider, example->name, more, what));
 	free(more);
 }
@@ -328,44 +328,44 @@ has_odd_name(const struct seen *seen, const struct probe *probe)
 
 /* perf makes events of all names in a file that it is given, or of none. */
 static void
-ask_perf(struct patient *patient, const struct seen *seen)
+ask_perf(struct process *process, const struct seen *seen)
 {
-	const struct probe *probe = advice_perf_stumbles(seen->image);
+	const struct probe *probe = commands_perf_stumbles(seen->image);
 
 	if (seen->image->build_id && probe != NULL)
-		tell(patient, finding_make(VERDICT_NOTE, NULL, "%s:%s: perf "
+		tell(process, finding_make(VERDICT_NOTE, NULL, "%s:%s: perf "
 		    "can't spell its name, and so takes no probe of %s",
 		    probe->provider, probe->name, seen->file->path));
 }
 
 static void
-ask_probes(struct patient *patient, const struct seen *seen)
+ask_probes(struct process *process, const struct seen *seen)
 {
 	const struct usdt__platform *row = usdt__native_platform();
 
-	tell_of(patient, seen, is_broken, VERDICT_PROBLEM, "build the program "
+	tell_of(process, seen, is_broken, VERDICT_PROBLEM, "build the program "
 	    "anew", "the note leads to no code or no counter, or tells of "
 	    "more arguments than there can be: no tracer can attach");
-	tell_of(patient, seen, has_no_note, VERDICT_NOTE, NULL, "is described "
+	tell_of(process, seen, has_no_note, VERDICT_NOTE, NULL, "is described "
 	    "for DTrace only");
-	tell_of(patient, seen, ends_in_digit, VERDICT_PROBLEM, "name the "
+	tell_of(process, seen, ends_in_digit, VERDICT_PROBLEM, "name the "
 	    "provider otherwise", "the provider's name ends in a digit: DTrace "
 	    "takes that for the pid's and lists none of its probes");
-	tell_of(patient, seen, has_hyphen, VERDICT_NOTE, NULL, "bpftrace, bcc "
+	tell_of(process, seen, has_hyphen, VERDICT_NOTE, NULL, "bpftrace, bcc "
 	    "and perf write __ for the - of its name");
-	tell_of(patient, seen, has_odd_name, VERDICT_PROBLEM, "name it by "
+	tell_of(process, seen, has_odd_name, VERDICT_PROBLEM, "name it by "
 	    "letters, digits, '_', '-' and '.'", "bpftrace can't spell its "
 	    "name; `usdt watch` can");
-	ask_perf(patient, seen);
-	tell_of(patient, seen, has_over_6, VERDICT_NOTE, NULL, "has more than "
+	ask_perf(process, seen);
+	tell_of(process, seen, has_over_6, VERDICT_NOTE, NULL, "has more than "
 	    "6 arguments, of which bpftrace 0.17 reads 6");
-	tell_of(patient, seen, has_over_10, VERDICT_NOTE, NULL, "has more than "
+	tell_of(process, seen, has_over_10, VERDICT_NOTE, NULL, "has more than "
 	    "10 arguments, of which DTrace shows 10");
-	tell_of(patient, seen, has_over_12, VERDICT_NOTE, NULL, "has more than "
+	tell_of(process, seen, has_over_12, VERDICT_NOTE, NULL, "has more than "
 	    "12 arguments, of which bpftrace, perf and gdb show 12; "
 	    "`usdt watch` shows all");
 	if (seen->image->machine == EM_386 && row->narrow != NULL)
-		tell(patient, finding_make(VERDICT_NOTE, NULL, "is a 32-bit "
+		tell(process, finding_make(VERDICT_NOTE, NULL, "is a 32-bit "
 		    "process, and DTrace takes none: %s", row->narrow));
 }
 
@@ -429,9 +429,9 @@ is_traced(const struct seen *seen, uint64_t semaphore, pid_t pid, int memory)
 }
 
 static void
-ask_semaphores(struct patient *patient, const struct seen *seen)
+ask_semaphores(struct process *process, const struct seen *seen)
 {
-	char *name = need_format("/proc/%d/mem", (int)patient->pid);
+	char *name = need_format("/proc/%d/mem", (int)process->pid);
 	int memory = open(name, O_RDONLY | O_CLOEXEC);
 	const struct probe *probe = seen->image->probes;
 	size_t i, traced = 0;
@@ -440,16 +440,16 @@ ask_semaphores(struct patient *patient, const struct seen *seen)
 	free(name);
 	for (i = 0; memory >= 0 && i < seen->image->count; i++, probe++) {
 		uint64_t at = probe->semaphore != 0 && !probe->unreachable ?
-		    address_of(patient->pid, seen->file, probe->semaphore, 1,
+		    address_of(process->pid, seen->file, probe->semaphore, 1,
 		    'w') : 0;
 
 		if (at == 0 || pread(memory, &count, sizeof count,
 		    (off_t)at) != sizeof count || count == 0)
 			continue;
-		switch (is_traced(seen, probe->semaphore, patient->pid,
+		switch (is_traced(seen, probe->semaphore, process->pid,
 		    memory)) {
 		case 0:
-			tell(patient, finding_make(VERDICT_PROBLEM,
+			tell(process, finding_make(VERDICT_PROBLEM,
 			    "restart it", "%s:%s: the semaphore is stuck at "
 			    "%u: it costs as if it were traced, and no "
 			    "breakpoint is at its sites", probe->provider,
@@ -463,7 +463,7 @@ ask_semaphores(struct patient *patient, const struct seen *seen)
 	if (memory >= 0)
 		close(memory);
 	if (traced > 0)
-		tell(patient, finding_make(VERDICT_OK, NULL, "%s: %zu of %zu "
+		tell(process, finding_make(VERDICT_OK, NULL, "%s: %zu of %zu "
 		    "probes are being traced", seen->file->path, traced,
 		    seen->image->count));
 }
@@ -471,22 +471,22 @@ ask_semaphores(struct patient *patient, const struct seen *seen)
 /* --- DTrace's daemon --- */
 
 static void
-ask_dtprobed(struct patient *patient, const struct seen *seen)
+ask_dtprobed(struct process *process, const struct seen *seen)
 {
 	const char *provider = seen->image->probes[0].provider;
 	char *all = need_format("/run/dtrace/probes");
-	char *one = need_format("%s/%d/%s%d", all, (int)patient->pid,
-	    provider, (int)patient->pid);
+	char *one = need_format("%s/%d/%s%d", all, (int)process->pid,
+	    provider, (int)process->pid);
 
 	if (access(all, X_OK) < 0 && errno == EACCES)
-		tell(patient, finding_make(VERDICT_NOTE, geteuid() == 0 ?
+		tell(process, finding_make(VERDICT_NOTE, geteuid() == 0 ?
 		    NULL : "sudo usdt doctor", "this user can't see whether "
 		    "dtprobed knows %s", provider));
 	else if (access(all, F_OK) == 0 && access(one, F_OK) == 0)
-		tell(patient, finding_make(VERDICT_OK, NULL, "%s: dtprobed "
+		tell(process, finding_make(VERDICT_OK, NULL, "%s: dtprobed "
 		    "knows it: visible to DTrace", provider));
 	else if (access(all, F_OK) == 0)
-		tell(patient, finding_make(VERDICT_PROBLEM, "have it disable "
+		tell(process, finding_make(VERDICT_PROBLEM, "have it disable "
 		    "and enable the provider while dtprobed runs, or restart "
 		    "it", "%s: dtprobed does not know it: invisible to DTrace",
 		    provider));
@@ -508,33 +508,33 @@ unless_disabled(const struct image *image)
 }
 
 static void
-ask_file(struct patient *patient, const struct seen *seen)
+ask_file(struct process *process, const struct seen *seen)
 {
 	const struct image *image = seen->image;
-	int named = ask_name(patient, seen);
+	int named = ask_name(process, seen);
 
 	if (named != 0)
-		tell(patient, finding_make(VERDICT_OK, NULL, "%s: %zu probe%s "
+		tell(process, finding_make(VERDICT_OK, NULL, "%s: %zu probe%s "
 		    "of %s%s: visible to usdt watch, bpftrace, bcc%s%s",
 		    seen->file->path, image->count, image->count == 1 ? "" :
 		    "s", image->probes[0].provider, image->dof ? " (libusdt, "
 		    "or dtrace -G)" : "", image->build_id &&
-		    advice_perf_stumbles(image) == NULL ? ", perf" : "",
+		    commands_perf_stumbles(image) == NULL ? ", perf" : "",
 		    unless_disabled(image)));
 	if (named != 0 && !image->build_id)
-		tell(patient, finding_make(VERDICT_PROBLEM, "link it with "
+		tell(process, finding_make(VERDICT_PROBLEM, "link it with "
 		    "-Wl,--build-id", "%s: has no build-id: perf does not "
 		    "take it, nor does SystemTap", seen->file->path));
 	if (named != 0 && image->dof)
-		tell(patient, finding_make(VERDICT_NOTE, NULL, "%s: gdb has "
+		tell(process, finding_make(VERDICT_NOTE, NULL, "%s: gdb has "
 		    "to be told of it, as \"usdt list -v -p %d\" says; "
 		    "SystemTap lists its probes, but misplaces their "
 		    "semaphores: is-enabled stays false for it",
-		    seen->file->path, (int)patient->pid));
-	ask_probes(patient, seen);
-	ask_semaphores(patient, seen);
+		    seen->file->path, (int)process->pid));
+	ask_probes(process, seen);
+	ask_semaphores(process, seen);
 	if (image->dof)
-		ask_dtprobed(patient, seen);
+		ask_dtprobed(process, seen);
 }
 
 /* Have both files a probe of one name, for tracers that read notes? */
@@ -558,64 +558,64 @@ are_twins(const struct image *one, const struct image *other)
 
 /* bpftrace 0.17 takes the first file's semaphore for the other's. */
 static void
-ask_twins(struct patient *patient)
+ask_twins(struct process *process)
 {
 	const char *one = NULL, *other = NULL;
 	size_t a, b, pairs = 0;
 
-	for (a = 0; a < patient->count; a++)
-		for (b = a + 1; b < patient->count; b++)
-			if (are_twins(patient->seen[a].image,
-			    patient->seen[b].image) && pairs++ == 0) {
-				one = patient->seen[a].file->path;
-				other = patient->seen[b].file->path;
+	for (a = 0; a < process->count; a++)
+		for (b = a + 1; b < process->count; b++)
+			if (are_twins(process->seen[a].image,
+			    process->seen[b].image) && pairs++ == 0) {
+				one = process->seen[a].file->path;
+				other = process->seen[b].file->path;
 			}
 	if (pairs > 0)
-		tell(patient, finding_make(VERDICT_PROBLEM, "trace each by "
+		tell(process, finding_make(VERDICT_PROBLEM, "trace each by "
 		    "its path", "%s and %s%s have a probe of one name: "
 		    "bpftrace 0.17 and bcc mistake them with -p", one, other,
 		    pairs > 1 ? " (and others)" : ""));
 }
 
 static void
-ask_all(struct patient *patient)
+ask_all(struct process *process)
 {
 	size_t i;
 
-	ask_environment(patient);
-	if (patient->unreadable > 0)
-		tell(patient, finding_make(VERDICT_PROBLEM, geteuid() == 0 ?
+	ask_environment(process);
+	if (process->unreadable > 0)
+		tell(process, finding_make(VERDICT_PROBLEM, geteuid() == 0 ?
 		    "run usdt with CAP_SYS_ADMIN, outside of this container" :
 		    "sudo usdt doctor", "this user may not read %zu of the "
-		    "files that it maps", patient->unreadable));
-	if (patient->count == 0) {
-		tell(patient, finding_make(VERDICT_PROBLEM, "link it with "
+		    "files that it maps", process->unreadable));
+	if (process->count == 0) {
+		tell(process, finding_make(VERDICT_PROBLEM, "link it with "
 		    "libusdt, and call usdt_provider_enable: what is said "
 		    "then, usdt_provider_status tells", "has no probes but "
 		    "those of system libraries: it does not use libusdt, or "
 		    "has enabled no provider"));
 		return;
 	}
-	ask_namespaces(patient);
-	for (i = 0; i < patient->count; i++)
-		ask_file(patient, &patient->seen[i]);
-	ask_twins(patient);
+	ask_namespaces(process);
+	for (i = 0; i < process->count; i++)
+		ask_file(process, &process->seen[i]);
+	ask_twins(process);
 }
 
 int
-patient_examine(pid_t pid, const struct census *census, int always)
+process_examine(pid_t pid, const struct census *census, int always)
 {
-	struct patient patient = { .pid = pid };
+	struct process process = { .pid = pid };
 
-	find_files(&patient, census);
-	if (patient.count > 0 || always)
-		ask_all(&patient);
+	find_files(&process, census);
+	if (process.count > 0 || always)
+		ask_all(&process);
 	else
-		patient.problems = -1;
-	while (patient.count > 0) {
-		image_free(patient.seen[--patient.count].image);
-		close(patient.seen[patient.count].fd);
+		process.problems = -1;
+	while (process.count > 0) {
+		image_free(process.seen[--process.count].image);
+		close(process.seen[process.count].fd);
 	}
-	free(patient.seen);
-	return patient.problems;
+	free(process.seen);
+	return process.problems;
 }

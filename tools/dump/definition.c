@@ -1,5 +1,5 @@
 /*
- * define.c - what document does a definition of probes give?
+ * definition.c - what document does a definition of probes give?
  *
  *	PROVIDER:MODULE:FUNCTION:NAME(TYPE, ...)
  *
@@ -8,7 +8,7 @@
  */
 #include <stdlib.h>
 
-#include "tools/tool.h"
+#include "tools/dump/dump.h"
 
 /* Where documents and stubs that need no image are, to show addresses. */
 #define STUBS_AT	0x100000

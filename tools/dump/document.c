@@ -1,5 +1,5 @@
 /*
- * dump_dof.c - what is in a DOF document, in words?
+ * document.c - what is in a DOF document, in words?
  *
  * The header, then each section with all that is in it, in the order of their
  * numbers, then what belongs to none.  What some system would refuse, or what
@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "tools/tool.h"
+#include "tools/dump/dump.h"
 #include "usdt_dof_format.h"
 
 /* Strings that are named may be so many times as long as the document: probes

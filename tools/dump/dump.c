@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "tools/tool.h"
+#include "tools/dump/dump.h"
+#include "tools/subcommands.h"
 
 static void
 help(FILE *out)

@@ -1,5 +1,5 @@
 /*
- * dump_elf.c - which documents and notes are in an ELF file?
+ * elf.c - which documents and notes are in an ELF file?
  *
  * Where tools/image.c takes from a file what is needed to trace its probes,
  * this tells what is there.  The file may be anybody's: libelf reads it, by
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "tools/tool.h"
+#include "tools/dump/dump.h"
 
 #define NOTE_HEADER	12	/* three words of four bytes */
 #define STAPSDT		"stapsdt"

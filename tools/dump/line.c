@@ -1,5 +1,5 @@
 /*
- * dump_line.c - how is a line told, with the bytes that it is about?
+ * line.c - how is a line told, with the bytes that it is about?
  *
  * With --hex the place and the bytes stand left of the text, eight on a line,
  * so that all bytes of a document can be read from top to bottom; without it
@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 
-#include "tools/tool.h"
+#include "tools/dump/dump.h"
 
 #define BYTES	8	/* on a line */
 

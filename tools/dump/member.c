@@ -1,11 +1,11 @@
 /*
- * dump_member.c - how are the numbers of a DOF document told, and which of
+ * member.c - how are the numbers of a DOF document told, and which of
  * them do relocations change?
  */
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "tools/tool.h"
+#include "tools/dump/dump.h"
 #include "usdt_dof_format.h"
 
 uint64_t

@@ -1,5 +1,5 @@
 /*
- * dump_provider.c - what does DOF say of providers and probes?
+ * provider.c - what does DOF say of providers and probes?
  *
  * A probe's record holds but numbers: offsets in the string table, indexes of
  * arguments and sites, all of which its provider's record names.  Here they
@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "tools/tool.h"
+#include "tools/dump/dump.h"
 #include "usdt_dof_format.h"
 
 /* What a provider refers to.  A part that is not there has no size. */

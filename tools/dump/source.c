@@ -1,5 +1,5 @@
 /*
- * dump_from.c - which files and processes have documents, and of what kind?
+ * source.c - which files and processes have documents, and of what kind?
  *
  * A file may be ELF or a DOF document; a process has the files that it maps:
  * the library's DOF lies in its probe image, which both it and the helper read
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tools/tool.h"
+#include "tools/dump/dump.h"
 #include "usdt_dof_format.h"
 
 /* More than any system takes in one document. */

@@ -16,7 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tools/tool.h"
+#include "tools/common/common.h"
+#include "tools/subcommands.h"
 
 /* How many processes are named, and for how many files commands are shown,
  * unless all are wanted. */
@@ -200,7 +201,7 @@ advise(const struct shown *shown, const struct probe *example)
 	char *path = reachable(shown);
 	char *descriptor = file->deleted ? mapped_descriptor(file) : NULL;
 
-	advice_print(stdout, &(struct advice){
+	commands_print(stdout, &(struct commands_for){
 		.image = shown->image,
 		.probe = example,
 		.path = path,

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tools/tool.h"
+#include "tools/watch/watch.h"
 
 /* More troubles than this with single probes are not told.  Others' files may
  * have any number of them, and what is well goes on. */

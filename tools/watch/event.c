@@ -26,7 +26,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "tools/tool.h"
+#include "tools/watch/watch.h"
 
 /* The kernel takes 128 fields: two of ours, and at most two per argument. */
 #define ARGS_MAX	62

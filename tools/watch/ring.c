@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tools/tool.h"
+#include "tools/watch/watch.h"
 
 /* Bytes in a ring; halved until the kernel grants it. */
 #define RING_MAX	((size_t)4 << 20)

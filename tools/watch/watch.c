@@ -19,7 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tools/tool.h"
+#include "tools/watch/watch.h"
+#include "tools/subcommands.h"
 
 #define SECOND	((uint64_t)1000000000)
 

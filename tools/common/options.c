@@ -1,0 +1,25 @@
+/*
+ * options.c - what do the options of all subcommands accept?
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+
+#include "tools/common/common.h"
+
+long
+parse_count(const char *option, const char *text)
+{
+	char *end;
+	long value;
+
+	errno = 0;
+	value = strtol(text, &end, 10);
+	if (end == text || *end != '\0' || errno != 0 || value < 1 ||
+	    value > INT_MAX) {
+		fprintf(stderr, "usdt: %s wants a number from 1 to %d, not "
+		    "\"%s\"\n", option, INT_MAX, text);
+		return -1;
+	}
+	return value;
+}

@@ -1,0 +1,16 @@
+/*
+ * subcommands.h - the subcommands, each in a folder of its own name.
+ *
+ * They get their own name and what follows it, as main does, and return an
+ * exit code of tools/common/common.h.
+ */
+#ifndef TOOLS_SUBCOMMANDS_H
+#define TOOLS_SUBCOMMANDS_H
+
+int command_list(int argc, char **argv);
+int command_watch(int argc, char **argv);
+int command_clean(int argc, char **argv);
+int command_doctor(int argc, char **argv);
+int command_dump(int argc, char **argv);
+
+#endif /* TOOLS_SUBCOMMANDS_H */

@@ -1,0 +1,129 @@
+/*
+ * watch.h - what the files of "usdt watch" promise each other.
+ */
+#ifndef TOOLS_WATCH_H
+#define TOOLS_WATCH_H
+
+#include "tools/common/common.h"
+
+/* --- event.c: which kernel events describe probes; what do they tell? ----- */
+
+/* A probe that is to be watched. */
+struct target {
+	const struct image *image;
+	const struct probe *probe;
+	const char *path;	/* of the image, for people */
+	int fd;			/* of the image */
+	struct argument *args;
+	size_t argc;
+	char **fetch;		/* how the kernel finds them; NULL: it can't */
+	char *signature;	/* one letter each, says what is fetched */
+};
+
+/* Fill in the last four members, and free them. */
+void target_prepare(struct target *target);
+void target_done(struct target *target);
+
+/* Where an argument is in a record; 0: it is not there. */
+struct field {
+	size_t word, word_size;	/* the argument as an integer */
+	size_t text, text_size;	/* what it points to */
+};
+
+/* A kernel event, of which each probe has the same signature. */
+struct event {
+	unsigned number;	/* in its name */
+	unsigned id;		/* the kernel's */
+	size_t first, count;	/* its targets */
+	size_t argc;
+	size_t target_at, comm_at;	/* places in a record */
+	struct field *fields;
+};
+
+/*
+ * Define EVENT for its targets, of the array TARGETS, and learn what records
+ * of it look like.  Returns 0, or an errno: then nothing is defined.
+ */
+int event_define(struct tracefs *tracefs, struct event *event,
+    const struct target *targets);
+void event_done(struct event *event);
+
+/* The index of the target that fired; -1 if the record makes no sense. */
+long event_target(const struct event *event, const uint8_t *record,
+    size_t size);
+/* What was looked up to tell an empty text from none: to begin with zeros,
+ * and anew every now and then. */
+struct lookups {
+	struct holder last;	/* what was found readable */
+	unsigned count;
+};
+
+/* The name of the thread; and all arguments, each after a blank, of PID. */
+void event_show_comm(FILE *out, const struct event *event,
+    const uint8_t *record, size_t size);
+void event_show_args(FILE *out, const struct event *event,
+    const struct target *target, pid_t pid, const uint8_t *record,
+    size_t size, struct lookups *lookups);
+
+/* --- ring.c: how do records get from the kernel to us? -------------------- */
+
+struct sample {
+	uint64_t time;		/* CLOCK_MONOTONIC, nanoseconds */
+	pid_t pid, tid;
+	size_t order;		/* of arrival */
+	uint32_t size;
+	uint8_t *record;
+};
+
+struct rings;
+
+/* Make one ring per processor.  Tells what is wrong and returns NULL. */
+struct rings *rings_open(void);
+void rings_close(struct rings *rings);
+/*
+ * Attach an event of the kernel's number ID to all processes, or to the
+ * threads of ONLY.  Returns 0 or an errno; then nothing stays attached.
+ */
+int rings_attach(struct rings *rings, unsigned id, pid_t only);
+/* Take what arrived; samples before UNTIL are given, in order of time. */
+size_t rings_take(struct rings *rings, uint64_t until,
+    struct sample **samples);
+void rings_done(struct rings *rings, size_t count);
+/* How many events found no room so far. */
+uint64_t rings_lost(struct rings *rings);
+/* Tell a poll about the rings: fills at most COUNT, returns how many. */
+size_t rings_count(const struct rings *rings);
+int rings_fd(const struct rings *rings, size_t index);
+
+/* --- attach.c: to which probes is a watch attached? ----------------------- */
+
+struct attachment {
+	pid_t only;		/* the process, or 0 for all */
+	int wait;		/* files that are named may come later */
+	struct pattern *patterns;
+	size_t pattern_count;
+	struct tracefs *tracefs;
+	struct rings *rings;
+
+	void *known;		/* mapped files that need no second look */
+	struct watched *files;	/* that have probes which match */
+	size_t file_count, file_space;
+	struct target *targets;
+	size_t target_count, target_space;
+	struct event *events;
+	size_t event_count, event_space;
+	unsigned numbers;	/* events ever defined */
+	size_t watching;	/* targets that are attached */
+	unsigned troubles;	/* told on stderr */
+	int fatal;		/* going on makes no sense */
+	size_t hidden;		/* processes that could not be looked into */
+};
+
+/* Look for probes that match and are not attached yet, and attach them. */
+void attach_scan(struct attachment *to);
+/* Tell on stderr, of each pattern, that nothing has such a probe. */
+void attach_tell_none(const struct attachment *to);
+/* Detach and remove everything. */
+void attach_end(struct attachment *to);
+
+#endif /* TOOLS_WATCH_H */
