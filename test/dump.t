@@ -466,7 +466,7 @@ SKIP: {
 	skip('the stubs of other systems are built for x86-64 here', 1)
 	    if $arch ne 'x86_64';
 	my @flags = qw(-std=gnu99 -O1 -fPIC -I.);
-	my @objects = grep { !m{/usdt_(?:platform|image\w*|guard|nop)\.o$} }
+	my @objects = grep { !m{/usdt_(?:platform|image\w*|guard|nop|turn)\.o$} }
 	    glob "$obj/usdt*.o";
 	spew('handed.c', $handed);
 	for my $os (qw(illumos freebsd macos)) {

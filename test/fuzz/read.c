@@ -58,7 +58,7 @@ static void
 read_probe(const struct image *image, const struct probe *probe,
     size_t size)
 {
-	const struct commands_for advice = { image, probe, "/a/b", "c", 1 };
+	const struct commands_for advice = { image, probe, "/a/b", "c", NULL, 1, 0 };
 	struct pattern pattern;
 	size_t shown, i;
 	const char *type = probe->types;
