@@ -32,14 +32,16 @@ LIBS	= -pthread
 Q	= $(if $(filter 1,$(V)),,@)
 OBJ	= $(O)/obj-$(ARCH)
 
-# Some rooms only Linux has; elsewhere one takes their place.
-ROOMS_linux = usdt_guard usdt_nop usdt_turn usdt_image_old usdt_image_map usdt_image
-ROOMS	= usdt usdt_lock usdt_status usdt_generation usdt_platform usdt_name \
-	  usdt_type usdt_dof usdt_elf usdt_unwind usdt_pages usdt_dof_file \
-	  usdt_probe usdt_probeset usdt_observe usdt_whole \
-	  $(or $(ROOMS_$(SYSTEM)),usdt_image_none)
+# The library's sources: what all systems share, then what only Linux has; on
+# others none/ takes its place.
+ROOMS_linux = guard turn
+IMAGE_linux = $(basename $(wildcard image/*.c))
+SHARED	= $(basename $(wildcard usdt*.c)) image/elf image/unwind \
+	  $(filter-out $(ROOMS_linux:%=core/%),$(basename $(wildcard core/*.c)))
+ROOMS	= $(sort $(SHARED) $(if $(filter linux,$(SYSTEM)), \
+	  $(ROOMS_linux:%=core/%) $(IMAGE_linux),none/image))
 TRACEPOINTS = $(firstword $(wildcard usdt_tracepoints_$(ARCH).s) \
-	  usdt_tracepoints_none.c)
+	  none/tracepoints.c)
 LIBOBJS	= $(ROOMS:%=$(OBJ)/%.o) $(OBJ)/$(basename $(TRACEPOINTS)).o
 TOOLS	= $(basename $(wildcard tools/*.c tools/*/*.c))
 EXAMPLES = $(basename $(wildcard examples/*.c))
@@ -52,6 +54,10 @@ COMMAND	= $(if $(filter $(ARCH),$(NATIVE)),$(O)/usdt)
 all: $(O)/libusdt.a $(O)/test_usdt $(COMMAND) $(EXAMPLES:%=$(O)/%)
 
 lib: $(O)/libusdt.a
+
+# The library's files, for builds of others: SYSTEM= and ARCH= choose.
+sources:
+	@echo $(ROOMS:%=%.c) $(TRACEPOINTS)
 
 $(O)/libusdt.a: $(LIBOBJS) $(OBJ)/latest
 	@echo "  AR      $@"
@@ -69,7 +75,7 @@ $(OBJ)/%.o: %.c
 
 # Inode numbers have 64 bits everywhere.
 FILES_i386 = -D_FILE_OFFSET_BITS=64
-$(OBJ)/usdt_image.o $(OBJ)/usdt_image_map.o $(OBJ)/usdt_image_old.o: \
+$(OBJ)/image/file.o $(OBJ)/image/map.o $(OBJ)/image/retention.o: \
 	override CFLAGS += $(FILES_$(ARCH))
 
 $(OBJ)/%.o: %.s
@@ -220,7 +226,7 @@ clean:
 	rm -rf $(O)/obj-* $(O)/libusdt.a $(O)/test_usdt $(O)/usdt \
 	    $(EXAMPLES:%=$(O)/%)
 
-.PHONY: all lib check run-check test-trace run-trace test-dtrace run-dtrace \
+.PHONY: all lib sources check run-check test-trace run-trace test-dtrace run-dtrace \
 	test run-test test-node run-node fuzz vm vm-shell bench run-bench demo run-demo install \
 	clean
 .SECONDARY: $(UNITS:%=$(OBJ)/%.o) $(EXAMPLES:%=$(OBJ)/%.o) \

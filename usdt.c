@@ -5,20 +5,20 @@
  * is the only room that knows the order of steps.
  *
  * Enabling lays out the probes that have no stub yet as a generation
- * (usdt_generation.c) and hands all generations to tracers.  A provider keeps
+ * (core/generation.c) and hands all generations to tracers.  A provider keeps
  * them while it lives, so that disabling and enabling deliver the same ones
  * again and tracers stay attached.  A probe that is removed leaves a hole in
  * its generation, which is laid out anew, without it, when the provider is
  * enabled after having been disabled.
  *
- * One lock (usdt_lock.c) serialises all calls but those that test and fire.
+ * One lock (core/lock.c) serialises all calls but those that test and fire.
  */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 USDT__WHOLE;
 

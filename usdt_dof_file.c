@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "usdt_dof_format.h"
-#include "usdt_internal.h"
+#include "core/dof_format.h"
+#include "core/internal.h"
 
 static int
 open_helper(const char *device, struct usdt__why *why)

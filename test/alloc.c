@@ -25,7 +25,7 @@
 #include "unit/scratch.h"
 #include "usdt.h"
 
-extern unsigned usdt__image_files;	/* see usdt_internal.h */
+extern unsigned usdt__image_files;	/* see core/internal.h */
 
 /* --- what can fail ------------------------------------------------------ */
 

@@ -12,6 +12,7 @@ no warnings 'portable';		# of numbers with more than 32 bits
 
 use File::Temp qw(tempdir);
 use Test::More;
+use Usdt::Variant qw(shared_objects);
 use Time::HiRes qw(sleep time);
 
 use Usdt::Dof;
@@ -417,8 +418,8 @@ my $handed = <<'C';
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "usdt_dof_format.h"
-#include "usdt_internal.h"
+#include "core/dof_format.h"
+#include "core/internal.h"
 int __wrap_open(const char *path, int flags, ...);
 int __wrap_close(int fd);
 int __wrap_ioctl(int fd, unsigned long request, ...);
@@ -466,14 +467,13 @@ SKIP: {
 	skip('the stubs of other systems are built for x86-64 here', 1)
 	    if $arch ne 'x86_64';
 	my @flags = qw(-std=gnu99 -O1 -fPIC -I.);
-	my @objects = grep { !m{/usdt_(?:platform|image\w*|guard|nop|turn)\.o$} }
-	    glob "$obj/usdt*.o";
+	my @objects = shared_objects($obj);
 	spew('handed.c', $handed);
 	for my $os (qw(illumos freebsd macos)) {
 		is(system(@cc, @flags, "-DUSDT_PLATFORM=\"$os\"",
 			(map { "-Wl,--wrap=$_" } qw(open close ioctl)),
-			"$dir/handed.c", 'usdt_platform.c',
-			'usdt_image_none.c', @objects, '-pthread', '-o',
+			"$dir/handed.c", 'core/platform.c',
+			'none/image.c', @objects, '-pthread', '-o',
 			"$dir/handed-$os"), 0, "a program for $os") or next;
 		my ($status, $bytes, $where) = sh("exec timeout 20 \"\$@\" "
 			. ">$dir/out 2>$dir/err", "$dir/handed-$os", 'dump-er',

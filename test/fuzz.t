@@ -47,7 +47,7 @@ sub run
 my $broken;
 
 mkdir("$dir/tree") or die;
-system("cp -r Makefile usdt*.[chs] tools test $dir/tree/") == 0 or die;
+system("cp -r Makefile usdt*.[chs] core image none tools test $dir/tree/") == 0 or die;
 {
 	open my $in, '<', 'usdt_dof.c' or die;
 	open my $out, '>', "$dir/tree/usdt_dof.c" or die;

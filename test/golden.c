@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 #define COUNT(array)	(sizeof (array) / sizeof (array)[0])
 

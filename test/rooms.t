@@ -6,50 +6,54 @@
 use strict;
 use warnings;
 use Test::More;
+use Usdt::Variant qw(library_objects);
 
 my $obj = $ENV{USDT_OBJ} // 'obj-x86_64';
+my @objects = library_objects($obj);
 
 my $memory  = 'memcpy memset memcmp strlen strcmp strncmp strchr strrchr strstr strpbrk strcpy strncpy strcspn strspn stpcpy';
 my $builder = "$memory snprintf usdt__because usdt__type_\\w+ usdt__name_\\w+ usdt__dof_\\w+";
 my %allowed = (
-	usdt_platform => "$memory newlocale freelocale strerror_l strerror secure_getenv snprintf vsnprintf write getpid __errno_location usdt__stub_count",
-	usdt_nop => "$memory open read close syscall strtol atoi __errno_location usdt__debug usdt__getenv usdt__native_platform usdt__stubs usdt__stub_count",
-	usdt_name => "$memory snprintf usdt__because",
-	usdt_type => $memory,
+	'core/platform' => "$memory newlocale freelocale strerror_l strerror secure_getenv snprintf vsnprintf write getpid __errno_location usdt__stub_count",
+	'image/nop' => "$memory open read close syscall strtol atoi __errno_location usdt__debug usdt__getenv usdt__native_platform usdt__stubs usdt__stub_count",
+	'core/name' => "$memory snprintf usdt__because",
+	'core/type' => $memory,
 	usdt_dof => "$memory usdt__because",
-	usdt_elf => "$builder usdt__unwind_write",
-	usdt_unwind => $memory,
-	usdt_image_old => "$memory malloc realloc free qsort strdup snprintf openat close fcntl unlinkat fstatat fstatfs geteuid "
+	'image/elf' => "$builder usdt__unwind_write",
+	'image/unwind' => $memory,
+	'image/retention' => "$memory malloc realloc free qsort strdup snprintf openat close fcntl unlinkat fstatat fstatfs geteuid "
 	    . 'fdopendir readdir closedir __errno_location usdt__debug',
-	usdt_turn => 'open flock close __errno_location',
-	usdt_guard => 'madvise sched_yield __errno_location',
-	usdt_image_none => '__errno_location usdt__because usdt__stubs usdt__stub_count usdt__native_platform',
-	usdt_pages => "$memory mmap munmap mprotect sysconf __errno_location usdt__because usdt__strerror",
-	usdt_image_map => "$memory free snprintf sscanf __isoc99_sscanf fopen fclose feof getline __getdelim close fstat stat getpid "
+	'core/turn' => 'open flock close __errno_location',
+	'core/guard' => 'madvise sched_yield __errno_location',
+	'none/image' => '__errno_location usdt__because usdt__stubs usdt__stub_count usdt__native_platform',
+	'core/pages' => "$memory mmap munmap mprotect sysconf __errno_location usdt__because usdt__strerror",
+	'image/map' => "$memory free snprintf sscanf __isoc99_sscanf fopen fclose feof getline __getdelim close fstat stat getpid "
 	    . 'mmap munmap madvise __errno_location',
-	usdt_image => "$memory calloc free snprintf vsnprintf "
+	'image/file' => "$memory calloc free snprintf vsnprintf "
 	    . 'openat pread write close unlinkat mkdirat linkat chmod fchmod fchmodat fstat fstatat '
 	    . 'fstatvfs futimens fcntl flock memfd_create getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep '
 	    . '__errno_location usdt__because usdt__strerror usdt__debug usdt__getenv usdt__guard_make usdt__turn_\w+ usdt__images?_\w+',
 	usdt_dof_file => "$memory open close ioctl getpid clock_gettime __errno_location usdt__because usdt__strerror",
 	usdt_probe => "$memory usdt__whole usdt__fire usdt__stubs usdt__guard usdt__native_platform",
-	usdt_probeset => "$memory calloc free",
-	usdt_generation => "$memory malloc calloc free strdup usdt__\\w+",
-	usdt_observe => "$memory malloc free usdt__\\w+",
-	usdt_lock => 'pthread_mutex_lock pthread_mutex_unlock pthread_setcancelstate pthread_atfork getpid sched_yield __tls_get_addr usdt__guard_\w+',
-	usdt_whole => 'usdt_create_provider usdt_provider_observe usdt_provider_status usdt_probe_fire',
-	usdt_status => "$memory snprintf usdt__\\w+",
+	'core/probeset' => "$memory calloc free",
+	'core/generation' => "$memory malloc calloc free strdup usdt__\\w+",
+	'core/observe' => "$memory malloc free usdt__\\w+",
+	'core/lock' => 'pthread_mutex_lock pthread_mutex_unlock pthread_setcancelstate pthread_atfork getpid sched_yield __tls_get_addr usdt__guard_\w+',
+	'core/whole' => 'usdt_create_provider usdt_provider_observe usdt_provider_status usdt_probe_fire',
+	'core/status' => "$memory snprintf usdt__\\w+",
 	usdt => "$memory malloc calloc free snprintf vsnprintf __errno_location __tls_get_addr usdt__\\w+",
 	usdt_tracepoints_x86_64 => '',
 	usdt_tracepoints_i386 => '',
 	usdt_tracepoints_aarch64 => '',
 	usdt_tracepoints_sparc64 => '',
-	usdt_tracepoints_none => '',
+	'none/tracepoints' => '',
 );
 # What compilers add by themselves.
 my $compiler = qr/^(?:_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|__\w+_chk|__asan_\w+|__ubsan_\w+|__isoc\w+|__isoc23_\w+)$/;
 
-for my $file (glob 'usdt*.c usdt*.s') {
+my @sources = glob '{usdt,core/,image/,none/}*.c';
+
+for my $file (@sources, glob 'usdt*.s') {
 	(my $room = $file) =~ s/\.[cs]$//;
 	ok(exists $allowed{$room}, "$file has a row") or next;
 	next unless -e "$obj/$room.o";
@@ -62,16 +66,16 @@ for my $file (glob 'usdt*.c usdt*.s') {
 
 sub files_with { my ($what, @in) = @_; chomp(my @f = `grep -lE '$what' @in`); return "@f" }
 
-is(files_with('sys/ioctl.h', glob 'usdt*.c'), 'usdt_dof_file.c', 'ioctl is used in one room');
-is(files_with('\b(mmap|munmap|mprotect|madvise)\(', glob 'usdt*.c'), 'usdt_guard.c usdt_image_map.c usdt_pages.c', 'memory is mapped in three rooms');
-is(files_with('^#.*__(linux|APPLE|FreeBSD|sun|x86_64|i386|aarch64)', glob 'usdt*.c usdt*.h'),
-    'usdt_platform.c', 'one file asks the compiler for the system');
+is(files_with('sys/ioctl.h', @sources), 'usdt_dof_file.c', 'ioctl is used in one room');
+is(files_with('\b(mmap|munmap|mprotect|madvise)\(', @sources), 'core/guard.c core/pages.c image/map.c', 'memory is mapped in three rooms');
+is(files_with('^#.*__(linux|APPLE|FreeBSD|sun|x86_64|i386|aarch64)', @sources, glob '{usdt,core/,image/,none/}*.h'),
+    'core/platform.c', 'one file asks the compiler for the system');
 
 # Everything but the interface is hidden.
 my %public = map { $_ => 1 } map { /\b(usdt_\w+)\s*\($/ || /\b(usdt_\w+)\(/ ? $1 : () }
     grep { /^(?:USDT_API|USDT_INLINE)/ } do { open my $h, '<', 'usdt.h' or die; <$h> };
 my @exported;
-for my $object (glob "$obj/usdt*.o") {
+for my $object (@objects) {
 	for (`readelf -sW $object`) {
 		my @f = split;
 		next unless @f >= 8 && $f[4] =~ /^(?:GLOBAL|WEAK)$/ && $f[6] ne 'UND';
@@ -83,7 +87,7 @@ is(join(' ', sort @exported), join(' ', sort keys %public), 'exported is what us
 # A linker takes an object for a name that it defines: from each that has calls
 # it comes to all.
 my (%defines, %needs);
-for my $object (glob "$obj/usdt*.o") {
+for my $object (@objects) {
 	for (`nm $object`) {
 		my ($kind, $name) = /(\w) (\S+)$/ or next;
 		$defines{$name} = $object if $kind =~ /[TDRBV]/;
@@ -96,7 +100,7 @@ for my $start (sort { $a cmp $b } map { $defines{$_} // () } keys %public) {
 		push @left, grep { !$taken{$_}++ }
 		    map { $defines{$_} // () } keys %{ $needs{$object} };
 	}
-	is(join(' ', grep { !$taken{$_} } glob "$obj/usdt*.o"), '', "who takes $start takes the whole library")
+	is(join(' ', grep { !$taken{$_} } @objects), '', "who takes $start takes the whole library")
 	    unless $needs{seen}{$start}++;
 }
 
@@ -118,7 +122,7 @@ is(join(' ', grep { !made_in($units, $_) } @calls), '',
 is(join(' ', grep { !made_in($fuzzer, $_) } @calls), '', 'and by the fuzzer');
 
 # No object asks for an executable stack.
-for my $object (glob "$obj/usdt*.o") {
+for my $object (@objects) {
 	unlike(join('', grep { /GNU-stack/ } `readelf -SW $object`), qr/\bX\b/, "$object wants no executable stack");
 }
 done_testing();

@@ -8,7 +8,7 @@ use strict;
 use warnings;
 use Test::More;
 use File::Temp qw(tempdir);
-use Usdt::Variant qw(require_compiler);
+use Usdt::Variant qw(require_compiler shared_objects);
 
 my $obj = $ENV{USDT_OBJ} // 'obj-x86_64';
 
@@ -21,13 +21,13 @@ my $dir = tempdir('usdt-rows-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 sub run { return ok(system(@_) == 0, "$_[0] ... $_[-1]") }
 
 # What only Linux has is left out, as in a build for the others.
-my @objects = grep { !m{/usdt_(?:platform|image\w*|guard|nop)\.o$} } glob "$obj/usdt*.o";
+my @objects = shared_objects($obj);
 ok(@objects > 8, 'the library has been built') or BAIL_OUT("no objects in $obj");
-run(@cc, @flags, '-c', '-o', "$dir/none.o", 'usdt_image_none.c');
+run(@cc, @flags, '-c', '-o', "$dir/none.o", 'none/image.c');
 run(@cc, @flags, '-c', '-o', "$dir/helper.o", 'test/rows/helper.c');
 # No macOS that is in use runs 32-bit processes.
 for my $row (qw(illumos freebsd), @width ? () : 'macos') {
-	run(@cc, @flags, "-DUSDT_PLATFORM=\"$row\"", '-c', '-o', "$dir/$row.o", 'usdt_platform.c');
+	run(@cc, @flags, "-DUSDT_PLATFORM=\"$row\"", '-c', '-o', "$dir/$row.o", 'core/platform.c');
 	run(@cc, @flags, (map { "-Wl,--wrap=$_" } qw(open close ioctl mmap mprotect munmap)),
 	    "$dir/helper.o", "$dir/none.o", "$dir/$row.o", @objects, '-pthread', '-o', "$dir/$row") or next;
 	subtest $row => sub {

@@ -8,7 +8,7 @@ use strict;
 use warnings;
 use Test::More;
 use File::Temp qw(tempdir);
-use Usdt::Variant qw(require_compiler);
+use Usdt::Variant qw(require_compiler library_objects);
 
 my @targets = (
 	# target, the system and the processor that the Makefile calls it
@@ -91,8 +91,8 @@ sub build
 
 	run("$target: make lib", 'make', '-j2', 'lib', "O=$out", 'AR=llvm-ar',
 	    "CC=clang -fintegrated-as -target $target @headers", 'CFLAGS=-O0 -fno-builtin -Werror') or return;
-	my @objects = glob "$out/obj-$arch/*.o";
-	my @linux = grep { m{/usdt_(?:image|image_old|guard|nop)\.o$} } @objects;
+	my @objects = library_objects("$out/obj-$arch");
+	my @linux = grep { m{/(?:image/(?!elf|unwind)\w+|core/(?:guard|turn))\.o$} } @objects;
 	cmp_ok(scalar(@objects), ">", 12, "$target: makes the rooms");
 	is("@linux", '', "$target: but not what only Linux has");
 	my $symbols = symbols("$out/libusdt.a");

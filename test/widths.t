@@ -41,7 +41,7 @@ run_unit("$obj/test/unit/$_", "$_, 32 bits") for @units;
 
 	ok($wide{openat} && $wide{readdir} && $wide{fstatfs},
 	    'the C library tells wide calls');
-	for my $room (qw(usdt_image usdt_image_map usdt_image_old)) {
+	for my $room (qw(image/file image/map image/retention)) {
 		my @calls = (Usdt::Variant::quiet('nm', '-u',
 		    "$obj/$room.o"))[0] =~ /\sU (\w+)/g;
 

@@ -11,7 +11,9 @@
 
 PREBUILDS = linux-x64-glibc linux-x64-musl linux-arm64-glibc linux-arm64-musl
 CROSS	= $(shell ../../test/setup --cross-root)/bin
-LIBRARY	= $(wildcard ../../usdt*.[chs]) ../../Makefile ../../LICENSE
+ROOMS	= core image none
+LIBRARY	= $(wildcard ../../usdt*.[chs]) $(ROOMS:%=../../%) ../../Makefile \
+	  ../../LICENSE
 
 CC_linux-x64-glibc	= gcc -m64
 CC_linux-x64-musl	= musl-gcc
@@ -34,7 +36,7 @@ LICENSE: ../../LICENSE
 libusdt: $(LIBRARY)
 	rm -rf $@ $@.part
 	mkdir $@.part
-	cp $^ $@.part
+	cp -r $^ $@.part
 	mv $@.part $@
 
 prebuilds/%: libusdt

@@ -11,7 +11,7 @@
 #endif
 #include "feed.h"
 #include "tools/dump/dump.h"
-#include "usdt_dof_format.h"
+#include "core/dof_format.h"
 
 struct document {
 	const uint8_t *bytes;

@@ -8,7 +8,7 @@
 #endif
 #include "shown.h"
 #include "tools/dump/dump.h"
-#include "usdt_dof_format.h"
+#include "core/dof_format.h"
 
 /* Is it inside the document, ended? */
 static void

@@ -1,5 +1,5 @@
 /*
- * elf.c - is every image that usdt_elf.c builds one that readers of ELF and of
+ * elf.c - is every image that image/elf.c builds one that readers of ELF and of
  * SDT notes understand?
  *
  * Any description, for every processor.  libelf reads the bytes: no section on

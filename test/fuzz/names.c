@@ -1,5 +1,5 @@
 /*
- * names.c - do the checkers of names and types (usdt_name.c, usdt_type.c) take
+ * names.c - do the checkers of names and types (core/name.c, core/type.c) take
  * just what usdt.h says, and say why not?
  *
  * What is taken is compared with the header's rules, written here once more.

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #include "tap.h"
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 int __real_open(const char *path, int flags, ...);
 int __real_close(int fd);

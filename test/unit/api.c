@@ -16,7 +16,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 static const char *const two_types[] = { "int", "char *" };
 

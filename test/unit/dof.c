@@ -1,5 +1,5 @@
 /*
- * dof.c - do the builders of documents, usdt_dof.c and usdt_elf.c, write just
+ * dof.c - do the builders of documents, usdt_dof.c and image/elf.c, write just
  * the bytes that they laid out, and the same ones again?
  *
  * What the bytes mean is judged by test/dof.t and test/image.t.  Here many
@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "tap.h"
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 #define POOL		120	/* probes to make descriptions of */
 #define ROUNDS		60	/* descriptions for each system, processor */

@@ -10,7 +10,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 #define ROUNDS		1000
 #define MANY_ROUNDS	10000	/* of enabling and disabling */

@@ -16,7 +16,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 /* In libc's place: how often did the library ask which process this is? */
 static int asked;

@@ -19,7 +19,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 /* --- the helper --------------------------------------------------------- */
 

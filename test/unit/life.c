@@ -13,7 +13,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 #define STEPS		6000
 #define PROVIDERS	3

@@ -16,7 +16,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 /* By these names, whatever <dirent.h> makes of its own. */
 struct dirent *read_one(DIR *dir) __asm__("readdir");

@@ -1,11 +1,11 @@
 /*
- * names.c - does usdt_name.c take the names that tracers can hold, refuse the
+ * names.c - does core/name.c take the names that tracers can hold, refuse the
  * others with a text that says why, and spell them as tracers do?
  */
 #include <errno.h>
 
 #include "tap.h"
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 typedef int check(const struct usdt__platform *row, const char *name,
     struct usdt__why *why);

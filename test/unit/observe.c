@@ -10,7 +10,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 static const char *types[USDT_ARG_MAX];
 

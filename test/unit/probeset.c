@@ -1,12 +1,12 @@
 /*
- * probeset.c - does usdt_probeset.c keep a provider's probes: each function
+ * probeset.c - does core/probeset.c keep a provider's probes: each function
  * and name once, in the order of adding, whatever comes and goes?  And does it
  * tell their names apart?
  */
 #include <stdint.h>
 
 #include "tap.h"
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 #define NAMES	300		/* different probes */
 #define STEPS	20000

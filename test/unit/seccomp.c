@@ -26,7 +26,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 #if defined(__linux__) && defined(__x86_64__)
 

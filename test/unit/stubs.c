@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "tap.h"
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 /* --- processors --------------------------------------------------------- */
 

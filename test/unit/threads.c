@@ -18,7 +18,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 #if defined(__SANITIZE_THREAD__)
 #define MAY_FORK	0

@@ -20,7 +20,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 static int naps;
 

@@ -1,5 +1,5 @@
 /*
- * types.c - does usdt_type.c know the size and sign of C's types?
+ * types.c - does core/type.c know the size and sign of C's types?
  *
  * For the processor that the test runs on the compiler is asked; the numbers
  * for both widths stand in a table.
@@ -17,7 +17,7 @@
 #include <wchar.h>
 
 #include "tap.h"
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 static const struct usdt__arch *
 arch(const char *name)

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 /* --- memory.c: what happens when memory runs out? ------------------------- */
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "tools/common/common.h"
-#include "usdt_dof_format.h"
+#include "core/dof_format.h"
 
 /* The longest string that any kernel takes, with its zero: a function's. */
 #define NAME_SIZE	192

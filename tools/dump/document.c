@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "tools/dump/dump.h"
-#include "usdt_dof_format.h"
+#include "core/dof_format.h"
 
 /* Strings that are named may be so many times as long as the document: probes
  * may share them. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "tools/dump/dump.h"
-#include "usdt_dof_format.h"
+#include "core/dof_format.h"
 
 uint64_t
 dof_tell_member(struct telling *t, uint64_t at, unsigned size, const char *name)

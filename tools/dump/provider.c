@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "tools/dump/dump.h"
-#include "usdt_dof_format.h"
+#include "core/dof_format.h"
 
 /* What a provider refers to.  A part that is not there has no size. */
 struct provider {

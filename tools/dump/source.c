@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "tools/dump/dump.h"
-#include "usdt_dof_format.h"
+#include "core/dof_format.h"
 
 /* More than any system takes in one document. */
 #define FILE_MAX	((size_t)512 << 20)

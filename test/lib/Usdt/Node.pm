@@ -39,7 +39,7 @@ sub copy
 	my ($dir) = @_;
 
 	run('sh', '-c', 'mkdir -p "$2/test" && cd "$1" && '
-	    . 'cp usdt*.[chs] Makefile LICENSE "$2" && '
+	    . 'cp -r usdt*.[chs] core image none Makefile LICENSE "$2" && '
 	    . 'cp test/setup "$2/test" && tar -cf - --exclude build '
 	    . '--exclude prebuilds --exclude libusdt bindings/node | '
 	    . 'tar -xf - -C "$2"', 'sh', $top, $dir);

@@ -10,7 +10,8 @@ use Exporter qw(import);
 use File::Basename qw(basename dirname);
 use Test::Builder;
 
-our @EXPORT_OK = qw(variant units elf_class run_unit require_compiler);
+our @EXPORT_OK = qw(variant units elf_class run_unit require_compiler
+	library_objects shared_objects);
 
 =head1 FUNCTIONS
 
@@ -26,6 +27,11 @@ the objects, or nothing.
 =item units
 
 The names of all unit tests.
+
+=item library_objects(OBJ), shared_objects(OBJ)
+
+Of the library in the directory of objects OBJ: all, and those that every system
+has but the platform's row.
 
 =item run_unit(PROGRAM, NAME)
 
@@ -56,6 +62,24 @@ sub top
 sub units
 {
 	return map { basename($_, '.c') } sort glob(top() . '/test/unit/*.c');
+}
+
+sub library_objects
+{
+	my ($obj) = @_;
+
+	return sort glob("$obj/{usdt,core/,image/,none/}*.o");
+}
+
+sub shared_objects
+{
+	my ($obj) = @_;
+	my %shared = map { s/\.[cs]$//r => 1 } split ' ', (quiet('make', '-s',
+	    '-C', top(), 'sources', 'SYSTEM=other'))[0];
+
+	delete @shared{'core/platform', 'none/image'};
+	return grep { m{^\Q$obj\E/(.*)\.o$} && $shared{$1} }
+	    library_objects($obj);
 }
 
 # quiet(COMMAND...): what it says, and its status.

@@ -1,5 +1,5 @@
 /*
- * usdt_image_old.c - which image files have had their day?
+ * image/retention.c - which image files have had their day?
  *
  * An image stays when its process ends, so that a tracer can attach before the
  * next one starts, and goes on seeing it over restarts.  That holds for one
@@ -24,7 +24,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 #define KEEP		64
 #define EVERY		16

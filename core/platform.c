@@ -1,5 +1,5 @@
 /*
- * usdt_platform.c - how do systems and processors differ?
+ * core/platform.c - how do systems and processors differ?
  *
  * One row of data for each, compiled on every host, so that any system's
  * documents can be built and tested anywhere.  Rows hold data only: where
@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 #define MIB	((size_t)1 << 20)
 

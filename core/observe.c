@@ -1,5 +1,5 @@
 /*
- * usdt_observe.c - who is called for each fire in this process?
+ * core/observe.c - who is called for each fire in this process?
  *
  * An observer's function and data are read together by whoever fires, without
  * a lock; so the pair never changes, and stays until its provider is freed.
@@ -7,7 +7,7 @@
  */
 #include <stdlib.h>
 
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 USDT__WHOLE;
 

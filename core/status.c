@@ -1,10 +1,10 @@
 /*
- * usdt_status.c - what took a provider, and if nothing, why?
+ * core/status.c - what took a provider, and if nothing, why?
  */
 #include <errno.h>
 #include <stdio.h>
 
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 USDT__WHOLE;
 

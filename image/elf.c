@@ -1,5 +1,5 @@
 /*
- * usdt_elf.c - which bytes make a probe image?
+ * image/elf.c - which bytes make a probe image?
  *
  * A pure builder, as usdt_dof.c: description, processor and stub in, bytes
  * out.  The image is a shared object with no address, pid or clock in it, so
@@ -22,7 +22,7 @@
  */
 #include <stdio.h>
 
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 #define NOTE_ARGS	12	/* more fail the attach in libbpf */
 #define ARGS_SIZE	(NOTE_ARGS * 24)

@@ -1,5 +1,5 @@
 /*
- * usdt_pages.c - where do stubs and documents live that need no file?
+ * core/pages.c - where do stubs and documents live that need no file?
  *
  * Outside Linux tracers patch any memory of a process that can be run.  Stubs
  * are handed out from pages that are full of them from the start, so that no
@@ -16,7 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 /* Offsets between a document and its stubs are signed and of 32 bits. */
 #define NEAR	((uintptr_t)1 << 30)

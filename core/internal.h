@@ -1,5 +1,5 @@
 /*
- * usdt_internal.h - what the rooms of the library promise each other.
+ * core/internal.h - what the rooms of the library promise each other.
  *
  * One section per file, in the order in which they depend on each other: a
  * file may use the sections above its own, and nothing below.  All of it is
@@ -46,7 +46,7 @@ struct usdt__description {
 	const uint32_t *gate_of;	/* each probe's; NULL: 0, 1, 2 ... */
 };
 
-/* --- usdt_platform.c: how do systems and processors differ? ------------- */
+/* --- core/platform.c: how do systems and processors differ? ------------- */
 
 enum usdt__add_shape {		/* what the ADDDOF ioctl takes */
 	USDT__ADD_HELPER,	/* dof_helper_t, 80 bytes */
@@ -198,7 +198,7 @@ extern const uint32_t usdt__stub_count;		/* 0: unknown processor */
  */
 void usdt__fire(const void *entry, size_t argc, void *const *argv);
 
-/* --- usdt_guard.c: is this process a forked child to be mended? --------- */
+/* --- core/guard.c: is this process a forked child to be mended? --------- */
 
 /* While the first word is not 1 no probe may fire. */
 extern int32_t usdt__guard[];
@@ -214,12 +214,12 @@ int usdt__guard_kept(void);
 int usdt__guard_claim(void);
 void usdt__guard_claimed(void);
 
-/* --- usdt_nop.c: which nop stands at a probe's sites? ------------------- */
+/* --- image/nop.c: which nop stands at a probe's sites? ------------------- */
 
 /* The stub to use here and now; NULL on an unknown processor. */
 const struct usdt__stub *usdt__stub_choose(void);
 
-/* --- usdt_name.c: which names are taken, how do tracers spell them? ----- */
+/* --- core/name.c: which names are taken, how do tracers spell them? ----- */
 
 int usdt__name_check_provider(const struct usdt__platform *row,
     const char *name, struct usdt__why *why);
@@ -237,7 +237,7 @@ size_t usdt__name_dof(const char *name, char *out);
 /* The notes' spelling ('-' is "__") to OUT (2 * strlen + 1), or NULL. */
 size_t usdt__name_note(const char *name, char *out);
 
-/* --- usdt_type.c: what size and sign has a C type? ---------------------- */
+/* --- core/type.c: what size and sign has a C type? ---------------------- */
 
 /* Bytes, negative if signed: -4 for "int".  Unknown names: a machine word. */
 int usdt__type_size(const char *type, const struct usdt__arch *arch);
@@ -285,7 +285,7 @@ void usdt__dof_write(const struct usdt__dof *dof,
     const struct usdt__sites *sites, uint64_t first, uint64_t address,
     uint8_t *out);
 
-/* --- usdt_elf.c: which bytes make a probe image? ------------------------ */
+/* --- image/elf.c: which bytes make a probe image? ------------------------ */
 
 /* Layout version, part of every image's path.  Raise it with any change of
  * the bytes that a given definition gives. */
@@ -324,7 +324,7 @@ int usdt__elf_layout(struct usdt__elf *elf,
 void usdt__elf_write(const struct usdt__elf *elf, uint8_t *out,
     uint8_t id[USDT__ID_SIZE]);
 
-/* --- usdt_unwind.c: how does a debugger come from a stub to its caller? -- */
+/* --- image/unwind.c: how does a debugger come from a stub to its caller? -- */
 
 #define USDT__UNWIND_HEAD	20	/* bytes of .eh_frame_hdr */
 #define USDT__UNWIND_MAX	160	/* and of .eh_frame with it */
@@ -338,7 +338,7 @@ size_t usdt__unwind_write(const struct usdt__arch *arch,
     const struct usdt__stub *stub, uint64_t distance, uint64_t size,
     uint8_t *out);
 
-/* --- usdt_turn.c: which copy of the library in this process may act now? - */
+/* --- core/turn.c: which copy of the library in this process may act now? - */
 
 enum usdt__turn {
 	USDT__TURN_IMAGES,	/* to see what is mapped and map more */
@@ -354,7 +354,7 @@ int usdt__turn_take(enum usdt__turn which, int *alone);
 /* Give it back, if it is not -1.  Keeps errno. */
 void usdt__turn_give(int turn);
 
-/* --- usdt_image_old.c: which image files have had their day? ------------ */
+/* --- image/retention.c: which image files have had their day? ------------ */
 
 /* Remove a file in DIR that no process holds.  Returns 1 if it is gone. */
 int usdt__image_remove_unheld(int dir, const char *name);
@@ -385,7 +385,7 @@ void usdt__images_remove_old(int dir);
  * then".  Under the lock. */
 extern unsigned usdt__image_files;
 
-/* --- usdt_image_map.c: which images does this process map? -------------- */
+/* --- image/map.c: which images does this process map? -------------- */
 
 struct usdt__image {
 	struct usdt__image *next;	/* of those that are kept */
@@ -433,7 +433,7 @@ int usdt__image_present(const struct usdt__image *image);
 void usdt__image_path(const struct usdt__image *image,
     char out[USDT_PATH_SIZE]);
 
-/* --- usdt_image.c: in which file does an image live? -------------------- */
+/* --- image/file.c: in which file does an image live? -------------------- */
 
 /*
  * Find or make the file with these BYTES, and map it.  The caller holds the
@@ -443,7 +443,7 @@ int usdt__image_take(const struct usdt__elf *elf, const uint8_t *bytes,
     const uint8_t id[USDT__ID_SIZE], struct usdt__image **image,
     struct usdt__why *why);
 
-/* --- usdt_pages.c: where do stubs and documents live without a file? ----- */
+/* --- core/pages.c: where do stubs and documents live without a file? ----- */
 
 struct usdt__pages {
 	const uint8_t *stubs;
@@ -511,7 +511,7 @@ void usdt__gate_set_helper(uint32_t *gate, int has);
 /* Does the kernel count a tracer there? */
 int usdt__gate_is_counted(const uint32_t *gate);
 
-/* --- usdt_probeset.c: which probes has a provider? ---------------------- */
+/* --- core/probeset.c: which probes has a provider? ---------------------- */
 
 struct usdt_probe_state {
 	struct usdt_probe probe;	/* first: it leads to the definition */
@@ -555,7 +555,7 @@ uint32_t usdt__probeset_hash(const char *function, const char *dof_name);
 size_t usdt__number_names(usdt_probedef_t *const *probes, size_t count,
     uint32_t *number);
 
-/* --- usdt_generation.c: what is laid out together? ---------------------- */
+/* --- core/generation.c: what is laid out together? ---------------------- */
 
 #define USDT__ERROR_SIZE	(USDT_TEXT_SIZE + 64)
 
@@ -633,14 +633,14 @@ int usdt__generation_is_counted(const struct usdt__generation *generation);
 /* Say to all gates whether the helper has their probes. */
 void usdt__generation_set_helper(struct usdt__generation *generation, int has);
 
-/* --- usdt_observe.c: who is called for each fire in this process? ------- */
+/* --- core/observe.c: who is called for each fire in this process? ------- */
 
 /* Of a provider on a system without tracers: have its probes observed, if
  * anybody wants to. */
 void usdt__observe_unsupported(usdt_provider_t *provider);
 void usdt__observers_free(usdt_provider_t *provider);
 
-/* --- usdt_whole.c: does who takes one call take all of the library? ------ */
+/* --- core/whole.c: does who takes one call take all of the library? ------ */
 
 extern void (*const usdt__whole[])(void);
 
@@ -649,7 +649,7 @@ extern void (*const usdt__whole[])(void);
 	static void (*const *const the_whole)(void) __attribute__((used)) = \
 	    usdt__whole
 
-/* --- usdt_lock.c: who may change things now, who mends a new child? ----- */
+/* --- core/lock.c: who may change things now, who mends a new child? ----- */
 
 /* The lock that serialises all but testing and firing. */
 void usdt__lock(void);

@@ -1,5 +1,5 @@
 /*
- * usdt_unwind.c - how does a debugger come from a stub to who called it?
+ * image/unwind.c - how does a debugger come from a stub to who called it?
  *
  * A pure builder: DWARF's call frame information for all stubs of an image, as
  * they are alike.  With it gdb and perf print whole stacks at a probe.  DWARF 5
@@ -13,7 +13,7 @@
  * linkers use for their tables of calls, and multiplies where it could choose:
  * Valgrind knows no more.
  */
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 /* DWARF's own words. */
 enum {

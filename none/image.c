@@ -1,14 +1,14 @@
 /*
- * usdt_image_none.c - what takes the place of the rooms that only Linux has?
+ * none/image.c - what takes the place of the rooms that only Linux has?
  *
- * Built in place of usdt_image.c, usdt_image_map.c, usdt_image_old.c,
- * usdt_turn.c, usdt_guard.c and usdt_nop.c on systems whose row has no images:
+ * Built in place of image/file.c, image/map.c, image/retention.c,
+ * core/turn.c, core/guard.c and image/nop.c on systems whose row has no images:
  * these have one kind of nop, and nothing to be mended in children.  Nobody
  * takes an image there, and copies of the library do not know of each other.
  */
 #include <errno.h>
 
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 int32_t usdt__guard[] = { 1 };
 

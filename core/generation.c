@@ -1,5 +1,5 @@
 /*
- * usdt_generation.c - what is laid out together?
+ * core/generation.c - what is laid out together?
  *
  * A generation is a set of probes with stubs in one probe image, mapped, with
  * its DOF inside; where the system has no images, with stubs and DOF in pages
@@ -16,7 +16,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 /* What is told about memory that there is not. */
 static int

@@ -1,10 +1,10 @@
 /*
- * usdt_tracepoints_none.c - what does a tracer see on a processor for which
+ * none/tracepoints.c - what does a tracer see on a processor for which
  * there is no assembly yet?
  *
  * Nothing: no stub, so nothing is ever placed, and every call succeeds.
  */
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 const struct usdt__stub usdt__stubs[1];
 const uint32_t usdt__stub_count;

@@ -1,5 +1,5 @@
 /*
- * usdt_name.c - which names are taken, and how do tracers spell them?
+ * core/name.c - which names are taken, and how do tracers spell them?
  *
  * Kernels and daemons drop a provider or a probe with a name that they can't
  * hold, most without an error, and tracers cut names and paths at characters
@@ -8,7 +8,7 @@
  */
 #include <stdio.h>
 
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 static int
 is_letter(char c)

@@ -1,5 +1,5 @@
 /*
- * usdt_guard.c - is this process a forked child that nobody has mended yet?
+ * core/guard.c - is this process a forked child that nobody has mended yet?
  *
  * Linux turns some nops of traced probes into calls, to a page that it gives
  * to the traced process and to none of its children: a child that fires before
@@ -17,7 +17,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 #if !defined(MADV_WIPEONFORK)
 #define MADV_WIPEONFORK	18	/* Linux 4.14 */

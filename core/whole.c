@@ -1,5 +1,5 @@
 /*
- * usdt_whole.c - does who takes one call of the library take all of it?
+ * core/whole.c - does who takes one call of the library take all of it?
  *
  * A linker takes from an archive what is asked for.  A program that took a few
  * calls would give those to a shared object that has the library too, in place
@@ -7,7 +7,7 @@
  * locks, two words for forked children.  So each room with calls refers to this
  * table (USDT__WHOLE), and it to each such room.
  */
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 void (*const usdt__whole[])(void) = {
 	(void (*)(void))usdt_create_provider,

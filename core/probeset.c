@@ -1,5 +1,5 @@
 /*
- * usdt_probeset.c - which probes has a provider?
+ * core/probeset.c - which probes has a provider?
  *
  * A list in order of adding, and a hash table by function and name, so that
  * adding a hundred thousand probes takes a hundred thousand steps.  Names are
@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 uint32_t
 usdt__probeset_hash(const char *function, const char *dof_name)

@@ -1,5 +1,5 @@
 /*
- * usdt_image_map.c - which probe images does this process map?
+ * image/map.c - which probe images does this process map?
  *
  * Each once: two mappings of one file make the kernel's counting of semaphores
  * go wrong.  In a forked child mappings are mended.  All is done under the
@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 static struct usdt__image *mapped;
 

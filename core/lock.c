@@ -1,5 +1,5 @@
 /*
- * usdt_lock.c - who may change things now, and who mends a new child?
+ * core/lock.c - who may change things now, and who mends a new child?
  *
  * One lock serialises all calls but those that test and fire.  It is held
  * around fork too, so that the child finds everything whole; the child, and one
@@ -10,11 +10,11 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 /*
  * The lock, and the process whose threads it is for, by pid; its negative:
- * being made.  (Where usdt_guard.c keeps its word, that is asked instead: in
+ * being made.  (Where core/guard.c keeps its word, that is asked instead: in
  * another pid namespace a child may have its parent's pid.)  A child that is
  * forked while the handlers of fork are only just being registered has a copy
  * that nobody will ever unlock, and makes its own.

@@ -1,5 +1,5 @@
 /*
- * usdt_nop.c - which nop stands at a probe's sites?
+ * image/nop.c - which nop stands at a probe's sites?
  *
  * On x86-64 Linux that decides what a traced fire costs, and the wrong one is
  * worse than slow:
@@ -10,7 +10,7 @@
  *	10 bytes	attach fails	attach fails	becomes a call
  *
  * A call costs half of a trap.  It goes to a page that forked children do not
- * have: usdt_guard.c tells what is done about that.
+ * have: core/guard.c tells what is done about that.
  *
  * A kernel that turns nops into calls has the system call that those calls
  * make, number 336, and refuses it to anybody else: with ENXIO if it takes the
@@ -23,7 +23,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 /* The stub with a nop of so many bytes that is answered so, or NULL. */
 static const struct usdt__stub *

@@ -1,5 +1,5 @@
 /*
- * usdt_image.c - in which file does a probe image live?
+ * image/file.c - in which file does a probe image live?
  *
  * Uprobes attach to a file and an offset, so stubs must be in a file, and only
  * a named one is found by every tracer.  It is
@@ -39,7 +39,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 #define SIBLINGS	4096	/* equal definitions in one process */
 #define RETRIES		16	/* when another process makes or removes */

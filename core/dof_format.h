@@ -1,5 +1,5 @@
 /*
- * usdt_dof_format.h - what is DOF?
+ * core/dof_format.h - what is DOF?
  *
  * DTrace's object format, as far as providers need it: the library's own
  * definitions, equal on every system, so that any system's documents can be

@@ -1,11 +1,11 @@
 /*
- * usdt_type.c - what size and sign has a C type?
+ * core/type.c - what size and sign has a C type?
  *
  * SDT notes describe an argument by its size and sign, so that a tracer shows
  * an int -1 as -1 and not as 4294967295.  The type is a C type's name, as it
  * stands in a declaration; a name that is not known is a machine word.
  */
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 #define WORD	0	/* as wide as a pointer */
 

@@ -1,5 +1,5 @@
 /*
- * usdt_turn.c - which copy of the library in this process may act now?
+ * core/turn.c - which copy of the library in this process may act now?
  *
  * Each copy has a lock of its own, and none knows of the others.  What two of
  * them must not do at once is done by turns: a turn is a lock on a file of
@@ -15,7 +15,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "usdt_internal.h"
+#include "core/internal.h"
 
 int
 usdt__turn_take(enum usdt__turn which, int *alone)
