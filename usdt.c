@@ -565,7 +565,7 @@ deliver(usdt_provider_t *provider, const struct options *options,
 	const struct usdt__platform *row = usdt__native_platform();
 	struct usdt_provider_state *state = provider->state;
 	struct usdt__generation *g;
-	struct usdt__why dof_why = { 0, "" }, sdt_why = { 0, "" };
+	struct usdt__why dof_why = { .error = 0 }, sdt_why = { .error = 0 };
 	int dof = 0;
 
 	if (newest != NULL && options->dof && (check_name_is_free(provider,
@@ -617,11 +617,13 @@ deliver(usdt_provider_t *provider, const struct options *options,
 static int
 fail_generation(usdt_provider_t *provider, const struct usdt__why *why)
 {
-	if (why->error == ENOMEM &&
-	    strcmp(why->text, usdt__strerror(ENOMEM)) == 0)
-		return usdt__fail(provider, USDT_ERROR_MALLOC);
-	return usdt__fail(provider, why->error == E2BIG ?
-	    USDT_ERROR_TOO_LARGE : USDT_ERROR_IMAGE, why->text);
+	static const usdt_error_t errors[] = {
+		[USDT__SYSTEM] = USDT_ERROR_IMAGE,
+		[USDT__NO_MEMORY] = USDT_ERROR_MALLOC,
+		[USDT__TOO_LARGE] = USDT_ERROR_TOO_LARGE
+	};
+
+	return usdt__fail(provider, errors[why->kind], why->text);
 }
 
 /* Under the lock. */
@@ -631,7 +633,7 @@ enable(usdt_provider_t *provider, const struct options *options)
 	struct usdt_provider_state *state = provider->state;
 	struct usdt__generation *newest = NULL;
 	usdt_probedef_t **probes;
-	struct usdt__why why = { 0, "" };
+	struct usdt__why why = { .error = 0 };
 	size_t count;
 	int result;
 
@@ -724,7 +726,7 @@ disable(usdt_provider_t *provider)
 {
 	struct usdt_provider_state *state = provider->state;
 	struct usdt__generation *g;
-	struct usdt__why why = { 0, "" };
+	struct usdt__why why = { .error = 0 };
 	int failed = 0;
 
 	for (g = state->current; g != NULL; g = g->next)

@@ -18,13 +18,6 @@
 
 #include "core/internal.h"
 
-/* What is told about memory that there is not. */
-static int
-no_memory(struct usdt__why *why)
-{
-	return usdt__because(why, ENOMEM, "%s", usdt__strerror(ENOMEM));
-}
-
 void
 usdt__generation_release(struct usdt__generation *generation)
 {
@@ -144,7 +137,7 @@ usdt__generation_add_dof(struct usdt__generation *generation,
 		return usdt__because(why, ENOSPC, "%s takes %u providers of a "
 		    "process, and has them", row->name, row->max_documents);
 	if (device != NULL && (copy = strdup(device)) == NULL)
-		return no_memory(why);
+		return usdt__no_memory(why);
 	if (usdt__helper_add(row, device != NULL ? device :
 	    generation->device, module, generation->address,
 	    generation->document, &generation->dof_generation, why) < 0) {
@@ -241,6 +234,7 @@ place_in_pages(struct usdt__generation *new,
 	if (usdt__dof_layout(&dof, description, usdt__native_platform(),
 	    usdt__native_arch(), why) < 0) {
 		why->error = E2BIG;
+		why->kind = USDT__TOO_LARGE;
 		return -1;
 	}
 	if (usdt__pages_take(stub, new->count, dof.size, &new->pages, why) < 0)
@@ -268,11 +262,12 @@ place_in_image(usdt_provider_t *provider,
 	if (usdt__elf_layout(&elf, description, usdt__native_platform(),
 	    usdt__native_arch(), usdt__stub_choose(), notes, why) < 0) {
 		why->error = E2BIG;
+		why->kind = USDT__TOO_LARGE;
 		return -1;
 	}
 	bytes = calloc(1, elf.size);
 	if (bytes == NULL)
-		return no_memory(why);
+		return usdt__no_memory(why);
 	usdt__elf_write(&elf, bytes, new->id);
 	old = generation_reuse(provider, new->id);
 	if (old != NULL) {
@@ -316,7 +311,7 @@ usdt__generation_make(usdt_provider_t *provider, usdt_probedef_t *const *probes,
 	struct usdt__generation *generation = calloc(1, sizeof *generation);
 
 	if (generation == NULL) {
-		no_memory(why);
+		usdt__no_memory(why);
 		return NULL;
 	}
 	generation->references = 1;
@@ -332,7 +327,7 @@ usdt__generation_make(usdt_provider_t *provider, usdt_probedef_t *const *probes,
 		generation->gate_of = NULL;
 	}
 	if (generation->gate_count == 0)
-		no_memory(why);
+		usdt__no_memory(why);
 	else if (generation_place(provider, &generation, probes, notes,
 	    why) == 0)
 		return generation;

@@ -22,12 +22,20 @@
 #endif
 
 /*
- * Why something failed: an errno (or 0) and a sentence without a newline.
- * Functions that take one fill it when they fail, and only then.
+ * Why something failed: an errno (or 0), a sentence without a newline, and what
+ * kind of failure it is, which decides about the caller's error.  Functions
+ * that take one fill it when they fail, and only then.
  */
+enum usdt__kind {
+	USDT__SYSTEM,		/* the system or the caller refused */
+	USDT__NO_MEMORY,	/* malloc did */
+	USDT__TOO_LARGE		/* no tracer takes so much */
+};
+
 struct usdt__why {
 	int error;
 	char text[USDT_TEXT_SIZE];
+	enum usdt__kind kind;
 };
 
 /*
@@ -169,6 +177,8 @@ const char *usdt__strerror(int error);
 /* Fill WHY; ERROR is an errno or 0, not added to the text.  Returns -1. */
 int usdt__because(struct usdt__why *why, int error, const char *format, ...)
     USDT__PRINTF(3, 4);
+/* The same for memory that there is not. */
+int usdt__no_memory(struct usdt__why *why);
 
 /* --- usdt_tracepoints_ARCH.s: what does a tracer see? ------------------- */
 

@@ -350,8 +350,18 @@ usdt__because(struct usdt__why *why, int error, const char *format, ...)
 	if (why == NULL)
 		return -1;
 	why->error = error;
+	why->kind = USDT__SYSTEM;
 	va_start(args, format);
 	vsnprintf(why->text, sizeof why->text, format, args);
 	va_end(args);
+	return -1;
+}
+
+int
+usdt__no_memory(struct usdt__why *why)
+{
+	usdt__because(why, ENOMEM, "%s", usdt__strerror(ENOMEM));
+	if (why != NULL)
+		why->kind = USDT__NO_MEMORY;
 	return -1;
 }

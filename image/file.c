@@ -539,7 +539,7 @@ place(struct request *request)
 {
 	char shm[64], tmp[64], text[USDT_PATH_SIZE];
 	const char *places[3];
-	struct usdt__why all = { 0, "" };
+	struct usdt__why all = { .error = 0 };
 	enum outcome outcome;
 	size_t i, n;
 
@@ -588,7 +588,7 @@ usdt__image_take(const struct usdt__elf *elf, const uint8_t *bytes,
 		    "known on %s", page, elf->arch->name);
 	request.image = calloc(1, sizeof *request.image);
 	if (request.image == NULL)
-		return usdt__because(why, ENOMEM, "%s", usdt__strerror(ENOMEM));
+		return usdt__no_memory(why);
 	error = elf->spare > 0 ? usdt__guard_make() : 0;
 	if (error != 0) {
 		free(request.image);

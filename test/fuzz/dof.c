@@ -303,7 +303,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct feed feed = { bytes, size };
-	struct usdt__why why = { 0, "" };
+	struct usdt__why why = { .error = 0 };
 	struct document d;
 	struct usdt__dof dof;
 	struct subject s;

@@ -156,7 +156,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct feed feed = { bytes, size };
-	struct usdt__why why = { 0, "" };
+	struct usdt__why why = { .error = 0 };
 	uint8_t id[2][USDT__ID_SIZE], *out, *again;
 	struct usdt__elf elf;
 	struct subject s;

@@ -98,7 +98,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	    &usdt__platforms[choice % usdt__platform_count];
 	char *name = feed_string(&feed);
 	size_t length = strlen(name);
-	struct usdt__why why = { 99, "untouched" };
+	struct usdt__why why = { 99, "untouched", USDT__SYSTEM };
 	int plain = length > 0 && !is_dots(name);
 	const char *probe = "/:,";
 

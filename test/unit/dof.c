@@ -255,7 +255,7 @@ test_limit(void)
 {
 	struct usdt__platform row = usdt__platforms[0];
 	char text[USDT_TEXT_SIZE];
-	struct usdt__why why = { 99, "untouched" };
+	struct usdt__why why = { 99, "untouched", USDT__SYSTEM };
 	struct usdt__dof dof;
 	struct usdt__elf elf;
 	struct subject s;

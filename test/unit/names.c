@@ -46,7 +46,7 @@ row(const char *name)
 static void
 refused(check *c, const char *system, const char *name, const char *text)
 {
-	struct usdt__why why = { 99, "untouched" };
+	struct usdt__why why = { 99, "untouched", USDT__SYSTEM };
 	int result = c(row(system), name, &why);
 
 	try(result == -1 && strcmp(why.text, text) == 0 && why.error == 0,
@@ -56,7 +56,7 @@ refused(check *c, const char *system, const char *name, const char *text)
 static void
 taken(check *c, const char *system, const char *name)
 {
-	struct usdt__why why = { 99, "untouched" };
+	struct usdt__why why = { 99, "untouched", USDT__SYSTEM };
 	int result = c(row(system), name, &why);
 
 	try(result == 0 && strcmp(why.text, "untouched") == 0,
