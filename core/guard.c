@@ -14,7 +14,6 @@
  *	1	this process may fire
  */
 #include <errno.h>
-#include <sched.h>
 #include <sys/mman.h>
 
 #include "core/internal.h"
@@ -64,7 +63,7 @@ usdt__guard_claim(void)
 		if (now > 0)
 			return 0;
 		if (now < 0) {			/* another thread is at it */
-			sched_yield();
+			usdt__nap();
 			now = __atomic_load_n(&usdt__guard[0],
 			    __ATOMIC_ACQUIRE);
 		} else if (__atomic_compare_exchange_n(&usdt__guard[0], &now,

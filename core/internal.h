@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include "usdt.h"
 
@@ -680,6 +681,19 @@ static inline size_t
 usdt__align(size_t value, size_t to)
 {
 	return (value + to - 1) & ~(to - 1);
+}
+
+/*
+ * For who waits until another thread has come on by a few instructions, which
+ * is rare: that one may have a lower priority, and would never run beside a
+ * thread that only yields.
+ */
+static inline void
+usdt__nap(void)
+{
+	struct timespec pause = { 0, 100000 };
+
+	nanosleep(&pause, NULL);
 }
 
 /*

@@ -7,7 +7,6 @@
  * usdt__watch_fork was given.
  */
 #include <pthread.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include "core/internal.h"
@@ -49,7 +48,7 @@ claim(pid_t *word, pid_t self, pid_t done)
 		if (now == self || now == done)
 			return 0;
 		if (now == -self) {		/* another thread is at it */
-			sched_yield();
+			usdt__nap();
 			now = __atomic_load_n(word, __ATOMIC_ACQUIRE);
 		} else if (__atomic_compare_exchange_n(word, &now, -self, 0,
 		    __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {

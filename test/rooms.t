@@ -24,7 +24,7 @@ my %allowed = (
 	'image/retention' => "$memory malloc realloc free qsort strdup snprintf openat close fcntl unlinkat fstatat fstatfs geteuid "
 	    . 'fdopendir readdir closedir __errno_location usdt__debug',
 	'core/turn' => 'open flock close __errno_location',
-	'core/guard' => 'madvise sched_yield __errno_location',
+	'core/guard' => 'madvise nanosleep __errno_location',
 	'none/image' => '__errno_location usdt__because usdt__stubs usdt__stub_count usdt__native_platform',
 	'core/pages' => "$memory mmap munmap mprotect sysconf __errno_location usdt__because usdt__strerror",
 	'image/map' => "$memory free snprintf sscanf __isoc99_sscanf fopen fclose feof getline __getdelim close fstat stat getpid "
@@ -32,13 +32,13 @@ my %allowed = (
 	'image/file' => "$memory calloc free snprintf vsnprintf "
 	    . 'openat pread write close unlinkat mkdirat linkat chmod fchmod fchmodat fstat fstatat '
 	    . 'fstatvfs futimens fcntl flock memfd_create getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep '
-	    . '__errno_location usdt__because usdt__strerror usdt__debug usdt__getenv usdt__guard_make usdt__turn_\w+ usdt__images?_\w+',
+	    . '__errno_location usdt__because usdt__no_memory usdt__strerror usdt__debug usdt__getenv usdt__guard_make usdt__turn_\w+ usdt__images?_\w+',
 	usdt_dof_file => "$memory open close ioctl getpid clock_gettime __errno_location usdt__because usdt__strerror",
 	usdt_probe => "$memory usdt__whole usdt__fire usdt__stubs usdt__guard usdt__native_platform",
 	'core/probeset' => "$memory calloc free",
 	'core/generation' => "$memory malloc calloc free strdup usdt__\\w+",
 	'core/observe' => "$memory malloc free usdt__\\w+",
-	'core/lock' => 'pthread_mutex_lock pthread_mutex_unlock pthread_setcancelstate pthread_atfork getpid sched_yield __tls_get_addr usdt__guard_\w+',
+	'core/lock' => 'pthread_mutex_lock pthread_mutex_unlock pthread_setcancelstate pthread_atfork getpid nanosleep __tls_get_addr usdt__guard_\w+',
 	'core/whole' => 'usdt_create_provider usdt_provider_observe usdt_provider_status usdt_probe_fire',
 	'core/status' => "$memory snprintf usdt__\\w+",
 	usdt => "$memory malloc calloc free snprintf vsnprintf __errno_location __tls_get_addr usdt__\\w+",

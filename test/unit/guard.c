@@ -9,10 +9,12 @@
 #define _GNU_SOURCE
 #endif
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "tap.h"
 #include "scratch.h"
@@ -26,6 +28,33 @@ getpid(void)
 {
 	asked++;
 	return same != 0 ? same : (pid_t)syscall(SYS_getpid);
+}
+
+/* In libc's place: for whom a thread waits that is not done yet. */
+static int naps, yields;
+static void
+come_on(void)
+{
+	if (naps + yields == 3 && *usdt__guard == -1)
+		usdt__guard_claimed();
+}
+
+int
+nanosleep(const struct timespec *time, struct timespec *left)
+{
+	(void)time;
+	(void)left;
+	naps++;
+	come_on();
+	return 0;
+}
+
+int
+sched_yield(void)
+{
+	yields++;
+	come_on();
+	return 0;
 }
 
 #define WIDE	(2 * 4096 / USDT__STUB_SIZE)	/* more than a page of stubs */
@@ -236,6 +265,23 @@ test_spare(void)
 	ok_all("a page of text is free of stubs");
 }
 
+/* Who waits while another thread makes the lock lets any thread run, also one
+ * of a lower priority. */
+static void
+test_waiting(void)
+{
+	int before = *usdt__guard;
+
+	*usdt__guard = -1;
+	naps = yields = 0;
+	ok(!usdt__guard_claim() && *usdt__guard == 2, "a thread waits for "
+	    "another that makes the lock");
+	is_int(yields, 0, "not by yielding: that one may have a lower "
+	    "priority");
+	is_int(naps, 3, "it sleeps");
+	*usdt__guard = before;
+}
+
 int
 main(void)
 {
@@ -243,6 +289,7 @@ main(void)
 	uint32_t i;
 
 	scratch_begin();
+	test_waiting();
 	test_plain();		/* first: it needs a process without a guard */
 	for (i = 0; i < usdt__stub_count; i++)
 		several |= usdt__stubs[i].nop > 1;

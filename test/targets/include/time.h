@@ -12,4 +12,5 @@ typedef int clockid_t;
 #define CLOCK_MONOTONIC	4
 #endif
 int clock_gettime(clockid_t clock, struct timespec *now);
+int nanosleep(const struct timespec *time, struct timespec *left);
 #endif
