@@ -9,7 +9,8 @@
  * them while it lives, so that disabling and enabling deliver the same ones
  * again and tracers stay attached.  A probe that is removed leaves a hole in
  * its generation, which is laid out anew, without it, when the provider is
- * enabled after having been disabled.
+ * enabled after having been disabled, or, while a tracer is attached there, at
+ * the first enabling that finds nobody.
  *
  * One lock (core/lock.c) serialises all calls but those that test and fire.
  */
@@ -380,24 +381,31 @@ read_options(struct options *options)
 	    row->helper;
 }
 
-/* Is this generation to be laid out anew? */
+/*
+ * Is this generation to be laid out anew?  Those who are attached to it would
+ * lose its probes: so removed ones stay listed until nobody is.
+ */
 static int
-is_stale(const usdt_provider_t *provider,
-    const struct usdt__generation *generation, int notes)
+is_stale(const usdt_provider_t *provider, struct usdt__generation *generation,
+    int notes)
 {
 	if (generation->live == 0)
 		return 1;
 	if (!usdt__native_platform()->reuse_stubs)
 		return !provider->state->enabled || !generation->dof_taken;
-	if (!provider->state->enabled &&
-	    (generation->live < generation->count ||
-	    generation->notes != notes))
+	if (!provider->state->enabled && generation->notes != notes)
 		return 1;
+	if (generation->live < generation->count &&
+	    (!provider->state->enabled || generation->overdue)) {
+		generation->overdue = usdt__generation_is_traced(generation);
+		if (!generation->overdue)
+			return 1;
+	}
 	if (usdt__image_present(generation->image))
 		return 0;
 	/* The host has closed a memfd: those who have attached go on. */
 	return !provider->state->enabled || generation->image->fd < 0 ||
-	    !usdt__generation_is_counted(generation);
+	    !usdt__generation_is_traced(generation);
 }
 
 /* Are there probes without a stub? */

@@ -221,8 +221,11 @@ USDT_API int usdt_provider_add_probe(usdt_provider_t *provider,
  * its reference.
  *
  * The probe never fires again for this provider.  Listings show it until the
- * provider has been disabled and enabled.  Fails if the provider has no such
- * probe (function and name are compared).  Returns 0 or -1.
+ * provider has been disabled and enabled, and where a tracer is attached to a
+ * probe of its image then, until the first usdt_provider_enable that finds
+ * nobody attached there: the image stays as it is meanwhile, so that no tracer
+ * loses the other probes.  Fails if the provider has no such probe (function
+ * and name are compared).  Returns 0 or -1.
  */
 USDT_API int usdt_provider_remove_probe(usdt_provider_t *provider,
     usdt_probedef_t *probedef);
@@ -266,10 +269,13 @@ USDT_API int usdt_provider_enable(usdt_provider_t *provider);
  *
  * From the return on they are not enabled and firing does nothing, also for
  * tracers that are still attached.  On Linux enabling again is seen by those
- * tracers, and keeps the paths of the images; meanwhile listings that go by
- * the images show the probes, until the provider is freed and the last of its
- * probes released.  A provider that is not enabled is left as it is.  Returns 0
- * or -1.
+ * tracers, also if probes were removed, and keeps the paths of the images but
+ * for those that lose removed probes (usdt_provider_remove_probe); meanwhile
+ * listings that go by the images show the probes, until the provider is freed
+ * and the last of its probes released.  A tracer is attached if the kernel
+ * counts it in a probe's semaphore or DTrace has the probe enabled; one that
+ * attaches to an address, as to any code, is not counted.  A provider that is
+ * not enabled is left as it is.  Returns 0 or -1.
  */
 USDT_API int usdt_provider_disable(usdt_provider_t *provider);
 

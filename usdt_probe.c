@@ -61,7 +61,7 @@ gate_of(const usdt_probedef_t *probedef)
 /* Does DTrace answer the stub's question?  Either in the return register, or
  * through the pointer: then with 1, too. */
 static inline int
-ask(const struct usdt_probe *probe)
+ask_stub(const uint8_t *stub, int visible)
 {
 	volatile int flag = 0;
 	union {
@@ -69,11 +69,18 @@ ask(const struct usdt_probe *probe)
 		int (*call)(volatile int *);
 	} isenabled;
 
-	isenabled.code = __atomic_load_n(&probe->isenabled, __ATOMIC_RELAXED);
-	if (__builtin_expect(probe->visible == 1 + USDT__ISENABLED_REGISTER, 0))
+	isenabled.code = stub;
+	if (__builtin_expect(visible == 1 + USDT__ISENABLED_REGISTER, 0))
 		return isenabled.call(&flag);
 	isenabled.call(&flag);
 	return flag;
+}
+
+static inline int
+ask(const struct usdt_probe *probe)
+{
+	return ask_stub(__atomic_load_n(&probe->isenabled, __ATOMIC_RELAXED),
+	    probe->visible);
 }
 
 int
@@ -214,6 +221,12 @@ usdt__gate_set_helper(uint32_t *gate, int has)
 {
 	__atomic_store_n((uint16_t *)(void *)gate + 1, has ? HELPED : 0,
 	    __ATOMIC_RELEASE);
+}
+
+int
+usdt__stub_is_enabled(const uint8_t *stub)
+{
+	return ask_stub(stub, 1 + (int)usdt__native_platform()->isenabled);
 }
 
 int

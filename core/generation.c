@@ -99,14 +99,19 @@ usdt__generation_unbind(const struct usdt__generation *generation)
 			usdt__probe_unbind(generation->probes[i]);
 }
 
+/* A helper's stubs are asked: DTrace goes on answering after a removal. */
 int
-usdt__generation_is_counted(const struct usdt__generation *generation)
+usdt__generation_is_traced(const struct usdt__generation *generation)
 {
 	size_t i;
 
 	for (i = 0; generation->gates != NULL && i < generation->gate_count;
 	    i++)
 		if (usdt__gate_is_counted(&generation->gates[i]))
+			return 1;
+	for (i = 0; generation->told && i < generation->count; i++)
+		if (usdt__stub_is_enabled(generation->stubs +
+		    i * USDT__STUB_SIZE))
 			return 1;
 	return 0;
 }

@@ -521,6 +521,8 @@ void usdt__probe_unbind(usdt_probedef_t *probedef);
 void usdt__gate_set_helper(uint32_t *gate, int has);
 /* Does the kernel count a tracer there? */
 int usdt__gate_is_counted(const uint32_t *gate);
+/* Does DTrace say that it is, also after a helper has taken it back? */
+int usdt__stub_is_enabled(const uint8_t *stub);
 
 /* --- core/probeset.c: which probes has a provider? ---------------------- */
 
@@ -584,7 +586,9 @@ struct usdt__generation {
 	size_t count;			/* stubs */
 	size_t live;			/* probes that have one */
 	int notes;			/* the image has SDT notes */
-	int stale;			/* this enabling lays it out anew */
+	int stale;			/* this enabling lays it out anew ... */
+	int overdue;			/* ... as one had to before, but for
+					 * those who were attached */
 	usdt_probedef_t **probes;	/* by stub; NULL: removed */
 	int told;			/* a helper has ever had it */
 	int dof_taken;			/* the helper has it ... */
@@ -639,8 +643,9 @@ int usdt__generation_add_dof(struct usdt__generation *generation,
     const char *device, const char *module, struct usdt__why *why);
 int usdt__generation_remove_dof(struct usdt__generation *generation,
     struct usdt__why *why);
-/* Is a tracer attached to one of its probes, as far as the kernel counts? */
-int usdt__generation_is_counted(const struct usdt__generation *generation);
+/* Is a tracer attached to one of its stubs, be it a removed probe's, as far as
+ * the kernel counts and DTrace answers? */
+int usdt__generation_is_traced(const struct usdt__generation *generation);
 /* Say to all gates whether the helper has their probes. */
 void usdt__generation_set_helper(struct usdt__generation *generation, int has);
 

@@ -88,4 +88,35 @@ dtrace_case('probes added and removed' => sub {
 	is_deeply(listed('change*:::'), [], 'nothing is listed');
 });
 
+dtrace_case('a probe removed under a running script' => sub {
+	my $p = process('leave', 'f', 'goes', 'int', '--', 'f', 'stays', 'int');
+	my $path = ($p->images)[0]{path};
+	my $d = Usdt::Dtrace->run('leave$target:::stays '
+		. '{ printf("> %d\n", arg0); }', '-p', $p->pid);
+
+	fire([$p, 1]);		# nobody asked for it
+	is($p->ask('wait 1 1 30'), 'enabled 1', 'stays is enabled');
+	is($p->ask('remove 0'), 'ok', 'goes is removed');
+	for my $round (1, 2) {
+		is($p->ask($_), 'ok', $_) for 'disable', 'enable';
+		is(($p->images)[0]{path}, $path, 'the image stays');
+		is($p->ask('enabled 1'), 'enabled 1', 'stays is enabled still');
+		is($p->ask('enabled 0'), 'enabled 0', 'goes is not');
+		is($p->ask("fire 0 -$round"), 'fired 1', 'goes is fired');
+		is($p->ask("fire 1 $round"), 'fired 1', "stays: $round");
+	}
+	is_deeply(listed('leave*:::'), ['f:goes', 'f:stays'],
+	    'the removed one is listed');
+	same_events([$d->finish(2)], [1, 2], 'the script saw all fires');
+	is($p->ask('wait 1 0 30'), 'enabled 0', 'the script has ended');
+	is($p->ask('enable'), 'ok', 'enable when nobody is attached');
+	ok((grep { $_->{path} ne $path } $p->images), 'another image');
+	is_deeply(listed('leave*:::'), ['f:stays'],
+	    'the removed one is not listed any more');
+	my $again = Usdt::Dtrace->run('leave$target::: '
+		. '{ printf("> %d\n", arg0); }', '-p', $p->pid);
+	is($p->ask('fire 1 3'), 'fired 1', 'stays: 3');
+	same_events([$again->finish(1)], [3], 'a new script sees it');
+});
+
 done_testing();

@@ -767,6 +767,24 @@ tracer_case('a watch that was there first' => sub {
 	    [ $process->pid . " test_usdt $later:most 5" ], '... and seen');
 });
 
+tracer_case('--wait: the neighbour of a removed probe' => sub {
+	my $provider = fresh();
+	my $process = process($provider, ['f', 'goes', 'int'],
+	    ['f', 'stays', 'int']);
+	my $watch = Usdt::Watch->attach(2, '-w', $provider);
+	my $stays = $process->pid . " test_usdt $provider:stays";
+
+	is($process->ask('remove 0'), 'ok', 'removed');
+	for my $round (1 .. 3) {
+		is($process->ask($_), 'ok', $_) for 'disable', 'enable';
+		is($process->ask("checked 1 $round"), 'fired 1',
+		    'enabled at once');
+	}
+	is_deeply([ $watch->take(3) ], [ map { "$stays $_" } 1 .. 3 ],
+	    'nothing is lost');
+	is($watch->code_of('INT'), 0, 'exit 0');
+});
+
 tracer_case('--wait: a file that was another one' => sub {
 	my $provider = fresh();
 	my $program = "$dir/was";

@@ -138,6 +138,53 @@ test_changing(void)
 	ok(a->gate == gate && *semaphore(a) == 3, "the first is as it was");
 }
 
+/* A generation with a hole stays while somebody is attached there. */
+static void
+test_leaving(void)
+{
+	usdt_provider_t *q = usdt_create_provider("leaving", "m");
+	usdt_probedef_t *stays = usdt_create_probe("f", "stays", 0, NULL),
+	    *goes = usdt_create_probe("f", "goes", 0, NULL),
+	    *late = usdt_create_probe("f", "late", 0, NULL);
+	const uint32_t *gate, *dead;
+	int i;
+
+	usdt_provider_add_probe(q, goes);
+	usdt_provider_add_probe(q, stays);
+	usdt_provider_enable(q);
+	gate = stays->gate;
+	dead = goes->gate;
+	*semaphore(stays) = 1;
+	usdt_provider_remove_probe(q, goes);
+	for (i = 0; i < 2; i++) {
+		usdt_provider_disable(q);
+		usdt_provider_enable(q);
+		try(stays->gate == gate && is_enabled(stays) == 1 &&
+		    is_enabled(goes) == 0, "round %d", i);
+	}
+	ok_all("whose neighbour was removed has its gate while it is traced");
+	usdt_provider_add_probe(q, late);
+	usdt_provider_enable(q);
+	ok(stays->gate == gate && is_enabled(late) == 0,
+	    "also if a probe comes");
+	*semaphore(late) = 1;
+	is_int(is_enabled(late), 1, "which may be traced too");
+	/* A gate of the image, though of no probe that is left. */
+	*(volatile uint16_t *)(uintptr_t)dead = 1;
+	*semaphore(stays) = 0;
+	usdt_provider_enable(q);
+	ok(stays->gate == gate, "as long as anybody is attached to the image");
+	*(volatile uint16_t *)(uintptr_t)dead = 0;
+	usdt_provider_enable(q);
+	ok(stays->gate != gate && is_enabled(stays) == 0,
+	    "the first enabling that finds nobody lays it out anew");
+	is_int(is_enabled(late), 1, "and leaves the other image");
+	usdt_probe_release(goes);
+	usdt_probe_release(stays);
+	usdt_probe_release(late);
+	usdt_provider_free(q);
+}
+
 static void
 test_fork(void)
 {
@@ -183,6 +230,7 @@ main(void)
 	test_counting();
 	test_disabling();
 	test_changing();
+	test_leaving();
 	test_fork();
 	usdt_provider_free(p);
 	is_int(is_enabled(a), 0, "the provider is gone: not enabled");

@@ -11,6 +11,7 @@ use warnings;
 use Exporter qw(import);
 use File::Temp ();
 use Test::More;
+use Usdt::Elf;
 use Usdt::Process;
 use Usdt::Tracer qw(build_c scratch_dir source_dir tracer_case);
 
@@ -469,6 +470,41 @@ sub removed_probe
 	saw($bt, ['goes 1', 'stays 2', 'stays 3'], 'its neighbour goes on');
 }
 
+# Who is attached by the image's path loses nothing by a removal, whatever the
+# provider does; what nobody traces any more is listed without what is gone.
+sub removed_neighbour
+{
+	my $process = process([['func', 'goes', 'int'],
+		['func', 'stays', 'int']], '-p', 'neighbour');
+	my $path = image_path($process);
+	my $bt = bpftrace([clause("$path:neighbour", 'stays',
+		['%ld', 'arg0'])]);
+
+	wait_enabled($process, 1, 'attached', 1);
+	fire($process, 'fire 1 1');
+	is($process->ask('remove 0'), 'ok', 'removed');
+	for my $round (2, 3) {
+		is($process->ask('disable'), 'ok', 'disabled');
+		is($process->ask('enable'), 'ok', 'enabled again');
+		is(image_path($process), $path, 'the path is the same');
+		is($process->ask('enabled 1'), 'enabled 1', 'still attached');
+		fire($process, "fire 1 $round");
+	}
+	is($process->ask('enabled 0'), 'enabled 0', 'the removed one is dead');
+	$process->ask('fire 0 -1');
+	saw($bt, [map { "stays $_" } 1 .. 3], 'nothing is lost');
+	wait_enabled($process, 0, 'ended', 1);
+	is($process->ask('enable'), 'ok', 'enabled when nobody is attached');
+	my ($new) = grep { $_->{path} ne $path } $process->images;
+	is_deeply([map { $_->{name} } Usdt::Elf->read($new->{path})->notes],
+	    ['stays'], 'its new image has no removed one');
+	my $again = bpftrace([clause("$new->{path}:neighbour", 'stays',
+		['%ld', 'arg0'])]);
+	wait_enabled($process, 1, 'attached anew', 1);
+	fire($process, 'fire 1 4');
+	saw($again, ['stays 4'], 'the new image');
+}
+
 # --- sharing ----------------------------------------------------------------
 
 # One attach by path, made while no process runs, sees every process.
@@ -724,6 +760,7 @@ sub run_life
 	tracer_case('disable and enable' => \&disable_and_enable);
 	tracer_case('a probe added' => \&added_probe);
 	tracer_case('a probe removed' => \&removed_probe);
+	tracer_case('the neighbour of a removed probe' => \&removed_neighbour);
 }
 
 # What depends on the processor, in as few runs of bpftrace as can be: under
