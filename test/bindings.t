@@ -257,7 +257,7 @@ sub normal
 
 my ($comment) = slurp('usdt.h') =~ m!^(/\*.*?\*/)!s;
 my ($example) = $comment =~
-    /as in examples\/hello\.c:\n \*\n(.*?)\n \*\n \* [A-Z]/s;
+    /^ \* Example \(examples\/hello\.c [^\n]*:\n \*\n(.*?)\n \*\n \* [A-Z]/ms;
 ok(defined $example, 'usdt.h begins with an example') or $example = '';
 $example =~ s/^ \*[ \t]?//gm;
 $example = normal($example);
