@@ -10,14 +10,13 @@ say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 
 out=$(mktemp) || exit 1
 program=
-trap 'kill $program 2>/dev/null; rm -f "$out"' EXIT
+trap '[ -z "$program" ] || kill $program 2>/dev/null; rm -f "$out"' EXIT
 trap 'exit 130' INT TERM
 
 say "1. A program starts and declares provider \"demo\". It prints only its pid:"
-"$build/examples/demo" 20 >"$out" &
+"$build/examples/demo" 600 >"$out" &
 program=$!
-i=0
-while [ ! -s "$out" ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i + 1)); done
+while [ ! -s "$out" ] && kill -0 $program 2>/dev/null; do sleep 0.1; done
 pid=$(cat "$out")
 [ -n "$pid" ] || { echo "demo: the program did not start" >&2; exit 1; }
 echo "pid $pid"
@@ -32,6 +31,7 @@ build=$(cd "$build" && pwd) || exit 1
 say "That is all. For the commands of tracers that you have, paste these lines:"
 cat <<END
     PATH="$build:\$PATH"
-    "$build/examples/demo" 600 & sleep 1
+    "$build/examples/demo" 600 &
+    until usdt list -p \$! 2>/dev/null | grep -q demo; do sleep 1; done
     usdt list -p \$!
 END

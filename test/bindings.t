@@ -294,7 +294,7 @@ if ($pid == 0) {
 	open STDERR, '>&', \*STDOUT;
 	exec "$dir/hello" or die "exec: $!\n";
 }
-my $end = time + 30;
+my $end = time + 300;
 sleep 0.01 until time > $end || -d "$dir/images/myapp";
 ok(-d "$dir/images/myapp", 'hello is visible while it runs');
 ok(!IO::Select->new($out)->can_read(0.05), 'and has nothing to say');

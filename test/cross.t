@@ -59,7 +59,7 @@ sub unit
 	my ($cpu, $name, $program) = @_;
 	my (@failed, @excused);
 	my $parser = TAP::Parser->new({
-		exec => ['timeout', 120, emulator($cpu), $program],
+		exec => ['timeout', 1200, emulator($cpu), $program],
 	});
 
 	while (my $result = $parser->next) {
@@ -88,7 +88,7 @@ sub image
 
 	local @ENV{qw(USDT_IMAGE_DIR USDT_BACKENDS USDT_DISABLE)} = ($dir);
 	delete @ENV{qw(USDT_BACKENDS USDT_DISABLE)};
-	my $pid = open2(my $out, my $in, 'timeout', 60, emulator($cpu),
+	my $pid = open2(my $out, my $in, 'timeout', 600, emulator($cpu),
 		$program, '-p', 'far', '-m', 'away', 'func', 'name', @types);
 	print $in "\nstatus\nquit\n";
 	my @said = <$out>;

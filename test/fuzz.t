@@ -133,7 +133,7 @@ for my $what (sort keys %large) {
 	print $file elf(@{ $large{$what} });
 	close $file or die;
 	my ($program) = glob "$dir/fine/obj-fuzz/obj-*/test/fuzz/read";
-	my $output = `$program -timeout=30 -malloc_limit_mb=64 -rss_limit_mb=1024 $dir/large 2>&1`;
+	my $output = `ulimit -t 30; $program -timeout=3000 -malloc_limit_mb=64 -rss_limit_mb=1024 $dir/large 2>&1`;
 
 	ok($? == 0 && $output =~ /^Executed/m, $what . ': ' . (-s "$dir/large")
 		. ' bytes do not stop it') or diag($output);

@@ -7,7 +7,7 @@ use strict;
 use warnings;
 
 use File::Temp qw(tempdir);
-use POSIX ();
+use POSIX qw(WNOHANG);
 use Test::More;
 use Time::HiRes qw(sleep);
 use Usdt::Variant qw(variant run_unit);
@@ -39,7 +39,24 @@ sub build_calls
 	return "$o/none";
 }
 
-# It goes on for a minute: a second of it, without a word, is enough.
+# rests(PID, PROGRAM): has it become that program, and sleeps?  Twice, since one
+# that starts may wait for a moment.
+sub rests
+{
+	my ($pid, $program) = @_;
+	my $state = sub {
+		open(my $in, '<', "/proc/$pid/stat") or return '';
+		return (readlink("/proc/$pid/exe") // '') eq $program
+		    && <$in> =~ /\) S (?:\S+ ){10}(\d+)/ ? "at rest $1" : '';
+	};
+	my $before = $state->();
+
+	sleep(0.2);
+	return $before ne '' && $state->() eq $before;
+}
+
+# It goes on for a minute: until it rests for the first time, without a word, is
+# enough.
 sub hello
 {
 	my ($program) = @_;
@@ -51,7 +68,7 @@ sub hello
 		    and exec($program);
 		POSIX::_exit(127);
 	}
-	sleep(1);
+	sleep(0.02) until rests($pid, $program) || waitpid($pid, WNOHANG) != 0;
 	kill('TERM', $pid);
 	waitpid($pid, 0);
 	is($? & 127, 15, 'the example runs until it is ended');

@@ -31,7 +31,7 @@ for my $row (qw(illumos freebsd), @width ? () : 'macos') {
 	run(@cc, @flags, (map { "-Wl,--wrap=$_" } qw(open close ioctl mmap mprotect munmap)),
 	    "$dir/helper.o", "$dir/none.o", "$dir/$row.o", @objects, '-pthread', '-o', "$dir/$row") or next;
 	subtest $row => sub {
-		my @lines = `timeout 60 $dir/$row`;
+		my @lines = `timeout 600 $dir/$row`;
 		my $status = $?;
 		for (@lines) {
 			if (/^(not )?ok \d+ - (.*)/) { ok(!$1, $2) }

@@ -24,7 +24,7 @@ dtrace_case('a forked child' => sub {
 
 	my $d = Usdt::Dtrace->run("forks${child}:::go "
 		. '{ printf("> %d %d\n", pid, arg0); }');
-	is($p->ask('child wait 0 1 30'), 'child enabled 1',
+	is($p->ask('child wait 0 1 100'), 'child enabled 1',
 	    'a script for the child enables it there');
 	is($p->ask('fire 0 1'), 'fired 1', 'the parent fires');
 	is($p->ask('child fire 0 2'), 'child fired 1', 'the child fires');
@@ -115,7 +115,7 @@ dtrace_case('dtprobed is restarted while a process lives' => sub {
 	restart_dtprobed('-t', 60);
 	is(scalar listing('stays*:::go'), 1, 'its probes are still listed');
 	my $d = Usdt::Dtrace->run('stays*:::go { printf("> %d\n", arg0); }');
-	is($p->ask('wait 0 1 30'), 'enabled 1', 'is enabled');
+	is($p->ask('wait 0 1 100'), 'enabled 1', 'is enabled');
 	is($p->ask('checked 0 11'), 'fired 1', 'fires');
 	same_events([$d->finish(1)], ['11'], 'is seen once');
 	is($p->ask($_), 'ok', $_) for 'disable', 'enable';

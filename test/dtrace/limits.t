@@ -105,7 +105,7 @@ dtrace_case('a probe added later, by -p and $target' => sub {
 		is($process->ask('add f added int'), 'ok 1', 'add');
 		is($process->ask('enable'), 'ok', 'enable');
 	}
-	is($other->ask('wait 1 1 60'), 'enabled 1',
+	is($other->ask('wait 1 1 100'), 'enabled 1',
 	    'a wildcard finds what is added');
 	is($p->ask('enabled 1'), 'enabled 0', '$target does not');
 	is($_->ask('fire 0 1'), 'fired 1', 'fire') for $p, $other;
@@ -139,7 +139,7 @@ SKIP: {
 			'watch', '-p', $p->pid, 'bits:go');
 		ok(wait_errors($watch, qr/watching 1 probe/),
 		    'usdt watch does');
-		is($p->ask('wait 0 1 30'), 'enabled 1', 'enabled');
+		is($p->ask('wait 0 1 100'), 'enabled 1', 'enabled');
 		is($p->ask('fire 0 -77'), 'fired 1', 'fire');
 		ok($watch->wait_for(qr/bits:go.*-77/), 'and sees it');
 	});

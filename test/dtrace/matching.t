@@ -68,7 +68,7 @@ sub fire_twice
 	my ($way) = @_;
 	my ($p, $name) = @$way{qw(process name)};
 
-	is($p->ask('wait 0 1 30'), 'enabled 1', "$name: enabled during");
+	is($p->ask('wait 0 1 100'), 'enabled 1', "$name: enabled during");
 	is($p->ask('fire 0 7'), 'fired 1', "$name: fired");
 	is($p->ask('checked 0 -8'), 'fired 1', "$name: fired, if enabled");
 }
@@ -77,7 +77,7 @@ sub gone
 {
 	my ($way) = @_;
 
-	is($way->{process}->ask('wait 0 0 30'), 'enabled 0',
+	is($way->{process}->ask('wait 0 0 100'), 'enabled 0',
 	    "$way->{name}: not enabled after");
 }
 
@@ -129,14 +129,14 @@ dtrace_case('processes that start later, and two of one definition' => sub {
 	is(($p[0]->images)[0]{path}, ($p[1]->images)[0]{path},
 	    'both map the same image');
 	for my $i (0, 1) {
-		is($p[$i]->ask('wait 0 1 30'), 'enabled 1', 'is enabled');
+		is($p[$i]->ask('wait 0 1 100'), 'enabled 1', 'is enabled');
 		is($p[$i]->ask("loop 0 5 $i"), 'fired 5', 'fires');
 		push @expected, ($p[$i]->pid . " $i") x 5;
 	}
 	same_events([$d->finish(10)], \@expected,
 	    'each fire counts once, under its own pid');
 	is_deeply([$d->lines(qr/^fires (\d+)/)], [10], 'in aggregations too');
-	is($_->ask('wait 0 0 30'), 'enabled 0', 'not enabled after') for @p;
+	is($_->ask('wait 0 0 100'), 'enabled 0', 'not enabled after') for @p;
 });
 
 dtrace_case("with all of DTrace's own D libraries" => sub {

@@ -27,7 +27,7 @@ sub ends_well
 {
 	my ($run, $name) = @_;
 
-	$run->wait_until(sub { !$run->{out} }, 120);
+	$run->wait_until(sub { !$run->{out} });
 	my $status = $run->reap;
 	return is($status && $status->[0], 0, "$name ends well")
 	    || diag($run->report);

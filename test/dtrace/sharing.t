@@ -82,18 +82,18 @@ for my $way ('$target', '*') {
 
 			fire($p, 1);
 			$tracer{$second} = $start{$second}->();
-			is($p->ask('wait 0 1 30'), 'enabled 1', 'enabled');
+			is($p->ask('wait 0 1 100'), 'enabled 1', 'enabled');
 			fire($p, 2, 3);
 			my @mine = $first eq 'dtrace' ? (1, 2, 3) : (2, 3);
 			same_events([$tracer{dtrace}->finish(scalar @mine)],
 			    \@mine, 'dtrace sees each fire once');
-			is($p->ask('wait 0 1 30'), 'enabled 1',
+			is($p->ask('wait 0 1 100'), 'enabled 1',
 			    'enabled still: the other one goes on');
 			fire($p, 4);
 			@mine = $first eq 'watch' ? (1 .. 4) : (2 .. 4);
 			is_deeply([$tracer{watch}->finish(scalar @mine)],
 			    \@mine, 'usdt watch sees each fire once');
-			is($p->ask('wait 0 0 30'), 'enabled 0',
+			is($p->ask('wait 0 0 100'), 'enabled 0',
 			    'not enabled when both are gone');
 		});
 	}
@@ -119,11 +119,11 @@ for my $pair (['-p', 'a wildcard'], ['a wildcard', '-p'],
 		fire($p, 2);
 		same_events([$first->finish(2)], [1, 2],
 		    'the first sees each fire once');
-		is($p->ask('wait 0 1 30'), 'enabled 1', 'enabled still');
+		is($p->ask('wait 0 1 100'), 'enabled 1', 'enabled still');
 		fire($p, 3);
 		same_events([$second->finish(2)], [2, 3],
 		    'and so does the second');
-		is($p->ask('wait 0 0 30'), 'enabled 0', 'not enabled after');
+		is($p->ask('wait 0 0 100'), 'enabled 0', 'not enabled after');
 	});
 }
 

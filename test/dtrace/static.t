@@ -23,20 +23,20 @@ dtrace_case('a static program with musl' => sub {
 	my $pid = $p->pid;
 	my $most = '-9223372036854775808';
 
-	is($p->ask('wait 0 1 30'), 'enabled 1', 'enabled');
+	is($p->ask('wait 0 1 100'), 'enabled 1', 'enabled');
 	is($p->ask("fire 0 -1 one $most"), 'fired 1', 'fire');
 	is($p->ask('disable'), 'ok', 'disable');
 	is($p->ask('fire 0 -2 two 2'), 'fired 1', 'fire');
 	is($p->ask('enable'), 'ok', 'enable');
-	is($p->ask('wait 0 1 30'), 'enabled 1', 'enabled again');
+	is($p->ask('wait 0 1 100'), 'enabled 1', 'enabled again');
 	is($p->ask('fire 0 -3 three 3'), 'fired 1', 'fire');
 	my ($child) = $p->ask('fork') =~ /^forked (\d+)$/ or die "no child\n";
-	is($p->ask('child wait 0 1 30'), 'child enabled 1',
+	is($p->ask('child wait 0 1 100'), 'child enabled 1',
 	    'a forked child is traced');
 	is($p->ask('child fire 0 -4 four 4'), 'child fired 1', 'it fires');
 	same_events([$d->finish(3)], ["$pid -1 one $most", "$pid -3 three 3",
 		"$child -4 four 4"], 'each fire is seen once');
-	is($p->ask('wait 0 0 30'), 'enabled 0', 'and nobody traces');
+	is($p->ask('wait 0 0 100'), 'enabled 0', 'and nobody traces');
 });
 
 done_testing();

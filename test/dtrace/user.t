@@ -16,7 +16,7 @@ sub seen_by_pid
 	my $d = Usdt::Dtrace->run("$name\$target:::go "
 	    . '{ printf("> %d\n", arg0); }', '-p', $p->pid);
 
-	is($p->ask('wait 0 1 30'), 'enabled 1', 'enabled');
+	is($p->ask('wait 0 1 100'), 'enabled 1', 'enabled');
 	is($p->ask('checked 0 5'), 'fired 1', 'fires');
 	same_events([$d->finish(1)], ['5'], 'is seen once');
 }

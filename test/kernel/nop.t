@@ -15,7 +15,7 @@ use Usdt::Watch;
 need('root');
 plan(skip_all => 'only x86-64 has more than one nop')
     if (POSIX::uname())[4] ne 'x86_64';
-alarm 600;
+alarm 3600;
 
 my $dir = scratch_dir();
 my ($release) = (POSIX::uname())[2] =~ /^(\d+\.\d+)/;
@@ -64,7 +64,7 @@ sub traced
 
 	$process = process($provider, $nop);
 	$watch = Usdt::Watch->attach(1, "$provider:n");
-	is($process->ask('wait 0 1 20'), 'enabled 1', 'is traced');
+	is($process->ask('wait 0 1 100'), 'enabled 1', 'is traced');
 	is($process->ask('loop 0 5 7'), 'fired 5', 'fires');
 }
 
@@ -86,7 +86,7 @@ tracer_case("the nop of Linux $release" => sub {
 	is_deeply([seen(5)], [(($process->pid) . ' 7') x 5], 'and counts');
 	is($process->ask('fire 1 1'), 'fired 1', 'its neighbour fires');
 	is($watch->stop('INT'), 0, 'the tracer leaves');
-	is($process->ask('wait 0 0 20'), 'enabled 0', 'not traced now');
+	is($process->ask('wait 0 0 100'), 'enabled 0', 'not traced now');
 	is($process->ask('loop 0 5 8'), 'fired 5', 'fires on');
 	$watch = Usdt::Watch->attach(1, 'traced:n');
 	is($process->ask('loop 0 5 9'), 'fired 5', 'traced again');
@@ -109,7 +109,7 @@ tracer_case('children of a traced process' => sub {
 	my $parent = $process->pid;
 	my ($child) = $process->ask('fork') =~ /^forked (\d+)$/ or die;
 
-	is($process->ask('child wait 0 1 20'), 'child enabled 1',
+	is($process->ask('child wait 0 1 100'), 'child enabled 1',
 	    'a child is traced');
 	is($process->ask('child loop 0 5 8'), 'child fired 5', 'and fires');
 	like(site($process, $child), $traced{$best},
@@ -123,9 +123,9 @@ tracer_case('children of a traced process' => sub {
 		("$second 9") x 2, ("$parent 10") x 3)],
 	    'each is counted as itself');
 	is($watch->stop('INT'), 0, 'the tracer leaves');
-	is($process->ask('wait 0 0 20'), 'enabled 0', 'the parent is not '
+	is($process->ask('wait 0 0 100'), 'enabled 0', 'the parent is not '
 	    . 'traced now');
-	is($process->ask('child wait 0 0 20'), 'child enabled 0',
+	is($process->ask('child wait 0 0 100'), 'child enabled 0',
 	    'nor is the child');
 	is($process->ask('child loop 0 3 11'), 'child fired 3', 'it fires on');
 	is($process->ask('child quit'), 'child ended', 'and ends');
@@ -177,7 +177,7 @@ tracer_case('forking again and again, while it fires' => sub {
 	is($good, 20, 'all live');
 	is(scalar(() = seen(125)), 125, 'each fire is counted once');
 	$watch->stop('INT');
-	is($process->ask('wait 0 0 20'), 'enabled 0', 'nothing stays counted');
+	is($process->ask('wait 0 0 100'), 'enabled 0', 'nothing stays counted');
 });
 
 done_testing();

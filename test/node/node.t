@@ -12,7 +12,7 @@ use Usdt::Tracer qw(need source_dir);
 use Usdt::Watch qw(usdt_command);
 
 need('root', 'bpftrace', 'cc', 'node', 'npm', 'musl-gcc', 'cross');
-alarm 1200;
+alarm 3600;
 
 my $package = source_dir() . '/bindings/node';
 
@@ -22,7 +22,7 @@ sub builds
 	my ($name, @command) = @_;
 	my $run = Usdt::Tracer::Run->start(@command);
 
-	$run->wait_until(sub { !$run->{out} }, 300);
+	$run->wait_until(sub { !$run->{out} }, 1500);
 	my $status = $run->reap;
 	return ok($status && $status->[0] == 0, $name) || diag($run->report);
 }
@@ -36,7 +36,7 @@ sub run_file
 		'--test', '--test-reporter=tap', $file);
 	my ($failed, $count) = (0, 0);
 
-	$run->wait_until(sub { !$run->{out} }, 900);
+	$run->wait_until(sub { !$run->{out} }, 3000);
 	my $status = $run->reap;
 	(my $short = $file) =~ s{.*/}{};
 	for my $line (@{ $run->{lines} }) {

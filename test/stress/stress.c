@@ -1,10 +1,11 @@
 /*
  * stress.c - a process that does everything at once, for tests to trace.
  *
- *	./stress PREFIX SECONDS
+ *	./stress PREFIX TIMES
  *
- * enables its providers, prints "ready PID", waits for a line, and then for so
- * long has threads that fire, others that change what there is, a signal
+ * enables its providers, prints "ready PID", waits for a line, and then until
+ * the next one, but at least until each change was made so often, has threads
+ * that fire, others that change what there is, a signal
  * handler that fires, and children that do.  Its providers:
  *
  *	PREFIXsteady	s0, s1: enabled all the time
@@ -18,6 +19,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -75,6 +77,29 @@ rest(long microseconds)
 	struct timespec pause = { 0, microseconds * 1000 };
 
 	nanosleep(&pause, NULL);
+}
+
+static int
+has_enough(unsigned long times)
+{
+	unsigned long *const counts[] = { &switched, &changed, &passed, &asked };
+	size_t i;
+
+	for (i = 0; i < sizeof counts / sizeof counts[0]; i++)
+		if (__atomic_load_n(counts[i], __ATOMIC_RELAXED) < times)
+			return 0;
+	return !MAY_FORK || children > 0;
+}
+
+/* Has the second line come? */
+static int
+is_told_to_end(void)
+{
+	struct pollfd in = { STDIN_FILENO, POLLIN, 0 };
+	char line[16];
+
+	return poll(&in, 1, 0) > 0 && read(STDIN_FILENO, line,
+	    sizeof line) >= 0;
 }
 
 static void *
@@ -194,7 +219,7 @@ make_child(void)
 		usdt_probedef_t *probe;
 
 		signal(SIGALRM, SIG_DFL);
-		alarm(60);
+		alarm(600);
 		fire(s[1]);
 		fire(kept);
 		p = usdt_create_provider("childs", "stress");
@@ -282,12 +307,13 @@ main(int argc, char **argv)
 	struct itimerval never = { { 0, 0 }, { 0, 0 } };
 	pthread_t threads[THREADS];
 	char line[16];
-	time_t end;
+	int told = 0;
 	size_t i;
 
 	if (argc != 3)
 		return 2;
 	prefix = argv[1];
+	setvbuf(stdin, NULL, _IONBF, 0);
 	create();
 	printf("ready %d\n", (int)getpid());
 	fflush(stdout);
@@ -298,10 +324,11 @@ main(int argc, char **argv)
 		    (void *)(uintptr_t)(i * PASSING / 2));
 	signal(SIGALRM, handle);
 	setitimer(ITIMER_REAL, &often, NULL);
-	for (end = time(NULL) + atoi(argv[2]); time(NULL) < end;) {
+	while (!told || !has_enough(strtoul(argv[2], NULL, 10))) {
 		rest(50000);
 		if (MAY_FORK)
 			make_child();
+		told = told || is_told_to_end();
 	}
 	setitimer(ITIMER_REAL, &never, NULL);
 	signal(SIGALRM, SIG_IGN);

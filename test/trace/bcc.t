@@ -9,7 +9,7 @@ use Usdt::Process;
 use Usdt::Tracer qw(need scratch_dir tracer_case kernel_headers);
 
 need('root', 'bcc', 'kernel headers');
-alarm 600;
+alarm 3600;
 
 my $dir = scratch_dir();
 my $provider = "bcc$$" . 'x';
@@ -52,7 +52,7 @@ sub enabled
 	my ($process, $index, $value) = @_;
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	is($process->ask("wait $index $value 30"), "enabled $value",
+	is($process->ask("wait $index $value 100"), "enabled $value",
 		"is-enabled is $value");
 }
 

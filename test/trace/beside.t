@@ -16,7 +16,7 @@ use Usdt::Tracer qw(need scratch_dir tracer_case);
 use Usdt::Watch;
 
 need('root', 'bpftrace', 'bpftrace-sid', 'perf');
-alarm 1200;
+alarm 3600;
 
 my $provider = Usdt::Tracer::Perf->provider;
 my $dir = scratch_dir();
@@ -202,7 +202,7 @@ sub enabled
 	my ($process, $class, $when) = @_;
 	my $value = $class eq 'Plain' ? 0 : 1;
 
-	is($process->ask("wait 0 $value 30"), "enabled $value",
+	is($process->ask("wait 0 $value 100"), "enabled $value",
 	    "is-enabled is $value $when");
 }
 
@@ -233,7 +233,7 @@ sub pair
 	fire($process, 3);
 	is_deeply([$two->finish(2)], [2, 3],
 	    'the second too, also after the first has left');
-	is($process->ask('wait 0 0 30'), 'enabled 0', 'nobody is left');
+	is($process->ask('wait 0 0 100'), 'enabled 0', 'nobody is left');
 	return 'yes';
 }
 

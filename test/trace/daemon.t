@@ -14,7 +14,7 @@ use Usdt::Tracer qw(need tracer_case scratch_dir source_dir);
 use Usdt::Watch qw(run_usdt);
 
 need('root', 'cc', 'bpftrace');
-alarm 300;
+alarm 3600;
 
 my $dir = scratch_dir();
 my $source = source_dir();
@@ -40,7 +40,8 @@ sub wait_answer
 {
 	my ($n) = @_;
 
-	for (my $end = time + 30; time < $end; sleep(0.01)) {
+	for (my $end = time + $Usdt::Tracer::PATIENCE; time < $end;
+	    sleep(0.01)) {
 		return $1 if answer() =~ /^done $n (.*)/s;
 	}
 	die "no answer to order $n\n";
@@ -134,9 +135,9 @@ tracer_case('it ends' => sub {
 	open(my $out, '+<:raw', "$dir/orders") or die;
 	print $out pack('Z128', "$number quit");
 	close($out);
-	for (1 .. 200) {
+	for (my $end = time + $Usdt::Tracer::PATIENCE; time < $end;
+	    sleep(0.02)) {
 		last if !kill(0, $pid);
-		sleep(0.02);
 	}
 	ok(!kill(0, $pid), 'well');
 	undef $pid;

@@ -8,7 +8,7 @@ use Test::More;
 use Usdt::Tracer qw(need tracer_case source_dir);
 
 need('root');
-alarm 300;
+alarm 3600;
 
 # The lines that a shell prints, and its status.
 sub shell

@@ -13,7 +13,7 @@ use Usdt::Variant;
 use Usdt::Watch qw(run_usdt usdt_command);
 
 need('root', 'cc');
-alarm 900;
+alarm 3600;
 
 my $dir = scratch_dir();
 chmod(0755, $dir);
@@ -163,7 +163,7 @@ tracer_case('the helper' => sub {
 		doctor(apart($device . $made)));
 	system('cp', '/bin/sleep', "$dir/dtprobed") == 0 or die;
 	my $daemon = Usdt::Tracer::Run->start("$dir/dtprobed", '600');
-	sleep(0.05) until `cat /proc/@{[$daemon->pid]}/comm` eq "dtprobed\n";
+	$daemon->wait_at_rest('dtprobed') or die;
 	finds(qr/^ok      DTrace: .*dtprobed runs/, 'both',
 		doctor(apart($device . $made)));
 	finds(qr/^PROBLEM DTrace: .*mode 600.*-- chmod 666/, "root's",
@@ -218,7 +218,7 @@ tracer_case('no process, or none to look into' => sub {
 
 tracer_case('no probes' => sub {
 	my $sleep = Usdt::Tracer::Run->start('sleep', '600');
-	sleep(0.05) until `cat /proc/@{[$sleep->pid]}/comm` eq "sleep\n";
+	$sleep->wait_at_rest('sleep') or die;
 	finds(qr/^PROBLEM has no probes .*-- link it with libusdt/, 'no libusdt',
 		of($sleep));
 	$sleep->stop('KILL');

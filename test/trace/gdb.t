@@ -9,7 +9,7 @@ use Usdt::Tracer qw(need scratch_dir build_c tracer_case);
 use Usdt::Watch qw(run_usdt usdt_command);
 
 need('root', 'cc', 'gdb', 'bpftrace');
-alarm 600;
+alarm 3600;
 
 my $dir = scratch_dir();
 my $images = "$dir/images";
@@ -67,7 +67,7 @@ sub enabled
 	my ($process, $index, $value, $title) = @_;
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	is($process->ask("wait $index $value 20"), "enabled $value", $title);
+	is($process->ask("wait $index $value 100"), "enabled $value", $title);
 }
 
 # The process ends, and so does gdb: what it printed of fires.

@@ -22,7 +22,7 @@ plan(skip_all => 'only x86-64 compilers make programs of two widths')
 require_compiler(Usdt::Variant::makes_32_bits(),
     'the compiler makes no 32-bit programs (test/setup widths installs what '
     . 'it takes)');
-alarm 1200;
+alarm 3600;
 
 my $dir = scratch_dir();
 my $build = "$dir/i386";

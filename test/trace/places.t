@@ -458,12 +458,12 @@ tracer_case('removed while it is traced' => sub {
 	my $bt = Usdt::Tracer::Bpftrace->run('host',
 		[["usdt:$path:testusdt:probe", '%d', 'arg0']]);
 
-	is($process->ask('wait 0 1 20'), 'enabled 1', 'traced');
+	is($process->ask('wait 0 1 100'), 'enabled 1', 'traced');
 	unlink($path) or die "$path: $!\n";
 	is($process->ask('fire 0 1'), 'fired 1', 'fired once more');
 	my ($fires, @events) = $bt->finish(1);
 	is_deeply([$fires, @events], [1, 1], 'which was seen');
-	is($process->ask('wait 0 0 20'), 'enabled 0', 'not traced');
+	is($process->ask('wait 0 0 100'), 'enabled 0', 'not traced');
 	is($process->ask('enable'), 'ok', 'enabled again');
 	traced_test_usdt($process, $path, 'by path');
 });

@@ -17,7 +17,7 @@ use Usdt::Watch qw(usdt_command);
 use Usdt::WatchCases qw(run_watch);
 
 need('root', 'cc', 'bpftrace', 'bpftrace-sid');
-alarm 1800;
+alarm 3600;
 
 my $dir = scratch_dir();
 my $command = usdt_command();

@@ -15,7 +15,7 @@ use Usdt::Tracer qw(need tracer_case scratch_dir);
 use Usdt::Watch qw(run_usdt);
 
 need('root', 'bpftrace');
-alarm 900;
+alarm 3600;
 
 my $dir = scratch_dir();
 my $number = 0;

@@ -12,7 +12,7 @@ use Usdt::Process;
 use Usdt::Tracer qw(need scratch_dir tracer_case kernel_headers);
 
 need('stap', 'kernel headers');
-alarm 300;
+alarm 3600;
 
 my $dir = scratch_dir();
 my $provider = "stap$$" . 'x';

@@ -11,7 +11,7 @@ use Usdt::Tracer qw(need tracer_case scratch_dir build_c);
 use Usdt::Watch qw(run_usdt usdt_command build_notes run_notes);
 
 need('root', 'cc');
-alarm 900;
+alarm 3600;
 
 my $dir = scratch_dir();
 my @nobody = ('setpriv', '--reuid=65534', '--regid=65534', '--clear-groups');

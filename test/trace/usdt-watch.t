@@ -12,7 +12,7 @@ use Usdt::Tracer qw(need tracer_case scratch_dir build_c);
 use Usdt::Watch qw(run_usdt leftovers usdt_command build_notes run_notes);
 
 need('root', 'cc');
-alarm 900;
+alarm 3600;
 
 my $dir = scratch_dir();
 my $number = 0;
@@ -631,7 +631,7 @@ tracer_case('no such probe' => sub {
 	my $there = qr/"usdt list" shows those that there are, -w waits for one/;
 	my $other = "${provider}y";
 
-	sleep(0.05) until `cat /proc/@{[$sleep->pid]}/comm` eq "sleep\n";
+	$sleep->wait_at_rest('sleep') or die;
 	for (
 		[["$other:n"], qr/ $other:n in any live process; $there\n/],
 		[["$provider:x", "$other:n"],
@@ -663,7 +663,7 @@ tracer_case('several processes' => sub {
 	my $two = process($provider, @probe);
 	my $watch = Usdt::Watch->attach(1, "$provider:n");
 
-	is($_->ask('wait 0 1 5'), 'enabled 1', 'enabled') for $one, $two;
+	is($_->ask('wait 0 1 100'), 'enabled 1', 'enabled') for $one, $two;
 	$one->ask('fire 0 1');
 	$two->ask('fire 0 2');
 	my $late = process($provider, @probe);
@@ -750,7 +750,7 @@ tracer_case('a watch that was there first' => sub {
 	$watch = Usdt::Watch->start(usdt_command(), 'watch', '-w', "$later:n");
 	$watch->told(qr/waiting/);
 	$process = process($later, @probe);
-	is($process->ask('wait 0 1 30'), 'enabled 1', '--wait: found later');
+	is($process->ask('wait 0 1 100'), 'enabled 1', '--wait: found later');
 	$process->ask('fire 0 9');
 	is_deeply([ $watch->take(1) ],
 	    [ $process->pid . " test_usdt $later:n 9" ], '... and seen');
@@ -761,7 +761,7 @@ tracer_case('a watch that was there first' => sub {
 	$watch = Usdt::Watch->attach(2, '-p', $process->pid, $later);
 	$process->ask('add h most int');
 	is(($process->ask_all('enable'))[-1], 'ok', 'and one more');
-	is($process->ask('wait 2 1 30'), 'enabled 1', 'found while watching');
+	is($process->ask('wait 2 1 100'), 'enabled 1', 'found while watching');
 	$process->ask('fire 2 5');
 	is_deeply([ $watch->take(1) ],
 	    [ $process->pid . " test_usdt $later:most 5" ], '... and seen');
@@ -785,6 +785,21 @@ tracer_case('--wait: the neighbour of a removed probe' => sub {
 	is($watch->code_of('INT'), 0, 'exit 0');
 });
 
+# Until a watch has gone through all processes twice: it reads anew who there is,
+# and sleeps in between.
+sub looks_twice
+{
+	my ($watch) = @_;
+	my $passes = sub {
+		my ($rests) = map { /^voluntary_ctxt_switches:\s+(\d+)/ }
+		    Usdt::Tracer::Run::status($watch->pid);
+		return $rests;
+	};
+	my $end = $passes->() + 50;
+
+	$watch->read_some(0.05) until $passes->() >= $end;
+}
+
 tracer_case('--wait: a file that was another one' => sub {
 	my $provider = fresh();
 	my $program = "$dir/was";
@@ -793,12 +808,13 @@ tracer_case('--wait: a file that was another one' => sub {
 	system('cp', '/bin/sleep', $program) == 0 or die;
 	my $inode = (stat $program)[1];
 	my $sleep = Usdt::Tracer::Run->start($program, 600);
-	my $watch = Usdt::Watch->start(usdt_command(), 'watch', '-w',
-	    "$provider:n");
+	my $watch;
 
+	$sleep->wait_at_rest('was') or die;
+	$watch = Usdt::Watch->start(usdt_command(), 'watch', '-w',
+	    "$provider:n");
 	$watch->told(qr/(waiting)/);
-	sleep(0.05) until readlink("/proc/@{[$sleep->pid]}/exe") eq $program;
-	sleep(2.5);		# until it was looked at again
+	looks_twice($watch);
 	$sleep->stop('KILL');
 	system('cp', $later, $program) == 0 or die;
 	is((stat $program)[1], $inode, 'another program has the inode');
@@ -867,31 +883,44 @@ tracer_case('a reader that stands still' => sub {
 	my $pid = $watch->pid;
 
 	$process->ask('loop 0 3000');
-	sleep(0.3);
+	# FIONREAD: until the pipe takes no more.
+	for (my ($before, $now) = (-1, 0); $now < 50_000 || $now != $before;) {
+		sleep(0.1);
+		($before, $now) = ($now, pack('i', 0));
+		ioctl($watch->{out}, 0x541b, $now) or die "FIONREAD: $!\n";
+		$now = unpack('i', $now);
+	}
 	kill('TERM', $pid);
 	my $ended = $watch->reap;
 	is_deeply($ended, [0], 'SIGTERM ends it all the same');
 	is(scalar leftovers($pid), 0, '... no event left');
 
+	my $firing = fire_on($process);
 	my ($status, $out, $err) = run_usdt(['sh', '-c',
-	    'exec "$@" >/dev/full', 'sh'], 'watch', '-n', 1, $provider)
-	    if fire_soon($process);
+	    'exec "$@" >/dev/full', 'sh'], 'watch', '-n', 1, $provider);
 	is($status, 1, 'output that can not be written: exit 1');
 	like($err, qr/^usdt: writing: No space left on device$/m, '... says so');
 });
 
-# Fire now and then, from a process of its own, for some seconds.
-sub fire_soon
+# Fire now and then, from a process of its own, as long as somebody has what is
+# returned.
+sub fire_on
 {
 	my ($process) = @_;
 
 	defined(my $pid = fork) or die;
-	return 1 if $pid;
-	for (1 .. 20) {
-		sleep(0.25);
-		syswrite($process->{to}, "\n");
-	}
+	return bless({ pid => $pid }, 'Firing') if $pid;
+	sleep(0.25) while syswrite($process->{to}, "\n");
 	POSIX::_exit(0);
+}
+
+sub Firing::DESTROY
+{
+	my ($self) = @_;
+	local ($?, $!, $@);
+
+	kill('KILL', $self->{pid});
+	waitpid($self->{pid}, 0);
 }
 
 tracer_case('SIGKILL' => sub {
@@ -911,7 +940,7 @@ tracer_case('SIGKILL' => sub {
 	$process->ask('fire 0 6');
 	is(scalar $other->take(1), 1, '... which still works');
 	$other->stop('KILL');
-	is($process->ask('wait 0 0 5'), 'enabled 0',
+	is($process->ask('wait 0 0 100'), 'enabled 0',
 	    'a killed watch traces no more');
 	run_usdt('watch', 'nobody-has-this');
 	is(scalar leftovers($living), 0, 'any run cleans up');
@@ -986,7 +1015,7 @@ sub beside_another
 tracer_case('standard descriptors that are closed' => sub {
 	my $provider = fresh();
 	my $process = process($provider, ['f', 'n', 'int']);
-	fire_soon($process);
+	my $firing = fire_on($process);
 	my ($status, $out, $err) = run_usdt(['sh', '-c', 'exec "$@" >&-', 'sh'],
 	    'watch', '-n', 1, $provider);
 
@@ -994,7 +1023,6 @@ tracer_case('standard descriptors that are closed' => sub {
 	like($err, qr/watching 1 probe\nusdt: writing: Bad file descriptor\n/,
 	    '... and why');
 	for ('2>&-', '<&-', '<&- 2>&-') {
-		fire_soon($process);
 		($status, $out) = run_usdt(['sh', '-c', "exec \"\$@\" $_", 'sh'],
 		    'watch', '-n', 1, $provider);
 		is($status, 0, "$_: exit 0");

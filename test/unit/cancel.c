@@ -73,7 +73,7 @@ main(void)
 	pid_t pid;
 
 	signal(SIGALRM, hang);
-	alarm(30);
+	alarm(600);
 	scratch_begin();
 	p = usdt_create_provider("cancelled", "m");
 	probe = usdt_create_probe("f", "n", 0, NULL);

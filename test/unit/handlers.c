@@ -130,7 +130,7 @@ main(void)
 		skip("the library has no stubs for this processor");
 		return done_testing();
 	}
-	alarm(120);		/* what goes wrong here hangs */
+	alarm(600);		/* what goes wrong here hangs */
 	pthread_atfork(call_before, call_in_parent, call_in_child);
 	p = usdt_create_provider("handlers", "m");
 	probe = usdt_create_probe("f", "n", 0, NULL);

@@ -84,7 +84,7 @@ sub saw
 sub wait_enabled
 {
 	my ($process, $value, $name, @probes) = @_;
-	my @states = map { $process->ask("wait $_ $value 20") } @probes;
+	my @states = map { $process->ask("wait $_ $value 100") } @probes;
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	is_deeply(\@states, [("enabled $value") x @probes],
@@ -568,7 +568,7 @@ sub forked_child
 	fire($process, 'loop 0 5 0', 5);
 	my ($child) = $process->ask('fork') =~ /^forked (\d+)$/
 	    or die "no child\n";
-	is($process->ask('child wait 0 1 20'), 'child enabled 1',
+	is($process->ask('child wait 0 1 100'), 'child enabled 1',
 		'the child is traced');
 	is($process->ask('child loop 0 3 2'), 'child fired 3', 'it fires');
 	my ($grandchild) = $process->ask('child fork') =~
@@ -582,7 +582,7 @@ sub forked_child
 		"probe $grandchild 3", "probe $parent 1"],
 		'all three, each under its pid');
 	wait_enabled($process, 0, 'the parent', 0);
-	is($process->ask('child wait 0 0 20'), 'child enabled 0',
+	is($process->ask('child wait 0 0 100'), 'child enabled 0',
 		'the child: is-enabled is 0');
 	is($process->ask('child quit'), 'child ended', 'the child ends');
 }
@@ -686,8 +686,12 @@ sub pair_by_path
 	my ($process, $provider, $which, @pair) = @_;
 	my $bt = bpftrace([clause("$pair[$which]{path}:$provider", 'probe',
 		['%ld', 'arg0'])]);
-	my $ours = $process->ask('wait 0 1 2') eq 'enabled 1' ? 0 : 1;
+	my $ours = 0;
 
+	for (1 .. 1000) {	# until one of the two says yes
+		last if $process->ask("wait $ours 1 0.1") eq 'enabled 1';
+		$ours = 1 - $ours;
+	}
 	wait_enabled($process, 1, 'by path', $ours);
 	wait_enabled($process, 0, 'by path, the other one', 1 - $ours);
 	fire($process, 'fire 0 20');

@@ -45,7 +45,7 @@ sub perf_with
 sub enabled
 {
 	my ($process, $value, @probes) = @_;
-	my @states = map { $process->ask("wait $_ $value 20") } @probes;
+	my @states = map { $process->ask("wait $_ $value 100") } @probes;
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	is_deeply(\@states, [("enabled $value") x @probes],

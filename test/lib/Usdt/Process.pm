@@ -38,7 +38,7 @@ Starts the program, which is test_usdt in $USDT_BUILD (default: the current
 directory); C<program> is another path, or a list whose first word is one
 (C<['valgrind', '-q', $path]>).  C<env> adds to the environment; a value of
 undef removes.  C<patience> is the number of seconds that an answer may take
-(default: $USDT_TEST_PATIENCE, else 60).  Does not wait.
+(default: $USDT_TEST_PATIENCE, else 300).  Does not wait.
 
 =item ready, greeting, pid
 
@@ -100,7 +100,7 @@ sub new
 		owner => $$,
 		name => join(' ', map { m{[^\w./:=+-]} ? "'$_'" : $_ }
 			@command),
-		patience => $option{patience} // $ENV{USDT_TEST_PATIENCE} // 60,
+		patience => $option{patience} // $ENV{USDT_TEST_PATIENCE} // 300,
 		buffer => '',
 		transcript => [],
 		stderr => scalar File::Temp::tempfile(UNLINK => 1),

@@ -133,7 +133,7 @@ sub run_unit
 {
 	my ($program, $name) = @_;
 	my $test = Test::Builder->new;
-	my ($output, $status) = quiet('timeout', 300, $program);
+	my ($output, $status) = quiet('timeout', 3000, $program);
 	my ($planned) = $output =~ /^1\.\.(\d+)$/m;
 	my $good = () = $output =~ /^ok \d+/mg;
 

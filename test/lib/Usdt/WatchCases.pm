@@ -63,7 +63,7 @@ sub sizes
 	is_deeply([watched($watch, 'sizes', scalar @expected)],
 	    \@expected, 'every type');
 	is($watch->code_of('INT'), 0, 'it ends');
-	is($process->ask('wait 0 0 20'), 'enabled 0', 'is-enabled is 0');
+	is($process->ask('wait 0 0 100'), 'enabled 0', 'is-enabled is 0');
 }
 
 # A note has 12 arguments; the others are where the convention puts them.
@@ -114,16 +114,16 @@ sub life
 
 	is($process->ask('enabled 0'), 'enabled 0', 'before');
 	my $watch = Usdt::Watch->attach(1, $life);
-	is($process->ask('wait 0 1 20'), 'enabled 1', 'traced');
+	is($process->ask('wait 0 1 100'), 'enabled 1', 'traced');
 	$process->ask('fire 0 1 a');
 	is($process->ask('disable'), 'ok', 'disable');
 	is($process->ask('enabled 0'), 'enabled 0', 'it is not enabled');
 	$process->ask('fire 0 2 b');
 	is($process->ask('enable'), 'ok', 'enable');
-	is($process->ask('wait 0 1 20'), 'enabled 1', 'traced again');
+	is($process->ask('wait 0 1 100'), 'enabled 1', 'traced again');
 	$process->ask('fire 0 3 c');
 	my ($child) = $process->ask('fork') =~ /^forked (\d+)$/ or die;
-	is($process->ask('child wait 0 1 20'), 'child enabled 1',
+	is($process->ask('child wait 0 1 100'), 'child enabled 1',
 	    'a forked child is traced');
 	is($process->ask('child fire 0 4 d'), 'child fired 1', 'it fires');
 	$process->ask('fire 0 5 e');
@@ -135,7 +135,7 @@ sub life
 		"$pid test_usdt $life 5 \"e\"",
 	], 'each fire, once');
 	is($watch->code_of('INT'), 0, 'the watch ends');
-	is($process->ask('wait 0 0 20'), 'enabled 0', 'nobody traces');
+	is($process->ask('wait 0 0 100'), 'enabled 0', 'nobody traces');
 }
 
 # run_watch(TABLE): TABLE is one of types, as that of Usdt::BpftraceCases; it
