@@ -48,12 +48,29 @@ function probeOf(module)
 	return provider;
 }
 
-/* Until somebody traces the probe. */
-async function traced(probe)
+function rest(ms)
 {
-	for (let i = 0; i < 200 && !probe.enabled; i++)
-		await new Promise((resolve) => setTimeout(resolve, 50));
+	return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/* Until somebody traces the probe, or the tracer has ended. */
+async function traced(probe, tracer)
+{
+	for (let i = 0; i < 2000 && !probe.enabled && !tracer.over; i++)
+		await rest(50);
 	return probe.enabled;
+}
+
+/* bpftrace 0.17 loses a signal that comes just before it sleeps. */
+async function end(tracer)
+{
+	for (let i = 0; i < 30 && !tracer.over; i++) {
+		tracer.kill(i === 0 ? 'SIGINT' : 'SIGTERM');
+		for (let j = 0; j < 20 && !tracer.over; j++)
+			await rest(50);
+	}
+	if (!tracer.over)
+		tracer.kill('SIGKILL');
 }
 
 async function main()
@@ -91,13 +108,15 @@ async function main()
 	const tracer = spawn('bpftrace', ['-e',
 		`usdt:${provider.status().sdt.path}:nodebench:p1 ` +
 		'{ @ = count(); }'], { stdio: 'ignore' });
-	tracer.on('error', () => {});
-	if (await traced(provider.p1))
+	tracer.over = false;
+	for (const how of ['error', 'exit'])
+		tracer.on(how, () => { tracer.over = true; });
+	if (await traced(provider.p1, tracer))
 		measure('enabled probe.fire(cb), an int and a string', 2e5,
 			'o.fire(callback)', provider.p1);
 	else
 		console.log('  (bpftrace did not come)');
-	tracer.kill('SIGINT');
+	await end(tracer);
 }
 
 main();

@@ -20,7 +20,7 @@ our @EXPORT_OK = qw(need tracer_case scratch_dir build_c source_dir
 
 # The time that any single step may take.  Machines that run tests are often
 # busy with other things: this is a limit for what hangs, not a speed.
-our $PATIENCE = $ENV{USDT_TEST_PATIENCE} // 60;
+our $PATIENCE = $ENV{USDT_TEST_PATIENCE} // 300;
 
 # The tracers of the case that runs now, for showing what they printed.
 our @started;
@@ -256,6 +256,31 @@ sub wait_until
 	return 1;
 }
 
+# wait_at_rest(NAME): until it is the program of that name, and sleeps there: it
+# is called so before it has mapped its file.
+sub wait_at_rest
+{
+	my ($self, $name) = @_;
+	my $end = time + $Usdt::Tracer::PATIENCE;
+	my $stat = "/proc/$self->{pid}/stat";
+
+	for (my ($before, $now) = ('', ''); time < $end; $before = $now) {
+		open(my $in, '<', $stat) or return 0;
+		# Its name, state, and how often it was given the processor.
+		$now = <$in> =~ /\((.*)\) S/ && $1 eq $name ?
+		    join('', grep { /switches/ } status($self->{pid})) : '';
+		return 1 if $now ne '' && $now eq $before;
+		sleep(0.2);
+	}
+	return 0;
+}
+
+sub status
+{
+	open(my $in, '<', "/proc/$_[0]/status") or return;
+	return <$in>;
+}
+
 # wait_for(PATTERN, SECONDS): until a line matches.
 sub wait_for
 {
@@ -276,23 +301,25 @@ sub lines
 
 # stop(SIGNAL): ask to end, read the rest, and wait.  Returns the status, or
 # undef if it had to be killed.  bpftrace 0.17 does not notice a signal that
-# comes while it handles an event: it is asked again.  So are bcc's tools, but
-# with longer to end in: Python drops a signal that comes while a line is
-# printed, and one that comes later keeps it from cleaning up.
+# comes while it handles an event, or just before it sleeps: it is asked again
+# each second, by TERM, since a second INT would end it while it detaches.  So
+# are bcc's tools, but with longer to end in: Python drops a signal that comes
+# while a line is printed, and one that comes later keeps it from cleaning up.
 sub stop
 {
 	my ($self, $signal) = @_;
 
 	return $self->{status} if !$self->{pid} || $self->{owner} != $$;
-	my $slices = $self->{command} =~ /\bbpftrace\b/ ? 30 :
-	    $self->{command} =~ /-bpfcc\b/ ? 3 : 1;
+	my $end = time + $Usdt::Tracer::PATIENCE;
+	my ($again, $pause) = $self->{command} =~ /\bbpftrace\b/ ? ('TERM', 1)
+	    : $self->{command} =~ /-bpfcc\b/ ? ($signal, 20)
+	    : ($signal, $Usdt::Tracer::PATIENCE);
 	my $ended;
-	for (1 .. $slices) {
+	do {
 		kill($signal, $self->{pid});
-		$ended = $self->wait_until(sub { !$self->{out} },
-			$Usdt::Tracer::PATIENCE / $slices);
-		last if $ended;
-	}
+		$ended = $self->wait_until(sub { !$self->{out} }, $pause);
+		$signal = $again;
+	} until $ended || time >= $end;
 	$ended &&= $self->reap;
 	if (!$ended) {
 		kill('KILL', $self->{pid});
@@ -424,9 +451,9 @@ sub wait_events
 sub end_softly
 {
 	my ($self) = @_;
+	my $end = time + $Usdt::Tracer::PATIENCE;
 
-	for (1 .. 2 * $Usdt::Tracer::PATIENCE) {
-		last if !$self->{pid};
+	while ($self->{pid} && time < $end) {
 		kill('TERM', $self->{pid});
 		last if $self->wait_until(sub { !$self->{out} }, 0.5);
 	}
@@ -573,12 +600,12 @@ sub delete_event
 	my ($event) = @_;
 
 	open(my $file, '>>', $uprobe_events) or return 0;
-	for (1 .. 50) {
-		return 1 if syswrite($file, "-:$event\n");
-		return 0 if $! != Errno::EBUSY;
+	my $end = time + $Usdt::Tracer::PATIENCE;
+	until (syswrite($file, "-:$event\n")) {
+		return 0 if $! != Errno::EBUSY || time > $end;
 		Time::HiRes::sleep(0.1);
 	}
-	return 0;
+	return 1;
 }
 
 sub DESTROY

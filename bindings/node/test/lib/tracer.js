@@ -12,7 +12,7 @@ const fs = require('fs');
 const os = require('os');
 const path = require('path');
 
-const PATIENCE = Number(process.env.USDT_TEST_PATIENCE || 60) * 1000;
+const PATIENCE = Number(process.env.USDT_TEST_PATIENCE || 300) * 1000;
 const TOP = path.join(__dirname, '..', '..', '..', '..');
 
 /* Words that a driver may set: the bpftrace of another system, for one. */
@@ -172,10 +172,13 @@ async function finish(run, pattern, count)
 
 	await run.until(() => events().length >= count);
 	await sleep(300);
-	/* bpftrace 0.17 misses a signal that comes while it prints. */
-	for (let i = 0; i < 100 && !run.over; i++) {
-		run.child.kill('SIGINT');
-		await run.until(() => run.over, 500);
+	/* bpftrace 0.17 misses a signal that comes while it prints; a second
+	 * SIGINT would end it while it detaches. */
+	const end = Date.now() + PATIENCE;
+	for (let signal = 'SIGINT'; !run.over && Date.now() < end;
+		signal = 'SIGTERM') {
+		run.child.kill(signal);
+		await run.until(() => run.over, 1000);
 	}
 	if (!run.over)
 		run.child.kill('SIGKILL');
