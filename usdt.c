@@ -506,22 +506,27 @@ undo(usdt_provider_t *provider, struct usdt__generation *newest)
 static void
 link_enabled(usdt_provider_t *provider)
 {
-	provider->state->next = enabled_states;
-	enabled_states = provider->state;
-	provider->state->enabled = 1;
+	struct usdt_provider_state *state = provider->state;
+
+	state->next = enabled_states;
+	state->link = &enabled_states;
+	if (state->next != NULL)
+		state->next->link = &state->next;
+	enabled_states = state;
+	state->enabled = 1;
 }
 
 static void
 unlink_enabled(usdt_provider_t *provider)
 {
-	struct usdt_provider_state **link = &enabled_states;
+	struct usdt_provider_state *state = provider->state;
 
-	while (*link != NULL && *link != provider->state)
-		link = &(*link)->next;
-	if (*link != NULL)
-		*link = provider->state->next;
-	provider->state->next = NULL;
-	provider->state->enabled = 0;
+	*state->link = state->next;
+	if (state->next != NULL)
+		state->next->link = state->link;
+	state->next = NULL;
+	state->link = NULL;
+	state->enabled = 0;
 }
 
 /* Where a name has one document: fail if another provider has it. */
@@ -531,8 +536,10 @@ check_name_is_free(const usdt_provider_t *provider, struct usdt__why *why)
 	const struct usdt__platform *row = usdt__native_platform();
 	const struct usdt_provider_state *state;
 
+	if (!row->one_document)
+		return 0;
 	for (state = enabled_states; state != NULL; state = state->next)
-		if (row->one_document && state != provider->state &&
+		if (state != provider->state &&
 		    strcmp(state->name, provider->name) == 0)
 			return usdt__because(why, EEXIST, "another provider "
 			    "named %s is enabled, and %s can take back one of "

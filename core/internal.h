@@ -367,6 +367,8 @@ void usdt__turn_give(int turn);
 
 /* --- image/retention.c: which image files have had their day? ------------ */
 
+/* Does no process hold the file, but by FD?  1: surely. */
+int usdt__image_is_unheld(int fd);
 /* Remove a file in DIR that no process holds.  Returns 1 if it is gone. */
 int usdt__image_remove_unheld(int dir, const char *name);
 
@@ -392,14 +394,14 @@ void usdt__images_clean(int dir, const struct usdt__clean *clean);
 /* A file was made below DIR: now and then, remove what nobody holds beyond the
  * 64 youngest images there. */
 void usdt__images_remove_old(int dir);
-/* Files that this process has made; each 16th, from the first on, is a "now and
- * then".  Under the lock. */
+/* Files that this process has made since it last looked; 0: not yet.  Each
+ * 16th, or as many as it found held, is a "now and then".  Under the lock. */
 extern unsigned usdt__image_files;
 
 /* --- image/map.c: which images does this process map? -------------- */
 
 struct usdt__image {
-	struct usdt__image *next;	/* of those that are kept */
+	struct usdt__image *next, *previous;	/* of those that are kept */
 	uint8_t *base;
 	size_t size;			/* mapped */
 	size_t spare, spare_end;	/* of text: no stubs are there */
@@ -429,6 +431,8 @@ int usdt__image_is_mapped(uint64_t device, uint64_t inode, const char *path);
  * unmapped and freed.  Its file stays, for tracers. */
 void usdt__image_keep(struct usdt__image *image);
 void usdt__image_drop(struct usdt__image *image);
+/* How many belong to it. */
+extern size_t usdt__images_mapped;
 
 /*
  * In a forked child: take the kernel's changes out of the text of all images,
@@ -606,7 +610,8 @@ enum usdt__idle {			/* enabled, but nothing is visible: */
 struct usdt_provider_state {
 	struct usdt__probeset set;
 	struct usdt__generation *current, *retired;
-	struct usdt_provider_state *next;	/* of all that are enabled */
+	struct usdt_provider_state *next, **link;	/* of all that are
+					 * enabled */
 	const char *name, *module;	/* the provider's own */
 	int enabled;
 	enum usdt__idle idle;

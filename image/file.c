@@ -42,6 +42,7 @@
 #include "core/internal.h"
 
 #define SIBLINGS	4096	/* equal definitions in one process */
+#define MANY		64	/* images that this process maps */
 #define RETRIES		16	/* when another process makes or removes */
 
 /* A path in a text, of which four must fit. */
@@ -201,6 +202,20 @@ make_readable(int dir, const char *name, int error)
 }
 
 /*
+ * Is it worth asking whether this process maps the file?  What we just made
+ * nobody here had a chance to map.  With many images the answer takes long, so
+ * it is asked first whether anybody has it; not with few, since who asks that
+ * holds off others who come to open the file.
+ */
+static int
+may_be_mapped(const struct request *request, int fd, const struct stat *st)
+{
+	if (request->alone && is_made(request, st))
+		return 0;
+	return usdt__images_mapped < MANY || !usdt__image_is_unheld(fd);
+}
+
+/*
  * Open, verify and map DIR/NAME, of which PATH is the whole path.  A file
  * with other bytes or another mode than ours is replaced if nobody holds it.
  */
@@ -231,9 +246,8 @@ use_file(struct request *request, int dir, const char *name, const char *path)
 		return usdt__image_remove_unheld(dir, name) ?
 		    TRY_AGAIN : TRY_SIBLING;
 	}
-	/* What we just made nobody here had a chance to map. */
-	is_mapped = request->alone && is_made(request, &st) ? 0 :
-	    usdt__image_is_mapped(st.st_dev, st.st_ino, path);
+	is_mapped = may_be_mapped(request, fd, &st) ?
+	    usdt__image_is_mapped(st.st_dev, st.st_ino, path) : 0;
 	if (is_mapped != 0) {
 		error = errno;
 		close(fd);

@@ -6,7 +6,7 @@
  * library's lock.
  */
 #include <errno.h>
-#include <inttypes.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -16,6 +16,7 @@
 #include "core/internal.h"
 
 static struct usdt__image *mapped;
+size_t usdt__images_mapped;
 
 /*
  * Map the segments of an open image.  The addresses are reserved first, then
@@ -88,45 +89,130 @@ device_minor(uint64_t device)
 	return (unsigned)((device & 0xff) | (device >> 12 & ~0xffu));
 }
 
+/* --- what others in this process map ------------------------------------ */
+
+/* A file, as /proc/self/maps tells it. */
+struct wanted {
+	unsigned major, minor;
+	uint64_t inode;
+	const char *path;
+};
+
+/* Read a number of BASE digits, at most up to END; *AT is moved behind it. */
+static uint64_t
+read_number(const char **at, const char *end, unsigned base)
+{
+	uint64_t number = 0;
+	const char *p = *at;
+	unsigned digit;
+
+	for (; p < end; p++) {
+		digit = (unsigned char)*p - '0';
+		if (digit > 9)
+			digit = (unsigned char)*p - 'a' + 10U;
+		if (digit >= base)
+			break;
+		number = number * base + digit;
+	}
+	*at = p;
+	return number;
+}
+
+/* Is this line, which may lack its end, of that file?
+ * "7f00-7f01 r-xp 00002000 00:1a 123    /path" */
+static int
+is_line_of(const char *line, const char *end, const struct wanted *wanted)
+{
+	size_t length = strlen(wanted->path);
+	uint64_t major, minor, inode;
+	int field;
+
+	for (field = 0; field < 3; field++) {
+		line = memchr(line, ' ', (size_t)(end - line));
+		if (line == NULL)
+			return 0;
+		line++;
+	}
+	major = read_number(&line, end, 16);
+	if (line == end || *line++ != ':')
+		return 0;
+	minor = read_number(&line, end, 16);
+	if (line == end || *line++ != ' ')
+		return 0;
+	inode = read_number(&line, end, 10);
+	if (inode == wanted->inode && major == wanted->major &&
+	    minor == wanted->minor)
+		return 1;
+	/* On some file systems stat gives other numbers than maps. */
+	while (line < end && *line == ' ')
+		line++;
+	return (size_t)(end - line) == length &&
+	    memcmp(line, wanted->path, length) == 0;
+}
+
 /*
- * Does this process map the file, by any copy of the library?  /proc/self/maps
- * is asked by name as well as by inode: on some file systems stat gives other
- * numbers than maps.
+ * Does a line of /proc/self/maps lead to that file?  Lines are many where a
+ * process has many images, so each is looked at once, and nothing is allocated.
+ * Returns -1 and errno if it can't be read.
+ */
+static int
+is_in_maps(int maps, const struct wanted *wanted)
+{
+	char buffer[4096];		/* the kernel gives no more at once */
+	const char *line, *end;
+	size_t kept = 0;
+	int found = 0, cut = 0;		/* this line was looked at already */
+	ssize_t n;
+
+	while (!found) {
+		n = read(maps, buffer + kept, sizeof buffer - kept);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -1 : 0;
+		kept += (size_t)n;
+		for (line = buffer; !found && (end = memchr(line, '\n',
+		    kept - (size_t)(line - buffer))) != NULL; line = end + 1) {
+			found = !cut && is_line_of(line, end, wanted);
+			cut = 0;
+		}
+		kept -= (size_t)(line - buffer);
+		if (kept == sizeof buffer) {
+			/* Its numbers are there, its path is none of ours. */
+			found = found || (!cut &&
+			    is_line_of(line, line + kept, wanted));
+			cut = 1;
+			kept = 0;
+		}
+		memmove(buffer, line, kept);
+	}
+	return found;
+}
+
+/*
+ * Does this process map the file, by any copy of the library?
  */
 int
 usdt__image_is_mapped(uint64_t device, uint64_t inode, const char *path)
 {
+	const struct wanted wanted = {
+		device_major(device), device_minor(device), inode, path
+	};
 	const struct usdt__image *image;
-	char *line = NULL;
-	size_t size = 0;
-	int error, found = 0;
-	FILE *maps;
+	int maps, found, error;
 
 	for (image = mapped; image != NULL; image = image->next)
 		if (image->device == device && image->inode == inode)
 			return 1;
-	maps = fopen("/proc/self/maps", "re");
-	if (maps == NULL)	/* without /proc nobody can tell */
+	do
+		maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	while (maps < 0 && errno == EINTR);
+	if (maps < 0)		/* without /proc nobody can tell */
 		return errno == EMFILE || errno == ENFILE || errno == ENOMEM ?
 		    -1 : 0;
-	while (!found && getline(&line, &size, maps) > 0) {
-		uint64_t number;
-		unsigned major, minor;
-		int name = 0;
-
-		if (sscanf(line, "%*s %*s %*s %x:%x %" SCNu64 " %n", &major,
-		    &minor, &number, &name) < 3 || name == 0)
-			continue;
-		line[strcspn(line, "\n")] = '\0';
-		found = strcmp(line + name, path) == 0 ||
-		    (number == inode && major == device_major(device) &&
-		    minor == device_minor(device));
-	}
-	if (!found && !feof(maps))
-		found = -1;
+	found = is_in_maps(maps, &wanted);
 	error = errno;
-	free(line);
-	fclose(maps);
+	close(maps);
 	errno = error;
 	return found;
 }
@@ -135,18 +221,23 @@ void
 usdt__image_keep(struct usdt__image *image)
 {
 	image->next = mapped;
+	image->previous = NULL;
+	if (mapped != NULL)
+		mapped->previous = image;
 	mapped = image;
+	usdt__images_mapped++;
 }
 
 void
 usdt__image_drop(struct usdt__image *image)
 {
-	struct usdt__image **link = &mapped;
-
-	while (*link != NULL && *link != image)
-		link = &(*link)->next;
-	if (*link != NULL)
-		*link = image->next;
+	usdt__images_mapped--;
+	if (image->previous != NULL)
+		image->previous->next = image->next;
+	else
+		mapped = image->next;
+	if (image->next != NULL)
+		image->next->previous = image->previous;
 	usdt__image_unmap(image);
 	/* The host may have closed our descriptor and have another there. */
 	if (image->fd >= 0 && usdt__image_present(image))

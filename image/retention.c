@@ -8,8 +8,9 @@
  * keeps none.
  *
  * To look for them takes longer than all else in the life of an image.  So a
- * process looks when it has made its first file, and then after every EVERY:
- * one that goes through many names leaves a few more than KEEP.
+ * process looks when it has made its first file, and then after every EVERY,
+ * or, if that are more, as many as it found to be held: these it would ask for
+ * in vain again.  One that goes through many names leaves a few more than KEEP.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* F_SETLEASE, F_SETSIG */
@@ -30,6 +31,7 @@
 #define EVERY		16
 
 unsigned usdt__image_files;
+static unsigned distance;	/* in files, from one look to the next */
 
 /*
  * Does nobody have this file of ours open or mapped, but for FD?  A write
@@ -57,6 +59,16 @@ static void
 unlease(int fd)
 {
 	fcntl(fd, F_SETLEASE, F_UNLCK);
+}
+
+int
+usdt__image_is_unheld(int fd)
+{
+	int result = lease(fd);
+
+	if (result)
+		unlease(fd);
+	return result;
 }
 
 /* The same of DIR/NAME, which is removed on that occasion if it shall be. */
@@ -298,7 +310,9 @@ usdt__images_clean(int dir, const struct usdt__clean *clean)
 static void
 tell_removed(void *data, const char *path, int gone)
 {
-	(void)data;
+	unsigned *held = data;
+
+	*held += !gone;
 	if (gone && strstr(path, "/~new-") == NULL)
 		usdt__debug("image: removed %s", path);
 }
@@ -306,11 +320,18 @@ tell_removed(void *data, const char *path, int gone)
 void
 usdt__images_remove_old(int dir)
 {
-	static const struct usdt__clean old = {
+	unsigned held = 0;
+	const struct usdt__clean old = {
 		.keep = KEEP,
-		.tell = tell_removed
+		.tell = tell_removed,
+		.data = &held
 	};
 
-	if (usdt__image_files++ % EVERY == 0)
-		usdt__images_clean(dir, &old);
+	if (usdt__image_files > 0 && usdt__image_files < distance) {
+		usdt__image_files++;
+		return;
+	}
+	usdt__images_clean(dir, &old);
+	usdt__image_files = 1;
+	distance = held > EVERY ? held : EVERY;
 }

@@ -27,11 +27,11 @@ my %allowed = (
 	'core/guard' => 'madvise nanosleep __errno_location',
 	'none/image' => '__errno_location usdt__because usdt__stubs usdt__stub_count usdt__native_platform',
 	'core/pages' => "$memory mmap munmap mprotect sysconf __errno_location usdt__because usdt__strerror",
-	'image/map' => "$memory free snprintf sscanf __isoc99_sscanf fopen fclose feof getline __getdelim close fstat stat getpid "
+	'image/map' => "$memory memchr memmove free snprintf open read close fstat stat getpid "
 	    . 'mmap munmap madvise __errno_location',
 	'image/file' => "$memory calloc free snprintf vsnprintf "
 	    . 'openat pread write close unlinkat mkdirat linkat chmod fchmod fchmodat fstat fstatat '
-	    . 'fstatvfs futimens fcntl flock memfd_create getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep '
+	    . 'fstatvfs futimens fcntl memfd_create getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep '
 	    . '__errno_location usdt__because usdt__no_memory usdt__strerror usdt__debug usdt__getenv usdt__guard_make usdt__turn_\w+ usdt__images?_\w+',
 	usdt_dof_file => "$memory open close ioctl getpid clock_gettime __errno_location usdt__because usdt__strerror",
 	usdt_probe => "$memory usdt__whole usdt__fire usdt__stubs usdt__guard usdt__native_platform",
