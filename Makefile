@@ -6,6 +6,7 @@ AR	?= ar
 CFLAGS	?= -O2 -g
 PREFIX	?= /usr/local
 DESTDIR	?=
+STD	?= gnu99
 O	?= .
 TARGET	:= $(shell $(CC) -dumpmachine 2>/dev/null)
 # Processors by the names that the rows have.
@@ -25,7 +26,7 @@ ARCHFLAGS_i386 = -m32
 HEADERS_i386 = -idirafter /usr/include/x86_64-linux-gnu
 WARN	= -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
 	  -Wpointer-arith -Wwrite-strings -Wundef
-override CFLAGS += -std=gnu99 $(WARN) -fPIC -fvisibility=hidden \
+override CFLAGS += -std=$(STD) $(WARN) -fPIC -fvisibility=hidden \
 	  $(ARCHFLAGS_$(ARCH)) $(HEADERS_$(ARCH))
 ASFLAGS_macos = -Wa,-defsym,MACHO=1
 LIBS	= -pthread
@@ -73,11 +74,6 @@ $(OBJ)/%.o: %.c
 	@echo "  CC      $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -I. -MMD -MP -c -o $@ $<
 
-# Inode numbers have 64 bits everywhere.
-FILES_i386 = -D_FILE_OFFSET_BITS=64
-$(OBJ)/image/file.o $(OBJ)/image/map.o $(OBJ)/image/retention.o: \
-	override CFLAGS += $(FILES_$(ARCH))
-
 $(OBJ)/%.o: %.s
 	@mkdir -p $(@D)
 	@echo "  AS      $<"
@@ -121,7 +117,7 @@ units	= $(UNITS:%=$(OBJ)/%)
 machines = test/vm/dtrace.t test/vm/sid.t test/vm/arm64.t
 checks	= $(filter-out $(longer),$(sort $(wildcard test/*.t))) $(units)
 # Not in `make check`, which is to take less than a minute.
-longer	= $(patsubst %,test/%.t,costs cross fuzz none sanitize widths)
+longer	= $(patsubst %,test/%.t,costs cross fuzz none sanitize standards widths)
 traces	= $(sort $(wildcard test/trace/*.t test/kernel/*.t))
 
 check:

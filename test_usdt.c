@@ -23,6 +23,9 @@
  *	clone			the same by the system call: no handlers run
  *	quit
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE		/* nanosleep */
+#endif
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>

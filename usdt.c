@@ -14,12 +14,12 @@
  *
  * One lock (core/lock.c) serialises all calls but those that test and fire.
  */
+#include "core/internal.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "core/internal.h"
 
 USDT__WHOLE;
 

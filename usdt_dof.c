@@ -18,8 +18,8 @@
  *	PROVIDER
  *	RELTAB, URELHDR	one SETX for each dofpr_addr, where the row relocates
  */
-#include "core/dof_format.h"
 #include "core/internal.h"
+#include "core/dof_format.h"
 
 /* Store VALUE in a member of a structure in the document. */
 #define SET(p, member, value) \

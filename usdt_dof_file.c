@@ -4,14 +4,14 @@
  * The only room with ioctl.  What the systems' devices take and answer is
  * data in the platform's row; here is the one switch on it.
  */
+#include "core/internal.h"
+#include "core/dof_format.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "core/dof_format.h"
-#include "core/internal.h"
 
 static int
 open_helper(const char *device, struct usdt__why *why)

@@ -13,10 +13,10 @@
  *
  * All of this happens under the library's lock.
  */
+#include "core/internal.h"
+
 #include <errno.h>
 #include <stdlib.h>
-
-#include "core/internal.h"
 
 void
 usdt__generation_release(struct usdt__generation *generation)

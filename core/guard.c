@@ -13,10 +13,10 @@
  *	2	it has; now the child is being mended, under the lock
  *	1	this process may fire
  */
+#include "core/internal.h"
+
 #include <errno.h>
 #include <sys/mman.h>
-
-#include "core/internal.h"
 
 #if !defined(MADV_WIPEONFORK)
 #define MADV_WIPEONFORK	18	/* Linux 4.14 */

@@ -4,9 +4,19 @@
  * One section per file, in the order in which they depend on each other: a
  * file may use the sections above its own, and nothing below.  All of it is
  * hidden: two copies of the library in one process do not meet.
+ *
+ * A room includes this file first: what follows decides what the system's
+ * headers declare, whatever standard the compiler was told.
  */
 #ifndef USDT_INTERNAL_H
 #define USDT_INTERNAL_H
+
+#if !defined(_GNU_SOURCE)
+#define _GNU_SOURCE		/* memfd_create, O_PATH, F_SETLEASE ... */
+#endif
+#if !defined(_FILE_OFFSET_BITS) && __SIZEOF_LONG__ < 8
+#define _FILE_OFFSET_BITS 64	/* inode numbers have 64 bits everywhere */
+#endif
 
 #include <stddef.h>
 #include <stdint.h>

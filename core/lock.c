@@ -6,10 +6,10 @@
  * that came without fork's handlers at its first call, is mended by what
  * usdt__watch_fork was given.
  */
+#include "core/internal.h"
+
 #include <pthread.h>
 #include <unistd.h>
-
-#include "core/internal.h"
 
 /*
  * The lock, and the process whose threads it is for, by pid; its negative:

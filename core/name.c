@@ -6,9 +6,9 @@
  * that mean something to them.  So such names are refused here, and the text
  * says what and why.
  */
-#include <stdio.h>
-
 #include "core/internal.h"
+
+#include <stdio.h>
 
 static int
 is_letter(char c)

@@ -5,9 +5,9 @@
  * a lock; so the pair never changes, and stays until its provider is freed.
  * The same pair given again is the same observer.
  */
-#include <stdlib.h>
-
 #include "core/internal.h"
+
+#include <stdlib.h>
 
 USDT__WHOLE;
 

@@ -12,11 +12,11 @@
  * reason the pages stay when all their stubs are gone.  So an enabling costs
  * USDT__STUB_SIZE bytes for each probe, for good.
  */
+#include "core/internal.h"
+
 #include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#include "core/internal.h"
 
 /* Offsets between a document and its stubs are signed and of 32 bits. */
 #define NEAR	((uintptr_t)1 << 30)

@@ -7,17 +7,14 @@
  * the one switch.  This is the only C file that asks the compiler for what
  * system it is built.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE		/* secure_getenv */
-#endif
+#include "core/internal.h"
+
 #include <errno.h>
 #include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#include "core/internal.h"
 
 #define MIB	((size_t)1 << 20)
 

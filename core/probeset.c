@@ -5,10 +5,10 @@
  * adding a hundred thousand probes takes a hundred thousand steps.  Names are
  * compared in DTrace's spelling: "a__b" and "a-b" are one probe to it.
  */
+#include "core/internal.h"
+
 #include <errno.h>
 #include <stdlib.h>
-
-#include "core/internal.h"
 
 uint32_t
 usdt__probeset_hash(const char *function, const char *dof_name)

@@ -1,10 +1,10 @@
 /*
  * core/status.c - what took a provider, and if nothing, why?
  */
+#include "core/internal.h"
+
 #include <errno.h>
 #include <stdio.h>
-
-#include "core/internal.h"
 
 USDT__WHOLE;
 

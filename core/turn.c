@@ -10,12 +10,12 @@
  * A descriptor that a child has inherited would hold the lock as well: the turn
  * is given back by unlocking, not by closing alone.
  */
+#include "core/internal.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
-
-#include "core/internal.h"
 
 int
 usdt__turn_take(enum usdt__turn which, int *alone)

@@ -5,6 +5,9 @@
  * as many seconds as it is told.  It prints nothing but its pid: every value
  * that the demo shows was recorded by the kernel.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE		/* nanosleep */
+#endif
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -20,9 +20,9 @@
  * The section headers stand in an order that bcc wants: the first executable
  * section, then .probes, then the notes.
  */
-#include <stdio.h>
-
 #include "core/internal.h"
+
+#include <stdio.h>
 
 #define NOTE_ARGS	12	/* more fail the attach in libbpf */
 #define ARGS_SIZE	(NOTE_ARGS * 24)

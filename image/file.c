@@ -23,9 +23,8 @@
  *
  * A file stays when its processes end, so that tracers can attach first.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE		/* memfd_create, O_PATH */
-#endif
+#include "core/internal.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -38,8 +37,6 @@
 #include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "core/internal.h"
 
 #define SIBLINGS	4096	/* equal definitions in one process */
 #define MANY		64	/* images that this process maps */

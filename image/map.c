@@ -5,6 +5,8 @@
  * go wrong.  In a forked child mappings are mended.  All is done under the
  * library's lock.
  */
+#include "core/internal.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,8 +14,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "core/internal.h"
 
 static struct usdt__image *mapped;
 size_t usdt__images_mapped;

@@ -18,12 +18,12 @@
  * A seccomp filter may kill for an unknown call, so it is only made where the
  * process has none.
  */
+#include "core/internal.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#include "core/internal.h"
 
 /* The stub with a nop of so many bytes that is answered so, or NULL. */
 static const struct usdt__stub *

@@ -12,9 +12,8 @@
  * or, if that are more, as many as it found to be held: these it would ask for
  * in vain again.  One that goes through many names leaves a few more than KEEP.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE		/* F_SETLEASE, F_SETSIG */
-#endif
+#include "core/internal.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,8 +23,6 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-
-#include "core/internal.h"
 
 #define KEEP		64
 #define EVERY		16

@@ -6,9 +6,9 @@
  * these have one kind of nop, and nothing to be mended in children.  Nobody
  * takes an image there, and copies of the library do not know of each other.
  */
-#include <errno.h>
-
 #include "core/internal.h"
+
+#include <errno.h>
 
 int32_t usdt__guard[] = { 1 };
 

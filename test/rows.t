@@ -16,6 +16,8 @@ require_compiler(scalar($obj =~ /obj-(?:x86_64|i386)$/), 'the tracer that is pla
 my @cc = split ' ', $ENV{CC} // 'cc';
 my @width = $obj =~ /i386/ ? qw(-m32 -idirafter /usr/include/x86_64-linux-gnu) : ();
 my @flags = (qw(-std=gnu99 -O1 -g -Wall -Wextra -fPIC -I. -Itest/unit), @width);
+# Where words have 32 bits the wide calls are wrapped, under these names.
+my %wrapped = map { $_ => @width && /^(?:open|mmap)$/ ? "${_}64" : $_ } qw(open close ioctl mmap mprotect munmap);
 my $dir = tempdir('usdt-rows-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
 sub run { return ok(system(@_) == 0, "$_[0] ... $_[-1]") }
@@ -24,11 +26,12 @@ sub run { return ok(system(@_) == 0, "$_[0] ... $_[-1]") }
 my @objects = shared_objects($obj);
 ok(@objects > 8, 'the library has been built') or BAIL_OUT("no objects in $obj");
 run(@cc, @flags, '-c', '-o', "$dir/none.o", 'none/image.c');
-run(@cc, @flags, '-c', '-o', "$dir/helper.o", 'test/rows/helper.c');
+run(@cc, @flags, (map { ("-D__wrap_$_=__wrap_$wrapped{$_}", "-D__real_$_=__real_$wrapped{$_}") } sort keys %wrapped),
+    '-c', '-o', "$dir/helper.o", 'test/rows/helper.c');
 # No macOS that is in use runs 32-bit processes.
 for my $row (qw(illumos freebsd), @width ? () : 'macos') {
 	run(@cc, @flags, "-DUSDT_PLATFORM=\"$row\"", '-c', '-o', "$dir/$row.o", 'core/platform.c');
-	run(@cc, @flags, (map { "-Wl,--wrap=$_" } qw(open close ioctl mmap mprotect munmap)),
+	run(@cc, @flags, (map { "-Wl,--wrap=$_" } sort values %wrapped),
 	    "$dir/helper.o", "$dir/none.o", "$dir/$row.o", @objects, '-pthread', '-o', "$dir/$row") or next;
 	subtest $row => sub {
 		my @lines = `timeout 600 $dir/$row`;

@@ -8,9 +8,8 @@
  * and what the kernel would drop without a word is a failure.  Breakpoints are
  * set at the addresses that a document names, as a tracer's.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
+#include "core/internal.h"	/* first: offsets as wide as the library's */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -23,7 +22,6 @@
 #include <unistd.h>
 
 #include "tap.h"
-#include "core/internal.h"
 
 int __real_open(const char *path, int flags, ...);
 int __real_close(int fd);

@@ -8,6 +8,9 @@
  * semaphore together with its probe, by .stapsdt.base, and so counts itself in
  * at a wrong place.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE		/* open_memstream */
+#endif
 #include <elf.h>
 #include <inttypes.h>
 #include <stdlib.h>

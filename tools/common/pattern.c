@@ -7,6 +7,9 @@
  * hold wildcards.  A probe's name matches in either spelling: request-start as
  * DTrace shows it, or request__start as SDT notes have it.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE		/* open_memstream */
+#endif
 #include <fnmatch.h>
 #include <stdlib.h>
 

@@ -6,6 +6,9 @@
  * pread and not mapped, and no more of it is taken than it has bytes, however
  * often its sections name the same ones.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE		/* strnlen */
+#endif
 #include <gelf.h>
 #include <inttypes.h>
 #include <stdlib.h>
