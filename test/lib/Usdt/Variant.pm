@@ -74,8 +74,9 @@ sub library_objects
 sub shared_objects
 {
 	my ($obj) = @_;
+	my ($arch) = $obj =~ m{obj-([^/]+)/?$};
 	my %shared = map { s/\.[cs]$//r => 1 } split ' ', (quiet('make', '-s',
-	    '-C', top(), 'sources', 'SYSTEM=other'))[0];
+	    '-C', top(), 'sources', 'SYSTEM=other', "ARCH=$arch"))[0];
 
 	delete @shared{'core/platform', 'none/image'};
 	return grep { m{^\Q$obj\E/(.*)\.o$} && $shared{$1} }
