@@ -384,14 +384,15 @@ int usdt__image_remove_unheld(int dir, const char *name);
 
 /* How images below a directory of ours are cleaned away. */
 struct usdt__clean {
-	size_t keep;		/* the youngest, which stay */
+	size_t keep;		/* the youngest, which stay ... */
+	uint64_t keep_bytes;	/* ... or so many bytes of what nobody holds */
 	int every_layout;	/* those of other versions of this library too */
 	int empty;		/* and directories that were empty before: only
 				 * where there are but providers' */
 	int only_say;		/* change nothing */
 	/* For each file that is not kept: is it gone, or held?  PATH is
 	 * relative to the directory.  May be NULL. */
-	void (*tell)(void *data, const char *path, int gone);
+	void (*tell)(void *data, const char *path, uint64_t bytes, int gone);
 	void *data;
 };
 
@@ -401,9 +402,9 @@ struct usdt__clean {
  */
 void usdt__images_clean(int dir, const struct usdt__clean *clean);
 
-/* A file was made below DIR: now and then, remove what nobody holds beyond the
- * 64 youngest images there. */
-void usdt__images_remove_old(int dir);
+/* A file of so many BYTES was made below DIR: now and then, remove what nobody
+ * holds beyond the 64 youngest images there, or beyond 16 MiB. */
+void usdt__images_remove_old(int dir, uint64_t bytes);
 /* Files that this process has made since it last looked; 0: not yet.  Each
  * 16th, or as many as it found held, is a "now and then".  Under the lock. */
 extern unsigned usdt__image_files;

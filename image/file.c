@@ -480,7 +480,7 @@ place_in_dir(struct request *request, const char *spelling)
 		close(fd);
 	} while (outcome == TRY_AGAIN && ++tries < RETRIES);
 	if (outcome == TAKEN && request->made)
-		usdt__images_remove_old(dir);
+		usdt__images_remove_old(dir, request->elf->size);
 	else if (outcome != TAKEN)
 		unlinkat(dir, provider, AT_REMOVEDIR);	/* if empty */
 	close(dir);

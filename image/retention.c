@@ -4,13 +4,15 @@
  * An image stays when its process ends, so that a tracer can attach before the
  * next one starts, and goes on seeing it over restarts.  That holds for one
  * inode only, so removing is rare: what nobody holds beyond the KEEP youngest
- * of a user, and files that a killed process left unfinished.  `usdt clean`
- * keeps none.
+ * of a user, or beyond KEEP_BYTES, and files that a killed process left
+ * unfinished.  The youngest that nobody holds stays, however large.  `usdt
+ * clean` keeps none.
  *
  * To look for them takes longer than all else in the life of an image.  So a
- * process looks when it has made its first file, and then after every EVERY,
- * or, if that are more, as many as it found to be held: these it would ask for
- * in vain again.  One that goes through many names leaves a few more than KEEP.
+ * process looks when it has made its first file, and then after every EVERY or
+ * EVERY_BYTES, or, if that are more, as many as it found to be held: these it
+ * would ask for in vain again.  One that goes through many names leaves a few
+ * more than KEEP.
  */
 #include "core/internal.h"
 
@@ -25,10 +27,15 @@
 #include <unistd.h>
 
 #define KEEP		64
+#define KEEP_BYTES	(16 << 20)
 #define EVERY		16
+#define EVERY_BYTES	(4 << 20)
 
 unsigned usdt__image_files;
-static unsigned distance;	/* in files, from one look to the next */
+
+/* What is to be made until the next look, and what of that has been. */
+static unsigned files_between;
+static uint64_t bytes_between, bytes_made;
 
 /*
  * Does nobody have this file of ours open or mapped, but for FD?  A write
@@ -95,12 +102,15 @@ usdt__image_remove_unheld(int dir, const char *name)
 struct found {
 	char *path;		/* relative to the directory of images */
 	struct timespec time;
+	uint64_t bytes;
+	int surplus;		/* nobody holds it, and it is too much */
 };
 
 struct finds {
 	const struct usdt__clean *clean;
 	struct found *found;
 	size_t count;
+	uint64_t bytes;		/* of all that were found */
 	size_t seen;		/* entries of the directory at hand */
 };
 
@@ -161,19 +171,21 @@ each_entry(int at, const char *path,
 /* --- what was found ----------------------------------------------------- */
 
 static void
-tell(const struct usdt__clean *clean, const char *path, int gone)
+tell(const struct usdt__clean *clean, const char *path, uint64_t bytes,
+    int gone)
 {
 	if (clean->tell != NULL)
-		clean->tell(clean->data, path + 2, gone);
+		clean->tell(clean->data, path + 2, bytes, gone);
 }
 
 /* Remove what nobody holds, or only say so. */
 static int
-clean_file(const struct usdt__clean *clean, int at, const char *path)
+clean_file(const struct usdt__clean *clean, int at, const char *path,
+    uint64_t bytes)
 {
 	int gone = unheld(at, path, !clean->only_say);
 
-	tell(clean, path, gone);
+	tell(clean, path, bytes, gone);
 	return gone;
 }
 
@@ -211,7 +223,8 @@ find_file(int at, const char *path, void *data)
 	    !is_ours(&st, S_IFREG, 07777))
 		return;
 	if (strncmp(strrchr(path, '/'), "/~new-", 6) == 0) {
-		if (clean_file(finds->clean, at, path))	/* killed writer */
+		if (clean_file(finds->clean, at, path,	/* killed writer */
+		    (uint64_t)st.st_size))
 			finds->seen--;
 		return;
 	}
@@ -222,6 +235,9 @@ find_file(int at, const char *path, void *data)
 		return;
 	finds->found = more;
 	more[finds->count].time = st.st_mtim;
+	more[finds->count].bytes = (uint64_t)st.st_size;
+	more[finds->count].surplus = 0;
+	finds->bytes += (uint64_t)st.st_size;
 	more[finds->count].path = strdup(path);
 	if (more[finds->count].path != NULL)
 		finds->count++;
@@ -281,21 +297,43 @@ find_provider(int at, const char *path, void *data)
 		unlinkat(at, path, AT_REMOVEDIR);
 }
 
+/* Of what is kept by its age and nobody holds: which goes for its size? */
+static void
+find_surplus(struct finds *finds, int dir)
+{
+	size_t i, oldest = finds->count > finds->clean->keep ?
+	    finds->count - finds->clean->keep : 0;
+	uint64_t bytes = 0;
+
+	for (i = finds->count; i-- > oldest; ) {
+		struct found *found = &finds->found[i];
+		int youngest = bytes == 0;
+
+		if (!unheld(dir, found->path, 0))
+			continue;
+		bytes += found->bytes;
+		found->surplus = !youngest && bytes > finds->clean->keep_bytes;
+	}
+}
+
 void
 usdt__images_clean(int dir, const struct usdt__clean *clean)
 {
-	struct finds finds = { clean, NULL, 0, 0 };
+	struct finds finds = { .clean = clean };
 	size_t i;
 
 	each_entry(dir, ".", find_provider, &finds);
 	if (finds.count > 1)
 		qsort(finds.found, finds.count, sizeof *finds.found,
 		    older_first);
+	if (finds.bytes > clean->keep_bytes && clean->keep > 0)
+		find_surplus(&finds, dir);
 	for (i = 0; i < finds.count; i++) {
 		char *path = finds.found[i].path;
 
-		if (finds.count - i > clean->keep &&
-		    clean_file(clean, dir, path)) {
+		if ((finds.found[i].surplus ||
+		    finds.count - i > clean->keep) &&
+		    clean_file(clean, dir, path, finds.found[i].bytes)) {
 			*strrchr(path, '/') = '\0';
 			clean_dirs(clean, dir, path);
 		}
@@ -304,31 +342,45 @@ usdt__images_clean(int dir, const struct usdt__clean *clean)
 	free(finds.found);
 }
 
-static void
-tell_removed(void *data, const char *path, int gone)
-{
-	unsigned *held = data;
+/* What somebody holds. */
+struct held {
+	unsigned files;
+	uint64_t bytes;
+};
 
-	*held += !gone;
-	if (gone && strstr(path, "/~new-") == NULL)
+static void
+tell_removed(void *data, const char *path, uint64_t bytes, int gone)
+{
+	struct held *held = data;
+
+	if (!gone) {
+		held->files++;
+		held->bytes += bytes;
+	} else if (strstr(path, "/~new-") == NULL) {
 		usdt__debug("image: removed %s", path);
+	}
 }
 
 void
-usdt__images_remove_old(int dir)
+usdt__images_remove_old(int dir, uint64_t bytes)
 {
-	unsigned held = 0;
+	struct held held = { 0, 0 };
 	const struct usdt__clean old = {
 		.keep = KEEP,
+		.keep_bytes = KEEP_BYTES,
 		.tell = tell_removed,
 		.data = &held
 	};
 
-	if (usdt__image_files > 0 && usdt__image_files < distance) {
+	bytes_made += bytes;
+	if (usdt__image_files > 0 && usdt__image_files < files_between &&
+	    bytes_made < bytes_between) {
 		usdt__image_files++;
 		return;
 	}
 	usdt__images_clean(dir, &old);
 	usdt__image_files = 1;
-	distance = held > EVERY ? held : EVERY;
+	files_between = held.files > EVERY ? held.files : EVERY;
+	bytes_made = 0;
+	bytes_between = held.bytes > EVERY_BYTES ? held.bytes : EVERY_BYTES;
 }

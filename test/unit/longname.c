@@ -108,8 +108,9 @@ read_one64(DIR *dir)
 static int told;
 
 static void
-tell(void *data, const char *path, int gone)
+tell(void *data, const char *path, uint64_t bytes, int gone)
 {
+	(void)bytes;
 	(void)data;
 	(void)gone;		/* emulators know of no leases */
 	told += strstr(path, "AAAA") == NULL;

@@ -40,10 +40,11 @@ help(FILE *out)
 }
 
 static void
-tell(void *data, const char *path, int gone)
+tell(void *data, const char *path, uint64_t bytes, int gone)
 {
 	struct clean *clean = data;
 
+	(void)bytes;
 	clean->gone += (size_t)gone;
 	clean->held += (size_t)!gone;
 	fputs(!gone ? "held " : clean->only_say ? "would remove " :
