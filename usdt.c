@@ -35,7 +35,8 @@ struct options {
  * Under the lock.  States, not providers: a binding of 1.x frees the provider
  * itself, with free(), and must not leave a dangling pointer here.
  */
-static struct usdt_provider_state *enabled_states;
+static struct usdt_provider_state *listed_states;	/* or about to be enabled */
+static unsigned inherited_states;	/* a child has yet to register them */
 static __thread char thread_error[USDT__ERROR_SIZE];	/* usdt_errstr(NULL) */
 
 /* --- errors ------------------------------------------------------------- */
@@ -106,29 +107,220 @@ fail_probe(usdt_provider_t *provider, usdt_error_t error,
 	    probedef->function, probedef->name);
 }
 
+/* --- steps -------------------------------------------------------------- */
+
+/* Retire what is to be laid out anew, or only what no probe uses. */
+static void
+retire_stale(usdt_provider_t *provider, int only_empty)
+{
+	struct usdt__generation **link = &provider->state->current;
+
+	while (*link != NULL)
+		if (only_empty ? (*link)->live == 0 : (*link)->stale)
+			usdt__generation_retire(provider, link);
+		else
+			link = &(*link)->next;
+}
+
+static void
+list(struct usdt_provider_state *state)
+{
+	if (state->link != NULL)
+		return;
+	state->next = listed_states;
+	state->link = &listed_states;
+	if (state->next != NULL)
+		state->next->link = &state->next;
+	listed_states = state;
+}
+
+static void
+unlist(struct usdt_provider_state *state)
+{
+	if (state->link == NULL)
+		return;
+	*state->link = state->next;
+	if (state->next != NULL)
+		state->next->link = state->link;
+	state->next = NULL;
+	state->link = NULL;
+}
+
+static void
+bind_all(const struct usdt_provider_state *state)
+{
+	const struct usdt__generation *g;
+
+	for (g = state->current; g != NULL; g = g->next)
+		usdt__generation_bind(g);
+}
+
+static void
+unbind_all(const struct usdt_provider_state *state)
+{
+	const struct usdt__generation *g;
+
+	for (g = state->current; g != NULL; g = g->next)
+		usdt__generation_unbind(g);
+}
+
+/* What is being enabled is.  Where there are images, no memory is taken or
+ * given back: a child does this too. */
+static void
+commit(usdt_provider_t *provider)
+{
+	struct usdt_provider_state *state = provider->state;
+	struct usdt__generation *newest = state->newest;
+
+	retire_stale(provider, 0);
+	if (newest != NULL) {
+		usdt__generation_adopt(newest, state->probes);
+		newest->next = state->current;
+		state->current = newest;
+		state->newest = NULL;
+	}
+	list(state);
+	state->enabled = 1;
+	bind_all(state);
+}
+
+/* It is not enabled any more, or was not after all. */
+static void
+hide(struct usdt_provider_state *state)
+{
+	unlist(state);
+	state->enabled = 0;
+}
+
 /* --- fork --------------------------------------------------------------- */
 
 /*
  * A forked child has its parent's probes, but not all that kernels and helpers
- * made for them.  Only system calls: the parent may have had other threads.
+ * made for them.  Only system calls, and pointers are set: the parent may have
+ * had other threads, one of them in a call that the child finishes.
  */
+
+/* What a thread of the parent was about to do. */
 static void
-mend_child(void)
+finish(struct usdt_provider_state *state)
 {
-	const struct usdt__platform *row = usdt__native_platform();
-	struct usdt_provider_state *state;
+	usdt_provider_t provider = { state->name, state->module, state };
+
+	if (state->turning == USDT__ENABLING) {
+		commit(&provider);
+	} else if (state->turning == USDT__DISABLING) {
+		unbind_all(state);
+		hide(state);
+	} else if (!state->enabled) {
+		hide(state);
+	}
+	if (state->newest != NULL) {		/* was just being given up */
+		usdt__generation_keep(&provider, state->newest);
+		state->newest = NULL;
+	}
+	state->turning = USDT__SETTLED;
+	state->busy = 0;
+}
+
+/* The helper knows nothing of this process. */
+static void
+inherit(struct usdt_provider_state *state)
+{
 	struct usdt__generation *g;
+
+	state->inherited = 0;
+	for (g = state->current; g != NULL; g = g->next)
+		if (usdt__generation_inherit_dof(g, state->enabled))
+			state->inherited = 1;
+	for (g = state->retired; g != NULL; g = g->next)
+		usdt__generation_inherit_dof(g, 0);
+	inherited_states += state->inherited;
+}
+
+static void
+disinherit(struct usdt_provider_state *state)
+{
+	inherited_states -= state->inherited;
+	state->inherited = 0;
+}
+
+/* Tell the helper of what was inherited; PATIENTLY, or as long as it is quick.
+ * A provider that is busy stays listed. */
+static void
+tell_inherited(int patiently)
+{
+	struct usdt_provider_state *state;
+	struct usdt__answer answer;
+	struct usdt__generation *g;
+
+	for (state = listed_states; state != NULL && inherited_states > 0;
+	    state = state->next) {
+		if (!state->inherited || state->busy)
+			continue;
+		state->busy = 1;
+		for (g = state->current; g != NULL && (patiently ||
+		    usdt__helper_is_quick()); g = g->next)
+			if (g->dof_wanted && usdt__generation_add_inherited(g,
+			    state->module, &answer) < 0)
+				state->refusal = answer;
+		if (g == NULL)
+			disinherit(state);
+		state->busy = 0;
+		usdt__mark_gone();
+	}
+}
+
+static void
+mend_child(int forked)
+{
+	struct usdt_provider_state *state, *next;
 
 	usdt__images_renew();
 	usdt__guard_renew();
-	for (state = enabled_states; state != NULL; state = state->next)
-		for (g = state->current; g != NULL; g = g->next) {
-			if (!g->dof_taken || row->fork != USDT__FORK_NOTHING)
-				continue;
-			usdt__generation_set_helper(g, 0);
-			usdt__generation_add_dof(g, NULL, state->module,
-			    &state->dof_why);
-		}
+	if (usdt__native_platform()->fork != USDT__FORK_NOTHING)
+		return;
+	usdt__helper_forget(forked);
+	usdt__documents_forget();
+	inherited_states = 0;
+	for (state = listed_states; state != NULL; state = next) {
+		next = state->next;
+		finish(state);
+		inherit(state);
+	}
+	tell_inherited(0);
+}
+
+/* --- turns -------------------------------------------------------------- */
+
+void
+usdt__lock_provider(usdt_provider_t *provider)
+{
+	usdt__lock();
+	if (provider->state->inherited)
+		tell_inherited(1);
+	while (provider->state->busy)
+		usdt__wait_for_mark();
+}
+
+/* The same for a call that may have to lend the lock: until it ends no other
+ * one changes the provider.  ASK: it asks the helper anyway. */
+static void
+begin(usdt_provider_t *provider, int ask)
+{
+	usdt__lock();
+	if (ask)
+		tell_inherited(1);
+	while (provider->state->busy)
+		usdt__wait_for_mark();
+	provider->state->busy = 1;
+}
+
+static void
+end(usdt_provider_t *provider)
+{
+	provider->state->busy = 0;
+	usdt__mark_gone();
+	usdt__unlock();
 }
 
 /* --- creating and freeing ----------------------------------------------- */
@@ -320,7 +512,7 @@ usdt_provider_add_probe(usdt_provider_t *provider, usdt_probedef_t *probedef)
 
 	if (is_null(provider, probedef))
 		return -1;
-	usdt__lock();
+	usdt__lock_provider(provider);
 	prepare_guard();
 	if (usdt__probeset_find(&provider->state->set, probedef) != NULL) {
 		result = fail_probe(provider, USDT_ERROR_DUP_PROBE, probedef);
@@ -346,7 +538,7 @@ usdt_provider_remove_probe(usdt_provider_t *provider,
 
 	if (is_null(provider, probedef))
 		return -1;
-	usdt__lock();
+	usdt__lock_provider(provider);
 	found = usdt__probeset_find(&provider->state->set, probedef);
 	if (provider->state->set.count == 0) {
 		result = usdt__fail(provider, USDT_ERROR_NOPROBES);
@@ -454,34 +646,44 @@ collect(usdt_provider_t *provider, int notes, usdt_probedef_t ***probes,
 	return 0;
 }
 
-/* Hand all current generations to the helper that it does not have. */
-static int
-deliver_dof(usdt_provider_t *provider, struct usdt__generation *newest,
-    const char *device, struct usdt__why *why)
+/* Nothing more is to be handed over. */
+static void
+want_no_dof(struct usdt_provider_state *state)
 {
 	struct usdt__generation *g;
 
-	if (newest != NULL && usdt__generation_add_dof(newest, device,
-	    provider->module, why) < 0)
-		return -1;
-	for (g = provider->state->current; g != NULL; g = g->next)
-		if (!g->dof_taken && !g->stale && usdt__generation_add_dof(g,
-		    device, provider->module, why) < 0)
-			return -1;
-	return 0;
+	if (state->newest != NULL)
+		state->newest->dof_wanted = 0;
+	for (g = state->current; g != NULL; g = g->next)
+		g->dof_wanted = 0;
 }
 
-/* Retire what is to be laid out anew, or only what no probe uses. */
-static void
-retire_stale(usdt_provider_t *provider, int only_empty)
+/*
+ * Hand to the helper what it does not have of the newest and all current
+ * generations.  All are marked first, for a child that is forked meanwhile.
+ */
+static int
+deliver_dof(usdt_provider_t *provider, const char *device,
+    struct usdt__why *why)
 {
-	struct usdt__generation **link = &provider->state->current;
+	struct usdt_provider_state *state = provider->state;
+	struct usdt__generation *g, *newest = state->newest;
+	int result = 0;
 
-	while (*link != NULL)
-		if (only_empty ? (*link)->live == 0 : (*link)->stale)
-			usdt__generation_retire(provider, link);
-		else
-			link = &(*link)->next;
+	if (newest != NULL)
+		result = usdt__generation_want_dof(newest, device, why);
+	for (g = state->current; g != NULL && result == 0; g = g->next)
+		if (!g->dof_taken && !g->stale)
+			result = usdt__generation_want_dof(g, device, why);
+	if (newest != NULL && result == 0)
+		result = usdt__generation_add_dof(newest, provider->module,
+		    why);
+	for (g = state->current; g != NULL && result == 0; g = g->next)
+		if (g->dof_wanted)
+			result = usdt__generation_add_dof(g, provider->module,
+			    why);
+	want_no_dof(state);
+	return result;
 }
 
 /*
@@ -489,7 +691,7 @@ retire_stale(usdt_provider_t *provider, int only_empty)
  * for the next attempt.
  */
 static void
-undo(usdt_provider_t *provider, struct usdt__generation *newest)
+undo(usdt_provider_t *provider)
 {
 	struct usdt_provider_state *state = provider->state;
 	struct usdt__generation *g;
@@ -497,36 +699,13 @@ undo(usdt_provider_t *provider, struct usdt__generation *newest)
 	if (!state->enabled)
 		for (g = state->current; g != NULL; g = g->next)
 			usdt__generation_remove_dof(g, NULL);
-	if (newest == NULL)
-		return;
-	usdt__generation_remove_dof(newest, NULL);
-	usdt__generation_keep(provider, newest);
-}
-
-static void
-link_enabled(usdt_provider_t *provider)
-{
-	struct usdt_provider_state *state = provider->state;
-
-	state->next = enabled_states;
-	state->link = &enabled_states;
-	if (state->next != NULL)
-		state->next->link = &state->next;
-	enabled_states = state;
-	state->enabled = 1;
-}
-
-static void
-unlink_enabled(usdt_provider_t *provider)
-{
-	struct usdt_provider_state *state = provider->state;
-
-	*state->link = state->next;
-	if (state->next != NULL)
-		state->next->link = state->link;
-	state->next = NULL;
-	state->link = NULL;
-	state->enabled = 0;
+	if (state->newest != NULL) {
+		usdt__generation_remove_dof(state->newest, NULL);
+		usdt__generation_keep(provider, state->newest);
+		state->newest = NULL;
+	}
+	if (!state->enabled)
+		unlist(state);
 }
 
 /* Where a name has one document: fail if another provider has it. */
@@ -538,7 +717,7 @@ check_name_is_free(const usdt_provider_t *provider, struct usdt__why *why)
 
 	if (!row->one_document)
 		return 0;
-	for (state = enabled_states; state != NULL; state = state->next)
+	for (state = listed_states; state != NULL; state = state->next)
 		if (state != provider->state &&
 		    strcmp(state->name, provider->name) == 0)
 			return usdt__because(why, EEXIST, "another provider "
@@ -558,6 +737,7 @@ clear_document(usdt_provider_t *provider, struct usdt__why *why)
 
 	if (!usdt__native_platform()->one_document)
 		return 0;
+	usdt__generations_tidy(provider);
 	for (g = provider->state->current; g != NULL; g = g->next) {
 		usdt__generation_unbind(g);
 		if (usdt__generation_remove_dof(g, why) < 0) {
@@ -568,26 +748,52 @@ clear_document(usdt_provider_t *provider, struct usdt__why *why)
 	return 0;
 }
 
+/* Ask the helper, and let a child that is forked meanwhile do what is left. */
+static int
+ask_helper(usdt_provider_t *provider, const char *device,
+    struct usdt__why *why)
+{
+	int result;
+
+	list(provider->state);
+	provider->state->turning = USDT__ENABLING;
+	result = deliver_dof(provider, device, why);
+	provider->state->turning = USDT__SETTLED;
+	return result;
+}
+
 /*
- * Make what is in the set visible: NEWEST holds the COUNT PROBES that had no
- * stub, or is NULL.  Fails, with nothing changed, if no backend took them; but
- * if their old document had to be taken back first, the provider is disabled.
+ * Make what is in the set visible: the newest generation holds the probes that
+ * had no stub, or there is none.  Where notes make them visible that is done
+ * first, since a helper may be slow.  Fails, with nothing changed, if no
+ * backend took them; but if their old document had to be taken back first, the
+ * provider is disabled.
  */
 static int
-deliver(usdt_provider_t *provider, const struct options *options,
-    struct usdt__generation *newest, usdt_probedef_t **probes)
+deliver(usdt_provider_t *provider, const struct options *options)
 {
 	const struct usdt__platform *row = usdt__native_platform();
 	struct usdt_provider_state *state = provider->state;
-	struct usdt__generation *g;
 	struct usdt__why dof_why = { .error = 0 }, sdt_why = { .error = 0 };
-	int dof = 0;
+	int was_enabled = state->enabled, dof = 0;
 
-	if (newest != NULL && options->dof && (check_name_is_free(provider,
-	    &dof_why) < 0 || clear_document(provider, &dof_why) < 0)) {
+	if (state->newest != NULL && options->dof &&
+	    (check_name_is_free(provider, &dof_why) < 0 ||
+	    clear_document(provider, &dof_why) < 0)) {
 		if (!state->enabled)
 			state->dof_why = dof_why;
 		return usdt__fail(provider, USDT_ERROR_LOADDOF, dof_why.text);
+	}
+	if (!row->image)
+		usdt__because(&sdt_why, 0, "not on %s", row->name);
+	else if (!options->sdt)
+		usdt__because(&sdt_why, 0, "not in USDT_BACKENDS");
+	if (options->sdt) {
+		snprintf(state->device, sizeof state->device, "%s",
+		    options->device);
+		state->dof_why = dof_why;
+		state->sdt_why = sdt_why;
+		commit(provider);
 	}
 	if (!options->dof && strstr(options->backends, "sdt") == NULL)
 		usdt__because(&dof_why, 0, "USDT_BACKENDS=%.64s names neither "
@@ -595,36 +801,25 @@ deliver(usdt_provider_t *provider, const struct options *options,
 	else if (!options->dof)
 		usdt__because(&dof_why, 0, "not in USDT_BACKENDS");
 	else
-		dof = deliver_dof(provider, newest, options->device,
-		    &dof_why) == 0;
+		dof = ask_helper(provider, options->device, &dof_why) == 0;
 	usdt__debug("dof: %s", dof ? "taken" : dof_why.text);
-	if (!row->image)
-		usdt__because(&sdt_why, 0, "not on %s", row->name);
-	else if (!options->sdt)
-		usdt__because(&sdt_why, 0, "not in USDT_BACKENDS");
-	if (!state->enabled || dof || options->sdt) {
+	if (!was_enabled || dof || options->sdt) {
 		state->dof_why = dof_why;
 		state->sdt_why = sdt_why;
+		state->refusal.error = 0;
 	}
 	if (!dof && !options->sdt) {
 		if (state->enabled && row->one_document && options->dof) {
 			state->dof_why = dof_why;
-			unlink_enabled(provider);
+			hide(state);
 		}
 		return usdt__fail(provider, USDT_ERROR_LOADDOF, dof_why.text);
 	}
-
-	snprintf(state->device, sizeof state->device, "%s", options->device);
-	retire_stale(provider, 0);
-	if (newest != NULL) {
-		usdt__generation_adopt(newest, probes);
-		newest->next = state->current;
-		state->current = newest;
+	if (!options->sdt) {
+		snprintf(state->device, sizeof state->device, "%s",
+		    options->device);
+		commit(provider);
 	}
-	if (!state->enabled)
-		link_enabled(provider);
-	for (g = state->current; g != NULL; g = g->next)
-		usdt__generation_bind(g);
 	return 0;
 }
 
@@ -641,44 +836,42 @@ fail_generation(usdt_provider_t *provider, const struct usdt__why *why)
 	return usdt__fail(provider, errors[why->kind], why->text);
 }
 
-/* Under the lock. */
+/* Under the lock; the provider is marked as busy. */
 static int
 enable(usdt_provider_t *provider, const struct options *options)
 {
 	struct usdt_provider_state *state = provider->state;
-	struct usdt__generation *newest = NULL;
-	usdt_probedef_t **probes;
 	struct usdt__why why = { .error = 0 };
 	size_t count;
 	int result;
 
 	usdt__guard_renew();
 	retire_stale(provider, 1);
-	if (collect(provider, options->sdt, &probes, &count) < 0)
+	free(state->probes);		/* a forked child may have one */
+	if (collect(provider, options->sdt, &state->probes, &count) < 0)
 		return usdt__fail(provider, USDT_ERROR_MALLOC);
 	if (state->enabled && count == 0) {
 		/* A helper that came later gets what it has not. */
-		memset(&why, 0, sizeof why);
-		if (options->dof && deliver_dof(provider, NULL,
-		    options->device, &why) == 0)
+		if (options->dof && ask_helper(provider, options->device,
+		    &why) == 0) {
 			state->dof_why = why;
+			state->refusal.error = 0;
+		}
 		usdt__fail(provider, USDT_ERROR_ALREADYENABLED);
 		return 0;
 	}
 	if (count > 0) {
-		newest = usdt__generation_make(provider, probes, count,
-		    options->sdt, &why);
-		if (newest == NULL) {
+		state->newest = usdt__generation_make(provider, state->probes,
+		    count, options->sdt, &why);
+		if (state->newest == NULL) {
 			if (!state->enabled)
 				state->sdt_why = why;
-			free(probes);
 			return fail_generation(provider, &why);
 		}
 	}
-	result = deliver(provider, options, newest, probes);
+	result = deliver(provider, options);
 	if (result < 0)
-		undo(provider, newest);
-	free(probes);
+		undo(provider);
 	return result;
 }
 
@@ -709,7 +902,7 @@ usdt_provider_enable(usdt_provider_t *provider)
 		usdt_error(provider, USDT_ERROR_MALLOC);
 		return -1;
 	}
-	usdt__lock();
+	begin(provider, 1);
 	if (provider->state->set.count == 0) {
 		result = usdt__fail(provider, USDT_ERROR_NOPROBES);
 	} else if (provider->state->idle != USDT__IDLE_NOT) {
@@ -725,16 +918,20 @@ usdt_provider_enable(usdt_provider_t *provider)
 		usdt__observe_unsupported(provider);
 	} else {
 		result = enable(provider, &options);
+		usdt__generations_tidy(provider);
+		free(provider->state->probes);
+		provider->state->probes = NULL;
 	}
-	usdt__unlock();
+	end(provider);
 	return result;
 }
 
 /* --- disabling ---------------------------------------------------------- */
 
 /*
- * Under the lock.  Probes are off before the helper hears of it: a running
- * dtrace goes on answering is-enabled and counting after a removal.
+ * Under the lock; the provider is marked as busy.  Probes are off before the
+ * helper hears of it: a running dtrace goes on answering is-enabled and
+ * counting after a removal.
  */
 static int
 disable(usdt_provider_t *provider)
@@ -744,24 +941,32 @@ disable(usdt_provider_t *provider)
 	struct usdt__why why = { .error = 0 };
 	int failed = 0;
 
-	for (g = state->current; g != NULL; g = g->next)
-		usdt__generation_unbind(g);
-	for (g = state->current; g != NULL; g = g->next)
+	disinherit(state);
+	unbind_all(state);
+	state->turning = USDT__DISABLING;
+	for (g = state->current; g != NULL; g = g->next) {
+		g->dof_wanted = g->dof_taken;	/* if all comes back */
+		g->stale = 0;
 		if (usdt__generation_remove_dof(g, &why) < 0)
 			failed = 1;
+	}
 	if (failed) {
 		/* As it was. */
+		state->turning = USDT__ENABLING;
 		for (g = state->current; g != NULL; g = g->next)
-			if (!g->dof_taken && g->device != NULL)
-				usdt__generation_add_dof(g, NULL,
-				    provider->module, NULL);
-		for (g = state->current; g != NULL; g = g->next)
-			usdt__generation_bind(g);
-		return usdt__fail(provider, USDT_ERROR_UNLOADDOF, why.text);
+			if (g->dof_wanted && !g->dof_taken)
+				usdt__generation_add_dof(g, provider->module,
+				    NULL);
+		bind_all(state);
 	}
-	unlink_enabled(provider);
+	state->turning = USDT__SETTLED;
+	want_no_dof(state);
+	if (failed)
+		return usdt__fail(provider, USDT_ERROR_UNLOADDOF, why.text);
+	hide(state);
 	memset(&state->dof_why, 0, sizeof state->dof_why);
 	memset(&state->sdt_why, 0, sizeof state->sdt_why);
+	state->refusal.error = 0;
 	return 0;
 }
 
@@ -773,7 +978,7 @@ usdt_provider_disable(usdt_provider_t *provider)
 
 	if (provider == NULL)
 		return usdt__fail(NULL, USDT_ERROR_INVALID, "provider is NULL");
-	usdt__lock();
+	begin(provider, 0);
 	if (provider->state->idle != USDT__IDLE_NOT) {
 		for (p = provider->state->set.first; p != NULL;
 		    p = p->state->next)
@@ -783,7 +988,7 @@ usdt_provider_disable(usdt_provider_t *provider)
 	} else if (provider->state->enabled) {
 		result = disable(provider);
 	}
-	usdt__unlock();
+	end(provider);
 	return result;
 }
 
@@ -802,18 +1007,16 @@ void
 usdt_provider_free(usdt_provider_t *provider)
 {
 	struct usdt_provider_state *state;
-	struct usdt__generation *g;
 	usdt_probedef_t *p, *next;
 
 	if (provider == NULL)
 		return;
 	state = provider->state;
-	usdt__lock();
+	begin(provider, 0);
 	if (state->enabled && !state->idle && disable(provider) < 0) {
 		/* The helper keeps it; nobody else does. */
-		for (g = state->current; g != NULL; g = g->next)
-			usdt__generation_unbind(g);
-		unlink_enabled(provider);
+		unbind_all(state);
+		hide(state);
 	}
 	for (p = state->set.first; p != NULL; p = next) {
 		next = p->state->next;
@@ -823,6 +1026,7 @@ usdt_provider_free(usdt_provider_t *provider)
 		probe_release(p);
 	}
 	free(state->set.buckets);
+	free(state->probes);
 	release_list(state->current);
 	release_list(state->retired);
 	usdt__unlock();

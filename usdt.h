@@ -202,7 +202,7 @@ USDT_API int usdt_provider_remove_probe(usdt_provider_t *provider,
  *
  * The call may block in file operations on the image directory and in the
  * helper's ioctl: a DTrace daemon may need seconds for ten thousand probes.
- * Returns 0 or -1.
+ * The notes below say who waits for it.  Returns 0 or -1.
  */
 USDT_API int usdt_provider_enable(usdt_provider_t *provider);
 
@@ -409,6 +409,23 @@ USDT_API int usdt_provider_status(const usdt_provider_t *provider,
  * On illumos, FreeBSD and macOS the kernel gives a forked child (not one of
  * posix_spawn) its parent's probes, and the library takes them back there.
  * exec ends all probes.
+ *
+ * A slow DTrace helper (Linux, where it is a daemon).  The library's lock is
+ * not held while the helper works.  A helper that is slow, or hangs, delays the
+ * calls that need it (usdt_provider_enable, _disable and _free) and calls that
+ * change a provider which is in such a call; it delays no test, fire or create,
+ * no usdt_provider_status, and no fork.  SDT notes are visible before it
+ * answers.
+ *	A forked child has the helper register its probes again: at once if the
+ * helper's last answer took less than 1 s, and if no call of the parent has
+ * been waiting for longer; else in its next usdt_provider_enable of any
+ * provider, or when it next adds or removes a probe of this one, or observes
+ * it.  Until then the child's probes are visible by SDT notes alone, and
+ * usdt_provider_status says "not yet registered with the helper in this
+ * child".  A child that is forked while another thread enables a provider has
+ * it enabled; while one disables or frees it, disabled.  What is left: if a
+ * helper that was quick hangs when the child asks it, fork() returns in the
+ * child when the helper answers.
  *
  * Shared objects.  A shared object that contains the library must hide its
  * copy, for example with the linker's option --exclude-libs=libusdt.a.

@@ -13,62 +13,136 @@
 #include <time.h>
 #include <unistd.h>
 
-static int
-open_helper(const char *device, struct usdt__why *why)
+/*
+ * All of this is under the library's lock.  Where a daemon is the helper the
+ * lock is lent during a call (see core/lock.c), so that a slow daemon delays
+ * nobody else; there is one call at a time: dtprobed mixes up what two threads
+ * of a process tell it.  Where the kernel itself is the helper, and gives a
+ * child what its parent has, a fork has to wait for the call, and does.
+ */
+#define SLOW	1000			/* ms: an answer that takes these is */
+#define NEVER	(-1)
+
+static int asking;			/* a thread is at it ... */
+static int64_t asking_since;		/* ... from that ms on */
+static long last_took = NEVER;		/* ms until the last answer */
+static int device_fd = -1, turn = -1;	/* descriptors of who is at it */
+
+/* In ms. */
+static int64_t
+now(void)
 {
-	int fd = open(device, O_RDWR | O_CLOEXEC);
+	struct timespec at;
 
-	if (fd < 0 && why != NULL) {
-		int error = errno;
-
-		usdt__because(why, error, "%s: %s", device,
-		    usdt__strerror(error));
-	}
-	return fd;
+	return clock_gettime(CLOCK_MONOTONIC, &at) == 0 ?
+	    (int64_t)at.tv_sec * 1000 + at.tv_nsec / 1000000 : 0;
 }
 
-/* One ioctl; an interrupted one is made again.  Keeps the errno. */
+/* One ioctl; an interrupted one is made again. */
 static int
-call(int fd, unsigned long request, void *argument)
+call(unsigned long request, void *argument)
 {
 	int n;
 
 	do
-		n = ioctl(fd, request, argument);
+		n = ioctl(device_fd, request, argument);
 	while (n < 0 && errno == EINTR);
 	return n;
 }
 
-/* Why the device refused: a daemon that ran out of time answers EINVAL too. */
+/*
+ * Ask the helper: one open, one ioctl.  Other copies of the library in this
+ * process wait too.  Returns what the ioctl does; fills ANSWER.
+ */
 static int
-refused(const struct usdt__platform *row, const char *device, int error,
-    time_t seconds, struct usdt__why *why)
+ask(const struct usdt__platform *row, const char *device,
+    unsigned long request, void *argument, struct usdt__answer *answer)
 {
-	if (why == NULL)
-		return -1;
-	if (row->patience != 0 && seconds >= (time_t)row->patience)
-		return usdt__because(why, error, "%s: %s after %ld s: %s",
-		    device, usdt__strerror(error), (long)seconds,
-		    row->patience_of);
-	if (error == EINVAL && sizeof(void *) < 8 && row->narrow != NULL)
-		return usdt__because(why, error, "%s: %s: %s", device,
-		    usdt__strerror(error), row->narrow);
-	return usdt__because(why, error, "%s: %s", device,
-	    usdt__strerror(error));
+	int lends = row->fork == USDT__FORK_NOTHING;
+	int n = -1, alone;
+
+	while (asking)
+		usdt__wait_for_mark();
+	asking = 1;
+	asking_since = now();
+	if (lends)
+		usdt__lock_lend();
+	turn = usdt__turn_take(USDT__TURN_HELPER, &alone);
+	answer->opened = 0;
+	device_fd = open(device, O_RDWR | O_CLOEXEC);
+	if (device_fd >= 0) {
+		answer->opened = 1;
+		n = call(request, argument);
+	}
+	answer->error = n < 0 ? errno : 0;
+	if (device_fd >= 0)
+		close(device_fd);
+	usdt__turn_give(turn);
+	device_fd = turn = -1;
+	if (lends)
+		usdt__lock_take_back();
+	last_took = (long)(now() - asking_since);
+	answer->seconds = last_took / 1000;
+	asking = 0;
+	usdt__mark_gone();
+	return n;
 }
 
-static time_t
-seconds_now(void)
+int
+usdt__helper_is_quick(void)
 {
-	struct timespec now;
+	return last_took != NEVER && last_took < SLOW;
+}
 
-	return clock_gettime(CLOCK_MONOTONIC, &now) == 0 ? now.tv_sec : 0;
+long
+usdt__helper_took(void)
+{
+	return last_took == NEVER ? -1 : last_took / 1000;
+}
+
+/*
+ * The thread that asked is not here, and its call is not this process's: but
+ * how long it has been waiting is known.  Its descriptors are closed, if the
+ * host had no chance to put others in their places.
+ */
+void
+usdt__helper_forget(int forked)
+{
+	if (asking && now() - asking_since >= SLOW)
+		last_took = (long)(now() - asking_since);
+	asking = 0;
+	if (forked && device_fd >= 0)
+		close(device_fd);
+	if (forked && turn >= 0)
+		close(turn);
+	device_fd = turn = -1;
+}
+
+/* A daemon that ran out of time answers EINVAL too. */
+int
+usdt__helper_explain(const struct usdt__platform *row, const char *device,
+    const struct usdt__answer *answer, struct usdt__why *why)
+{
+	const char *text;
+
+	if (why == NULL)
+		return -1;
+	text = usdt__strerror(answer->error);
+	if (answer->opened && row->patience != 0 &&
+	    answer->seconds >= (long)row->patience)
+		return usdt__because(why, answer->error, "%s: %s after %ld s: "
+		    "%s", device, text, answer->seconds, row->patience_of);
+	if (answer->opened && answer->error == EINVAL && sizeof(void *) < 8 &&
+	    row->narrow != NULL)
+		return usdt__because(why, answer->error, "%s: %s: %s", device,
+		    text, row->narrow);
+	return usdt__because(why, answer->error, "%s: %s", device, text);
 }
 
 int
 usdt__helper_add(const struct usdt__platform *row, const char *device,
     const char *module, const void *address, const void *dof,
-    int *generation, struct usdt__why *why)
+    int *generation, struct usdt__answer *answer)
 {
 	union {
 		struct dof_helper helper;
@@ -78,8 +152,7 @@ usdt__helper_add(const struct usdt__platform *row, const char *device,
 	struct dof_helper *helper = &data.helper;
 	void *argument = &data;
 	uint64_t envelope_address = (uint64_t)(uintptr_t)&data;
-	time_t start;
-	int fd, n, error;
+	int n;
 
 	memset(&data, 0, sizeof data);
 	switch (row->add_shape) {
@@ -98,16 +171,9 @@ usdt__helper_add(const struct usdt__platform *row, const char *device,
 	helper->dofhp_addr = (uint64_t)(uintptr_t)address;
 	helper->dofhp_dof = (uint64_t)(uintptr_t)dof;
 
-	fd = open_helper(device, why);
-	if (fd < 0)
-		return -1;
-	start = seconds_now();
-	n = call(fd, row->add_request, argument);
-	error = errno;
-	close(fd);
+	n = ask(row, device, row->add_request, argument, answer);
 	if (n < 0)
-		return refused(row, device, error, seconds_now() - start,
-		    why);
+		return -1;
 	switch (row->generation) {
 	case USDT__GENERATION_RETURNED:
 		*generation = n;
@@ -124,17 +190,15 @@ usdt__helper_add(const struct usdt__platform *row, const char *device,
 
 int
 usdt__helper_remove(const struct usdt__platform *row, const char *device,
-    int generation, struct usdt__why *why)
+    int generation, struct usdt__answer *answer)
 {
-	int fd, n, error;
+	int n;
 
-	fd = open_helper(device, why);
-	if (fd < 0)
-		return errno == ENOENT || errno == ENXIO || errno == ENODEV ?
-		    0 : -1;
-	n = call(fd, row->remove_request, row->remove_by_pointer ?
-	    (void *)&generation : (void *)(uintptr_t)generation);
-	error = errno;
-	close(fd);
-	return n < 0 ? refused(row, device, error, 0, why) : 0;
+	n = ask(row, device, row->remove_request, row->remove_by_pointer ?
+	    (void *)&generation : (void *)(uintptr_t)generation, answer);
+	answer->seconds = 0;		/* patience is for documents */
+	if (n < 0 && !answer->opened && (answer->error == ENOENT ||
+	    answer->error == ENXIO || answer->error == ENODEV))
+		return 0;
+	return n < 0 ? -1 : 0;
 }

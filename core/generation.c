@@ -128,61 +128,106 @@ usdt__generation_set_helper(struct usdt__generation *generation, int has)
 	generation->dof_taken = has;
 }
 
-/* Documents that helpers have of this process.  Children have as many. */
+/* Documents that helpers have of this process, or are just being told of. */
 static unsigned documents;
 
 int
-usdt__generation_add_dof(struct usdt__generation *generation,
-    const char *device, const char *module, struct usdt__why *why)
+usdt__generation_want_dof(struct usdt__generation *generation,
+    const char *device, struct usdt__why *why)
 {
-	const struct usdt__platform *row = usdt__native_platform();
-	char *copy = NULL;
+	char *copy = strdup(device);
 
-	if (row->max_documents != 0 && documents >= row->max_documents)
-		return usdt__because(why, ENOSPC, "%s takes %u providers of a "
-		    "process, and has them", row->name, row->max_documents);
-	if (device != NULL && (copy = strdup(device)) == NULL)
+	if (copy == NULL)
 		return usdt__no_memory(why);
-	if (usdt__helper_add(row, device != NULL ? device :
-	    generation->device, module, generation->address,
-	    generation->document, &generation->dof_generation, why) < 0) {
-		free(copy);
+	free(generation->device);
+	generation->device = copy;
+	generation->dof_wanted = 1;
+	return 0;
+}
+
+/* A thread that forks meanwhile finds the document counted, and its generation
+ * with all that it takes to hand it over once more. */
+static int
+hand_over(struct usdt__generation *generation, const char *module,
+    struct usdt__answer *answer)
+{
+	int result;
+
+	documents++;
+	result = usdt__helper_add(usdt__native_platform(), generation->device,
+	    module, generation->address, generation->document,
+	    &generation->dof_generation, answer);
+	generation->dof_wanted = 0;
+	if (result < 0) {
+		documents--;
 		return -1;
 	}
-	if (copy != NULL) {
-		free(generation->device);
-		generation->device = copy;
-	}
-	documents++;
 	generation->told = 1;
 	usdt__generation_set_helper(generation, 1);
 	return 0;
 }
 
 int
+usdt__generation_add_dof(struct usdt__generation *generation,
+    const char *module, struct usdt__why *why)
+{
+	const struct usdt__platform *row = usdt__native_platform();
+	struct usdt__answer answer;
+
+	if (row->max_documents != 0 && documents >= row->max_documents)
+		return usdt__because(why, ENOSPC, "%s takes %u providers of a "
+		    "process, and has them", row->name, row->max_documents);
+	return hand_over(generation, module, &answer) < 0 ?
+	    usdt__helper_explain(row, generation->device, &answer, why) : 0;
+}
+
+int
 usdt__generation_remove_dof(struct usdt__generation *generation,
     struct usdt__why *why)
 {
+	const struct usdt__platform *row = usdt__native_platform();
+	struct usdt__answer answer;
+
 	if (!generation->dof_taken)
 		return 0;
 	usdt__generation_set_helper(generation, 0);
-	if (usdt__helper_remove(usdt__native_platform(), generation->device,
-	    generation->dof_generation, why) == 0) {
+	if (usdt__helper_remove(row, generation->device,
+	    generation->dof_generation, &answer) == 0) {
 		documents--;
 		return 0;
 	}
 	usdt__generation_set_helper(generation, 1);
-	return -1;
+	return usdt__helper_explain(row, generation->device, &answer, why);
 }
 
+int
+usdt__generation_inherit_dof(struct usdt__generation *generation, int wanted)
+{
+	generation->dof_wanted = wanted &&
+	    (generation->dof_taken || generation->dof_wanted);
+	if (generation->dof_taken)	/* gates are pages to be copied */
+		usdt__generation_set_helper(generation, 0);
+	return generation->dof_wanted;
+}
+
+int
+usdt__generation_add_inherited(struct usdt__generation *generation,
+    const char *module, struct usdt__answer *answer)
+{
+	return hand_over(generation, module, answer);
+}
+
+void
+usdt__documents_forget(void)
+{
+	documents = 0;
+}
+
+/* Only pointers are set: a forked child does this too. */
 void
 usdt__generation_keep(usdt_provider_t *provider,
     struct usdt__generation *generation)
 {
-	if (generation->image == NULL) {
-		usdt__generation_release(generation);
-		return;
-	}
 	generation->next = provider->state->retired;
 	provider->state->retired = generation;
 }
@@ -195,12 +240,27 @@ usdt__generation_retire(usdt_provider_t *provider,
 	struct usdt__generation *generation = *link;
 	size_t i;
 
-	usdt__generation_remove_dof(generation, NULL);
 	for (i = 0; i < generation->count; i++)
 		if (generation->probes[i] != NULL)
 			usdt__probe_leave(generation->probes[i]);
 	*link = generation->next;
 	usdt__generation_keep(provider, generation);
+}
+
+void
+usdt__generations_tidy(usdt_provider_t *provider)
+{
+	struct usdt__generation **link = &provider->state->retired, *generation;
+
+	while ((generation = *link) != NULL) {
+		usdt__generation_remove_dof(generation, NULL);
+		if (generation->image != NULL) {
+			link = &generation->next;
+		} else {
+			*link = generation->next;
+			usdt__generation_release(generation);
+		}
+	}
 }
 
 /*
@@ -218,6 +278,7 @@ generation_reuse(usdt_provider_t *provider, const uint8_t id[USDT__ID_SIZE])
 		if (memcmp(generation->id, id, USDT__ID_SIZE) == 0 &&
 		    usdt__image_present(generation->image)) {
 			*link = generation->next;
+			generation->stale = 0;
 			return generation;
 		}
 	}

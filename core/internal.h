@@ -235,6 +235,28 @@ int usdt__guard_kept(void);
 int usdt__guard_claim(void);
 void usdt__guard_claimed(void);
 
+/* --- core/lock.c: who may change things now, who mends a new child? ----- */
+
+/* The lock that serialises all but testing and firing. */
+void usdt__lock(void);
+void usdt__unlock(void);
+
+/*
+ * Under the lock: give it to others while something takes long, and take it
+ * again.  Whoever does has marked what nobody else may touch.
+ */
+void usdt__lock_lend(void);
+void usdt__lock_take_back(void);
+/* Under the lock: wait until some mark has gone; look again then. */
+void usdt__wait_for_mark(void);
+/* Under the lock: one has. */
+void usdt__mark_gone(void);
+
+/* From now on MEND is called in each child, under the lock, before anything
+ * else: FORKED by the handler of fork, else at its first call.  Returns 0 or an
+ * errno. */
+int usdt__watch_fork(void (*mend)(int forked));
+
 /* --- image/nop.c: which nop stands at a probe's sites? ------------------- */
 
 /* The stub to use here and now; NULL on an unknown processor. */
@@ -492,17 +514,38 @@ void usdt__pages_drop(struct usdt__pages *pages, int told);
 
 /* --- usdt_dof_file.c: how does DOF reach the helper device? ------------- */
 
+/* What came of asking it, as forked children can keep it: no text. */
+struct usdt__answer {
+	int error;			/* an errno; 0: it did as it was told */
+	int opened;			/* the device could be opened */
+	long seconds;			/* that it took */
+};
+
 /*
+ * All of this is under the library's lock, which others may have while the
+ * helper is at work.
+ *
  * Hand over the document at DOF.  ADDRESS is what the document is relative
- * to.  Async-signal-safe but for WHY's text, which is made if WHY is not NULL.
+ * to.  Only system calls.  Returns 0, or -1 with the errno in ANSWER.
  */
 int usdt__helper_add(const struct usdt__platform *row, const char *device,
     const char *module, const void *address, const void *dof,
-    int *generation, struct usdt__why *why);
+    int *generation, struct usdt__answer *answer);
 
 /* Take it back.  A device that is gone holds nothing: that is success. */
 int usdt__helper_remove(const struct usdt__platform *row, const char *device,
-    int generation, struct usdt__why *why);
+    int generation, struct usdt__answer *answer);
+
+/* Why the helper refused, as a text; WHY may be NULL.  Returns -1. */
+int usdt__helper_explain(const struct usdt__platform *row, const char *device,
+    const struct usdt__answer *answer, struct usdt__why *why);
+
+/* Did its last answer take less than a second?  0 as well if there was none. */
+int usdt__helper_is_quick(void);
+/* The seconds that it took, or -1: there was none. */
+long usdt__helper_took(void);
+/* In a child, where nobody is asking any more. */
+void usdt__helper_forget(int forked);
 
 /* --- usdt_probe.c: how is a probe tested and fired? --------------------- */
 
@@ -606,6 +649,8 @@ struct usdt__generation {
 					 * those who were attached */
 	usdt_probedef_t **probes;	/* by stub; NULL: removed */
 	int told;			/* a helper has ever had it */
+	int dof_wanted;			/* the helper is to have it: it is being
+					 * told, or a child has yet to tell it */
 	int dof_taken;			/* the helper has it ... */
 	int dof_generation;		/* ... under this number ... */
 	char *device;			/* ... at this device */
@@ -618,14 +663,29 @@ enum usdt__idle {			/* enabled, but nothing is visible: */
 	USDT__IDLE_UNSUPPORTED		/* there is no tracer on this system */
 };
 
+enum usdt__turning {			/* a call is about to ... */
+	USDT__SETTLED,
+	USDT__ENABLING,			/* make all of it visible */
+	USDT__DISABLING			/* hide it */
+};
+
 struct usdt_provider_state {
 	struct usdt__probeset set;
 	struct usdt__generation *current, *retired;
 	struct usdt_provider_state *next, **link;	/* of all that are
-					 * enabled */
+					 * enabled or about to be; link NULL:
+					 * it is none of them */
 	const char *name, *module;	/* the provider's own */
 	int enabled;
 	enum usdt__idle idle;
+	int busy;			/* marked: a call changes it, and may
+					 * have lent the lock */
+	enum usdt__turning turning;	/* what a child is to finish */
+	struct usdt__generation *newest;	/* that is being enabled ... */
+	usdt_probedef_t **probes;	/* ... for these, a list to be freed */
+	int inherited;			/* a child has yet to tell the helper */
+	struct usdt__answer refusal;	/* what it answered to a child, of which
+					 * no text was made yet; error 0: none */
 	struct usdt__observer *observers;	/* all that there were */
 	const struct usdt__observer *observer;	/* now, or NULL */
 	struct usdt__why dof_why, sdt_why;	/* text "": taken */
@@ -639,7 +699,7 @@ struct usdt__generation *usdt__generation_make(usdt_provider_t *provider,
     struct usdt__why *why);
 /* Drop one reference; with the last it is unmapped. */
 void usdt__generation_release(struct usdt__generation *generation);
-/* Keep a generation that no probe uses, to be used again where stubs may be. */
+/* Put a generation that no probe uses with the retired ones. */
 void usdt__generation_keep(usdt_provider_t *provider,
     struct usdt__generation *generation);
 /* Move the generation that LINK leads to from the current to the retired. */
@@ -653,12 +713,30 @@ void usdt__probe_leave(usdt_probedef_t *probedef);
 /* Make the probes of a generation visible, or not. */
 void usdt__generation_bind(const struct usdt__generation *generation);
 void usdt__generation_unbind(const struct usdt__generation *generation);
-/* Hand its DOF to the helper at DEVICE, NULL: at the one that had it before
- * (this does not allocate); take it back if the helper has it. */
+/* Take what is retired back from the helper, and drop what can't be used again.
+ */
+void usdt__generations_tidy(usdt_provider_t *provider);
+/*
+ * Its DOF is to be handed to the helper at DEVICE; hand it over; take it back
+ * if the helper has it.  During the latter two others have the library's lock,
+ * and keep away from a provider that is marked as busy.
+ */
+int usdt__generation_want_dof(struct usdt__generation *generation,
+    const char *device, struct usdt__why *why);
 int usdt__generation_add_dof(struct usdt__generation *generation,
-    const char *device, const char *module, struct usdt__why *why);
+    const char *module, struct usdt__why *why);
 int usdt__generation_remove_dof(struct usdt__generation *generation,
     struct usdt__why *why);
+/*
+ * In a child of which the helper knows nothing: what its parent had there, or
+ * was just handing over, is WANTED here, or not.  Returns whether it is.  Then
+ * it can be handed over, with system calls only.
+ */
+int usdt__generation_inherit_dof(struct usdt__generation *generation,
+    int wanted);
+int usdt__generation_add_inherited(struct usdt__generation *generation,
+    const char *module, struct usdt__answer *answer);
+void usdt__documents_forget(void);
 /* Is a tracer attached to one of its stubs, be it a removed probe's, as far as
  * the kernel counts and DTrace answers? */
 int usdt__generation_is_traced(const struct usdt__generation *generation);
@@ -681,17 +759,10 @@ extern void (*const usdt__whole[])(void);
 	static void (*const *const the_whole)(void) __attribute__((used)) = \
 	    usdt__whole
 
-/* --- core/lock.c: who may change things now, who mends a new child? ----- */
-
-/* The lock that serialises all but testing and firing. */
-void usdt__lock(void);
-void usdt__unlock(void);
-
-/* From now on MEND is called in each child, under the lock, before anything
- * else.  Returns 0 or an errno. */
-int usdt__watch_fork(void (*mend)(void));
-
 /* --- usdt.c: what is the life of a provider? ---------------------------- */
+
+/* Take the lock when no other thread changes PROVIDER. */
+void usdt__lock_provider(usdt_provider_t *provider);
 
 /* Leave an error's text, for PROVIDER or this thread.  Returns -1. */
 int usdt__fail(usdt_provider_t *provider, usdt_error_t error, ...);

@@ -5,6 +5,12 @@
  * around fork too, so that the child finds everything whole; the child, and one
  * that came without fork's handlers at its first call, is mended by what
  * usdt__watch_fork was given.
+ *
+ * It is never held for long: who has to wait for something outside this
+ * process (a DTrace helper) leaves a mark that says what he is changing, gives
+ * the lock away, and takes it again.  Calls that need what is marked wait for
+ * the mark, forks do not: what they find is whole, if not done, and the marks
+ * tell the child what to finish (usdt.c).
  */
 #include "core/internal.h"
 
@@ -19,18 +25,20 @@
  * that nobody will ever unlock, and makes its own.
  */
 static pthread_mutex_t the_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t mark_gone = PTHREAD_COND_INITIALIZER;
 static pid_t lock_owner;
 static int lock_used;		/* there has been an owner */
-static void (*mending)(void);	/* see usdt__watch_fork */
+static void (*mending)(int forked);	/* see usdt__watch_fork */
 
 /* In a child, under the lock. */
 static void
-mend(void)
+mend(int forked)
 {
-	void (*how)(void) = __atomic_load_n(&mending, __ATOMIC_ACQUIRE);
+	void (*how)(int) = __atomic_load_n(&mending, __ATOMIC_ACQUIRE);
 
 	if (how != NULL)
-		how();
+		how(forked);
+	usdt__mark_gone();
 }
 
 /* Are the handlers of fork registered?  0: not yet; -pid: being done. */
@@ -63,11 +71,28 @@ claim(pid_t *word, pid_t self, pid_t done)
  */
 static __thread int cancelling;		/* as the host has it */
 
+/* In a child: threads that waited are not here. */
+static void
+forget_waiting(void)
+{
+	static const pthread_cond_t fresh = PTHREAD_COND_INITIALIZER;
+
+	mark_gone = fresh;
+}
+
+static void
+make_lock(void)
+{
+	static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
+
+	the_lock = fresh;
+	forget_waiting();
+}
+
 /* Take the lock.  Returns 1 in a child that no handler of fork has seen. */
 static int
 take_lock(void)
 {
-	static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
 	int unseen = 0, before;
 	pid_t self;
 
@@ -75,13 +100,13 @@ take_lock(void)
 	if (usdt__guard_kept()) {
 		if (usdt__guard_claim()) {
 			unseen = 1;
-			the_lock = fresh;
+			make_lock();
 			usdt__guard_claimed();
 		}
 	} else if (self = getpid(), claim(&lock_owner, self, self)) {
 		unseen = lock_used;
 		lock_used = 1;
-		the_lock = fresh;
+		make_lock();
 		__atomic_store_n(&lock_owner, self, __ATOMIC_RELEASE);
 	}
 	pthread_mutex_lock(&the_lock);
@@ -114,7 +139,7 @@ before_fork(void)
 	if (forking++ > 0)
 		return;
 	if (take_lock())
-		mend();
+		mend(0);
 	forker = getpid();
 	mended = 0;
 }
@@ -126,7 +151,8 @@ mend_while_forking(void)
 	    getpid() == forker))
 		return;
 	mended = 1;
-	mend();
+	forget_waiting();
+	mend(1);
 }
 
 static void
@@ -141,8 +167,10 @@ after_fork_in_child(void)
 {
 	if (--forking > 0)
 		return;
-	if (!mended)
-		mend();
+	if (!mended) {
+		forget_waiting();
+		mend(1);
+	}
 	__atomic_store_n(&watcher, WATCHED, __ATOMIC_RELEASE);
 	__atomic_store_n(&lock_owner, getpid(), __ATOMIC_RELEASE);
 	give_lock();
@@ -169,7 +197,7 @@ watch_fork(void)
 }
 
 int
-usdt__watch_fork(void (*how)(void))
+usdt__watch_fork(void (*how)(int forked))
 {
 	__atomic_store_n(&mending, how, __ATOMIC_RELEASE);
 	return watch_fork();
@@ -182,7 +210,7 @@ usdt__lock(void)
 	if (forking > 0)
 		mend_while_forking();
 	else if (take_lock())
-		mend();
+		mend(0);
 }
 
 void
@@ -190,4 +218,33 @@ usdt__unlock(void)
 {
 	if (forking == 0)
 		give_lock();
+}
+
+/*
+ * The thread can't be cancelled meanwhile, as in all of the call.  In a handler
+ * of fork of the host's it is the same: the fork itself is made when the lock
+ * has been taken again.
+ */
+void
+usdt__lock_lend(void)
+{
+	pthread_mutex_unlock(&the_lock);
+}
+
+void
+usdt__lock_take_back(void)
+{
+	pthread_mutex_lock(&the_lock);
+}
+
+void
+usdt__wait_for_mark(void)
+{
+	pthread_cond_wait(&mark_gone, &the_lock);
+}
+
+void
+usdt__mark_gone(void)
+{
+	pthread_cond_broadcast(&mark_gone);
 }

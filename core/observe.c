@@ -57,7 +57,7 @@ usdt_provider_observe(usdt_provider_t *provider, usdt_observer_t *call,
 	if (provider == NULL)
 		return usdt__fail(NULL, USDT_ERROR_INVALID, "provider is NULL");
 	state = provider->state;
-	usdt__lock();
+	usdt__lock_provider(provider);
 	if (call != NULL)
 		observer = find_or_make(state, call, data);
 	if (call != NULL && observer == NULL) {

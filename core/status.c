@@ -14,19 +14,46 @@ set_text(char *out, size_t size, const char *text)
 	snprintf(out, size, "%s", text);
 }
 
+/* The helper has not been told, or not answered, yet. */
 static void
-status_of_dof(const struct usdt_provider_state *state,
+status_of_waiting(const struct usdt_provider_state *state,
     usdt_backend_status_t *dof)
 {
+	long took = usdt__helper_took();
+
+	if (!state->inherited)
+		set_text(dof->reason, sizeof dof->reason,
+		    "the helper has not answered yet");
+	else if (took < 0)
+		set_text(dof->reason, sizeof dof->reason, "not yet registered "
+		    "with the helper in this child: it had not answered when "
+		    "the child was made; enable asks it again");
+	else
+		snprintf(dof->reason, sizeof dof->reason, "not yet registered "
+		    "with the helper in this child: its last answer took %ld "
+		    "s; enable asks it again", took);
+}
+
+static void
+status_of_dof(struct usdt_provider_state *state, usdt_backend_status_t *dof)
+{
+	const struct usdt__generation *newest = state->current;
+
+	if (state->refusal.error != 0 && newest != NULL)
+		usdt__helper_explain(usdt__native_platform(), newest->device,
+		    &state->refusal, &state->dof_why);
+	state->refusal.error = 0;
 	dof->generation = -1;
 	set_text(dof->path, sizeof dof->path, state->device);
-	if (state->current != NULL && state->current->dof_taken) {
-		set_text(dof->path, sizeof dof->path, state->current->device);
-		dof->taken = 1;
-		dof->generation = state->current->dof_generation;
-	}
 	dof->error = state->dof_why.error;
 	set_text(dof->reason, sizeof dof->reason, state->dof_why.text);
+	if (newest != NULL && newest->dof_taken) {
+		set_text(dof->path, sizeof dof->path, newest->device);
+		dof->taken = 1;
+		dof->generation = newest->dof_generation;
+	} else if (newest != NULL && newest->dof_wanted) {
+		status_of_waiting(state, dof);
+	}
 }
 
 static void
@@ -76,7 +103,7 @@ idle_reason(const struct usdt_provider_state *state,
 int
 usdt_provider_status(const usdt_provider_t *provider, usdt_status_t *status)
 {
-	const struct usdt_provider_state *state;
+	struct usdt_provider_state *state;
 	const struct usdt__generation *g;
 	const usdt_probedef_t *p;
 	size_t length;

@@ -33,12 +33,12 @@ my %allowed = (
 	    . 'openat pread write close unlinkat mkdirat linkat chmod fchmod fchmodat fstat fstatat '
 	    . 'fstatvfs futimens fcntl memfd_create getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep '
 	    . '__errno_location usdt__because usdt__no_memory usdt__strerror usdt__debug usdt__getenv usdt__guard_make usdt__turn_\w+ usdt__images?_\w+',
-	usdt_dof_file => "$memory open close ioctl getpid clock_gettime __errno_location usdt__because usdt__strerror",
+	usdt_dof_file => "$memory open close ioctl getpid clock_gettime __errno_location usdt__because usdt__strerror usdt__lock_lend usdt__lock_take_back usdt__wait_for_mark usdt__mark_gone usdt__turn_\\w+",
 	usdt_probe => "$memory usdt__whole usdt__fire usdt__stubs usdt__guard usdt__native_platform",
 	'core/probeset' => "$memory calloc free",
 	'core/generation' => "$memory malloc calloc free strdup usdt__\\w+",
 	'core/observe' => "$memory malloc free usdt__\\w+",
-	'core/lock' => 'pthread_mutex_lock pthread_mutex_unlock pthread_setcancelstate pthread_atfork getpid nanosleep __tls_get_addr usdt__guard_\w+',
+	'core/lock' => 'pthread_mutex_lock pthread_mutex_unlock pthread_cond_wait pthread_cond_broadcast pthread_setcancelstate pthread_atfork getpid nanosleep __tls_get_addr usdt__guard_\w+',
 	'core/whole' => 'usdt_create_provider usdt_provider_observe usdt_provider_status usdt_probe_fire',
 	'core/status' => "$memory snprintf usdt__\\w+",
 	usdt => "$memory malloc calloc free snprintf vsnprintf __errno_location __tls_get_addr usdt__\\w+",

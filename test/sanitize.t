@@ -145,7 +145,7 @@ if (system("echo 'int main(void) { return 0; }' | cc -x c "
 }
 if (system("echo 'int main(void) { return 0; }' | cc -x c "
 	. "-fsanitize=thread -o $dir/try - 2>/dev/null") == 0) {
-	sanitized('thread', '-fsanitize=thread', ['thread'], 'threads');
+	sanitized('thread', '-fsanitize=thread', ['thread'], 'threads', 'slow');
 } else {
 	skip_or_fail('this compiler has no thread sanitizer');
 }
