@@ -193,8 +193,8 @@ benched = $(BENCH)/bench $(BENCH)/bpf_count \
 bench:
 	@test/setup bench
 	$(AGAIN) run-bench
-run-bench: lib $(benched)
-	@bench/run $(BENCHOPT) $(BENCH)
+run-bench: all $(benched)
+	@USDT_BUILD=$(abspath $(O)) bench/run $(BENCHOPT) $(BENCH)
 
 demo:
 	@test/setup demo

@@ -9,22 +9,36 @@
  *	bench untraced ROUNDS TIMES	a line per library and kind
  *	bench traced ROUNDS TIMES	prints "path NAME PATH" lines, waits for a
  *					line, then the same
- *	bench create NAME COUNT ROUNDS	what creating costs
+ *	bench create NAME COUNT ROUNDS	what creating costs, and the floor
+ *	bench crowd NAME PROCESSES COUNT	processes that start together, and
+ *					enable COUNT providers each
+ *	bench many NAME COUNT SECONDS	providers of one probe in one process, as
+ *					many as there is processor time for
+ *	bench hold NAME COUNT PROVIDER	has probes, prints "ready", and ends with
+ *					its standard input
  *	bench threads ROUNDS TIMES	one thread and two, on one probe
  *
  * Rounds are interleaved: each library in turn, the first another one each
  * time.  A line of figures is all rounds' nanoseconds per turn of the loop.
+ *
+ * What is timed by the clock, and creating, runs at SCHED_FIFO, which only root
+ * gets.  The kernel ends what would not stop there.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,13 +59,28 @@ now(void)
 	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
+/* Of this process, by which others do not count. */
+static double
+cpu_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
 /* Others on this machine should not come between; only root may. */
+#define ALONE_SECONDS	300	/* without a rest; then it is killed */
+
 static void
 be_alone(void)
 {
+	const rlim_t most = (rlim_t)ALONE_SECONDS * 1000000;
+	struct rlimit limit = { most, most };
 	struct sched_param param = { 5 };
 
-	sched_setscheduler(0, SCHED_FIFO, &param);
+	if (setrlimit(RLIMIT_RTTIME, &limit) == 0)
+		sched_setscheduler(0, SCHED_FIFO, &param);
 }
 
 static const struct library *
@@ -351,22 +380,103 @@ count_descriptors(void)
 	return n;
 }
 
-/* Private memory that is in use, in bytes. */
+/* A line of what the kernel tells of this process's memory, in bytes. */
 static long
-count_anonymous(void)
+count_memory(const char *what)
 {
 	FILE *f = fopen("/proc/self/status", "r");
+	size_t length = strlen(what);
 	char line[256];
 	long kib = 0;
 
 	while (f != NULL && fgets(line, sizeof line, f) != NULL)
-		sscanf(line, "RssAnon: %ld", &kib);
+		if (strncmp(line, what, length) == 0 && line[length] == ':')
+			kib = atol(line + length + 1);
 	if (f != NULL)
 		fclose(f);
 	return kib * 1024;
 }
 
-/* One provider's life; the first has a name that nobody had before. */
+/* From now on the peak is a new one. */
+static void
+forget_peak(void)
+{
+	FILE *f = fopen("/proc/self/clear_refs", "w");
+
+	if (f != NULL) {
+		fputs("5\n", f);
+		fclose(f);
+	}
+}
+
+static long written;
+
+static int
+add_size(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)path;
+	(void)ftw;
+	if (type == FTW_F)
+		written += (long)st->st_size;
+	return 0;
+}
+
+static const char *
+image_dir(void)
+{
+	const char *dir = getenv("USDT_IMAGE_DIR");
+
+	return dir != NULL ? dir : "/dev/shm";
+}
+
+/* How large are a provider's files? */
+static long
+count_written(const char *provider)
+{
+	char path[512];
+
+	snprintf(path, sizeof path, "%s/%s", image_dir(), provider);
+	written = 0;
+	nftw(path, add_size, 8, FTW_PHYS);
+	return written;
+}
+
+/* What nothing that leaves so much behind can do without: so much private memory
+ * is touched, and so many bytes are written to a file there. */
+static double
+measure_floor(long private_bytes, long file_bytes)
+{
+	static char block[65536];
+	char path[512], *memory;
+	double start;
+	long i;
+	int fd;
+
+	snprintf(path, sizeof path, "%s/floor-%d", image_dir(), (int)getpid());
+	memset(block, 1, sizeof block);
+	start = cpu_now();
+	memory = mmap(NULL, (size_t)private_bytes + 1, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (memory == MAP_FAILED || fd < 0) {
+		fprintf(stderr, "bench: no floor\n");
+		exit(1);
+	}
+	for (i = 0; i < private_bytes; i += 4096)
+		memory[i] = 1;
+	for (i = 0; i < file_bytes; i += (long)sizeof block)
+		if (write(fd, block, file_bytes - i < (long)sizeof block ?
+		    (size_t)(file_bytes - i) : sizeof block) < 0)
+			exit(1);
+	start = cpu_now() - start;
+	close(fd);
+	unlink(path);
+	munmap(memory, (size_t)private_bytes + 1);
+	return start;
+}
+
+/* One provider's life; the first has a name that nobody had before.  Times are
+ * the processor's. */
 static void
 measure_creation(const char *name, size_t count, int rounds)
 {
@@ -375,46 +485,179 @@ measure_creation(const char *name, size_t count, int rounds)
 	int round;
 
 	for (round = 0; round < rounds; round++) {
-		long maps, fds, bytes = count_anonymous();
+		long maps, fds, bytes, rss, peak, file;
 		double start, add, enable, disable, again, destroy, found;
 		void *set;
 
+		forget_peak();
+		bytes = count_memory("RssAnon");
+		rss = count_memory("VmRSS");
 		snprintf(provider, sizeof provider, "c%d-%d-%zu",
 		    (int)getpid(), round, count);
-		start = now();
+		start = cpu_now();
 		set = l->create(provider, count);
-		add = now() - start;
+		add = cpu_now() - start;
 		maps = count_lines("/proc/self/maps");
 		fds = count_descriptors();
-		start = now();
+		start = cpu_now();
 		if (set == NULL || l->enable(set) < 0) {
 			fprintf(stderr, "bench: %s can't do %zu\n", name, count);
 			exit(1);
 		}
-		enable = now() - start;
-		bytes = count_anonymous() - bytes;
+		enable = cpu_now() - start;
+		bytes = count_memory("RssAnon") - bytes;
+		peak = count_memory("VmHWM") - rss;
+		file = count_written(provider);
 		maps = count_lines("/proc/self/maps") - maps;
 		fds = count_descriptors() - fds;
-		start = now();
+		start = cpu_now();
 		l->disable(set);
-		disable = now() - start;
-		start = now();
+		disable = cpu_now() - start;
+		start = cpu_now();
 		l->enable(set);
-		again = now() - start;
-		start = now();
+		again = cpu_now() - start;
+		start = cpu_now();
 		l->destroy(set);
-		destroy = now() - start;
+		destroy = cpu_now() - start;
 		/* As in another process: the image is there. */
 		set = l->create(provider, count);
-		start = now();
+		start = cpu_now();
 		l->enable(set);
-		found = now() - start;
+		found = cpu_now() - start;
 		l->destroy(set);
 		printf("creation %zu maps %ld fds %ld bytes %ld add %.0f "
 		    "enable %.0f disable %.0f again %.0f destroy %.0f "
-		    "found %.0f\n", count, maps, fds, bytes, add, enable,
-		    disable, again, destroy, found);
+		    "found %.0f peak %ld file %ld floor %.0f\n", count, maps,
+		    fds, bytes, add, enable, disable, again, destroy, found,
+		    peak, file, measure_floor(bytes > 0 ? bytes : 0, file));
 	}
+}
+
+/* --- many processes, many providers ------------------------------------- */
+
+/* Enable so many providers of two probes; exits if it can't. */
+static void
+enable_some(const struct library *l, int count)
+{
+	char name[32];
+	void *set;
+	int i;
+
+	for (i = 0; i < count; i++) {
+		snprintf(name, sizeof name, "crowd-%d-x", i);
+		set = l->create(name, 2);
+		if (set == NULL || l->enable(set) < 0) {
+			fprintf(stderr, "bench: no provider %s\n", name);
+			_exit(1);
+		}
+	}
+}
+
+/* One of the crowd: starts when DOWN is closed, says on UP what it took, and
+ * lives until AFTER is closed. */
+static void
+be_one(const struct library *l, int count, int down, int up, int after)
+{
+	double took;
+	char byte;
+
+	if (read(down, &byte, 1) != 0)
+		_exit(1);
+	took = cpu_now();
+	enable_some(l, count);
+	took = cpu_now() - took;
+	if (write(up, &took, sizeof took) != sizeof took ||
+	    read(after, &byte, 1) != 0)
+		_exit(1);
+	_exit(0);
+}
+
+/* All definitions are there, from a process before. */
+static int
+measure_crowd(const char *name, int processes, int count)
+{
+	const struct library *l = find(name);
+	int down[2], up[2], after[2], i, status, failed = 0;
+	double sum = 0, took;
+
+	if (fork() == 0) {
+		enable_some(l, count);
+		_exit(0);
+	}
+	wait(&status);
+	if (status != 0 || pipe(down) < 0 || pipe(up) < 0 || pipe(after) < 0)
+		return 1;
+	for (i = 0; i < processes; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0) {
+			perror("bench: fork");
+			break;
+		}
+		if (pid == 0) {
+			close(down[1]);
+			close(up[0]);
+			close(after[1]);
+			be_one(l, count, down[0], up[1], after[0]);
+		}
+	}
+	processes = i;
+	close(up[1]);
+	close(down[1]);
+	for (i = 0; i < processes &&
+	    read(up[0], &took, sizeof took) == sizeof took; i++)
+		sum += took;
+	close(after[1]);
+	while (wait(&status) > 0)
+		failed += status != 0;
+	printf("crowd %d each %.0f\n", processes, sum / count / processes);
+	return failed != 0 || i != processes;
+}
+
+/* The last hundred tell what one more costs. */
+static void
+measure_many(const char *name, int count, double seconds)
+{
+	const struct library *l = find(name);
+	void **sets = calloc((size_t)count, sizeof *sets);
+	double begun = cpu_now(), hundred = begun, each = 0, destroy;
+	char provider[48];
+	int n, i;
+
+	for (n = 0; n < count && (cpu_now() - begun) / 1e9 < seconds;) {
+		snprintf(provider, sizeof provider, "m%d-%d-x", (int)getpid(),
+		    n);
+		sets[n] = l->create(provider, 1);
+		if (sets[n] == NULL || l->enable(sets[n]) < 0) {
+			fprintf(stderr, "bench: no provider %d\n", n);
+			exit(1);
+		}
+		if (++n % 100 == 0) {
+			each = (cpu_now() - hundred) / 100;
+			hundred = cpu_now();
+		}
+	}
+	destroy = cpu_now();
+	for (i = 0; i < n; i++)
+		l->destroy(sets[i]);
+	destroy = cpu_now() - destroy;
+	printf("many %d each %.0f destroy %.0f\n", n, each, destroy);
+	free(sets);
+}
+
+static int
+hold(const char *name, size_t count, const char *provider)
+{
+	const struct library *l = find(name);
+	void *set = l->create(provider, count);
+
+	if (set == NULL || l->enable(set) < 0)
+		return 1;
+	printf("ready %d\n", (int)getpid());
+	fflush(stdout);
+	while (getchar() != EOF)
+		continue;
+	return 0;
 }
 
 int
@@ -428,7 +671,17 @@ main(int argc, char **argv)
 		return count_arguments((size_t)atol(argv[2]), atol(argv[3]));
 	if (strcmp(what, "helper") == 0 && argc == 3)
 		return count_helper(atol(argv[2]));
+	if (strcmp(what, "crowd") == 0 && argc == 5)
+		return measure_crowd(argv[2], atoi(argv[3]), atoi(argv[4]));
+	if (strcmp(what, "hold") == 0 && argc == 5)
+		return hold(argv[2], (size_t)atol(argv[3]), argv[4]);
+	if (strcmp(what, "many") == 0 && argc == 5) {
+		be_alone();
+		measure_many(argv[2], atoi(argv[3]), atof(argv[4]));
+		return 0;
+	}
 	if (strcmp(what, "create") == 0 && argc == 5) {
+		be_alone();
 		measure_creation(argv[2], (size_t)atol(argv[3]), atoi(argv[4]));
 		return 0;
 	}

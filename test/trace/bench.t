@@ -31,6 +31,16 @@ like($untraced, qr/^$_ n6 [\d.]+ [\d.]+$/m, "$_ is timed")
 my @created = output("$dir/b/bench create usdt 100 2") =~
     /^creation 100 maps \d+ fds \d+ bytes -?\d+ add \d+ enable \d+ /mg;
 is(scalar @created, 2, 'creation is measured');
+like(output("$dir/b/bench crowd usdt 5 2"), qr/^crowd 5 each \d+$/m,
+    'processes that start together');
+like(output("$dir/b/bench many usdt 200 60"),
+    qr/^many 200 each \d+ destroy \d+$/m, 'many providers in one process');
+like(output("$dir/b/bench hold usdt 3 held-x </dev/null"), qr/^ready \d+$/m,
+    'what is watched');
+like(output("$source/bench/run --quick --only creation,crowd "
+    . "--old $dir/o/libusdt.a $dir/b"),
+    qr/^  memory at its peak +\d.*^\d+ of \d+ bounds hold$/ms,
+    'the table, with another build beside it');
 is(output("$dir/b/bench argc 32 10"), '', '32 arguments are fired');
 is(output("$dir/b/bench helper 10"), '', 'a helper is asked');
 my $traced = output("echo | $dir/b/bench traced 1 10");
