@@ -483,6 +483,10 @@ void usdt__image_path(const struct usdt__image *image,
 
 /* --- image/file.c: in which file does an image live? -------------------- */
 
+/* The directory of this user's images below PARENT, which is short. */
+#define USDT__DIR_SIZE	64
+void usdt__image_dir(const char *parent, char out[USDT__DIR_SIZE]);
+
 /*
  * Find or make the file with these BYTES, and map it.  The caller holds the
  * library's lock.

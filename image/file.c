@@ -9,8 +9,8 @@
  * with 1 for the layout version and HASH of the bytes, so that every process
  * of a user with one definition maps one file, and a tracer's path is the same
  * from run to run.  DIR is the first of $USDT_IMAGE_DIR, /dev/shm/usdt-UID and
- * /tmp/usdt-UID that lets a file be mapped executable; if none does, the image
- * is a memfd, which is kept open since some tracers find it no other way.
+ * /tmp/usdt-UID (in a user namespace usdt-UID-NAMESPACE) that lets a file be
+ * mapped executable; if none does, the image is a memfd, which is kept open since some tracers find it no other way.
  *
  * Never run what somebody else could have written: directories are the
  * caller's own and closed to others, a file is the caller's own and read-only,
@@ -544,19 +544,40 @@ place_in_memfd(struct request *request)
 #endif
 }
 
+/*
+ * In another user namespace somebody may have this user's number who is
+ * somebody else outside, where all see one /dev/shm: "root" of one that a user
+ * made must not take root's directory.  The first namespace has this inode in
+ * all kernels; where there are none, or no /proc, nobody can tell.
+ */
+#define FIRST_NAMESPACE	0xeffffffdU
+
+void
+usdt__image_dir(const char *parent, char out[USDT__DIR_SIZE])
+{
+	unsigned long user = geteuid();
+	struct stat st;
+
+	if (stat("/proc/self/ns/user", &st) < 0 ||
+	    st.st_ino == FIRST_NAMESPACE)
+		print(out, USDT__DIR_SIZE, "%s/usdt-%lu", parent, user);
+	else
+		print(out, USDT__DIR_SIZE, "%s/usdt-%lu-%llu", parent, user,
+		    (unsigned long long)st.st_ino);
+}
+
 /* Try all places; the texts of all failures are added up in WHY. */
 static enum outcome
 place(struct request *request)
 {
-	char shm[64], tmp[64], text[USDT_PATH_SIZE];
+	char shm[USDT__DIR_SIZE], tmp[USDT__DIR_SIZE], text[USDT_PATH_SIZE];
 	const char *places[3];
 	struct usdt__why all = { .error = 0 };
 	enum outcome outcome;
 	size_t i, n;
 
-	snprintf(shm, sizeof shm, "/dev/shm/usdt-%lu",
-	    (unsigned long)geteuid());
-	snprintf(tmp, sizeof tmp, "/tmp/usdt-%lu", (unsigned long)geteuid());
+	usdt__image_dir("/dev/shm", shm);
+	usdt__image_dir("/tmp", tmp);
 	places[0] = usdt__getenv("USDT_IMAGE_DIR");
 	places[1] = shm;
 	places[2] = tmp;

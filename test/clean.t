@@ -119,6 +119,22 @@ case('what was left unfinished' => sub {
 	}
 });
 
+case('what was left in user namespaces' => sub {
+	my ($status, $out, $err) = run_usdt(['unshare', '-Ur', '--mount', 'sh',
+		'-c', 'mount -t tmpfs none /dev/shm && echo end | '
+		. 'unshare -Ur "$1" f n >/dev/null; ls /dev/shm; '
+		. 'USDT_IMAGE_DIR= "$2" clean; ls /dev/shm; true', 'sh',
+		Usdt::Process::program(), usdt_command()]);
+	return pass("no namespace can be had: $err") if $status != 0
+	    && !$ENV{USDT_NO_SKIP};
+	my ($dir) = $out =~ /^(usdt-0-\d+)$/m;
+
+	ok(defined $dir, 'a directory is named for its namespace');
+	like($out, qr{^removed /dev/shm/\Q$dir\E/testusdt/}m,
+		'its image is removed');
+	is(scalar(() = $out =~ /^usdt-/mg), 1, 'and then itself');
+});
+
 case('what is foreign' => sub {
 	my $dir = fresh();
 	my ($inside) = image($dir, 'a') =~ m{(.*)/};

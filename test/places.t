@@ -265,6 +265,25 @@ for my $row (@bad) {
 	});
 }
 
+# "root" of a namespace that a user made is that user, to whom root's directory
+# must not belong.
+case('a user namespace has places of its own' => sub {
+	my @apart = qw(unshare --user --map-root-user);
+	my $why = `@apart true 2>&1`;
+	return pass("no user namespace can be had: $why") if $? != 0;
+	my $process = place('', under => [@apart],
+		args => ['-p', provider(), qw(func probe int)]);
+	my $path = taken($process);
+	my ($number) = readlink('/proc/' . $process->pid . '/ns/user')
+	    =~ /(\d+)/;
+
+	my ($dir) = $path =~ m{^((?:/dev/shm|/tmp)/usdt-0-$number)/};
+	ok(defined $dir, 'they are named for it') or diag($path);
+	is($process->ask(''), 'fired 1', 'the probe fires');
+	$process->close;
+	remove_tree($dir) if defined $dir;
+});
+
 # A host in which nothing can be opened: the probe images can go nowhere.
 case('no place at all' => sub {
 	my $dir = fresh();

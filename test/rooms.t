@@ -30,7 +30,7 @@ my %allowed = (
 	'image/map' => "$memory memchr memmove free snprintf open read close fstat stat getpid "
 	    . 'mmap munmap madvise __errno_location',
 	'image/file' => "$memory calloc free snprintf vsnprintf "
-	    . 'openat pread write close unlinkat mkdirat linkat chmod fchmod fchmodat fstat fstatat '
+	    . 'openat pread write close unlinkat mkdirat linkat chmod fchmod fchmodat fstat fstatat stat '
 	    . 'fstatvfs futimens fcntl memfd_create getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep '
 	    . '__errno_location usdt__because usdt__no_memory usdt__strerror usdt__debug usdt__getenv usdt__guard_make usdt__turn_\w+ usdt__images?_\w+',
 	usdt_dof_file => "$memory open close ioctl getpid clock_gettime __errno_location usdt__because usdt__strerror usdt__lock_lend usdt__lock_take_back usdt__wait_for_mark usdt__mark_gone usdt__turn_\\w+",

@@ -8,6 +8,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -34,7 +35,7 @@ help(FILE *out)
 	    "Remove your files with probes that no process has mapped or\n"
 	    "open, files that were left unfinished, and empty directories:\n"
 	    "in each DIRECTORY, else in $USDT_IMAGE_DIR, /dev/shm/usdt-UID\n"
-	    "and /tmp/usdt-UID.\n"
+	    "and /tmp/usdt-UID, and those of your user namespaces.\n"
 	    "\n"
 	    "  -n, --dry-run   only say what would be removed\n", out);
 }
@@ -113,6 +114,55 @@ clean_dir(struct clean *clean, const char *dir, int expected)
 	return result;
 }
 
+/* Is it usdt-UID-NAMESPACE? */
+static int
+is_of_namespace(const char *name)
+{
+	const char *digits = "0123456789";
+	size_t user, space;
+
+	if (strncmp(name, "usdt-", 5) != 0)
+		return 0;
+	name += 5;
+	user = strspn(name, digits);
+	if (user == 0 || name[user] != '-')
+		return 0;
+	name += user + 1;
+	space = strspn(name, digits);
+	return space > 0 && name[space] == '\0';
+}
+
+/*
+ * What this user's processes left in user namespaces, where they had other
+ * numbers.  These directories come with a namespace, and so they go.
+ */
+static int
+clean_namespaces(struct clean *clean, const char *place)
+{
+	DIR *entries = opendir(place);
+	int result = EXIT_FINE;
+	struct dirent *entry;
+
+	while (entries != NULL && (entry = readdir(entries)) != NULL) {
+		struct stat st;
+		char *dir;
+
+		if (!is_of_namespace(entry->d_name) ||
+		    fstatat(dirfd(entries), entry->d_name, &st,
+		    AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode) ||
+		    st.st_uid != geteuid())
+			continue;
+		dir = need_format("%s/%s", place, entry->d_name);
+		result |= clean_dir(clean, dir, 0);
+		if (!clean->only_say)
+			rmdir(dir);
+		free(dir);
+	}
+	if (entries != NULL)
+		closedir(entries);
+	return result;
+}
+
 static int
 clean_places(struct clean *clean)
 {
@@ -124,11 +174,11 @@ clean_places(struct clean *clean)
 	if (first != NULL && *first != '\0')
 		result |= clean_dir(clean, first, 0);
 	for (i = 0; i < sizeof places / sizeof *places; i++) {
-		char *dir = need_format("%s/usdt-%lu", places[i],
-		    (unsigned long)geteuid());
+		char dir[USDT__DIR_SIZE];
 
+		usdt__image_dir(places[i], dir);
 		result |= clean_dir(clean, dir, 0);
-		free(dir);
+		result |= clean_namespaces(clean, places[i]);
 	}
 	return result;
 }
