@@ -46,13 +46,17 @@ TRACEPOINTS = $(firstword $(wildcard usdt_tracepoints_$(ARCH).s) \
 LIBOBJS	= $(ROOMS:%=$(OBJ)/%.o) $(OBJ)/$(basename $(TRACEPOINTS)).o
 TOOLS	= $(basename $(wildcard tools/*.c tools/*/*.c))
 EXAMPLES = $(basename $(wildcard examples/*.c))
+CONSUMER = $(basename $(wildcard consumer/*.c))
 UNITS	= $(basename $(wildcard test/unit/*.c))
 
 # The command reads programs of both widths, and is built for the machine's own;
 # `make ARCH=i386 usdt` needs a libelf of that width.
 COMMAND	= $(if $(filter $(ARCH),$(NATIVE)),$(O)/usdt)
+# Linux' libdtrace is for 64 bits only, and is loaded when it runs.
+TRACER	= $(if $(filter $(ARCH),$(NATIVE)),$(O)/usdt-dtrace)
+LIBDL	= $(if $(filter linux,$(SYSTEM)),-ldl)
 
-all: $(O)/libusdt.a $(O)/test_usdt $(COMMAND) $(EXAMPLES:%=$(O)/%)
+all: $(O)/libusdt.a $(O)/test_usdt $(COMMAND) $(TRACER) $(EXAMPLES:%=$(O)/%)
 
 lib: $(O)/libusdt.a
 
@@ -86,6 +90,10 @@ $(O)/test_usdt: $(OBJ)/test_usdt.o $(O)/libusdt.a
 $(O)/usdt: $(TOOLS:%=$(OBJ)/%.o) $(O)/libusdt.a
 	@echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lelf $(LIBS)
+
+$(O)/usdt-dtrace: $(CONSUMER:%=$(OBJ)/%.o)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBDL)
 
 $(O)/examples/%: $(OBJ)/examples/%.o $(O)/libusdt.a
 	@mkdir -p $(@D)
@@ -212,15 +220,15 @@ install: all
 	install -m 644 $(O)/libusdt.a $(DESTDIR)$(PREFIX)/lib/libusdt.a
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' libusdt.pc.in \
 	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/libusdt.pc
-	$(if $(COMMAND),install $(COMMAND) $(DESTDIR)$(PREFIX)/bin/usdt)
-	$(if $(COMMAND),install -m 644 man/usdt.1 \
+	$(if $(COMMAND),install $(COMMAND) $(TRACER) $(DESTDIR)$(PREFIX)/bin)
+	$(if $(COMMAND),install -m 644 man/usdt.1 man/usdt-dtrace.1 \
 	    $(DESTDIR)$(PREFIX)/share/man/man1/usdt.1)
 
 VERSION = $(shell sed -n 's/^\#define USDT_VERSION[^"]*"\(.*\)"/\1/p' usdt.h)
 
 clean:
 	rm -rf $(O)/obj-* $(O)/libusdt.a $(O)/test_usdt $(O)/usdt \
-	    $(EXAMPLES:%=$(O)/%)
+	    $(O)/usdt-dtrace $(EXAMPLES:%=$(O)/%)
 
 .PHONY: all lib sources check run-check test-trace run-trace test-dtrace run-dtrace \
 	test run-test test-node run-node fuzz vm vm-shell bench run-bench demo run-demo install \

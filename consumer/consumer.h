@@ -1,0 +1,188 @@
+/*
+ * consumer.h - what do the files of usdt-dtrace have for each other?
+ *
+ * One section for each file, in the order in which they use each other.
+ */
+#ifndef CONSUMER_H
+#define CONSUMER_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#if defined(__linux__)
+#include "dtrace_linux.h"
+#else
+#include "dtrace_other.h"
+#endif
+
+/* --- failure.c: how is it said what went wrong? ----------------------------- */
+
+/* The codes are part of the protocol. */
+struct failure {
+	const char *code;
+	int number;		/* libdtrace's, or 0 */
+	char text[4096];
+};
+
+/* Returns -1, for the caller to return. */
+int fail(struct failure *failure, const char *code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* --- library.c: which libdtrace is there? ----------------------------------- */
+
+#define LIBRARY_CALLS(X) \
+	X(dtrace_open) X(dtrace_setopt) X(dtrace_getopt) \
+	X(dtrace_program_strcompile) X(dtrace_program_fcompile) \
+	X(dtrace_program_exec) X(dtrace_go) X(dtrace_work) X(dtrace_status) \
+	X(dtrace_stop) X(dtrace_aggregate_snap) X(dtrace_aggregate_walk) \
+	X(dtrace_aggregate_clear) X(dtrace_handle_err) X(dtrace_handle_drop) \
+	X(dtrace_handle_proc) X(dtrace_errno) X(dtrace_errmsg) \
+	X(dtrace_addr2str) X(dtrace_uaddr2str) X(dtrace_str2desc) \
+	X(dtrace_probe_iter) X(dtrace_proc_create) X(dtrace_proc_continue) \
+	LIBRARY_OWN_CALLS(X)
+
+struct library {
+#define X(name) __typeof__(name) *name;
+	LIBRARY_CALLS(X)
+#undef X
+	const char *version;	/* as "D 2.0.7" */
+	const char *path;
+};
+
+/* The library, loaded at the first call; or NULL. */
+const struct library *library(struct failure *failure);
+
+/* --- ready.c: what of this system does a trace take? ------------------------ */
+
+/* What this process lacks: 0 if nothing. */
+int ready_privileges(struct failure *failure);
+int ready_kernel(struct failure *failure);
+
+/* "/sys", or what stands for it in tests. */
+const char *ready_sys(void);
+
+/* --- keeper.c: what is left when the tracing process is gone? ---------------- */
+
+/*
+ * Forks.  The child returns, and traces.  The parent waits for it, kills it
+ * GRACE milliseconds after descriptor WATCHED has lost its other end (-1: it
+ * watches none), removes the uprobes that it left, and exits as it did.
+ */
+void keeper_start(int watched, int grace);
+
+/* --- json.c: how are lines written? ----------------------------------------- */
+
+void json_to(int descriptor);
+/* Is there still somebody who reads? */
+int json_is_read(void);
+void json_flush(void);
+void json_raw(const char *text);	/* is JSON already */
+void json_string(const char *text);	/* quoted; bad UTF-8 becomes U+FFFD */
+/* A text of somebody else's: with its bytes if it is not UTF-8. */
+void json_text(const char *bytes, size_t length);
+void json_bytes(const void *bytes, size_t length);	/* {"hex":...} */
+void json_int(int64_t value);
+void json_uint(uint64_t value);
+void json_failure(const struct failure *failure);	/* its members */
+
+/* --- parse.c: what does a line of JSON say? ---------------------------------- */
+
+struct node {
+	enum { NODE_NULL, NODE_FALSE, NODE_TRUE, NODE_NUMBER, NODE_STRING,
+		NODE_ARRAY, NODE_OBJECT } type;
+	char *name;		/* in an object */
+	char *text;		/* of a string */
+	int64_t number;
+	struct node *first, *next;
+};
+
+struct node *parse(const char *line, size_t length, struct failure *failure);
+void parse_free(struct node *node);
+const struct node *parse_member(const struct node *node, const char *name);
+
+/* --- value.c: what does one record say? -------------------------------------- */
+
+/* Integers as [size,value]? */
+extern int value_sized;
+
+void value_integer(const char *data, size_t size, int is_signed);
+/* A trace(), a key of an aggregation, sym() and its kin. */
+void value_write(const struct library *lib, dtrace_hdl_t *dtp,
+    const dtrace_recdesc_t *rec, const char *data);
+
+/* --- format.c: of what types are printf()'s arguments? ----------------------- */
+
+struct format {
+	struct format *next;
+	const void *key;
+	char kinds[];		/* for each argument: i, u, s; then 0 */
+};
+
+/* Of the format that REC has; NULL if that can't be told. */
+const struct format *format_of(const struct library *lib, dtrace_hdl_t *dtp,
+    const dtrace_recdesc_t *rec);
+
+/* --- record.c: what does one firing say? ------------------------------------- */
+
+/* Is each line to be whole by itself, with the probe's names in all of them? */
+extern int record_alone;
+
+/* Must be called first; -1 if memory is short. */
+int record_begin(void);
+dtrace_workstatus_t record_work(const struct library *lib, dtrace_hdl_t *dtp);
+void record_probe(const dtrace_probedesc_t *probe);	/* as an object */
+/* What exit() was called with; 0 if it was not. */
+int record_exit_status(void);
+/* Did the last work bring anything? */
+int record_came(void);
+int record_on_error(const dtrace_errdata_t *error, void *argument);
+int record_on_drop(const dtrace_dropdata_t *drop, void *argument);
+
+/* --- aggregation.c: what has been counted? ----------------------------------- */
+
+/* An entry for dtrace_aggregate_walk: a line. */
+struct aggregation_walk {
+	const struct library *lib;
+	dtrace_hdl_t *dtp;
+	int remove;		/* what has been written */
+	int strict;		/* stop at what the old packages did not know */
+	int refused;		/* that happened */
+};
+int aggregation_on_entry(const dtrace_aggdata_t *data, void *walk);
+
+/* --- trace.c: what is the life of a trace? ------------------------------------ */
+
+/* One for each process: libdtrace can be used but once. */
+int trace_open(int only_compile, struct failure *failure);
+int trace_set(const char *option, const char *value, struct failure *failure);
+/* LINES: errors tell them. */
+int trace_compile(const char *program, int lines, unsigned flags, int argc,
+    char **argv, struct failure *failure);
+int trace_grab(pid_t pid, struct failure *failure);
+int trace_create(const char *command, struct failure *failure);
+int trace_go(struct failure *failure);
+int trace_is_going(void);	/* went, and has not ended */
+int64_t trace_pace(void);	/* nanoseconds between two looks; 0: not told */
+int trace_target_ended(void);	/* what was grabbed or created */
+/* 1: it ended; -1: it failed, and ended. */
+int trace_work(struct failure *failure);
+int trace_stop(struct failure *failure);
+int trace_finish(struct failure *failure);	/* stop, and take all */
+int trace_aggregations(int remove, int strict, struct failure *failure);
+int trace_clear(struct failure *failure);
+int trace_probes(const char *pattern, struct failure *failure);
+
+/* --- serve.c: what does another program ask for? ------------------------------ */
+
+int serve(int descriptor);
+
+/* --- person.c: what does somebody at a terminal ask for? ---------------------- */
+
+int person(int argc, char **argv);
+
+/* In milliseconds, of a clock that nobody sets. */
+int64_t clock_ms(void);
+
+#endif

@@ -1,0 +1,14 @@
+/* failing.h - the helper's calls for memory, of which one can be made to fail. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+
+void *failing_malloc(size_t);
+void *failing_calloc(size_t, size_t);
+void *failing_realloc(void *, size_t);
+FILE *failing_memstream(char **, size_t *);
+
+#define malloc failing_malloc
+#define calloc failing_calloc
+#define realloc failing_realloc
+#define open_memstream failing_memstream
