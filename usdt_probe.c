@@ -58,9 +58,22 @@ gate_of(const usdt_probedef_t *probedef)
 	    __ATOMIC_ACQUIRE), __ATOMIC_RELAXED);
 }
 
+/*
+ * Where compilers check that each call by a pointer comes to a function that
+ * they know (clang's -fsanitize=cfi and kcfi), this one goes unchecked: no
+ * compiler has seen the stubs.
+ */
+#if !defined(__has_feature)
+#define UNCHECKED
+#elif __has_feature(kcfi)
+#define UNCHECKED	__attribute__((no_sanitize("cfi", "kcfi")))
+#else
+#define UNCHECKED	__attribute__((no_sanitize("cfi")))
+#endif
+
 /* Does DTrace answer the stub's question?  Either in the return register, or
  * through the pointer: then with 1, too. */
-static inline int
+UNCHECKED static inline int
 ask_stub(const uint8_t *stub, int visible)
 {
 	volatile int flag = 0;

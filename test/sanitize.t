@@ -2,8 +2,9 @@
 # sanitize.t - do compilers, sanitizers and valgrind find anything to say?
 #
 # Builds everything with -Werror by gcc and by clang, and runs the unit tests
-# under the address, leak, undefined and thread sanitizers and valgrind.  Each
-# of these is first shown an error, which it has to find.
+# under the address, leak, undefined and thread sanitizers and valgrind, some
+# under clang's control flow integrity.  Each of these is first shown an error,
+# which it has to find.
 use strict;
 use warnings;
 
@@ -90,11 +91,15 @@ my %control = (
 	thread => [qr/data race/,
 		'pthread_t t; pthread_create(&t, NULL, f, NULL); n++; '
 		. 'pthread_join(t, NULL); return 0;'],
+	# It ends the program without a word.
+	cfi => [qr/Illegal instruction|^$/,
+		'int (*call)(char) = (int (*)(char))(void (*)(void))'
+		. '(argc ? f : NULL); return call(1);'],
 );
 
 sub finds
 {
-	my ($what, $flags) = @_;
+	my ($what, $flags, $cc) = @_;
 	my ($found, $code) = @{$control{$what}};
 
 	open my $file, '>', "$dir/control.c" or die "control.c: $!\n";
@@ -103,23 +108,26 @@ sub finds
 	    . "void *f(void *x) { n++; return x; }\n"
 	    . "int main(int argc, char **argv) { (void)argv; $code }\n";
 	close $file;
-	my ($output, $status) = run("cc -g -O0 $flags -o $dir/control "
+	my ($output, $status) = run("$cc -g -O0 $flags -o $dir/control "
 		. "$dir/control.c -pthread && $dir/control");
 
 	return $output =~ $found && $status != 0;
 }
 
-# sanitized(NAME, FLAGS, WHAT IT FINDS, UNITS)
+# sanitized(NAME, FLAGS, WHAT IT FINDS, UNITS): by the compiler $by.
+our $by = 'cc';
+
 sub sanitized
 {
 	my ($name, $flags, $controls, @programs) = @_;
 
 	for my $what (@$controls) {
-		next if ok(finds($what, $flags), "$name finds: $what");
+		next if ok(finds($what, $flags, $by), "$name finds: $what");
 		return;
 	}
 	my $obj = make($name, ['lib', map { "unit/$_" } @programs],
-		"CFLAGS=-O1 -g -fno-omit-frame-pointer $flags");
+		"CFLAGS=-O1 -g -fno-omit-frame-pointer $flags", "CC=$by",
+		$by eq 'clang' ? 'AR=llvm-ar' : ());
 
 	for my $program (@programs) {
 		my ($output, $status) = run("$obj/test/unit/$program");
@@ -148,6 +156,18 @@ if (system("echo 'int main(void) { return 0; }' | cc -x c "
 	sanitized('thread', '-fsanitize=thread', ['thread'], 'threads', 'slow');
 } else {
 	skip_or_fail('this compiler has no thread sanitizer');
+}
+
+# clang's control flow integrity ends a program that calls, by a pointer, what
+# is no function of that type.  It sees the whole program when it is linked.
+my $cfi = '-flto=thin -fsanitize=cfi -fvisibility=hidden -fuse-ld=lld '
+    . '-Wno-unused-command-line-argument';
+if (system("echo 'int main(void) { return 0; }' | clang -x c $cfi "
+	. "-o $dir/try - 2>/dev/null") == 0) {
+	local $by = 'clang';
+	sanitized('cfi', $cfi, ['cfi'], qw(api gate helper observe));
+} else {
+	skip_or_fail('clang has no control flow integrity, or there is no lld');
 }
 
 # --- valgrind ---------------------------------------------------------------
