@@ -65,6 +65,7 @@ set_error(usdt_provider_t *provider, usdt_error_t error, va_list args)
 		vsnprintf(out, USDT__ERROR_SIZE, error_texts[error], args);
 	else
 		snprintf(out, USDT__ERROR_SIZE, "unknown error %d", (int)error);
+	usdt__printable(out);
 }
 
 /* A provider's text is written under the lock. */

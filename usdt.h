@@ -123,8 +123,8 @@ typedef struct usdt_provider {
  * Tracers show NAME (DTrace adds the pid) and MODULE, which is also the last
  * part of the probe image's path.  The library copies both.
  *	NAME	1 to 53 of the characters A-Z a-z 0-9 . _ + -.  It may not begin
- *		with a digit or '+', and may not be "pid".  DTrace on Linux
- *		can't tell a last digit from the pid; usdt_provider_status
+ *		with a digit or '+', and may not be "pid", on macOS neither
+ *		"objc" nor "oneshot".  DTrace on Linux can't tell a last digit from the pid; usdt_provider_status
  *		notes that.
  *	MODULE	1 to 63 of the same characters.
  * Neither may be "." or "..".
@@ -340,6 +340,8 @@ usdt_probe_enabled(const usdt_probedef_t *probedef)
 
 /*
  * usdt_errstr - the text of the last error, in English, without a newline.
+ * Whatever a refused name holds, no control characters are in it: '?' stands
+ * for each byte of them.
  *
  * For a provider: the text of its last failed call, or "".  The text belongs
  * to the provider and stays until the next call that names the provider, by

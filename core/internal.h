@@ -125,6 +125,8 @@ struct usdt__platform {
 	const char *narrow;		/* why 32-bit processes get EINVAL;
 					 * NULL: they don't */
 	const char *archs[4];		/* that are traced; none: all */
+	const char *reserved[4];	/* providers of the system's own: ours
+					 * would be dropped without an error */
 	const char *provider_chars;	/* besides letters and digits */
 	const char *limits;		/* what sets them, for error texts */
 };
@@ -184,6 +186,9 @@ void usdt__debug(const char *format, ...) USDT__PRINTF(1, 2);
 
 /* The text of an errno, in English whatever the host's locale is. */
 const char *usdt__strerror(int error);
+
+/* Put a '?' for each byte of TEXT that no UTF-8 character but a control has. */
+void usdt__printable(char *text);
 
 /* Fill WHY; ERROR is an errno or 0, not added to the text.  Returns -1. */
 int usdt__because(struct usdt__why *why, int error, const char *format, ...)

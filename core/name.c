@@ -91,6 +91,8 @@ int
 usdt__name_check_provider(const struct usdt__platform *row, const char *name,
     struct usdt__why *why)
 {
+	size_t i;
+
 	if (check_common("provider", name, row->max_provider, row, why) < 0 ||
 	    check_path_chars("provider", name, row->provider_chars, why) < 0)
 		return -1;
@@ -98,9 +100,10 @@ usdt__name_check_provider(const struct usdt__platform *row, const char *name,
 		return usdt__because(why, 0, "provider name \"%s\" must start "
 		    "with a letter, '.', '_' or '-' for %s", name,
 		    row->limits);
-	if (strcmp(name, "pid") == 0)
-		return usdt__because(why, 0, "provider name \"pid\" is "
-		    "DTrace's own");
+	for (i = 0; row->reserved[i] != NULL; i++)
+		if (strcmp(name, row->reserved[i]) == 0)
+			return usdt__because(why, 0, "provider name \"%s\" is "
+			    "DTrace's own", name);
 	return 0;
 }
 

@@ -44,6 +44,7 @@ const struct usdt__platform usdt__platforms[] = {
 		.patience_of = "dtprobed gives its parser 5 s a try unless "
 		    "started with -t",
 		.narrow = "DTrace on Linux takes no 32-bit processes",
+		.reserved = { "pid" },
 		.provider_chars = "._-+",
 		.limits = "DTrace",
 	},
@@ -68,6 +69,7 @@ const struct usdt__platform usdt__platforms[] = {
 		.max_dof = 8 * MIB - 1,		/* dtrace_dof_maxsize */
 		.max_documents = 32,	/* dtrace_helper_providers_max */
 		.archs = { "x86_64", "i386", "sparc64" },
+		.reserved = { "pid" },
 		.provider_chars = "._-",	/* dtrace_register() */
 		.limits = "DTrace",
 	},
@@ -93,6 +95,7 @@ const struct usdt__platform usdt__platforms[] = {
 		.max_dof = 8 * MIB - 1,		/* kern.dtrace.dof_maxsize */
 		.max_documents = 32,
 		.archs = { "x86_64", "i386" },	/* arm64 has no fasttrap */
+		.reserved = { "pid" },
 		.provider_chars = "._-",
 		.limits = "DTrace",
 	},
@@ -121,6 +124,7 @@ const struct usdt__platform usdt__platforms[] = {
 		.max_dof = 512 * 1024 - 1,	/* kern.dtrace.dof_maxsize */
 		.max_documents = 64,
 		.archs = { "x86_64", "aarch64" },	/* i386 is gone */
+		.reserved = { "pid", "objc", "oneshot" },	/* fasttrap.c */
 		.provider_chars = "._-",
 		.limits = "DTrace",
 	},
@@ -132,6 +136,7 @@ const struct usdt__platform usdt__platforms[] = {
 		.max_function = 127,
 		.max_name = 63,
 		.max_type = 127,
+		.reserved = { "pid" },
 		.provider_chars = "._-+",
 		.limits = "tracers",
 	},
@@ -339,6 +344,38 @@ usdt__strerror(int error)
 	return strerror(error);
 }
 
+/* Bytes of the UTF-8 character that begins at TEXT; 0: none, or a control. */
+static size_t
+character(const char *text)
+{
+	unsigned char c = (unsigned char)*text;
+	size_t n = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 :
+	    c < 0xf5 ? 4 : 0;
+	size_t i;
+
+	for (i = 1; i < n; i++)
+		if (((unsigned char)text[i] & 0xc0) != 0x80)
+			return 0;
+	/* U+0080 to U+009F are controls, too. */
+	if (c < ' ' || c == 0x7f || (c == 0xc2 && (unsigned char)text[1] < 0xa0))
+		return 0;
+	return n;
+}
+
+/* A name that is refused may hold anything, and its reason goes to terminals
+ * and logs.  What is shown keeps its length, so nothing is cut. */
+void
+usdt__printable(char *text)
+{
+	while (*text != '\0') {
+		size_t n = character(text);
+
+		if (n == 0)
+			*text = '?';
+		text += n == 0 ? 1 : n;
+	}
+}
+
 int
 usdt__because(struct usdt__why *why, int error, const char *format, ...)
 {
@@ -351,6 +388,7 @@ usdt__because(struct usdt__why *why, int error, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(why->text, sizeof why->text, format, args);
 	va_end(args);
+	usdt__printable(why->text);
 	return -1;
 }
 

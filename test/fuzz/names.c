@@ -72,6 +72,14 @@ check_spellings(const char *name)
 	free(again);
 }
 
+static int
+is_reserved(const struct usdt__platform *row, const char *name)
+{
+	return strcmp(name, "pid") == 0 ||
+	    (strcmp(row->name, "macos") == 0 &&
+	    (strcmp(name, "objc") == 0 || strcmp(name, "oneshot") == 0));
+}
+
 static void
 check_type(const char *type)
 {
@@ -105,7 +113,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	check(usdt__name_check_provider(row, name, &why), plain &&
 	    length <= 53 && made_of(name, PATH_CHARS, row->provider_chars) &&
 	    (*name < '0' || *name > '9') && *name != '+' &&
-	    strcmp(name, "pid") != 0, &why);
+	    !is_reserved(row, name), &why);
 	check(usdt__name_check_module(row, name, &why), plain &&
 	    length <= 63 && made_of(name, PATH_CHARS, "._-+"), &why);
 	plain = plain && !has_control(name, ' ' + 1) &&

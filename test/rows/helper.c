@@ -691,6 +691,27 @@ test_names(void)
 	end("names");
 }
 
+/* What these systems drop without a word, the library refuses. */
+static void
+test_reserved(void)
+{
+	static const char *const names[] = { "pid", "objc", "oneshot" };
+	int reserved = strcmp(os->name, "macos") == 0 ? 3 : 1;
+	char text[300];
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		usdt_provider_t *q = usdt_create_provider(names[i], "rowmod");
+
+		snprintf(text, sizeof text, "provider name \"%s\" is DTrace's "
+		    "own", names[i]);
+		ok(i < reserved ? q == NULL && strstr(usdt_errstr(NULL), text)
+		    != NULL : q != NULL, "a provider named %s is %s", names[i],
+		    i < reserved ? "refused" : "taken");
+		usdt_provider_free(q);
+	}
+}
+
 static void
 test_limits(void)
 {
@@ -954,6 +975,7 @@ main(void)
 	test_cycles();
 	test_growing();
 	test_names();
+	test_reserved();
 	test_limits();
 	test_refusing();
 	test_memory();

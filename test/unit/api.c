@@ -255,6 +255,9 @@ test_texts(void)
 
 	usdt_error(p, USDT_ERROR_INVALID, "why");
 	is_str(usdt_errstr(p), "invalid argument: why", "INVALID");
+	usdt_error(p, USDT_ERROR_INVALID, "\033[2J\n\177");
+	is_str(usdt_errstr(p), "invalid argument: ?[2J??",
+	    "control characters are not told");
 	usdt_error(p, USDT_ERROR_OWNED, "n");
 	is_str(usdt_errstr(p), "probe n is in a provider already", "OWNED");
 	usdt_error(p, USDT_ERROR_IMAGE, "why");

@@ -42,13 +42,20 @@ row(const char *name)
 	exit(1);
 }
 
-/* What a refusal says: exactly TEXT, and an errno of 0. */
+/* What a refusal says: exactly TEXT, with a '?' where that has bytes that are
+ * not ASCII or controls, and an errno of 0. */
 static void
-refused(check *c, const char *system, const char *name, const char *text)
+refused(check *c, const char *system, const char *name, const char *shown)
 {
 	struct usdt__why why = { 99, "untouched", USDT__SYSTEM };
 	int result = c(row(system), name, &why);
+	char text[USDT_TEXT_SIZE];
+	size_t i;
 
+	snprintf(text, sizeof text, "%s", shown);
+	for (i = 0; text[i] != '\0'; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			text[i] = '?';
 	try(result == -1 && strcmp(why.text, text) == 0 && why.error == 0,
 	    "%d, \"%s\", expected \"%s\"", result, why.text, text);
 }
@@ -164,6 +171,62 @@ test_characters(const struct kind *kind)
 	ok_all("%s: every character, at every place", kind->name);
 }
 
+/* A name of a refusal goes to terminals. */
+static void
+test_shown(void)
+{
+	static const struct {
+		const char *name, *shown;
+	} names[] = {
+		{ "a\033]0;b\007", "a?]0;b?" },
+		{ "caf\303\251", "caf\303\251" },
+		{ "\342\202\254 \360\237\230\200", "\342\202\254 \360\237\230\200" },
+		{ "\302\233m", "??m" },		/* U+009B, a control */
+		{ "\302\240", "\302\240" },
+		{ "\233m\303", "?m?" },		/* no UTF-8 */
+		{ "\342\202a\377\300\200", "??a???" },
+	};
+	char text[USDT_TEXT_SIZE];
+	size_t i;
+
+	for (i = 0; i < sizeof names / sizeof names[0]; i++) {
+		struct usdt__why why = { 99, "untouched", USDT__SYSTEM };
+
+		snprintf(text, sizeof text, "module name \"%s\" holds ",
+		    names[i].shown);
+		try(usdt__name_check_module(row("linux"), names[i].name,
+		    &why) == -1 && strncmp(why.text, text, strlen(text)) == 0,
+		    "\"%s\", expected \"%s\"", why.text, text);
+	}
+	ok_all("what a name has of control characters is not told");
+}
+
+/* pid is reserved everywhere, and what each system has besides. */
+static void
+test_reserved(void)
+{
+	static const char *const names[] = {
+		"pid", "objc", "oneshot", "syscall"
+	};
+	char text[USDT_TEXT_SIZE];
+	size_t i, j;
+
+	for (i = 0; i < usdt__platform_count; i++)
+		for (j = 0; j < sizeof names / sizeof names[0]; j++) {
+			const char *system = usdt__platforms[i].name;
+
+			snprintf(text, sizeof text, "provider name \"%s\" is "
+			    "DTrace's own", names[j]);
+			if (j == 0 || (j < 3 && strcmp(system, "macos") == 0))
+				refused(usdt__name_check_provider, system,
+				    names[j], text);
+			else
+				taken(usdt__name_check_provider, system,
+				    names[j]);
+		}
+	ok_all("provider: what a system has itself");
+}
+
 static void
 test_provider(void)
 {
@@ -183,6 +246,7 @@ test_provider(void)
 	taken(usdt__name_check_provider, "linux", "PID");
 	taken(usdt__name_check_module, "linux", "pid");
 	ok_all("provider: pid");
+	test_reserved();
 	taken(usdt__name_check_provider, "linux", "testlibusdt1");
 	taken(usdt__name_check_provider, "linux", "provider0");
 	ok_all("provider: may end in a digit");
@@ -342,6 +406,7 @@ main(void)
 		test_common(&kinds[i]);
 		test_characters(&kinds[i]);
 	}
+	test_shown();
 	test_provider();
 	test_probe();
 	test_type();
