@@ -148,13 +148,14 @@ _\name:
 #	| argument 6          | (%rsp)
 #	+---------------------+
 #
-# The stub's "leave; ret" undoes all of it.  Instructions: 5 without arguments,
+# The stub's "leave; ret" undoes all of it.  Instructions: 6 without arguments,
 # then at most 3 for each and one.
 
 	.text
 	.balign	16
 	begin	usdt__fire, function
 	.cfi_startproc
+	endbr64
 	push	%rbp
 	.cfi_def_cfa_offset 16
 	.cfi_offset %rbp, -16

@@ -125,7 +125,7 @@ at_most(beside($one, qw(site_inline helper)), 24,
 at_most(counted($one, qw(usdt_is_enabled helper)), 24,
 	'usdt_is_enabled() itself, of the same');
 # From 7 on, an even and an odd number of words take different ways.
-at_most(counted($one, 'usdt_probe_fire', 'fire', $_), 20 + 3 * $_,
+at_most(counted($one, 'usdt_probe_fire', 'fire', $_), 21 + 3 * $_,
 	"usdt_probe_fire() of $_") for 0 .. 2, 6 .. 9, 16, 31, 32;
 
 # Ten times the probes: ten times the instructions, and what a part of the

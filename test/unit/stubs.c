@@ -1258,6 +1258,8 @@ main(void)
 		test_isenabled(&usdt__stubs[i]);
 	}
 	test_row();
+	ok(is_code((const uint8_t *)(uintptr_t)usdt__fire, &arch.landing),
+	    "usdt__fire begins as what may be called by a pointer");
 	test_calls();
 	for (i = 0; i < usdt__stub_count; i++)
 		if (usdt__stubs[i].answer == USDT__ISENABLED_POINTER)
