@@ -613,38 +613,135 @@ has_new_probes(const usdt_provider_t *provider)
 	return 0;
 }
 
+/* Does a probe get a stub by this enabling? */
+static int
+needs_stub(const usdt_probedef_t *p)
+{
+	return p->state->generation == NULL || p->state->generation->stale;
+}
+
+static size_t
+count_needing(const usdt_provider_t *provider)
+{
+	const usdt_probedef_t *p;
+	size_t n = 0;
+
+	for (p = provider->state->set.first; p != NULL; p = p->state->next)
+		n += (size_t)needs_stub(p);
+	return n;
+}
+
+#define IMAGES_MAX	32	/* of a provider, in use */
+#define MAPPINGS_MAX	256	/* with what is left of others */
+
+/*
+ * Before there are too many images for one more, with COUNT probes, to be
+ * made: those that nobody is attached to are laid out together with it.  If
+ * there are any that have no more probes, only these: so a probe moves seldom,
+ * however many come one by one.
+ */
+static int
+merge(usdt_provider_t *provider, size_t count, struct usdt__why *why)
+{
+	struct usdt__generation *g;
+	size_t images = 0, merged = 0, mappings;
+	int any;
+
+	if (!usdt__native_platform()->image)
+		return 0;
+	mappings = usdt__arena_mappings(provider->state->arena);
+	if (mappings + USDT__IMAGE_MAPPINGS + 1 > MAPPINGS_MAX)
+		return usdt__because(why, ENOSPC, "the provider has %zu memory "
+		    "mappings, at most %d are taken, most by what is left of "
+		    "images of removed probes: free it and make another",
+		    mappings, MAPPINGS_MAX);
+	for (g = provider->state->current; g != NULL; g = g->next)
+		images += !g->stale;
+	if (images < IMAGES_MAX)
+		return 0;
+	for (any = 0; any < 2 && merged == 0; any++)
+		for (g = provider->state->current; g != NULL; g = g->next) {
+			if (g->stale || (!any && g->live > count) ||
+			    usdt__generation_is_traced(g))
+				continue;
+			g->stale = 1;
+			count += g->live;
+			merged++;
+		}
+	if (merged == 0)
+		return usdt__because(why, EBUSY, "the provider has %zu images, "
+		    "at most %d are taken, and tracers are attached to each",
+		    images, IMAGES_MAX);
+	return 0;
+}
+
 /*
  * The probes that need a stub: those without one, and those of stale
  * generations.  Sets *PROBES to a list to be freed, or NULL if there are none
- * or (returning -1) no memory.
+ * or it fails.
  */
 static int
 collect(usdt_provider_t *provider, int notes, usdt_probedef_t ***probes,
-    size_t *count)
+    size_t *count, struct usdt__why *why)
 {
 	struct usdt__generation *g;
 	usdt_probedef_t *p;
-	size_t n = 0;
+	size_t n;
 	int all = usdt__native_platform()->one_document &&
 	    has_new_probes(provider);
 
 	*probes = NULL;
 	for (g = provider->state->current; g != NULL; g = g->next)
 		g->stale = all || is_stale(provider, g, notes);
-	for (p = provider->state->set.first; p != NULL; p = p->state->next)
-		if (p->state->generation == NULL || p->state->generation->stale)
-			n++;
+	n = count_needing(provider);
+	if (n > 0) {
+		if (merge(provider, n, why) < 0)
+			return -1;
+		n = count_needing(provider);
+	}
 	*count = n;
 	if (n == 0)
 		return 0;
 	*probes = malloc(n * sizeof **probes);
 	if (*probes == NULL)
-		return -1;
+		return usdt__no_memory(why);
 	n = 0;
 	for (p = provider->state->set.first; p != NULL; p = p->state->next)
-		if (p->state->generation == NULL || p->state->generation->stale)
+		if (needs_stub(p))
 			(*probes)[n++] = p;
 	return 0;
+}
+
+/* What is laid out anew, or was, is taken back: dtprobed would take a probe that
+ * two documents have out of both ... */
+static void
+withdraw_stale(usdt_provider_t *provider)
+{
+	struct usdt__generation *g;
+
+	if (!usdt__native_platform()->image)
+		return;
+	usdt__generations_tidy(provider);
+	for (g = provider->state->current; g != NULL; g = g->next) {
+		g->withdrawn = g->stale && g->dof_taken;
+		if (g->withdrawn)
+			usdt__generation_remove_dof(g, NULL);
+	}
+}
+
+/* ... and handed over again if nothing comes of it. */
+static void
+hand_back_stale(usdt_provider_t *provider)
+{
+	struct usdt__generation *g;
+
+	for (g = provider->state->current; g != NULL; g = g->next)
+		if (g->withdrawn) {
+			g->withdrawn = 0;
+			if (!g->dof_taken)
+				usdt__generation_add_dof(g, provider->module,
+				    NULL);
+		}
 }
 
 /* Nothing more is to be handed over. */
@@ -676,6 +773,8 @@ deliver_dof(usdt_provider_t *provider, const char *device,
 	for (g = state->current; g != NULL && result == 0; g = g->next)
 		if (!g->dof_taken && !g->stale)
 			result = usdt__generation_want_dof(g, device, why);
+	if (result == 0)
+		withdraw_stale(provider);
 	if (newest != NULL && result == 0)
 		result = usdt__generation_add_dof(newest, provider->module,
 		    why);
@@ -705,7 +804,9 @@ undo(usdt_provider_t *provider)
 		usdt__generation_keep(provider, state->newest);
 		state->newest = NULL;
 	}
-	if (!state->enabled)
+	if (state->enabled)
+		hand_back_stale(provider);
+	else
 		unlist(state);
 }
 
@@ -848,9 +949,11 @@ enable(usdt_provider_t *provider, const struct options *options)
 
 	usdt__guard_renew();
 	retire_stale(provider, 1);
+	if (usdt__native_platform()->image)
+		usdt__generations_tidy(provider);
 	free(state->probes);		/* a forked child may have one */
-	if (collect(provider, options->sdt, &state->probes, &count) < 0)
-		return usdt__fail(provider, USDT_ERROR_MALLOC);
+	if (collect(provider, options->sdt, &state->probes, &count, &why) < 0)
+		return fail_generation(provider, &why);
 	if (state->enabled && count == 0) {
 		/* A helper that came later gets what it has not. */
 		if (options->dof && ask_helper(provider, options->device,
@@ -1028,6 +1131,7 @@ usdt_provider_free(usdt_provider_t *provider)
 	}
 	free(state->set.buckets);
 	free(state->probes);
+	usdt__arena_release(state->arena);
 	release_list(state->current);
 	release_list(state->retired);
 	usdt__unlock();

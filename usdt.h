@@ -200,6 +200,19 @@ USDT_API int usdt_provider_remove_probe(usdt_provider_t *provider,
  * of memory for each probe, which processes share, and one private page for
  * each 1024 probes once they are traced.
  *
+ * A provider has at most 256 mappings, which usdt_provider_status counts.
+ * Beyond 32 images in use, the images that no tracer is attached to are laid
+ * out together; if tracers are attached to all of them, the call fails.  When
+ * an image goes out of use, harmless code takes its place until the provider
+ * is freed, since a thread may just be firing there.  It keeps the image's
+ * addresses: 16 KiB for a few probes, from the 17th image on reserved in
+ * blocks of 16 MiB (4 MiB in 32-bit processes).  Its memory is at most some
+ * mebibytes for all providers of the process, in a file without a name, of
+ * which the process keeps a descriptor.  The bound is reached, and the call
+ * fails, after some hundred thousand images that went out of use (thirty
+ * thousand in 32-bit processes), or after some eighty where that code can't be
+ * had.
+ *
  * The call may block in file operations on the image directory and in the
  * helper's ioctl: a DTrace daemon may need seconds for ten thousand probes.
  * The notes below say who waits for it.  Returns 0 or -1.
@@ -385,7 +398,9 @@ typedef struct usdt_status {
 	usdt_backend_status_t dof;	/* the DTrace helper device */
 	usdt_backend_status_t sdt;	/* the probe image (the newest) */
 	char note[USDT_TEXT_SIZE];	/* a remark for people, or "" */
-	void *reserved[8];
+	size_t mappings;	/* that this process has of images, and of what
+				 * is left of them, at most */
+	void *reserved[7];
 } usdt_status_t;
 
 /*

@@ -6,10 +6,11 @@
  * of their own.  Of a provider's generations some are
  *
  *	current		their probes are visible whenever it is enabled
- *	retired		no probe uses them any more; the memory stays mapped,
- *			since a thread may just be reading a gate there, and is
- *			used again if the same definition comes back.  Without
- *			images nothing is kept: stubs are used only once
+ *	retired		no probe uses them any more.  At the next chance they
+ *			are buried: tombstones take the place of their images
+ *			(image/place.c), and their addresses are used again if
+ *			the same definition comes back.  Without images nothing
+ *			is kept: stubs are used only once
  *
  * All of this happens under the library's lock.
  */
@@ -254,9 +255,12 @@ usdt__generations_tidy(usdt_provider_t *provider)
 
 	while ((generation = *link) != NULL) {
 		usdt__generation_remove_dof(generation, NULL);
-		if (generation->image != NULL) {
-			link = &generation->next;
+		if (generation->image != NULL && (generation->dof_taken ||
+		    generation->references > 1 ||
+		    usdt__image_bury(generation->image) != 0)) {
+			link = &generation->next;	/* another time */
 		} else {
+			generation->image = NULL;
 			*link = generation->next;
 			usdt__generation_release(generation);
 		}
@@ -325,6 +329,10 @@ place_in_image(usdt_provider_t *provider,
 	uint8_t *bytes;
 	int result = 0;
 
+	if (provider->state->arena == NULL)
+		provider->state->arena = usdt__arena_make();
+	if (provider->state->arena == NULL)
+		return usdt__no_memory(why);
 	if (usdt__elf_layout(&elf, description, usdt__native_platform(),
 	    usdt__native_arch(), usdt__stub_choose(), notes, why) < 0) {
 		why->error = E2BIG;
@@ -340,8 +348,8 @@ place_in_image(usdt_provider_t *provider,
 		usdt__generation_release(new);
 		*generation = old;
 	} else {
-		result = usdt__image_take(&elf, bytes, new->id, &new->image,
-		    why);
+		result = usdt__image_take(&elf, bytes, new->id,
+		    provider->state->arena, &new->image, why);
 	}
 	free(bytes);
 	if (old == NULL && result == 0) {

@@ -436,12 +436,53 @@ void usdt__images_remove_old(int dir, uint64_t bytes);
  * 16th, or as many as it found held, is a "now and then".  Under the lock. */
 extern unsigned usdt__image_files;
 
+/* --- image/place.c: where in memory does an image lie, what stays there? - */
+
+#define USDT__IMAGE_MAPPINGS	3	/* that an image is */
+
+struct usdt__arena;		/* a provider's addresses */
+struct usdt__place;		/* an image's */
+
+/* What a tombstone has to have, at the image's offsets. */
+struct usdt__tomb {
+	const struct usdt__stub *stub;
+	size_t text, text_end;		/* such stubs */
+	size_t gates;			/* what may be read, to its end */
+	const char *path;		/* of the image, or "" */
+};
+
+/* NULL: no memory. */
+struct usdt__arena *usdt__arena_make(void);
+/* The provider goes: when its last image has gone all is unmapped. */
+void usdt__arena_release(struct usdt__arena *arena);
+/* How many mappings are there, with the tombstones?  NULL: none. */
+size_t usdt__arena_mappings(const struct usdt__arena *arena);
+
+/* Addresses for an image of these bytes: if it had some before, those. */
+int usdt__place_take(struct usdt__arena *arena, const uint8_t id[USDT__ID_SIZE],
+    size_t size, struct usdt__place **place, struct usdt__why *why);
+uint8_t *usdt__place_base(const struct usdt__place *place);
+/* Nothing became of the image: the place is as it was before it was taken. */
+void usdt__place_give_back(struct usdt__arena *arena,
+    struct usdt__place *place, const struct usdt__tomb *tomb);
+/* Lay a tombstone over the image.  Returns 0, or an errno: all is as it was. */
+int usdt__place_bury(struct usdt__arena *arena, struct usdt__place *place,
+    const struct usdt__tomb *tomb);
+/* Nobody can have an address of it any more. */
+void usdt__place_drop(struct usdt__arena *arena, struct usdt__place *place);
+
+/* An executable file without a name; its descriptor, or -1 and errno. */
+int usdt__memfd(const char *name);
+
 /* --- image/map.c: which images does this process map? -------------- */
 
 struct usdt__image {
 	struct usdt__image *next, *previous;	/* of those that are kept */
+	struct usdt__arena *arena;
+	struct usdt__place *place;
 	uint8_t *base;
 	size_t size;			/* mapped */
+	struct usdt__tomb tomb;		/* when it goes */
 	size_t spare, spare_end;	/* of text: no stubs are there */
 	uint64_t device, inode;		/* of the file */
 	uint64_t root_device, root_inode;	/* that the path is from */
@@ -454,12 +495,11 @@ struct usdt__image {
 /*
  * All of this under the library's lock.
  *
- * Map an image from its open file, which may be closed then.  Returns 0 or an
- * errno.
+ * Map an image to its place from its open file, which may be closed then; over
+ * what may be there from an attempt before.  Returns 0 or an errno.
  */
 int usdt__image_map(struct usdt__image *image, const struct usdt__elf *elf,
     int fd);
-void usdt__image_unmap(struct usdt__image *image);
 
 /* Does this process map that file, by any copy of the library?  -1 and errno:
  * it could not be asked just now. */
@@ -469,6 +509,9 @@ int usdt__image_is_mapped(uint64_t device, uint64_t inode, const char *path);
  * unmapped and freed.  Its file stays, for tracers. */
 void usdt__image_keep(struct usdt__image *image);
 void usdt__image_drop(struct usdt__image *image);
+/* The same for one whose provider lives: a tombstone takes its place.  Returns
+ * 0, or an errno: it is still there. */
+int usdt__image_bury(struct usdt__image *image);
 /* How many belong to it. */
 extern size_t usdt__images_mapped;
 
@@ -497,8 +540,8 @@ void usdt__image_dir(const char *parent, char out[USDT__DIR_SIZE]);
  * library's lock.
  */
 int usdt__image_take(const struct usdt__elf *elf, const uint8_t *bytes,
-    const uint8_t id[USDT__ID_SIZE], struct usdt__image **image,
-    struct usdt__why *why);
+    const uint8_t id[USDT__ID_SIZE], struct usdt__arena *arena,
+    struct usdt__image **image, struct usdt__why *why);
 
 /* --- core/pages.c: where do stubs and documents live without a file? ----- */
 
@@ -660,6 +703,7 @@ struct usdt__generation {
 	int told;			/* a helper has ever had it */
 	int dof_wanted;			/* the helper is to have it: it is being
 					 * told, or a child has yet to tell it */
+	int withdrawn;			/* it had it, when it became stale */
 	int dof_taken;			/* the helper has it ... */
 	int dof_generation;		/* ... under this number ... */
 	char *device;			/* ... at this device */
@@ -681,6 +725,7 @@ enum usdt__turning {			/* a call is about to ... */
 struct usdt_provider_state {
 	struct usdt__probeset set;
 	struct usdt__generation *current, *retired;
+	struct usdt__arena *arena;	/* of all images; NULL: none yet */
 	struct usdt_provider_state *next, **link;	/* of all that are
 					 * enabled or about to be; link NULL:
 					 * it is none of them */
@@ -722,8 +767,8 @@ void usdt__probe_leave(usdt_probedef_t *probedef);
 /* Make the probes of a generation visible, or not. */
 void usdt__generation_bind(const struct usdt__generation *generation);
 void usdt__generation_unbind(const struct usdt__generation *generation);
-/* Take what is retired back from the helper, and drop what can't be used again.
- */
+/* Take what is retired back from the helper, and drop it: where there are images
+ * tombstones take their places.  What can't be done now is left for later. */
 void usdt__generations_tidy(usdt_provider_t *provider);
 /*
  * Its DOF is to be handed to the helper at DEVICE; hand it over; take it back

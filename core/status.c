@@ -124,6 +124,7 @@ usdt_provider_status(const usdt_provider_t *provider, usdt_status_t *status)
 			status->waiting++;
 	for (g = state->current; g != NULL; g = g->next)
 		status->images++;
+	status->mappings = usdt__arena_mappings(state->arena);
 	if (visible) {
 		status_of_dof(state, &status->dof);
 		status_of_sdt(state, &status->sdt);

@@ -268,7 +268,6 @@ use_file(struct request *request, int dir, const char *name, const char *path)
 		strcpy(image->path, path);
 		outcome = TAKEN;
 	} else {
-		usdt__image_unmap(image);
 		outcome = TRY_AGAIN;	/* removed before we had it mapped */
 	}
 	close(fd);
@@ -487,17 +486,6 @@ place_in_dir(struct request *request, const char *spelling)
 	return outcome == TAKEN ? TAKEN : FAILED;
 }
 
-/* A host that closed its standard descriptors may still write to them. */
-static int
-move_up(int fd)
-{
-	int up = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), error = errno;
-
-	close(fd);
-	errno = error;
-	return up;
-}
-
 /* An image without a name, which only we hold. */
 static enum outcome
 place_in_memfd(struct request *request)
@@ -506,18 +494,13 @@ place_in_memfd(struct request *request)
 	static unsigned counter;	/* under the library's lock */
 	const struct usdt__description *description =
 	    request->elf->description;
-	const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
 	char name[160];
 	int fd, error;
 
 	snprintf(name, sizeof name, "usdt-%s-%s-%ld-%u-%" PRIxPTR,
 	    description->provider, description->module, (long)getpid(),
 	    counter++, (uintptr_t)&counter);
-	fd = memfd_create(name, flags | 0x10U /* MFD_EXEC */);
-	if (fd < 0 && errno == EINVAL)		/* before Linux 6.3 */
-		fd = memfd_create(name, flags);
-	if (fd >= 0 && fd <= STDERR_FILENO)
-		fd = move_up(fd);
+	fd = usdt__memfd(name);
 	if (fd < 0) {
 		error = errno;
 		usdt__because(request->why, error, "memfd: %s",
@@ -605,8 +588,8 @@ place(struct request *request)
 
 int
 usdt__image_take(const struct usdt__elf *elf, const uint8_t *bytes,
-    const uint8_t id[USDT__ID_SIZE], struct usdt__image **image,
-    struct usdt__why *why)
+    const uint8_t id[USDT__ID_SIZE], struct usdt__arena *arena,
+    struct usdt__image **image, struct usdt__why *why)
 {
 	struct request request = {
 		.elf = elf, .bytes = bytes, .why = why
@@ -632,7 +615,18 @@ usdt__image_take(const struct usdt__elf *elf, const uint8_t *bytes,
 	for (i = 0; i < 8; i++)
 		n += (size_t)snprintf(request.name + n,
 		    sizeof request.name - n, "%02x", id[i]);
+	if (usdt__place_take(arena, id, elf->map_size, &request.image->place,
+	    why) < 0) {
+		free(request.image);
+		return -1;
+	}
+	request.image->arena = arena;
+	request.image->tomb = (struct usdt__tomb){
+		elf->stub, elf->text, elf->text + elf->text_size, elf->gates, ""
+	};
 	if (place(&request) != TAKEN) {
+		usdt__place_give_back(arena, request.image->place,
+		    &request.image->tomb);
 		free(request.image);
 		return -1;
 	}

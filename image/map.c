@@ -19,8 +19,8 @@ static struct usdt__image *mapped;
 size_t usdt__images_mapped;
 
 /*
- * Map the segments of an open image.  The addresses are reserved first, then
- * each segment is mapped once, with the protection that it keeps: the kernel
+ * Map the segments of an open image.  The addresses are reserved, and each
+ * segment is mapped once, with the protection that it keeps: the kernel
  * counts semaphores only in pages that were writable from the start.  Data
  * comes before text, so that a breakpoint finds its semaphore.
  */
@@ -36,26 +36,18 @@ usdt__image_map(struct usdt__image *image, const struct usdt__elf *elf, int fd)
 		{ elf->text, elf->gates, PROT_READ | PROT_EXEC },
 	};
 	struct stat file, root;
-	uint8_t *base;
+	uint8_t *base = usdt__place_base(image->place);
 	size_t i;
-	int error;
 
 	if (fstat(fd, &file) < 0)
-		return errno;
-	base = mmap(NULL, elf->map_size, PROT_NONE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (base == MAP_FAILED)
 		return errno;
 	for (i = 0; i < sizeof segments / sizeof segments[0]; i++) {
 		size_t start = segments[i].start;
 
 		if (mmap(base + start, segments[i].end - start,
 		    segments[i].protection, MAP_PRIVATE | MAP_FIXED, fd,
-		    (off_t)start) == MAP_FAILED) {
-			error = errno;
-			munmap(base, elf->map_size);
-			return error;
-		}
+		    (off_t)start) == MAP_FAILED)
+			return errno;
 	}
 	image->base = base;
 	image->size = elf->map_size;
@@ -68,12 +60,6 @@ usdt__image_map(struct usdt__image *image, const struct usdt__elf *elf, int fd)
 		image->root_inode = root.st_ino;
 	}
 	return 0;
-}
-
-void
-usdt__image_unmap(struct usdt__image *image)
-{
-	munmap(image->base, image->size);
 }
 
 /* How Linux packs a device's numbers into st_dev. */
@@ -228,8 +214,9 @@ usdt__image_keep(struct usdt__image *image)
 	usdt__images_mapped++;
 }
 
-void
-usdt__image_drop(struct usdt__image *image)
+/* It is not mapped any more. */
+static void
+forget(struct usdt__image *image)
 {
 	usdt__images_mapped--;
 	if (image->previous != NULL)
@@ -238,11 +225,29 @@ usdt__image_drop(struct usdt__image *image)
 		mapped = image->next;
 	if (image->next != NULL)
 		image->next->previous = image->previous;
-	usdt__image_unmap(image);
 	/* The host may have closed our descriptor and have another there. */
 	if (image->fd >= 0 && usdt__image_present(image))
 		close(image->fd);
 	free(image);
+}
+
+void
+usdt__image_drop(struct usdt__image *image)
+{
+	usdt__place_drop(image->arena, image->place);
+	forget(image);
+}
+
+int
+usdt__image_bury(struct usdt__image *image)
+{
+	int error;
+
+	image->tomb.path = image->path;
+	error = usdt__place_bury(image->arena, image->place, &image->tomb);
+	if (error == 0)
+		forget(image);
+	return error;
 }
 
 /*

@@ -1,7 +1,7 @@
 /*
  * none/image.c - what takes the place of the rooms that only Linux has?
  *
- * Built in place of image/file.c, image/map.c, image/retention.c,
+ * Built in place of image/file.c, image/map.c, image/place.c, image/retention.c,
  * core/turn.c, core/guard.c and image/nop.c on systems whose row has no images:
  * these have one kind of nop, and nothing to be mended in children.  Nobody
  * takes an image there, and copies of the library do not know of each other.
@@ -69,12 +69,13 @@ usdt__turn_give(int turn)
 
 int
 usdt__image_take(const struct usdt__elf *elf, const uint8_t *bytes,
-    const uint8_t id[USDT__ID_SIZE], struct usdt__image **image,
-    struct usdt__why *why)
+    const uint8_t id[USDT__ID_SIZE], struct usdt__arena *arena,
+    struct usdt__image **image, struct usdt__why *why)
 {
 	(void)elf;
 	(void)bytes;
 	(void)id;
+	(void)arena;
 	(void)image;
 	return usdt__because(why, ENOSYS, "no probe images on this system");
 }
@@ -83,6 +84,32 @@ void
 usdt__image_drop(struct usdt__image *image)
 {
 	(void)image;
+}
+
+int
+usdt__image_bury(struct usdt__image *image)
+{
+	(void)image;
+	return ENOSYS;
+}
+
+struct usdt__arena *
+usdt__arena_make(void)
+{
+	return NULL;
+}
+
+void
+usdt__arena_release(struct usdt__arena *arena)
+{
+	(void)arena;
+}
+
+size_t
+usdt__arena_mappings(const struct usdt__arena *arena)
+{
+	(void)arena;
+	return 0;
 }
 
 void

@@ -13,7 +13,7 @@ my $cc = $ENV{CC} // 'cc';
 
 # What the library may call that can fail.
 my @wrapped = qw(malloc calloc realloc strdup fopen getline __getdelim
-	fdopendir pthread_atfork mmap munmap madvise memfd_create write pread fstat
+	fdopendir pthread_atfork mmap munmap madvise memfd_create write pread pwrite ftruncate fstat
 	fstatat fstatvfs fchmod linkat mkdirat unlinkat futimens open openat);
 
 my $dir = tempdir('usdt-alloc-XXXXXX', TMPDIR => 1, CLEANUP => 1);

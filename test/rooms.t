@@ -27,12 +27,14 @@ my %allowed = (
 	'core/guard' => 'madvise nanosleep __errno_location',
 	'none/image' => '__errno_location usdt__because usdt__stubs usdt__stub_count usdt__native_platform',
 	'core/pages' => "$memory mmap munmap mprotect sysconf __errno_location usdt__because usdt__strerror",
+	'image/place' => "$memory calloc free fcntl close fstat openat ftruncate ftruncate64 pread pwrite pread64 pwrite64 getrlimit getrlimit64 memfd_create "
+	    . 'mmap munmap __errno_location usdt__because usdt__no_memory usdt__strerror usdt__native_arch',
 	'image/map' => "$memory memchr memmove free snprintf open read close fstat stat getpid "
-	    . 'mmap munmap madvise __errno_location',
+	    . 'mmap madvise __errno_location usdt__place_\w+',
 	'image/file' => "$memory calloc free snprintf vsnprintf "
 	    . 'openat pread write close unlinkat mkdirat linkat chmod fchmod fchmodat fstat fstatat stat '
-	    . 'fstatvfs futimens fcntl memfd_create getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep '
-	    . '__errno_location usdt__because usdt__no_memory usdt__strerror usdt__debug usdt__getenv usdt__guard_make usdt__turn_\w+ usdt__images?_\w+',
+	    . 'fstatvfs futimens fcntl getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep '
+	    . '__errno_location usdt__because usdt__no_memory usdt__strerror usdt__debug usdt__getenv usdt__guard_make usdt__turn_\w+ usdt__memfd usdt__place_\w+ usdt__images?_\w+',
 	usdt_dof_file => "$memory open close ioctl getpid clock_gettime __errno_location usdt__because usdt__strerror usdt__lock_lend usdt__lock_take_back usdt__wait_for_mark usdt__mark_gone usdt__turn_\\w+",
 	usdt_probe => "$memory usdt__whole usdt__fire usdt__stubs usdt__guard usdt__native_platform",
 	'core/probeset' => "$memory calloc free",
@@ -67,7 +69,7 @@ for my $file (@sources, glob 'usdt*.s') {
 sub files_with { my ($what, @in) = @_; chomp(my @f = `grep -lE '$what' @in`); return "@f" }
 
 is(files_with('sys/ioctl.h', @sources), 'usdt_dof_file.c', 'ioctl is used in one room');
-is(files_with('\b(mmap|munmap|mprotect|madvise)\(', @sources), 'core/guard.c core/pages.c image/map.c', 'memory is mapped in three rooms');
+is(files_with('\b(mmap|munmap|mprotect|madvise)\(', @sources), 'core/guard.c core/pages.c image/map.c image/place.c', 'memory is mapped in four rooms');
 is(files_with('^#.*__(linux|APPLE|FreeBSD|sun|x86_64|i386|aarch64)', @sources, glob '{usdt,core/,image/,none/}*.h'),
     'core/platform.c', 'one file asks the compiler for the system');
 

@@ -50,7 +50,7 @@ run_unit("$obj/test/unit/$_", "$_, 32 bits") for @units;
 		    "$room calls no narrow one");
 		ok(scalar(grep { /^f?stat(?:at)?64/ } @calls),
 		    'but the wide ones')
-		    if $room =~ m{^image/(?:file|map|retention)$};
+		    if $room =~ m{^image/(?:file|map|place|retention)$};
 	}
 }
 

@@ -783,6 +783,12 @@ tracer_case('--wait: the neighbour of a removed probe' => sub {
 	is_deeply([ $watch->take(3) ], [ map { "$stays $_" } 1 .. 3 ],
 	    'nothing is lost');
 	is($watch->code_of('INT'), 0, 'exit 0');
+	is($process->ask('wait 1 0 20'), 'enabled 0', 'nobody is attached');
+	is($process->ask('enable'), 'ok', 'enable');
+	$watch = Usdt::Watch->attach(1, $provider);
+	is($process->ask('checked 1 4'), 'fired 1', 'the new image');
+	is_deeply([ $watch->take(1) ], [ "$stays 4" ], '... and it is seen');
+	is($watch->code_of('INT'), 0, 'exit 0');
 });
 
 # Until a watch has gone through all processes twice: it reads anew who there is,

@@ -14,6 +14,7 @@
 
 #define ROUNDS		1000
 #define MANY_ROUNDS	10000	/* of enabling and disabling */
+#define NEW		30	/* images, no more than are in use at once */
 #define WARM		50	/* rounds after which nothing may grow */
 #define TOLERANCE	512	/* KiB, of what malloc and libc keep */
 
@@ -297,12 +298,12 @@ static void
 test_new_ones(void)
 {
 	usdt_provider_t *p = provider("new-ones");
-	usdt_probedef_t *probes[50];
+	usdt_probedef_t *probes[NEW];
 	const char *of = KEEPS_FREED ? scratch : NULL;
 	int i, maps, before = count_maps(of), fds = count_fds();
 	char name[32];
 
-	for (i = 0; i < 50; i++) {
+	for (i = 0; i < NEW; i++) {
 		snprintf(name, sizeof name, "new-%d", i);
 		probes[i] = probe("f", name);
 		maps = count_maps(of);
@@ -311,14 +312,14 @@ test_new_ones(void)
 		try(count_maps(of) - maps <= 4, "%d mappings more",
 		    count_maps(of) - maps);
 	}
-	counts(p, 50, 0, 50);
+	counts(p, NEW, 0, NEW);
 	try(count_fds() == fds, "%d descriptors, %d before", count_fds(), fds);
-	for (i = 0; i < 50; i++)
+	for (i = 0; i < NEW; i++)
 		usdt_probe_release(probes[i]);
 	usdt_provider_free(p);
 	try(count_maps(of) <= before, "%d mappings, %d before",
 	    count_maps(of), before);
-	ok_all("50 enablings that bring something new: 4 mappings each");
+	ok_all("%d enablings that bring something new: 4 mappings each", NEW);
 }
 
 int

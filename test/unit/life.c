@@ -341,8 +341,8 @@ check_maps(void)
 
 	while (maps != NULL && fgets(line, sizeof line, maps) != NULL &&
 	    n < 4096) {
-		if (strstr(line, scratch) == NULL)
-			continue;
+		if (strstr(line, scratch) == NULL || strstr(line, "/#") != NULL)
+			continue;	/* what has no name is no image */
 		/* Offset, device, inode and path tell it. */
 		if (sscanf(line, "%*s %*s %31s %n", offset, &at) < 1)
 			continue;

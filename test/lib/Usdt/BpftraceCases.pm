@@ -495,10 +495,11 @@ sub removed_neighbour
 	saw($bt, [map { "stays $_" } 1 .. 3], 'nothing is lost');
 	wait_enabled($process, 0, 'ended', 1);
 	is($process->ask('enable'), 'ok', 'enabled when nobody is attached');
-	my ($new) = grep { $_->{path} ne $path } $process->images;
-	is_deeply([map { $_->{name} } Usdt::Elf->read($new->{path})->notes],
-	    ['stays'], 'its new image has no removed one');
-	my $again = bpftrace([clause("$new->{path}:neighbour", 'stays',
+	my $new = image_path($process);
+	isnt($new, $path, 'another image takes the place of the first');
+	is_deeply([map { $_->{name} } Usdt::Elf->read($new)->notes],
+	    ['stays'], 'which has no removed one');
+	my $again = bpftrace([clause("$new:neighbour", 'stays',
 		['%ld', 'arg0'])]);
 	wait_enabled($process, 1, 'attached anew', 1);
 	fire($process, 'fire 1 4');
