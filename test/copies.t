@@ -19,19 +19,24 @@ my $images = "$scratch/images";
 my @plugins = map { "$scratch/$_.so" } qw(one other);
 
 ok(eval {
-	build("$scratch/copies", 'copies.c');
+	build("$scratch/copies", 'copies.c', '-rdynamic');
 	build($_, 'copy.c', '-shared', '-fPIC', '-Wl,--exclude-libs,ALL')
 	    for @plugins;
 	1;
 }, 'the host and its plugins') or BAIL_OUT($@);
 
+{ open my $helper, '>', "$scratch/helper" or die "helper: $!\n" }
 my $process = Usdt::Process->new(program => "$scratch/copies",
 	args => [@plugins, $rounds], env => in_environment(
-		USDT_IMAGE_DIR => $images, USDT_DEBUG => undef));
-my @said;
+		USDT_IMAGE_DIR => $images, USDT_DEBUG => undef,
+		USDT_BACKENDS => undef, USDT_HELPER => "$scratch/helper"));
+my (@said, @asked);
 
 $process->ready or die $process->report;
 push @said, $process->line until @said && $said[-1] =~ /^(?:images|error)/;
+@said = grep { !/^asked/ || !push @asked, $_ } @said;
+is("@asked", 'asked ' . 2 * $rounds . ' at-once 0',
+    'each asks the helper, one at a time');
 is(pop @said, 'images ' . 2 * $rounds, 'each enabling has an image');
 is(scalar @said, 0, 'none is mapped twice')
     or diag(scalar @said, " are, the first: $said[0]");

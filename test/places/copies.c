@@ -9,12 +9,18 @@
  *
  *	twice PATH
  *	images N
+ *
+ * A DTrace helper is played, and how often it was asked while it was at work
+ * for another is told before that:
+ *
+ *	asked N at-once N
  */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ROUNDS	1000
@@ -40,6 +46,25 @@ run(void *enable)
 		}
 	}
 	return NULL;
+}
+
+/* In place of the C library's, for both plugins. */
+static int asked, inside, at_once;
+
+int ioctl(int fd, unsigned long request, ...);
+
+__attribute__((visibility("default"))) int
+ioctl(int fd, unsigned long request, ...)
+{
+	struct timespec pause = { 0, 50000 };
+
+	(void)fd;
+	(void)request;
+	if (__atomic_fetch_add(&inside, 1, __ATOMIC_SEQ_CST) > 0)
+		__atomic_fetch_add(&at_once, 1, __ATOMIC_SEQ_CST);
+	nanosleep(&pause, NULL);
+	__atomic_fetch_sub(&inside, 1, __ATOMIC_SEQ_CST);
+	return __atomic_fetch_add(&asked, 1, __ATOMIC_SEQ_CST);
 }
 
 static int
@@ -92,6 +117,7 @@ main(int argc, char **argv)
 	}
 	for (i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
+	printf("asked %d at-once %d\n", asked, at_once);
 	n = read_maps();
 	for (i = 1; i < n; i++)
 		if (strcmp(paths[i], paths[i - 1]) == 0)
