@@ -1,11 +1,12 @@
 /*
  * test_usdt.c - a process for tests to trace, usable by hand.
  *
- *	./test_usdt [-p PROVIDER] [-m MODULE] FUNC NAME [TYPE...]
+ *	./test_usdt [-p PROVIDER] [-m MODULE] [-t TEXT] FUNC NAME [TYPE...]
  *	    [-- FUNC NAME [TYPE...]]...
  *
  * declares probes, enables them, prints "ready PID" and then does what each
- * line on standard input says.  It judges nothing.
+ * line on standard input says.  It judges nothing.  With -t what it prints
+ * begins with that word.
  *
  *	(empty)			fire every probe once, with default values:
  *				"arg<i>" for strings, i for the rest (from 1)
@@ -21,13 +22,18 @@
  *	remove I | enable | disable | free | status
  *	fork			fork; "child LINE" then speaks to the child
  *	clone			the same by the system call: no handlers run
+ *	spawn ARGUMENT...	the same by posix_spawn, of this program with
+ *				arguments as above
+ *	exec ARGUMENT...	run this program once more, with these
  *	quit
  */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE		/* nanosleep */
+#define _GNU_SOURCE		/* nanosleep, environ */
 #endif
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,9 +210,46 @@ say_result(int result)
 		printf("%sok\n", prefix);
 }
 
+/* Arguments for this program: those in WORD, for one that prints PREFIX. */
+static char **
+own_arguments(const char *with_prefix, int words, char **word)
+{
+	static char name[] = "test_usdt", option[] = "-t", text[16];
+	static char *arguments[MAX_WORDS + 4];
+	int n = 0, i;
+
+	arguments[n++] = name;
+	if (*with_prefix != '\0') {
+		snprintf(text, sizeof text, "%.*s",
+		    (int)strcspn(with_prefix, " "), with_prefix);
+		arguments[n++] = option;
+		arguments[n++] = text;
+	}
+	for (i = 1; i < words; i++)
+		arguments[n++] = word[i];
+	arguments[n] = NULL;
+	return arguments;
+}
+
+static pid_t
+spawn_self(const int down[2], const int up[2], int words, char **word)
+{
+	posix_spawn_file_actions_t actions;
+	pid_t pid = -1;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, down[0], STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, up[1], STDOUT_FILENO);
+	if (posix_spawn(&pid, "/proc/self/exe", &actions, NULL,
+	    own_arguments("child ", words, word), environ) != 0)
+		pid = -1;
+	posix_spawn_file_actions_destroy(&actions);
+	return pid;
+}
+
 /* A child that serves lines as we do, its answers on our standard output. */
 static void
-start_child(int raw)
+start_child(int words, char **word)
 {
 	int down[2], up[2];
 	pid_t pid;
@@ -215,8 +258,15 @@ start_child(int raw)
 		printf("error cannot fork\n");
 		return;
 	}
+	fcntl(down[1], F_SETFD, FD_CLOEXEC);
+	fcntl(up[0], F_SETFD, FD_CLOEXEC);
 	fflush(stdout);
-	pid = raw ? (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) : fork();
+	if (strcmp(word[0], "spawn") == 0)
+		pid = spawn_self(down, up, words, word);
+	else if (strcmp(word[0], "clone") == 0)
+		pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	else
+		pid = fork();
 	if (pid == 0) {
 		dup2(down[0], STDIN_FILENO);
 		close(down[1]);
@@ -233,18 +283,12 @@ start_child(int raw)
 	printf("forked %ld\n", (long)pid);
 }
 
-/* Forward a line, and the child's answer up to its last line. */
+/* Forward the child's answer up to its last line. */
 static void
-tell_child(const char *line)
+hear_child(void)
 {
 	char answer[LINE_SIZE];
 
-	if (to_child == NULL) {
-		printf("error no child\n");
-		return;
-	}
-	fprintf(to_child, "%s\n", line);
-	fflush(to_child);
 	do {
 		if (fgets(answer, sizeof answer, from_child) == NULL) {
 			printf("child ended\n");
@@ -257,6 +301,18 @@ tell_child(const char *line)
 		}
 		fputs(answer, stdout);
 	} while (strncmp(answer, "child status", 12) == 0);
+}
+
+static void
+tell_child(const char *line)
+{
+	if (to_child == NULL) {
+		printf("error no child\n");
+		return;
+	}
+	fprintf(to_child, "%s\n", line);
+	fflush(to_child);
+	hear_child();
 }
 
 static usdt_probedef_t *in_handler;
@@ -372,10 +428,16 @@ serve(char *line)
 		    (whole[strcspn(whole, " ")] == ' '));
 	} else if (strcmp(word[0], "quit") == 0) {
 		return 0;
-	} else if (strcmp(word[0], "fork") == 0) {
-		start_child(0);
-	} else if (strcmp(word[0], "clone") == 0) {
-		start_child(1);
+	} else if (strcmp(word[0], "fork") == 0 ||
+	    strcmp(word[0], "clone") == 0) {
+		start_child(words, word);
+	} else if (strcmp(word[0], "spawn") == 0) {
+		start_child(words, word);
+		hear_child();		/* "ready PID", as here */
+	} else if (strcmp(word[0], "exec") == 0) {
+		fflush(stdout);
+		execv("/proc/self/exe", own_arguments(prefix, words, word));
+		printf("%serror cannot run this program again\n", prefix);
 	} else if (strcmp(word[0], "status") == 0) {
 		say_status();
 	} else if (strcmp(word[0], "enable") == 0) {
@@ -404,11 +466,20 @@ add_from_arguments(int argc, char **argv)
 	return add_probe(argv[0], argv[1], argc - 2, argv + 2);
 }
 
+static const char *
+start_with(const char *word)
+{
+	static char text[16];
+
+	snprintf(text, sizeof text, "%s ", word);
+	return text;
+}
+
 static void
 usage(void)
 {
-	fprintf(stderr, "usage: test_usdt [-p PROVIDER] [-m MODULE] FUNC NAME "
-	    "[TYPE...] [-- FUNC NAME [TYPE...]]...\n");
+	fprintf(stderr, "usage: test_usdt [-p PROVIDER] [-m MODULE] [-t TEXT] "
+	    "FUNC NAME [TYPE...] [-- FUNC NAME [TYPE...]]...\n");
 	exit(2);
 }
 
@@ -426,6 +497,8 @@ main(int argc, char **argv)
 			name = argv[i + 1];
 		else if (strcmp(argv[i], "-m") == 0)
 			module = argv[i + 1];
+		else if (strcmp(argv[i], "-t") == 0)
+			prefix = start_with(argv[i + 1]);
 		else
 			usage();
 	if (argc - i < 2)
@@ -446,7 +519,7 @@ main(int argc, char **argv)
 		say_error();
 		return 1;
 	}
-	printf("ready %ld\n", (long)getpid());
+	printf("%sready %ld\n", prefix, (long)getpid());
 	while (fgets(line, sizeof line, stdin) != NULL) {
 		line[strcspn(line, "\n")] = '\0';
 		if (!serve(line))

@@ -281,6 +281,7 @@ mend_child(int forked)
 	if (usdt__native_platform()->fork != USDT__FORK_NOTHING)
 		return;
 	usdt__helper_forget(forked);
+	usdt__stash_forget(forked);
 	usdt__documents_forget();
 	inherited_states = 0;
 	for (state = listed_states; state != NULL; state = next) {
@@ -757,6 +758,28 @@ want_no_dof(struct usdt_provider_state *state)
 }
 
 /*
+ * Hand one generation to the helper, which first drops what it has of a program
+ * that this process was before.
+ */
+static int
+tell_helper(const usdt_provider_t *provider, const char *device,
+    struct usdt__generation *generation, struct usdt__why *why)
+{
+	const struct usdt__platform *row = usdt__native_platform();
+	struct usdt__why left = { .error = 0 }, refused;
+
+	usdt__stash_clear(row, device, generation->image, &left);
+	if (usdt__generation_add_dof(generation, provider->module, why) == 0)
+		return 0;
+	if (why->error == EINVAL && left.text[0] != '\0') {
+		refused = *why;
+		usdt__because(why, EINVAL, "%.200s; %s: %.200s", refused.text,
+		    row->stale, left.text);
+	}
+	return -1;
+}
+
+/*
  * Hand to the helper what it does not have of the newest and all current
  * generations.  All are marked first, for a child that is forked meanwhile.
  */
@@ -776,12 +799,10 @@ deliver_dof(usdt_provider_t *provider, const char *device,
 	if (result == 0)
 		withdraw_stale(provider);
 	if (newest != NULL && result == 0)
-		result = usdt__generation_add_dof(newest, provider->module,
-		    why);
+		result = tell_helper(provider, device, newest, why);
 	for (g = state->current; g != NULL && result == 0; g = g->next)
 		if (g->dof_wanted)
-			result = usdt__generation_add_dof(g, provider->module,
-			    why);
+			result = tell_helper(provider, device, g, why);
 	want_no_dof(state);
 	return result;
 }

@@ -425,7 +425,9 @@ USDT_API int usdt_provider_status(const usdt_provider_t *provider,
  * usdt_provider_enable.  A child of vfork() may fire, and make no other call.
  * On illumos, FreeBSD and macOS the kernel gives a forked child (not one of
  * posix_spawn) its parent's probes, and the library takes them back there.
- * exec ends all probes.
+ * exec ends all probes.  Where a process runs its own program again, DTrace's
+ * helper on Linux does not notice: it drops the old records when the process
+ * enables a provider, before it is given a new one.
  *
  * A slow DTrace helper (Linux, where it is a daemon).  The library's lock is
  * not held while the helper works.  A helper that is slow, or hangs, delays the

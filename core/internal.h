@@ -124,6 +124,13 @@ struct usdt__platform {
 	const char *patience_of;	/* whose they are, for error texts */
 	const char *narrow;		/* why 32-bit processes get EINVAL;
 					 * NULL: they don't */
+	const char *stash;		/* what the helper's daemon keeps of each
+					 * process, below its pid; NULL: nothing,
+					 * or nothing that outlives exec */
+	uint64_t stash_pids;		/* the namespace of those pids, as the
+					 * inode of /proc/PID/ns/pid */
+	const char *stale;		/* what an EINVAL may come from if that
+					 * can't be looked at */
 	const char *archs[4];		/* that are traced; none: all */
 	const char *reserved[4];	/* providers of the system's own: ours
 					 * would be dropped without an error */
@@ -390,7 +397,8 @@ size_t usdt__unwind_write(const struct usdt__arch *arch,
 
 enum usdt__turn {
 	USDT__TURN_IMAGES,	/* to see what is mapped and map more */
-	USDT__TURN_HELPER	/* to talk to the helper */
+	USDT__TURN_HELPER,	/* to talk to the helper */
+	USDT__TURN_STASH	/* to see what it keeps and have it dropped */
 };
 
 /*
@@ -598,6 +606,20 @@ int usdt__helper_is_quick(void);
 long usdt__helper_took(void);
 /* In a child, where nobody is asking any more. */
 void usdt__helper_forget(int forked);
+
+/* --- core/stash.c: which records does the helper keep of a former program? */
+
+/*
+ * The document in IMAGE, which is mapped and which the helper at DEVICE does not
+ * have, is about to be handed over: have the helper drop what it keeps of a
+ * program that this process was before an exec, if it can tell.  Returns 0, or
+ * -1 and WHY something may be left.  Under the library's lock, which others may
+ * have while the helper is at work.
+ */
+int usdt__stash_clear(const struct usdt__platform *row, const char *device,
+    const struct usdt__image *image, struct usdt__why *why);
+/* In a child, where no thread is at it any more. */
+void usdt__stash_forget(int forked);
 
 /* --- usdt_probe.c: how is a probe tested and fired? --------------------- */
 

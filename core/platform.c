@@ -45,6 +45,10 @@ const struct usdt__platform usdt__platforms[] = {
 		    "started with -t",
 		.narrow = "DTrace on Linux takes no 32-bit processes",
 		.reserved = { "pid" },
+		.stash = "/run/dtrace/stash/dof-pid",
+		.stash_pids = 0xeffffffc,	/* PROC_PID_INIT_INO */
+		.stale = "dtprobed may have records of this process from "
+		    "before an exec, and they can not be looked up",
 		.provider_chars = "._-+",
 		.limits = "DTrace",
 	},

@@ -23,6 +23,7 @@ usdt__turn_take(enum usdt__turn which, int *alone)
 	static const char *const files[] = {
 		[USDT__TURN_IMAGES] = "/proc/self/status",
 		[USDT__TURN_HELPER] = "/proc/self/statm",
+		[USDT__TURN_STASH] = "/proc/self/stat",
 	};
 	int turn, result;
 

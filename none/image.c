@@ -2,9 +2,10 @@
  * none/image.c - what takes the place of the rooms that only Linux has?
  *
  * Built in place of image/file.c, image/map.c, image/place.c, image/retention.c,
- * core/turn.c, core/guard.c and image/nop.c on systems whose row has no images:
- * these have one kind of nop, and nothing to be mended in children.  Nobody
- * takes an image there, and copies of the library do not know of each other.
+ * core/turn.c, core/stash.c, core/guard.c and image/nop.c on systems whose row
+ * has no images: these have one kind of nop, and nothing to be mended in
+ * children.  Nobody takes an image there, copies of the library do not know of
+ * each other, and helpers keep nothing of a process that execs.
  */
 #include "core/internal.h"
 
@@ -65,6 +66,23 @@ void
 usdt__turn_give(int turn)
 {
 	(void)turn;
+}
+
+int
+usdt__stash_clear(const struct usdt__platform *row, const char *device,
+    const struct usdt__image *image, struct usdt__why *why)
+{
+	(void)row;
+	(void)device;
+	(void)image;
+	(void)why;
+	return 0;
+}
+
+void
+usdt__stash_forget(int forked)
+{
+	(void)forked;
 }
 
 int

@@ -109,6 +109,90 @@ SKIP: {
 	});
 }
 
+# A process that runs its own program again is to dtprobed what it was before.
+# How it comes to that, and what its program declares then.
+my @again = (
+	['exec of itself', sub { (shift->ask("exec @_"), '') }, 'same'],
+	['exec of itself with another definition',
+		sub { (shift->ask("exec @_"), '') }, 'other'],
+	['fork and exec', \&fork_and_exec, 'same'],
+	['fork and exec with another definition', \&fork_and_exec, 'other'],
+	['posix_spawn', \&spawn, 'same'],
+);
+my %definition = (
+	same => ['-p', 'again', 'f', 'go', 'int'],
+	other => ['-p', 'again', 'f', 'go', 'int', '--', 'f', 'new'],
+);
+
+sub fork_and_exec
+{
+	my ($p, @arguments) = @_;
+
+	like($p->ask('fork'), qr/^forked \d+$/, 'fork');
+	return ($p->ask("child exec @arguments"), 'child ');
+}
+
+sub spawn
+{
+	my ($p, @arguments) = @_;
+
+	like($p->ask("spawn @arguments"), qr/^forked \d+$/, 'spawn');
+	return ($p->line, 'child ');
+}
+
+dtrace_case('processes that run their own program again' => sub {
+	my (@expected, @listed, @fire, @keep);
+
+	for (@again) {
+		my ($title, $how, $which) = @$_;
+		my $p = process('again', qw(f go int));
+		my @before = tree_of($p->pid);
+		my ($said, $prefix) = $how->($p, @{ $definition{$which} });
+		my ($pid) = $said =~ /^\Q${prefix}\Eready (\d+)$/ or
+		    die "$title: $said\n";
+		my $status = $p->status($prefix);
+
+		is("$status->{'dof.taken'} $status->{'dof.reason'}", '1 ',
+		    "$title: taken");
+		# The same once more, which has a history by now.
+		$said = $p->ask($prefix . "exec @{ $definition{$which} }");
+		is($said, "${prefix}ready $pid", "$title: and again");
+		is($p->status($prefix)->{'dof.taken'}, 1, "$title: taken");
+		is(scalar(map { m{/$pid/\d+$} } tree_of($pid)), 1,
+		    "$title: one document is kept");
+		push @listed, "again$pid:go",
+		    $which eq 'other' ? "again$pid:new" : ();
+		push @fire, [$p, $prefix, $pid];
+		next if !$prefix;
+		is_deeply([tree_of($p->pid)], \@before,
+		    "$title: the parent's is as it was");
+		push @listed, 'again' . $p->pid . ':go';
+		push @fire, [$p, '', $p->pid];
+	}
+	is_deeply([map { "$_->{provider}:$_->{name}" } listing('again*:::')],
+	    [sort { $a cmp $b } @listed], 'each is listed once');
+	my $d = Usdt::Dtrace->run('again*:::go '
+		. '{ printf("> %d %d\n", pid, arg0); }');
+	for (@fire) {
+		my ($p, $prefix, $pid) = @$_;
+		my $value = @expected + 1;
+
+		is($p->ask("${prefix}wait 0 1 60"), "${prefix}enabled 1",
+		    "$pid is enabled");
+		$p->ask("${prefix}fire 0 $value");
+		push @expected, "$pid $value";
+	}
+	same_events([$d->finish(scalar @expected)], \@expected,
+	    'each fire is seen once');
+	for (@fire) {
+		my ($p, $prefix) = @$_;
+
+		is($p->ask("${prefix}disable"), "${prefix}ok", 'disable');
+	}
+	is_deeply([map { tree_of($_->[2]) } @fire], [],
+	    'what was disabled leaves nothing');
+});
+
 dtrace_case('dtprobed is restarted while a process lives' => sub {
 	my $p = process('stays', 'f', 'go', 'int');
 
@@ -124,6 +208,28 @@ dtrace_case('dtprobed is restarted while a process lives' => sub {
 	my $pid = $p->pid;
 	is($p->close, 0, 'test_usdt ends');
 	is_deeply([tree_of($pid)], [], 'and leaves nothing');
+});
+
+# A record that is spoilt so keeps a dtprobed that starts from serving: nothing
+# of it may be left.
+dtrace_case('what dtprobed keeps can not be read' => sub {
+	my $stash = '/run/dtrace/stash';
+	my $p = process('again', qw(f go int));
+	my $pid = $p->pid;
+
+	chmod(0700, $stash) or die "$stash: $!\n";
+	my $said = $p->ask('exec -p again f go int');
+	my $status = $p->status;
+	chmod(0755, $stash) or die "$stash: $!\n";
+	is($said, "ready $pid", 'exec of itself');
+	is($status->{'dof.taken'}, 0, 'is not taken');
+	like($status->{'dof.reason'}, qr{^\S+:\ Invalid\ argument;
+	    \ dtprobed\ may\ have\ .*\ before\ an\ exec.*
+	    :\ /run/dtrace/stash\S*:\ Permission\ denied$}x,
+	    'and status names the cause');
+	ok($status->{'sdt.taken'}, 'other tracers see it');
+	is($p->close, 0, 'test_usdt ends');
+	system('rm', '-rf', "$stash/dof-pid/$pid", "/run/dtrace/probes/$pid");
 });
 
 done_testing();

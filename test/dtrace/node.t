@@ -167,6 +167,22 @@ dtrace_case('32probe-char, by args[]' => sub {
 		map { "text$_" } 0 .. 9)], 'typed');
 });
 
+# Children of Node.js run its program again, so dtprobed takes them for what
+# they were when they were forked.
+dtrace_case('child_process.fork and cluster' => sub {
+	my $d = Usdt::Dtrace->run('family_x*:::p1 '
+		. '{ printf("> %d %d\n", pid, (int)arg0); }', '-Z');
+	my $run = node([], 'traced.js', 'family', 'family_x');
+
+	ends_well($run, 'the program');
+	my @said = $run->lines(qr/^say taken (\d+ \w+)$/);
+	my @pids = map { /^(\d+) true$/ ? $1 : () } @said;
+	is(scalar @pids, 4, 'a parent, a child and two workers: all are taken')
+	    or diag(join("\n", @said));
+	same_events([$d->finish(4)], [map { "$_ $_" } @pids],
+	    'each is seen, under its pid');
+});
+
 dtrace_case('bunyan and restify' => sub {
 	for my $lacks (grep { -e } map { "$node/$_/lacks" } qw(bunyan restify)) {
 		open(my $in, '<', $lacks) or die;

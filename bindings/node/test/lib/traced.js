@@ -548,6 +548,32 @@ const programs = {
 	{
 		(await live(['p1', 'int'])).fire('p1', () => [2]);
 	},
+
+	/* A child and two workers, which run this program again; each fires
+	 * its own pid. */
+	async family()
+	{
+		const { fork } = require('child_process');
+		const cluster = require('cluster');
+		const p = await live(['p1', 'int']);
+
+		cluster.setupPrimary({ exec: __filename,
+			args: ['relative', prov] });
+		await Promise.all([fork(__filename, ['relative', prov]),
+			cluster.fork(), cluster.fork()].map((child) =>
+			new Promise((resolve) => child.on('exit', resolve))));
+		p.fire('p1', () => [process.pid]);
+		say('taken', process.pid, p.status().dof.taken);
+	},
+
+	async relative()
+	{
+		const p = await live(['p1', 'int']);
+
+		p.fire('p1', () => [process.pid]);
+		say('taken', process.pid, p.status().dof.taken);
+		process.disconnect();
+	},
 };
 
 /* Side by side: waiting for tracers takes long.  Programs use the name of their
