@@ -201,12 +201,15 @@ hide(struct usdt_provider_state *state)
  * had other threads, one of them in a call that the child finishes.
  */
 
-/* What a thread of the parent was about to do. */
+/* What a thread of the parent was about to do.  Of what was not busy nothing is
+ * written: it would be copied, for each of ten thousand providers. */
 static void
 finish(struct usdt_provider_state *state)
 {
 	usdt_provider_t provider = { state->name, state->module, state };
 
+	if (!state->busy)
+		return;
 	if (state->turning == USDT__ENABLING) {
 		commit(&provider);
 	} else if (state->turning == USDT__DISABLING) {
@@ -228,14 +231,15 @@ static void
 inherit(struct usdt_provider_state *state)
 {
 	struct usdt__generation *g;
+	int wanted = 0;
 
-	state->inherited = 0;
 	for (g = state->current; g != NULL; g = g->next)
-		if (usdt__generation_inherit_dof(g, state->enabled))
-			state->inherited = 1;
+		wanted |= usdt__generation_inherit_dof(g, state->enabled);
 	for (g = state->retired; g != NULL; g = g->next)
 		usdt__generation_inherit_dof(g, 0);
-	inherited_states += state->inherited;
+	if (state->inherited != wanted)
+		state->inherited = wanted;
+	inherited_states += wanted;
 }
 
 static void
@@ -916,6 +920,7 @@ deliver(usdt_provider_t *provider, const struct options *options)
 		    options->device);
 		state->dof_why = dof_why;
 		state->sdt_why = sdt_why;
+		state->refusal.error = 0;
 		commit(provider);
 	}
 	if (!options->dof && strstr(options->backends, "sdt") == NULL)

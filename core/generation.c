@@ -204,11 +204,12 @@ usdt__generation_remove_dof(struct usdt__generation *generation,
 int
 usdt__generation_inherit_dof(struct usdt__generation *generation, int wanted)
 {
-	generation->dof_wanted = wanted &&
-	    (generation->dof_taken || generation->dof_wanted);
-	if (generation->dof_taken)	/* gates are pages to be copied */
+	if (!generation->dof_taken && !generation->dof_wanted)
+		return 0;		/* nothing is written, nor copied */
+	if (generation->dof_taken)
 		usdt__generation_set_helper(generation, 0);
-	return generation->dof_wanted;
+	generation->dof_wanted = wanted;
+	return wanted;
 }
 
 int
