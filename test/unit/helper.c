@@ -594,19 +594,13 @@ test_fork(void)
 int
 main(void)
 {
-	int fd;
-
 	scratch_begin();
 	if (usdt__stub_count == 0 ||
 	    strcmp(usdt__native_platform()->name, "linux") != 0) {
 		skip("the helper that is played is that of Linux");
 		return done_testing();
 	}
-	snprintf(device, sizeof device, "%s/device", scratch);
-	fd = open(device, O_RDWR | O_CREAT, 0600);
-	if (fd < 0)
-		abort();
-	close(fd);
+	scratch_file("device", device, sizeof device);
 	pthread_atfork(NULL, NULL, forget);	/* before the library's */
 	test_taken();
 	test_growing();

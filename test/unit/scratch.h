@@ -34,6 +34,19 @@ scratch_end(void)
 		nftw(scratch, scratch_remove, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+/* An empty file there, as the device of a helper that a test plays. */
+static inline void
+scratch_file(const char *name, char *path, size_t size)
+{
+	FILE *f;
+
+	snprintf(path, size, "%s/%s", scratch, name);
+	f = fopen(path, "w");
+	if (f == NULL)
+		abort();
+	fclose(f);
+}
+
 /* None of the library's variables, but for an image directory of our own. */
 static inline void
 scratch_begin(void)

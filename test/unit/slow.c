@@ -10,7 +10,6 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
-#include <fcntl.h>
 #include <libintl.h>
 #include <locale.h>
 #include <pthread.h>
@@ -918,8 +917,6 @@ hang(int number)
 int
 main(void)
 {
-	int fd;
-
 	signal(SIGALRM, hang);
 	alarm(300);
 	scratch_begin();
@@ -928,11 +925,7 @@ main(void)
 		skip("the helper that is played is that of Linux");
 		return done_testing();
 	}
-	snprintf(device, sizeof device, "%s/device", scratch);
-	fd = open(device, O_RDWR | O_CREAT, 0600);
-	if (fd < 0)
-		abort();
-	close(fd);
+	scratch_file("device", device, sizeof device);
 	setenv("USDT_HELPER", device, 1);
 	/* Before the library's: what comes before a fork is called after it. */
 	pthread_atfork(name_it, NULL, forget);
