@@ -358,13 +358,15 @@ case('few descriptors do no harm' => sub {
 	is(taken($holder), $path, 'the holder has it still');
 });
 
-# Writing beyond the limit of a file's size is a signal, of which one dies.
+# Writing beyond the limit of a file's size is a signal, of which one dies.  The
+# provider is nobody else's: an image that is there already needs no writing.
 case('a limit on the size of files ends nobody' => sub {
 	my $dir = fresh();
+	my @args = ('-p', "small$$", qw(func probe int));
 
 	for my $limit (0, 4096, 1 << 20) {
 		my $process = place($dir, env => { USDT_DEBUG => undef },
-			under => ['prlimit', "--fsize=$limit"]);
+			args => \@args, under => ['prlimit', "--fsize=$limit"]);
 		like($process->greeting, $limit <= 4096 ?
 			qr/^error failed to place .*: File too large/ :
 			qr/^ready /, "a limit of $limit bytes");

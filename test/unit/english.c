@@ -11,6 +11,7 @@
 #include <locale.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "tap.h"
 #include "scratch.h"
@@ -47,19 +48,26 @@ write_catalogue(const char *path)
 	return fclose(out) == 0 && done ? 0 : -1;
 }
 
-/* -1: there is no locale for it. */
+/*
+ * -1: there is no locale for it.  The C library looks for no translations in a
+ * locale that is named C, so that of C gets another name.
+ */
 static int
 speak(void)
 {
 	char path[160];
 
+	snprintf(path, sizeof path, "%s/xx_XX.UTF-8", scratch);
+	if (symlink("/usr/lib/locale/C.utf8", path) < 0)
+		return -1;
+	setenv("LOCPATH", scratch, 1);
 	snprintf(path, sizeof path, "%s/xx", scratch);
 	mkdir(path, 0700);
 	strcat(path, "/LC_MESSAGES");
 	mkdir(path, 0700);
 	strcat(path, "/libc.mo");
 	setenv("LANGUAGE", "xx", 1);
-	if (setlocale(LC_ALL, "C.UTF-8") == NULL)
+	if (setlocale(LC_ALL, "xx_XX.UTF-8") == NULL)
 		return -1;
 	return write_catalogue(path) == 0 &&
 	    bindtextdomain("libc", scratch) != NULL &&
@@ -77,7 +85,10 @@ main(void)
 	scratch_begin();
 	foreign = speak();
 #if defined(__GLIBC__)		/* others know no catalogue of theirs */
-	ok(foreign, "the C library's texts are translated");
+	if (foreign < 0)
+		skip("no locale can be made from that of C here");
+	else
+		ok(foreign, "the C library's texts are translated");
 #endif
 	setenv("USDT_BACKENDS", "dof", 1);
 	usdt_provider_add_probe(p, probe);
