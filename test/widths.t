@@ -1,14 +1,17 @@
 #!/usr/bin/perl
 # Does the library that `make ARCH=i386` leaves do all that the other does?
 #
-# Every unit test is built and run with 32 bits too.  What tracers see of such
-# processes is in trace/i386.t.
+# Every unit test is built and run with 32 bits too: by this machine, or if it
+# runs 64-bit code alone by qemu-i386, and what that can't judge by an emulated
+# machine.  What tracers see of such processes is in trace/i386.t.
 use strict;
 use warnings;
 
 use File::Temp qw(tempdir);
 use Test::More;
+use Usdt::Machine qw(host_machine run_apart);
 use Usdt::Variant qw(variant units elf_class run_unit require_compiler);
+use Usdt::Width qw(runs_32_bits say_where emulated stage_libraries);
 
 if (Usdt::Variant::native() ne 'x86_64') {
 	plan(skip_all => 'only x86-64 compilers make programs of two widths');
@@ -21,6 +24,15 @@ my $dir = tempdir('usdt-widths-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 # Not a million cycles once more, nor what knows system calls by their numbers.
 my @units = grep { !/^(?:lives|seccomp)$/ } units();
 
+# What qemu-i386 does otherwise than a kernel, so that these need a real one.
+my %kernel = (
+	environment => 'an ioctl that a file does not know',
+	gate => 'how /proc/self/maps tells what may be executed',
+	growth => 'how memory grows',
+	guard => 'what is wiped in a child that was cloned',
+	threads => 'a fork while other threads are at work',
+);
+
 delete @ENV{qw(USDT_DISABLE USDT_DEBUG USDT_BACKENDS USDT_NOP)};
 
 my $obj = variant("$dir/i386", ['all', map { "unit/$_" } @units],
@@ -29,7 +41,11 @@ is(elf_class("$dir/i386/$_"), 32, "$_ has 32 bits")
     for qw(libusdt.a test_usdt examples/hello);
 ok(!-e "$dir/i386/usdt", 'the command is built for the machine\'s own width');
 is(elf_class("$obj/test/unit/$units[0]"), 32, 'and so have the unit tests');
-run_unit("$obj/test/unit/$_", "$_, 32 bits") for @units;
+say_where('qemu-i386 and in the machine of test/vm');
+for my $unit (@units) {
+	next if $kernel{$unit} && !runs_32_bits();
+	run_unit([emulated("$obj/test/unit/$unit")], "$unit, 32 bits");
+}
 
 # A call that has a variant for files, and inode numbers, beyond 32 bits fails
 # there: which those are, the C library tells.
@@ -55,6 +71,7 @@ run_unit("$obj/test/unit/$_", "$_, 32 bits") for @units;
 }
 
 # The rows of other systems, with their helper devices played.
+sub rows
 {
 	local $ENV{USDT_OBJ} = $obj;
 	my ($said, $status) = Usdt::Variant::quiet($^X, '-Itest/lib',
@@ -62,6 +79,30 @@ run_unit("$obj/test/unit/$_", "$_, 32 bits") for @units;
 
 	is($status, 0, 'test/rows.t, 32 bits') || diag($said);
 }
+
+# All that is left, in a machine whose processor runs 32-bit code.
+sub in_machine
+{
+	my $rows = "$dir/rows";
+	my @left = map { "$obj/test/unit/$_" } sort keys %kernel;
+
+	mkdir($rows) or die "$rows: $!\n";
+	{
+		local $ENV{USDT_ROWS_DIR} = $rows;
+		rows();
+	}
+	my @rows = grep { -x && !/\.o$/ } glob("$rows/*");
+	cmp_ok(scalar @rows, '>', 1, 'rows to run');
+	note("$_ needs a kernel: $kernel{$_}") for sort keys %kernel;
+	run_apart(host_machine(), sub {
+		my ($stage) = @_;
+
+		system('cp', @left, @rows, $stage) == 0 or die;
+		stage_libraries($stage, @left, @rows);
+	}, map { s{.*/}{}r } @left, @rows);
+}
+
+runs_32_bits() ? rows() : in_machine();
 
 # Another compiler may have more to say.
 SKIP: {

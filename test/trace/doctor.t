@@ -481,23 +481,4 @@ tracer_case('for DTrace only' => sub {
 		'and why', @lines);
 });
 
-tracer_case('a 32-bit process' => sub {
-	if (!Usdt::Variant::makes_32_bits()) {
-		return fail('no 32-bit compiler') if $ENV{USDT_NO_SKIP};
-		plan(skip_all => 'the compiler makes no 32-bit programs');
-	}
-	my $provider = fresh();
-	my $image = image(process({}, '-p', $provider, qw(f n int)));
-	my $top = Usdt::Tracer::source_dir();
-	my ($said, $status) = Usdt::Variant::quiet('make', '-s', '-C', $top,
-		'ARCH=i386', "O=$dir/i386", "$dir/i386/test_usdt");
-	$status == 0 or die $said;
-	my $process = Usdt::Process->new(program => "$dir/i386/test_usdt",
-		args => ['-p', $provider, qw(f n int)],
-		env => { USDT_IMAGE_DIR => "$dir/images" });
-	$process->ready or die $process->report;
-	finds(qr/^note    is a 32-bit process, and DTrace takes none/,
-		'is told', of($process));
-});
-
 done_testing();

@@ -4,38 +4,93 @@
 # The library and test_usdt are built with ARCH=i386.  The cases are those of
 # bpftrace.t, sharing.t and perf.t; values are those of words of 4 bytes: what
 # is larger is passed, and shown, as such a word.
+#
+# Where this machine runs no 32-bit programs, an emulated one does, which has
+# the same tracers: this file then runs in there, with what was built here.
 use strict;
 use warnings;
 
 use Test::More;
-use Usdt::BpftraceCases qw(run_values run_life run_sharing);
+use Usdt::BpftraceCases qw(run_values run_life run_sharing build_programs);
+use Usdt::Machine qw(host_machine run_apart);
 use Usdt::PerfCases qw(run_perf);
 use Usdt::Process;
 use Usdt::Tracer qw(need scratch_dir tracer_case);
 use Usdt::Variant qw(variant elf_class require_compiler);
 use Usdt::Watch qw(run_usdt usdt_command);
 use Usdt::WatchCases qw(run_watch);
+use Usdt::Width qw(runs_32_bits say_where stage_libraries);
 
-need('root', 'cc', 'bpftrace', 'bpftrace-sid', 'perf');
+my $inside = $ENV{USDT_BUILT};	# this is that machine
+
 plan(skip_all => 'only x86-64 compilers make programs of two widths')
-    if Usdt::Variant::native() ne 'x86_64';
-require_compiler(Usdt::Variant::makes_32_bits(),
+    if !$inside && Usdt::Variant::native() ne 'x86_64';
+require_compiler($inside || Usdt::Variant::makes_32_bits(),
     'the compiler makes no 32-bit programs (test/setup widths installs what '
     . 'it takes)');
-alarm 3600;
+need('root', 'cc', 'bpftrace', 'bpftrace-sid', 'perf')
+    if $inside || runs_32_bits();
+alarm 3600 if $inside || runs_32_bits();
 
 my $dir = scratch_dir();
-my $build = "$dir/i386";
+my ($no_command);	# why there is no 32-bit usdt
+
+# --- what is built ----------------------------------------------------------
 
 # From here on it is the build that is tested, with the command of this one.
-my $command = usdt_command();
-variant($build, ['lib', 'test_usdt'], 'ARCH=i386') or
-    BAIL_OUT('no 32-bit library');
-symlink($command, "$build/usdt") or die "$build/usdt: $!\n";
-$ENV{USDT_BUILD} = $build;
-$ENV{CC} = ($ENV{CC} // 'cc')
-    . ' -m32 -idirafter /usr/include/x86_64-linux-gnu';
-is(elf_class("$build/test_usdt"), 32, 'the traced process has 32 bits');
+sub build
+{
+	my $build = "$dir/i386";
+	my $command = usdt_command();
+
+	variant($build, ['lib', 'test_usdt'], 'ARCH=i386') or
+	    BAIL_OUT('no 32-bit library');
+	symlink($command, "$build/usdt") or die "$build/usdt: $!\n";
+	$ENV{USDT_BUILD} = $build;
+	$ENV{CC} = join(' ', $ENV{CC} // 'cc', Usdt::Variant::width_flags());
+	is(elf_class("$build/test_usdt"), 32, 'the traced process has 32 bits');
+
+	# It takes a libelf of 32 bits, which Debian has for its own
+	# architecture i386 only: where that is installed the command has to
+	# work too.
+	my ($output, $status) = Usdt::Variant::quiet('make', '-s', '-C',
+		Usdt::Tracer::source_dir(), "O=$dir/tool", 'ARCH=i386',
+		"CC=$ENV{CC}", "$dir/tool/usdt");
+
+	return if $status == 0;
+	$no_command = $output;
+	like($output, qr/-lelf|libelf|gelf/, 'no libelf of 32 bits: the '
+	    . 'command has the width of the machine');
+}
+
+# In the emulated machine, where what is built lies in one directory.
+sub stage
+{
+	my ($stage) = @_;
+
+	mkdir($_) or die "$_: $!\n" for "$stage/built", "$stage/test/trace";
+	build_programs("$stage/built");
+	system('cp', '-L', "$ENV{USDT_BUILD}/test_usdt",
+	    "$ENV{USDT_BUILD}/usdt", $stage) == 0 or die;
+	system('cp', $0, "$stage/test/trace/i386.t") == 0 or die;
+	system('cp', '-r', "$dir/tool", $stage) == 0 or die if !$no_command;
+	stage_libraries($stage, "$stage/test_usdt", glob("$stage/built/*"),
+	    $no_command ? () : "$stage/tool/usdt");
+}
+
+say_where('the machine of test/vm') if !$inside;
+if ($inside) {
+	($no_command) = -x '/t/tool/usdt' ? undef : 'it was not built';
+	symlink('/t/tool', "$dir/tool");
+} else {
+	build();
+	if (!runs_32_bits()) {
+		run_apart(host_machine() . '-tracers', \&stage,
+		    'test/trace/i386.t');
+		done_testing();
+		exit;
+	}
+}
 
 sub process
 {
@@ -146,25 +201,22 @@ tracer_case('usdt list' => sub {
 	note($out);
 });
 
-# --- the command itself -----------------------------------------------------
+tracer_case('usdt doctor' => sub {
+	my $process = process('examined', ['f', 'n', 'int']);
+	my $pid = $process->pid;
+	my (undef, $out) = run_usdt('doctor', '-p', $pid);
 
-# It takes a libelf of 32 bits, which Debian has for its own architecture i386
-# only: where that is installed the command has to work too.
+	like($out, qr/^note    $pid: is a 32-bit process, and DTrace takes none/m,
+	    'is told');
+	note($out);
+});
+
 tracer_case('a 32-bit usdt' => sub {
-	my ($output, $status) = Usdt::Variant::quiet('make', '-s', '-C',
-		Usdt::Tracer::source_dir(), "O=$dir/tool", 'ARCH=i386',
-		"$dir/tool/usdt");
-
-	if ($status != 0) {
-		like($output, qr/-lelf|libelf|gelf/, 'no libelf of 32 bits: '
-		    . 'the command has the width of the machine');
-		return;
-	}
 	my $process = process('narrow', ['f', 'n', 'int', 'char *']);
 	local $ENV{USDT_BUILD} = "$dir/tool";
 	my $watch = Usdt::Watch->attach(1, 'narrow:n');
 	is($process->ask('fire 0 -1 text'), 'fired 1', 'fire');
 	like(($watch->take(1))[0], qr/ narrow:n -1 "text"$/, 'it sees the fire');
-});
+}) if !$no_command;
 
 done_testing();

@@ -16,7 +16,7 @@ use Usdt::Process;
 use Usdt::Tracer qw(build_c scratch_dir source_dir tracer_case);
 
 our @EXPORT_OK = qw(run_values run_life run_sharing
-	run_processor);
+	run_processor build_programs);
 
 # 'host', 'sid' or 'guest', how many arguments this bpftrace reads, and the directory
 # of the images and of built programs.
@@ -701,26 +701,38 @@ sub pair_by_path
 	wait_enabled($process, 0, 'by path, ended', 0, 1);
 }
 
+# program(DIR, NAME): one of those which these cases compile.
+my %sources = (twins => 'twins.c', host => 'host.c',
+	'one.so' => 'plugin.c', 'two.so' => 'plugin.c');
+sub program
+{
+	my ($dir, $name) = @_;
+
+	return build_c("$dir/$name", $name =~ /\.so$/ ? qw(-shared -fPIC) : (),
+		source_dir() . "/test/trace/$sources{$name}",
+		$name eq 'host' ? '-ldl' : (Usdt::Tracer::library(),
+		'-pthread'));
+}
+
+# build_programs(DIR): all of them, for a machine that has no compiler.
+sub build_programs
+{
+	my ($dir) = @_;
+
+	program($dir, $_) for sort keys %sources;
+}
+
 sub twins
 {
-	my $source = source_dir() . '/test/trace';
-	my $program = build_c("$scratch/twins", "$source/twins.c",
-		Usdt::Tracer::library(), '-pthread');
-
-	pair(start(program => $program), 'twins');
+	pair(start(program => program($scratch, 'twins')), 'twins');
 }
 
 sub plugins
 {
-	my $source = source_dir() . '/test/trace';
-	my $host = build_c("$scratch/host", "$source/host.c", '-ldl');
-	my @plugins = map {
-		build_c("$scratch/$_.so", '-shared', '-fPIC',
-			"$source/plugin.c", Usdt::Tracer::library(),
-			'-pthread')
-	} qw(one two);
+	my @plugins = map { program($scratch, $_) } qw(one.so two.so);
 
-	pair(start(program => $host, args => \@plugins), 'plugged');
+	pair(start(program => program($scratch, 'host'),
+		args => \@plugins), 'plugged');
 }
 
 # --- the lists --------------------------------------------------------------

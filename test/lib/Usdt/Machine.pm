@@ -16,7 +16,7 @@ use TAP::Parser;
 use Test::More;
 use Usdt::Variant ();
 
-our @EXPORT_OK = qw(host_machine guest_tests run_inside);
+our @EXPORT_OK = qw(host_machine guest_tests run_inside run_apart);
 
 # A test's own CODE(DIRECTORY): what else the machine gets, in its /t.
 our $more;
@@ -154,9 +154,34 @@ sub run_inside
 	    or can_not('the machine could not be built');
 	my $stage = stage($arch);
 	$more->($stage) if $more;
-	my ($current, $tap) = (undef, '');
 
 	plan(tests => @tests + 1);
+	run_stage($arch, $stage, @tests);
+}
+
+# run_apart(MACHINE, CODE(DIRECTORY), TEST...): as a part of a test script, for
+# tests that take only what CODE brings to the machine's /t beside test/lib, and
+# that would run on the host but for its processor: there is no DTrace in the
+# machine then.  A TEST is a script or a program that prints TAP.
+sub run_apart
+{
+	my ($arch, $bring, @tests) = @_;
+	my $stage = tempdir('usdt-apart-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+
+	copy("$stage/test", "$top/test/lib");
+	copy("$stage/test/vm", "$top/test/vm/guest-tests");
+	mkdir("$stage/no-dtrace") or die "$stage/no-dtrace: $!\n";
+	$bring->($stage);
+	run_stage($arch, $stage, @tests);
+	system('rm', '-rf', $stage);
+}
+
+# run_stage(MACHINE, STAGE, TEST...): a point for each, and one for the machine.
+sub run_stage
+{
+	my ($arch, $stage, @tests) = @_;
+	my ($current, $tap) = (undef, '');
+
 	$| = 1;
 	$running = open(my $pipe, '-|', "$top/test/vm/run", '-t', $SECONDS,
 	    $arch, $stage, 'sh', 'test/vm/guest-tests', @tests)

@@ -9,7 +9,7 @@ use warnings;
 
 use Cwd qw(abs_path);
 use Exporter qw(import);
-use File::Basename qw(dirname);
+use File::Basename qw(basename dirname);
 use File::Temp qw(tempdir);
 use Test::More;
 
@@ -63,7 +63,8 @@ sub lacks
 	return $> == 0 ? undef : 'tracing needs root' if $what eq 'root';
 	return lacks_bpftrace($what) if $what =~ /^bpftrace/;
 	return lacks_tracefs() // lacks_command('perf') if $what eq 'perf';
-	return lacks_command($ENV{CC} // 'cc') if $what eq 'cc';
+	return $ENV{USDT_BUILT} ? undef : lacks_command($ENV{CC} // 'cc')
+	    if $what eq 'cc';
 	return lacks_command($what) if $what =~ /^(node|npm|musl-gcc|gdb|stap)$/;
 	return lacks_command('trace-bpfcc') if $what eq 'bcc';
 	return defined kernel_headers() ? undef : 'no headers of a kernel in '
@@ -117,8 +118,9 @@ sub lacks_bpftrace
 	return "bpftrace ($driver) does not work here:\n" . $run->output;
 }
 
-# sid_root(): where test/setup unpacks sid's bpftrace.
-my $sid_root;
+# sid_root(): where test/setup unpacks sid's bpftrace; a machine of test/vm has
+# it elsewhere.
+my $sid_root = $ENV{USDT_SID_ROOT};
 sub sid_root
 {
 	if (!defined $sid_root) {
@@ -150,10 +152,17 @@ sub tracer_case
 	return $ok;
 }
 
-# build_c(OUTPUT, ARGUMENT...): compile with the compiler of the build.
+# build_c(OUTPUT, ARGUMENT...): compile with the compiler of the build.  In a
+# machine that has none the test's host has done so, and the file of that name
+# is taken from $USDT_BUILT.
 sub build_c
 {
 	my ($output, @arguments) = @_;
+	if (my $built = $ENV{USDT_BUILT}) {
+		my $from = "$built/" . basename($output);
+		system('cp', $from, $output) == 0 or die "no $from\n";
+		return $output;
+	}
 	my @command = (split(' ', $ENV{CC} // 'cc'), '-g', '-O2', '-Wall',
 		'-I', source_dir(), '-o', $output, @arguments);
 
@@ -403,9 +412,9 @@ sub command
 		@arguments) if $driver eq 'host';
 	return ('bpftrace', @arguments) if $driver eq 'guest';
 	my $enter = 'for d in proc sys dev tmp; do'
-	    . ' mount --rbind "/$d" "$0/$d" || exit 1; done;'
+	    . ' mount -o rbind "/$d" "$0/$d" || exit 1; done;'
 	    . ' exec env -i LC_ALL=C PATH=/usr/sbin:/usr/bin HOME=/'
-	    . ' chroot "$0" bpftrace "$@"';
+	    . ' "$(command -v chroot)" "$0" bpftrace "$@"';
 	return ('unshare', '--mount', 'sh', '-c', $enter,
 		Usdt::Tracer::sid_root(), @arguments);
 }

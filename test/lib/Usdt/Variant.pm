@@ -36,6 +36,7 @@ has but the platform's row.
 =item run_unit(PROGRAM, NAME)
 
 A test: the program, which prints TAP, ends with 0, and all its points are ok.
+PROGRAM may be the words of a command: C<[qemu, 'unit']>.
 
 =item elf_class(FILE)
 
@@ -134,7 +135,8 @@ sub run_unit
 {
 	my ($program, $name) = @_;
 	my $test = Test::Builder->new;
-	my ($output, $status) = quiet('timeout', 3000, $program);
+	my ($output, $status) = quiet('timeout', 3000,
+	    ref $program ? @$program : $program);
 	my ($planned) = $output =~ /^1\.\.(\d+)$/m;
 	my $good = () = $output =~ /^ok \d+/mg;
 
@@ -164,26 +166,31 @@ sub works
 	return $status == 0;
 }
 
-# compiles(CC, FLAG...): can it make, and this machine run, a program?
+# compiles(CC, FLAG...): can it make a program?  Whether this machine runs one
+# is another question: see Usdt::Width.
 sub compiles
 {
 	my ($cc, @flags) = @_;
 	my (undef, $status) = quiet('sh', '-c', 'd=$(mktemp -d) || exit 1; '
 		. 'echo "#include <sys/ioctl.h>'
 		. "\n" . 'int main(void) { return 0; }" >$d/p.c; '
-		. '"$@" -o $d/p $d/p.c && $d/p; s=$?; rm -rf $d; exit $s',
+		. '"$@" -o $d/p $d/p.c; s=$?; rm -rf $d; exit $s',
 		'sh', split(' ', $cc), @flags);
 
 	return $status == 0;
 }
 
-# makes_32_bits(CC): with the flags of the Makefile.
+# width_flags(): those that the Makefile has for i386.
+sub width_flags
+{
+	return qw(-m32 -idirafter /usr/include/x86_64-linux-gnu);
+}
+
 sub makes_32_bits
 {
 	my ($cc) = @_;
 
-	return compiles($cc // $ENV{CC} // 'cc', '-m32', '-idirafter',
-		'/usr/include/x86_64-linux-gnu');
+	return compiles($cc // $ENV{CC} // 'cc', width_flags());
 }
 
 sub require_compiler

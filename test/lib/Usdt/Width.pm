@@ -1,0 +1,92 @@
+# Usdt::Width - does this machine run 32-bit programs, and if not, who does?
+#
+# Some processors and kernels run 64-bit code alone and end all else with
+# ENOEXEC, though the compiler makes it.  There Debian's qemu-i386 runs what
+# needs no kernel of its own, and an emulated machine (Usdt::Machine) the rest.
+# What only compiles never asks: see makes_32_bits of Usdt::Variant.
+package Usdt::Width;
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use File::Basename qw(basename);
+use File::Temp qw(tempdir);
+use Test::More ();
+
+use Usdt::Cross qw(lacks_cross);
+use Usdt::Variant ();
+
+our @EXPORT_OK = qw(runs_32_bits say_where emulated
+	stage_libraries);
+
+# runs_32_bits(): a tiny program tells.  With $USDT_NO_32_BITS the answer is no,
+# so that the other ways can be tested on any machine.
+my $runs;
+sub runs_32_bits
+{
+	return 0 if $ENV{USDT_NO_32_BITS};
+	if (!defined $runs) {
+		my $dir = tempdir('usdt-width-XXXXXX', TMPDIR => 1,
+			CLEANUP => 1);
+		my (undef, $status) = Usdt::Variant::quiet('sh', '-c',
+			'echo "int main(void) { return 0; }" >$0/p.c; '
+			. '"$@" -o $0/p $0/p.c && $0/p', $dir,
+			split(' ', $ENV{CC} // 'cc'),
+			Usdt::Variant::width_flags());
+		$runs = $status == 0;
+	}
+	return $runs;
+}
+
+# say_where(WHERE): for the one who reads what the test printed.
+sub say_where
+{
+	my ($where) = @_;
+
+	Test::More::diag('32-bit programs ' . (runs_32_bits()
+	    ? 'run natively' : "can't run natively here: they run in $where"));
+}
+
+# emulated(PROGRAM...): the words of a command that runs a 32-bit one.
+sub emulated
+{
+	return @_ if runs_32_bits();
+	return (emulator(), @_);
+}
+
+sub emulator
+{
+	die lacks_cross(), "\n" if lacks_cross();
+	return Usdt::Cross::emulator('i386');
+}
+
+# stage_libraries(STAGE, PROGRAM...): what they need of C's and other libraries,
+# for a machine that has none of this width: guest-tests puts STAGE/lib32 where
+# the loader looks.
+sub stage_libraries
+{
+	my ($stage, @programs) = @_;
+	my %libraries;
+
+	for my $program (@programs) {
+		my ($said) = Usdt::Variant::quiet('readelf', '-lW', $program);
+		# What is loaded by another has no interpreter of its own.
+		my ($loader) = $said =~ /interpreter: ([^\]]+)\]/;
+		$loader //= '/lib/ld-linux.so.2';
+		my ($list, $status) = Usdt::Variant::quiet(emulator(), $loader,
+			'--list', $program);
+		next if $list =~ /statically linked/;
+		$status == 0 or die "$loader --list $program:\n$list";
+		die "$program: $list" if $list =~ /not found/;
+		$libraries{basename($_)} = $_
+		    for $loader, $list =~ m{=> (/\S+)}g;
+	}
+	mkdir("$stage/lib32");
+	for my $name (sort keys %libraries) {
+		system('cp', '-L', $libraries{$name}, "$stage/lib32/$name")
+		    == 0 or die "$libraries{$name}: can't be copied\n";
+	}
+}
+
+1;
