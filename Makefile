@@ -118,21 +118,28 @@ $(OBJ)/test/fuzz/%: $(OBJ)/test/fuzz/%.o $(OBJ)/tools.a $(O)/libusdt.a
 
 # What is missing is installed or named first, by test/setup; then make starts
 # again, so that it sees a compiler that has just come.
-AGAIN	= @$(MAKE) --no-print-directory
+AGAIN	= @$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(CPUS))
 PROVE	= USDT_BUILD=$(abspath $(O)) USDT_OBJ=$(abspath $(OBJ)) \
 	  prove -Itest/lib --timer
+CPUS	= $(shell nproc 2>/dev/null || echo 2)
 units	= $(UNITS:%=$(OBJ)/%)
 machines = test/vm/dtrace.t test/vm/sid.t test/vm/arm64.t
 checks	= $(filter-out $(longer),$(sort $(wildcard test/*.t))) $(units)
 # Not in `make check`, which is to take less than a minute.
-longer	= $(patsubst %,test/%.t,costs cross fuzz none sanitize standards widths)
+longer	= $(patsubst %,test/%.t,bindings costs cross fuzz none \
+	  sanitize standards targets widths)
 traces	= $(sort $(wildcard test/trace/*.t test/kernel/*.t))
+
+# All that `make check` and `make test` need, and nothing else.
+WANTED	= check trace sid cross vm fuzz bench node
+deps:
+	@test/setup $(WANTED)
 
 check:
 	@test/setup check
 	$(AGAIN) run-check
 run-check: all $(units)
-	$(PROVE) -j2 $(checks)
+	$(PROVE) -j$(CPUS) $(checks)
 
 test-trace:
 	@test/setup trace sid
@@ -141,17 +148,17 @@ run-trace: all
 	$(PROVE) $(traces)
 
 test-dtrace:
-	@test/setup check widths cross node
+	@test/setup check widths cross vm node
 	@test/vm/build
 	$(AGAIN) run-dtrace
 run-dtrace: all
 	$(PROVE) --verbose $(machines)
 
 test:
-	@test/setup check trace sid cross fuzz bench node
+	@test/setup $(WANTED)
 	$(AGAIN) run-test
 run-test: all $(units)
-	$(PROVE) -j2 $(checks); checked=$$?; \
+	$(PROVE) -j$(CPUS) $(checks); checked=$$?; \
 	$(PROVE) -j2 --rules='seq=test/{trace,kernel}/*.t' --rules='par=**' \
 	    $(traces) test/node/node.t $(machines) $(longer) && exit $$checked
 
