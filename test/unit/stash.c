@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "tap.h"
@@ -220,41 +221,78 @@ in_forking(void)
 	usdt_provider_free(provider);
 }
 
-/* Threads and copies take turns: a number may be given again. */
+struct clearing {
+	pthread_t thread;
+	long id;		/* the kernel's, once it runs */
+	int result;
+};
+
 static void *
-clear_once(void *result)
+clear_once(void *data)
 {
+	struct clearing *clearing = data;
 	struct usdt__why text;
 
+	__atomic_store_n(&clearing->id, syscall(SYS_gettid), __ATOMIC_RELEASE);
 	usdt__lock();
-	*(int *)result = usdt__stash_clear(&row, device, &image, &text);
+	clearing->result = usdt__stash_clear(&row, device, &image, &text);
 	usdt__unlock();
 	return NULL;
 }
 
+/* Until a thread waits for somebody. */
+static void
+await_sleep(struct clearing *clearing)
+{
+	char path[64], line[256];
+	const char *at;
+	long id;
+	FILE *f;
+
+	for (;; usleep(1000)) {
+		id = __atomic_load_n(&clearing->id, __ATOMIC_ACQUIRE);
+		if (id == 0)
+			continue;
+		snprintf(path, sizeof path, "/proc/self/task/%ld/stat", id);
+		f = fopen(path, "re");
+		at = f != NULL && fgets(line, sizeof line, f) != NULL ?
+		    strrchr(line, ')') : NULL;
+		if (f != NULL)
+			fclose(f);
+		if (at == NULL || at[2] == 'S')
+			return;
+	}
+}
+
+/* Threads and copies take turns: a number may be given again. */
+
 static void
 in_threads(void)
 {
-	int turn, alone, results[2] = { 1, 1 }, i;
-	pthread_t threads[2];
+	struct clearing threads[2];
+	int turn, alone, i;
 
 	record("0", "1-2");
-	turn = usdt__turn_take(USDT__TURN_STASH, &alone);
-	for (i = 0; i < 2; i++)
-		if (pthread_create(&threads[i], NULL, clear_once,
-		    &results[i]) != 0)
-			abort();
+	memset(threads, 0, sizeof threads);
 	/* Another copy has this turn: the lock is to be had all the same. */
-	for (i = 0; i < 100; i++) {
+	turn = usdt__turn_take(USDT__TURN_STASH, &alone);
+	alarm(600);		/* it hangs */
+	for (i = 0; i < 2; i++) {
+		threads[i].result = 1;
+		if (pthread_create(&threads[i].thread, NULL, clear_once,
+		    &threads[i]) != 0)
+			abort();
+		await_sleep(&threads[i]);
 		usdt__lock();
 		usdt__unlock();
 	}
 	try(removes == 0 && is_there("0"), "nobody waited: %d", removes);
 	usdt__turn_give(turn);
 	for (i = 0; i < 2; i++)
-		pthread_join(threads[i], NULL);
-	try(results[0] == 0 && results[1] == 0 && removes == 1,
-	    "%d, %d, %d removals", results[0], results[1], removes);
+		pthread_join(threads[i].thread, NULL);
+	try(threads[0].result == 0 && threads[1].result == 0 && removes == 1,
+	    "%d, %d, %d removals", threads[0].result, threads[1].result,
+	    removes);
 }
 
 static void
