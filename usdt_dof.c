@@ -98,12 +98,19 @@ usdt__dof_layout(struct usdt__dof *dof,
 	return 0;
 }
 
+/* Room for a structure, zero. */
+static void *
+room(struct usdt__sink *sink, size_t size)
+{
+	return memset(usdt__sink_room(sink, size), 0, size);
+}
+
 static void
-write_header(const struct usdt__dof *dof, uint8_t *out)
+write_header(const struct usdt__dof *dof, struct usdt__sink *sink)
 {
 	static const uint8_t magic[4] = { 0x7f, 'D', 'O', 'F' };
-	struct dof_hdr *hdr = (void *)out;
-	struct dof_sec *sec = (void *)(hdr + 1);
+	struct dof_hdr *hdr = room(sink, sizeof *hdr);
+	struct dof_sec *sec;
 	size_t i;
 
 	memcpy(hdr->dofh_ident, magic, sizeof magic);
@@ -119,7 +126,8 @@ write_header(const struct usdt__dof *dof, uint8_t *out)
 	SET(hdr, dofh_secoff, sizeof *hdr);
 	SET(hdr, dofh_loadsz, dof->size);
 	SET(hdr, dofh_filesz, dof->size);
-	for (i = 0; i < dof->sections; i++, sec++) {
+	for (i = 0; i < dof->sections; i++) {
+		sec = room(sink, sizeof *sec);
 		SET(sec, dofs_type, sections[i].type);
 		SET(sec, dofs_align, sections[i].align);
 		SET(sec, dofs_flags, DOF_SECF_LOAD);
@@ -129,52 +137,78 @@ write_header(const struct usdt__dof *dof, uint8_t *out)
 	}
 }
 
-/* Append a string to the table; returns its offset there. */
-static uint32_t
-put_string(uint8_t *strtab, size_t *used, const char *string)
+static void
+write_strings(const struct usdt__dof *dof, struct usdt__sink *sink)
 {
-	size_t at = *used, size = strlen(string) + 1;
+	const struct usdt__description *description = dof->description;
+	size_t i, k;
 
-	memcpy(strtab + at, string, size);
-	*used += size;
+	usdt__sink_string(sink, "");
+	usdt__sink_string(sink, description->provider);
+	for (i = 0; i < description->count; i++) {
+		const usdt_probedef_t *probedef = description->probes[i];
+
+		usdt__sink_string(sink, probedef->function);
+		usdt__sink_string(sink, probedef->state->dof_name);
+		for (k = 0; k < probedef->argc; k++)
+			usdt__sink_string(sink, probedef->types[k]);
+	}
+}
+
+/* Where a string of the table is, if they are asked for in its order. */
+static uint32_t
+next_string(size_t *used, const char *string)
+{
+	size_t at = *used;
+
+	*used += strlen(string) + 1;
 	return (uint32_t)at;
 }
 
 static void
-write_probe(const struct usdt__dof *dof, size_t index, uint64_t address,
-    uint8_t *out, size_t *used)
+write_probes(const struct usdt__dof *dof, uint64_t first,
+    struct usdt__sink *sink)
 {
-	const usdt_probedef_t *probedef = dof->description->probes[index];
-	uint8_t *strtab = out + dof->offset_of[USDT__DOF_STRTAB];
-	struct dof_probe *probe =
-	    (struct dof_probe *)(void *)(out +
-	    dof->offset_of[USDT__DOF_PROBES]) + index;
-	size_t i, offset = dof->offsets > 1 ? index : 0;
+	const struct usdt__description *description = dof->description;
+	size_t i, k, used = 1;
 
-	SET(probe, dofpr_addr, address);
-	SET(probe, dofpr_func, put_string(strtab, used, probedef->function));
-	SET(probe, dofpr_name,
-	    put_string(strtab, used, probedef->state->dof_name));
-	SET(probe, dofpr_nargv, probedef->argc ? *used : 0);
-	SET(probe, dofpr_xargv, probedef->argc ? *used : 0);
-	for (i = 0; i < probedef->argc; i++)
-		put_string(strtab, used, probedef->types[i]);
-	SET(probe, dofpr_offidx, offset);
-	SET(probe, dofpr_nargc, probedef->argc);
-	SET(probe, dofpr_xargc, probedef->argc);
-	SET(probe, dofpr_noffs, 1);
-	SET(probe, dofpr_enoffidx, offset);
-	SET(probe, dofpr_nenoffs, 1);
+	next_string(&used, description->provider);
+	for (i = 0; i < description->count; i++) {
+		const usdt_probedef_t *probedef = description->probes[i];
+		struct dof_probe *probe = room(sink, sizeof *probe);
+		size_t offset = dof->offsets > 1 ? i : 0;
+
+		SET(probe, dofpr_addr, first + i * USDT__STUB_SIZE);
+		SET(probe, dofpr_func, next_string(&used, probedef->function));
+		SET(probe, dofpr_name,
+		    next_string(&used, probedef->state->dof_name));
+		SET(probe, dofpr_nargv, probedef->argc ? used : 0);
+		SET(probe, dofpr_xargv, probedef->argc ? used : 0);
+		for (k = 0; k < probedef->argc; k++)
+			next_string(&used, probedef->types[k]);
+		SET(probe, dofpr_offidx, offset);
+		SET(probe, dofpr_nargc, probedef->argc);
+		SET(probe, dofpr_xargc, probedef->argc);
+		SET(probe, dofpr_noffs, 1);
+		SET(probe, dofpr_enoffidx, offset);
+		SET(probe, dofpr_nenoffs, 1);
+	}
 }
 
 static void
-write_offsets(const struct usdt__dof *dof, const struct usdt__sites *sites,
-    uint64_t first, uint64_t address, uint8_t *out)
+write_args(const struct usdt__dof *dof, struct usdt__sink *sink)
 {
-	uint8_t *probe = out + dof->offset_of[USDT__DOF_PROFFS];
-	uint8_t *isenabled = out + dof->offset_of[USDT__DOF_PRENOFFS];
-	int big = dof->arch->big_endian;
-	int biased = dof->arch->biased;
+	size_t i;
+
+	for (i = 0; i < dof->size_of[USDT__DOF_PRARGS]; i++)
+		*usdt__sink_room(sink, 1) = (uint8_t)i;
+}
+
+/* Where one kind of site is in each stub. */
+static void
+write_offsets(const struct usdt__dof *dof, uint32_t site, int bias,
+    uint64_t first, uint64_t address, struct usdt__sink *sink)
+{
 	uint64_t base;
 	size_t i;
 
@@ -182,19 +216,16 @@ write_offsets(const struct usdt__dof *dof, const struct usdt__sites *sites,
 		/* From the base that the kernel adds to the stub. */
 		base = dof->row->offsets == USDT__OFFSET_PROBE ? 0 :
 		    first + i * USDT__STUB_SIZE - address;
-		usdt__store(probe + 4 * i, 4, base + sites->dof +
-		    (uint64_t)(int64_t)(biased * dof->row->probe_bias), big);
-		usdt__store(isenabled + 4 * i, 4, base + sites->isenabled +
-		    (uint64_t)(int64_t)(biased * dof->row->isenabled_bias),
-		    big);
+		usdt__store(usdt__sink_room(sink, 4), 4, base + site +
+		    (uint64_t)(int64_t)(dof->arch->biased * bias),
+		    dof->arch->big_endian);
 	}
 }
 
 static void
-write_provider(const struct usdt__dof *dof, uint32_t name, uint8_t *out)
+write_provider(const struct usdt__dof *dof, struct usdt__sink *sink)
 {
-	struct dof_provider *provider =
-	    (void *)(out + dof->offset_of[USDT__DOF_PROVIDER]);
+	struct dof_provider *provider = room(sink, sizeof *provider);
 	uint32_t public = DOF_ATTR(DOF_EVOLVING, DOF_EVOLVING,
 	    DOF_CLASS_COMMON);
 	uint32_t private = DOF_ATTR(DOF_PRIVATE, DOF_PRIVATE,
@@ -205,7 +236,7 @@ write_provider(const struct usdt__dof *dof, uint32_t name, uint8_t *out)
 	SET(provider, dofpv_prargs, USDT__DOF_PRARGS);
 	SET(provider, dofpv_proffs, USDT__DOF_PROFFS);
 	SET(provider, dofpv_prenoffs, USDT__DOF_PRENOFFS);
-	SET(provider, dofpv_name, name);
+	SET(provider, dofpv_name, 1);		/* the first string but "" */
 	SET(provider, dofpv_provattr, public);
 	SET(provider, dofpv_modattr, private);
 	SET(provider, dofpv_funcattr, private);
@@ -214,41 +245,76 @@ write_provider(const struct usdt__dof *dof, uint32_t name, uint8_t *out)
 }
 
 static void
-write_relocations(const struct usdt__dof *dof, uint8_t *out)
+write_relocations(const struct usdt__dof *dof, struct usdt__sink *sink)
 {
-	struct dof_relodesc *relo =
-	    (void *)(out + dof->offset_of[USDT__DOF_RELTAB]);
-	struct dof_relohdr *hdr =
-	    (void *)(out + dof->offset_of[USDT__DOF_URELHDR]);
 	size_t i;
 
 	for (i = 0; i < dof->description->count; i++) {
-		SET(&relo[i], dofr_type, DOF_RELO_SETX);
-		SET(&relo[i], dofr_offset, i * sizeof(struct dof_probe) +
+		struct dof_relodesc *relo = room(sink, sizeof *relo);
+
+		SET(relo, dofr_type, DOF_RELO_SETX);
+		SET(relo, dofr_offset, i * sizeof(struct dof_probe) +
 		    offsetof(struct dof_probe, dofpr_addr));
 	}
+}
+
+static void
+write_relocation_header(const struct usdt__dof *dof, struct usdt__sink *sink)
+{
+	struct dof_relohdr *hdr = room(sink, sizeof *hdr);
+
 	SET(hdr, dofr_strtab, USDT__DOF_STRTAB);
 	SET(hdr, dofr_relsec, USDT__DOF_RELTAB);
 	SET(hdr, dofr_tgtsec, USDT__DOF_PROBES);
 }
 
 void
+usdt__dof_emit(const struct usdt__dof *dof, const struct usdt__sites *sites,
+    uint64_t first, uint64_t address, struct usdt__sink *sink)
+{
+	size_t i, start = usdt__sink_at(sink);
+
+	write_header(dof, sink);
+	for (i = 0; i < dof->sections; i++) {
+		usdt__sink_pad(sink, start + dof->offset_of[i]);
+		switch ((enum usdt__dof_section)i) {
+		case USDT__DOF_STRTAB:
+			write_strings(dof, sink);
+			break;
+		case USDT__DOF_PROBES:
+			write_probes(dof, first, sink);
+			break;
+		case USDT__DOF_PRARGS:
+			write_args(dof, sink);
+			break;
+		case USDT__DOF_PROFFS:
+			write_offsets(dof, sites->dof, dof->row->probe_bias,
+			    first, address, sink);
+			break;
+		case USDT__DOF_PRENOFFS:
+			write_offsets(dof, sites->isenabled,
+			    dof->row->isenabled_bias, first, address, sink);
+			break;
+		case USDT__DOF_PROVIDER:
+			write_provider(dof, sink);
+			break;
+		case USDT__DOF_RELTAB:
+			write_relocations(dof, sink);
+			break;
+		case USDT__DOF_URELHDR:
+			write_relocation_header(dof, sink);
+			break;
+		case USDT__DOF_SECTIONS:
+			break;
+		}
+	}
+}
+
+void
 usdt__dof_write(const struct usdt__dof *dof, const struct usdt__sites *sites,
     uint64_t first, uint64_t address, uint8_t *out)
 {
-	uint8_t *strtab = out + dof->offset_of[USDT__DOF_STRTAB];
-	uint8_t *prargs = out + dof->offset_of[USDT__DOF_PRARGS];
-	size_t i, used = 1;
-	uint32_t name;
+	struct usdt__sink sink = { .buffer = out, .size = dof->size };
 
-	write_header(dof, out);
-	name = put_string(strtab, &used, dof->description->provider);
-	for (i = 0; i < dof->description->count; i++)
-		write_probe(dof, i, first + i * USDT__STUB_SIZE, out, &used);
-	for (i = 0; i < dof->size_of[USDT__DOF_PRARGS]; i++)
-		prargs[i] = (uint8_t)i;
-	write_offsets(dof, sites, first, address, out);
-	write_provider(dof, name, out);
-	if (dof->sections > USDT__DOF_RELTAB)
-		write_relocations(dof, out);
+	usdt__dof_emit(dof, sites, first, address, &sink);
 }

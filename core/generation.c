@@ -318,6 +318,22 @@ place_in_pages(struct usdt__generation *new,
 	return usdt__pages_seal(&new->pages, why);
 }
 
+/* A window through which SIZE bytes are built, and compared with a file's. */
+static int
+make_window(struct usdt__window *window, size_t size,
+    struct usdt__why *why)
+{
+	window->size = usdt__align(size < USDT__WINDOW ? size : USDT__WINDOW,
+	    8);
+	window->file_size = window->size < USDT__FILE_WINDOW ? window->size :
+	    USDT__FILE_WINDOW;
+	window->bytes = malloc(window->size + window->file_size);
+	if (window->bytes == NULL)
+		return usdt__no_memory(why);
+	window->file = window->bytes + window->size;
+	return 0;
+}
+
 /* Build the bytes of a generation's image and map it, or find it retired. */
 static int
 place_in_image(usdt_provider_t *provider,
@@ -326,8 +342,8 @@ place_in_image(usdt_provider_t *provider,
     struct usdt__why *why)
 {
 	struct usdt__generation *new = *generation, *old;
+	struct usdt__window window;
 	struct usdt__elf elf;
-	uint8_t *bytes;
 	int result = 0;
 
 	if (provider->state->arena == NULL)
@@ -340,19 +356,18 @@ place_in_image(usdt_provider_t *provider,
 		why->kind = USDT__TOO_LARGE;
 		return -1;
 	}
-	bytes = calloc(1, elf.size);
-	if (bytes == NULL)
-		return usdt__no_memory(why);
-	usdt__elf_write(&elf, bytes, new->id);
+	if (make_window(&window, elf.size, why) < 0)
+		return -1;
+	usdt__elf_identify(&elf, window.bytes, window.size, new->id);
 	old = generation_reuse(provider, new->id);
 	if (old != NULL) {
 		usdt__generation_release(new);
 		*generation = old;
 	} else {
-		result = usdt__image_take(&elf, bytes, new->id,
+		result = usdt__image_take(&elf, &window, new->id,
 		    provider->state->arena, &new->image, why);
 	}
-	free(bytes);
+	free(window.bytes);
 	if (old == NULL && result == 0) {
 		new->address = new->image->base;
 		new->document = new->address + elf.document;

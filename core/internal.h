@@ -299,6 +299,62 @@ int usdt__type_size(const char *type, const struct usdt__arch *arch);
 /* The same of what is passed: an argument is one word, whatever its type. */
 int usdt__type_word_size(const char *type, const struct usdt__arch *arch);
 
+/* --- core/sink.c: how do the bytes of a document leave their builder? --- */
+
+struct usdt__sink {
+	uint8_t *buffer;	/* aligned to 8 bytes */
+	size_t size;		/* of it: whole words, or the document's */
+	size_t used;
+	size_t before;		/* bytes that have left it */
+	/* Take bytes that come next: whole words, but for the last ones.  Returns
+	 * 0, or the rest is dropped.  NULL: the buffer takes all. */
+	int (*drain)(struct usdt__sink *sink, const uint8_t *bytes,
+	    size_t size);
+	int failed;
+};
+
+/* Make room for SIZE bytes in one piece; few enough for the buffer. */
+void usdt__sink_make_room(struct usdt__sink *sink, size_t size);
+/* Write any number of bytes, or zeros up to an offset. */
+void usdt__sink_write(struct usdt__sink *sink, const void *bytes, size_t size);
+void usdt__sink_pad(struct usdt__sink *sink, size_t at);
+/* Drain what is left.  Returns -1 if any was not taken. */
+int usdt__sink_end(struct usdt__sink *sink);
+
+/* The next SIZE bytes in one piece, to be filled; few enough for the buffer. */
+static inline uint8_t *
+usdt__sink_room(struct usdt__sink *sink, size_t size)
+{
+	uint8_t *room;
+
+	if (sink->size - sink->used < size)
+		usdt__sink_make_room(sink, size);
+	room = sink->buffer + sink->used;
+	sink->used += size;
+	return room;
+}
+
+/* Write a string with its zero. */
+static inline void
+usdt__sink_string(struct usdt__sink *sink, const char *string)
+{
+	size_t size = strlen(string) + 1;
+
+	if (sink->size - sink->used < size) {
+		usdt__sink_write(sink, string, size);
+	} else {
+		memcpy(sink->buffer + sink->used, string, size);
+		sink->used += size;
+	}
+}
+
+/* The offset of what comes next. */
+static inline size_t
+usdt__sink_at(const struct usdt__sink *sink)
+{
+	return sink->before + sink->used;
+}
+
 /* --- usdt_dof.c: which bytes describe a provider as DOF? ---------------- */
 
 enum usdt__dof_section {	/* ORDER SECTIONS; 0 may not be PRENOFFS */
@@ -331,14 +387,18 @@ int usdt__dof_layout(struct usdt__dof *dof,
     struct usdt__why *why);
 
 /*
- * Write a document of dof->size bytes to OUT, which is aligned to 8 bytes and
- * zero.  FIRST is the address of the first probe's stub, those of the others
+ * Write a document of dof->size bytes to OUT, which is aligned to 8 bytes.
+ * FIRST is the address of the first probe's stub, those of the others
  * follow; ADDRESS the document's own.  Where the row relocates both are
  * relative to what the helper is told as dofhp_addr.
  */
 void usdt__dof_write(const struct usdt__dof *dof,
     const struct usdt__sites *sites, uint64_t first, uint64_t address,
     uint8_t *out);
+/* The same to a sink. */
+void usdt__dof_emit(const struct usdt__dof *dof,
+    const struct usdt__sites *sites, uint64_t first, uint64_t address,
+    struct usdt__sink *sink);
 
 /* --- image/elf.c: which bytes make a probe image? ------------------------ */
 
@@ -374,10 +434,16 @@ int usdt__elf_layout(struct usdt__elf *elf,
     const struct usdt__platform *row, const struct usdt__arch *arch,
     const struct usdt__stub *stub, int notes, struct usdt__why *why);
 
-/* Write elf->size bytes to OUT, aligned to 8 bytes and zero, and the image's
- * identity, a hash of all of them and of the module's name, to ID. */
-void usdt__elf_write(const struct usdt__elf *elf, uint8_t *out,
-    uint8_t id[USDT__ID_SIZE]);
+/*
+ * Build an image through a window of SIZE bytes, as a sink's buffer, to get
+ * its identity: a hash of all bytes and of the module's name.  If the window
+ * takes all, the image is in it then.
+ */
+void usdt__elf_identify(const struct usdt__elf *elf, uint8_t *window,
+    size_t size, uint8_t id[USDT__ID_SIZE]);
+/* Build it again with its identity, or with zeros instead of the build-id. */
+void usdt__elf_emit(const struct usdt__elf *elf,
+    const uint8_t id[USDT__ID_SIZE], struct usdt__sink *sink);
 
 /* --- image/unwind.c: how does a debugger come from a stub to its caller? -- */
 
@@ -543,13 +609,24 @@ void usdt__image_path(const struct usdt__image *image,
 #define USDT__DIR_SIZE	64
 void usdt__image_dir(const char *parent, char out[USDT__DIR_SIZE]);
 
+/* Where the bytes of an image are built, a part at a time. */
+#define USDT__WINDOW		65536
+#define USDT__FILE_WINDOW	16384
+struct usdt__window {
+	uint8_t *bytes;			/* to be freed */
+	size_t size;			/* whole words */
+	uint8_t *file;			/* for those of a file */
+	size_t file_size;
+};
+
 /*
- * Find or make the file with these BYTES, and map it.  The caller holds the
- * library's lock.
+ * Find or make the file with this image's bytes and map it, through a window.
+ * The caller holds the library's lock.
  */
-int usdt__image_take(const struct usdt__elf *elf, const uint8_t *bytes,
-    const uint8_t id[USDT__ID_SIZE], struct usdt__arena *arena,
-    struct usdt__image **image, struct usdt__why *why);
+int usdt__image_take(const struct usdt__elf *elf,
+    const struct usdt__window *window, const uint8_t id[USDT__ID_SIZE],
+    struct usdt__arena *arena, struct usdt__image **image,
+    struct usdt__why *why);
 
 /* --- core/pages.c: where do stubs and documents live without a file? ----- */
 
@@ -894,6 +971,13 @@ usdt__store(void *to, size_t size, uint64_t value, int big_endian)
 	uint8_t *out = to;
 	size_t i;
 
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	/* Its lowest bytes: what is built here is mostly for here. */
+	if (!big_endian) {
+		memcpy(out, &value, size);
+		return;
+	}
+#endif
 	for (i = 0; i < size; i++) {
 		size_t at = big_endian ? size - 1 - i : i;
 

@@ -20,7 +20,9 @@ usdt__probeset_hash(const char *function, const char *dof_name)
 	hash *= 16777619u;
 	for (; *dof_name != '\0'; dof_name++)
 		hash = (hash ^ (uint8_t)*dof_name) * 16777619u;
-	return hash;
+	/* Names that are counted up differ in a few bits: mix them. */
+	hash = (hash ^ hash >> 15) * 0x2c1b3c6du;
+	return hash ^ hash >> 12;
 }
 
 static usdt_probedef_t **

@@ -52,32 +52,30 @@ enum {
 	NT_GNU_BUILD_ID = 3, NT_STAPSDT = 3
 };
 
-/* Where the next bytes go. */
+/* Where the next bytes go: a place that has room for them. */
 struct out {
 	uint8_t *p;
 	const struct usdt__arch *arch;
 };
 
-static void
+static inline void
 put(struct out *out, size_t size, uint64_t value)
 {
 	usdt__store(out->p, size, value, out->arch->big_endian);
 	out->p += size;
 }
 
-static void
+static inline void
 put_word(struct out *out, uint64_t value)
 {
 	put(out, out->arch->word, value);
 }
 
-static void
-put_string(struct out *out, const char *string)
+/* Room for a structure of that size. */
+static struct out
+room(const struct usdt__elf *elf, struct usdt__sink *sink, size_t size)
 {
-	size_t size = strlen(string) + 1;
-
-	memcpy(out->p, string, size);
-	out->p += size;
+	return (struct out){ usdt__sink_room(sink, size), elf->arch };
 }
 
 /* Sizes of ELF's structures in the two classes. */
@@ -107,19 +105,63 @@ stack_offset(const struct usdt__arch *arch, size_t index, int size)
 }
 
 /*
+ * Sizes of types that were asked for, since a provider has few and asks for
+ * each again and again.
+ */
+#define KNOWN_TYPES	64
+
+struct known_types {
+	const char *type[KNOWN_TYPES];
+	int size[KNOWN_TYPES];
+	const usdt_probedef_t *last;	/* and what its arguments are told as */
+	char args[ARGS_SIZE];
+	size_t length;
+};
+
+static int
+word_size(struct known_types *known, const char *type,
+    const struct usdt__arch *arch)
+{
+	size_t n = strlen(type);
+	unsigned at = ((unsigned)n * 5 + (uint8_t)type[0] * 3U +
+	    (uint8_t)type[n / 2] * 7U) % KNOWN_TYPES;
+
+	if (known->type[at] == NULL || strcmp(known->type[at], type) != 0) {
+		known->type[at] = type;
+		known->size[at] = usdt__type_word_size(type, arch);
+	}
+	return known->size[at];
+}
+
+static int
+same_types(const usdt_probedef_t *a, const usdt_probedef_t *b)
+{
+	size_t i;
+
+	if (a->argc != b->argc)
+		return 0;
+	for (i = 0; i < a->argc && i < NOTE_ARGS; i++)
+		if (strcmp(a->types[i], b->types[i]) != 0)
+			return 0;
+	return 1;
+}
+
+/*
  * The arguments as notes tell them, "-4@%rdi 8@%rsi": size, sign and place.
  * Registers go by their full names, whatever the size: every reader takes
- * those.  Returns the length.
+ * those.  The text is in KNOWN; returns the length.
  */
 static size_t
 format_args(const usdt_probedef_t *probedef, const struct usdt__arch *arch,
-    char out[ARGS_SIZE])
+    struct known_types *known)
 {
+	char *out = known->args;
 	size_t i, n = 0;
 
-	out[0] = '\0';
+	if (known->last != NULL && same_types(known->last, probedef))
+		return known->length;
 	for (i = 0; i < probedef->argc && i < NOTE_ARGS; i++) {
-		int size = usdt__type_word_size(probedef->types[i], arch);
+		int size = word_size(known, probedef->types[i], arch);
 
 		if (i > 0)
 			out[n++] = ' ';
@@ -128,8 +170,8 @@ format_args(const usdt_probedef_t *probedef, const struct usdt__arch *arch,
 		out[n++] = (char)('0' + (size < 0 ? -size : size));
 		out[n++] = '@';
 		if (i < arch->registers) {
-			strcpy(out + n, arch->register_names[i]);
-			n += strlen(out + n);
+			n = (size_t)(stpcpy(out + n,
+			    arch->register_names[i]) - out);
 		} else {
 			n += (size_t)snprintf(out + n, ARGS_SIZE - n,
 			    arch->stack_format, stack_offset(arch, i,
@@ -137,19 +179,20 @@ format_args(const usdt_probedef_t *probedef, const struct usdt__arch *arch,
 		}
 	}
 	out[n] = '\0';
+	known->last = probedef;
+	known->length = n;
 	return n;
 }
 
 /* Bytes of a note's description. */
 static size_t
-note_desc_size(const struct usdt__elf *elf, const usdt_probedef_t *probedef)
+note_desc_size(const struct usdt__elf *elf, const usdt_probedef_t *probedef,
+    struct known_types *known)
 {
-	char args[ARGS_SIZE];
-
 	return 3 * (size_t)elf->arch->word +
 	    strlen(elf->description->provider) + 1 +
 	    usdt__name_note(probedef->name, NULL) + 1 +
-	    format_args(probedef, elf->arch, args) + 1;
+	    format_args(probedef, elf->arch, known) + 1;
 }
 
 #define NOTE_HEADER_SIZE	12
@@ -170,6 +213,7 @@ usdt__elf_layout(struct usdt__elf *elf,
     const struct usdt__platform *row, const struct usdt__arch *arch,
     const struct usdt__stub *stub, int notes, struct usdt__why *why)
 {
+	struct known_types known = { .last = NULL };
 	size_t i, at, count = description->count;
 
 	memset(elf, 0, sizeof *elf);
@@ -200,7 +244,7 @@ usdt__elf_layout(struct usdt__elf *elf,
 		if (notes)
 			elf->note_size += NOTE_HEADER_SIZE + sizeof STAPSDT +
 			    usdt__align(note_desc_size(elf,
-			    description->probes[i]), 4);
+			    description->probes[i], &known), 4);
 		if (!same_function(description, i))
 			elf->strtab_size +=
 			    strlen(description->probes[i]->function) + 1;
@@ -218,9 +262,10 @@ usdt__elf_layout(struct usdt__elf *elf,
 }
 
 static void
-write_ehdr(const struct usdt__elf *elf, struct out out)
+write_ehdr(const struct usdt__elf *elf, struct usdt__sink *sink)
 {
 	const struct usdt__arch *arch = elf->arch;
+	struct out out = room(elf, sink, EHDR_SIZE(arch));
 
 	memcpy(out.p, "\177ELF", 4);
 	out.p += 4;
@@ -262,9 +307,10 @@ write_phdr(struct out *out, uint32_t type, uint32_t flags, uint64_t offset,
 }
 
 static void
-write_phdrs(const struct usdt__elf *elf, struct out out)
+write_phdrs(const struct usdt__elf *elf, struct usdt__sink *sink)
 {
 	uint64_t page = elf->arch->page;
+	struct out out = room(elf, sink, SEGMENTS * PHDR_SIZE(elf->arch));
 
 	write_phdr(&out, PT_LOAD, PF_R, 0,
 	    elf->document + elf->dof.size, page);
@@ -278,51 +324,94 @@ write_phdrs(const struct usdt__elf *elf, struct out out)
 	write_phdr(&out, PT_GNU_STACK, PF_R | PF_W, 0, 0, 16);
 }
 
+/* A note's header and the name of whose it is. */
 static void
-write_note_header(struct out *out, size_t name_size, size_t desc_size,
-    uint32_t type)
+write_note_header(const struct usdt__elf *elf, struct usdt__sink *sink,
+    const char *owner, size_t desc_size, uint32_t type)
 {
-	put(out, 4, name_size);
-	put(out, 4, desc_size);
-	put(out, 4, type);
+	struct out out = room(elf, sink, NOTE_HEADER_SIZE);
+
+	put(&out, 4, strlen(owner) + 1);
+	put(&out, 4, desc_size);
+	put(&out, 4, type);
+	usdt__sink_string(sink, owner);
 }
 
 static void
-write_build_id(struct out out, const uint8_t id[USDT__ID_SIZE])
+write_build_id(const struct usdt__elf *elf, const uint8_t *id,
+    struct usdt__sink *sink)
 {
-	write_note_header(&out, 4, USDT__ID_SIZE, NT_GNU_BUILD_ID);
-	put_string(&out, "GNU");
-	memcpy(out.p, id, USDT__ID_SIZE);
+	write_note_header(elf, sink, "GNU", USDT__ID_SIZE, NT_GNU_BUILD_ID);
+	usdt__sink_write(sink, id, USDT__ID_SIZE);
 }
 
 static void
-write_notes(const struct usdt__elf *elf, struct out out)
+write_unwind(const struct usdt__elf *elf, struct usdt__sink *sink)
+{
+	uint8_t bytes[USDT__UNWIND_MAX];
+
+	usdt__unwind_write(elf->arch, elf->stub, elf->text - elf->unwind,
+	    elf->text_size, bytes);
+	usdt__sink_write(sink, bytes, elf->unwind_size);
+}
+
+static void
+write_stubs(const struct usdt__elf *elf, struct usdt__sink *sink)
+{
+	size_t i;
+
+	for (i = 0; i < elf->description->count; i++)
+		memcpy(usdt__sink_room(sink, USDT__STUB_SIZE),
+		    elf->stub->code, USDT__STUB_SIZE);
+}
+
+#define SPELT_SIZE	128
+
+/* A name as notes spell it, with its zero, if it is short.  Returns the
+ * length. */
+static size_t
+note_name(const char *name, char spelt[SPELT_SIZE])
+{
+	return usdt__name_note(name, 2 * strlen(name) < SPELT_SIZE ? spelt :
+	    NULL);
+}
+
+static void
+write_notes(const struct usdt__elf *elf, struct usdt__sink *sink)
 {
 	const struct usdt__description *description = elf->description;
 	uint32_t shift = elf->stub->dof_site - elf->stub->sdt_site;
-	char args[ARGS_SIZE];
+	size_t addresses = 3 * (size_t)elf->arch->word;
+	size_t provider = strlen(description->provider) + 1;
+	struct known_types known = { .last = NULL };
+	char spelt[SPELT_SIZE];
+	uint8_t *p;
 	size_t i;
 
 	for (i = 0; i < description->count; i++) {
 		const usdt_probedef_t *probedef = description->probes[i];
 		size_t gate = description->gate_of != NULL ?
 		    description->gate_of[i] : i;
-		struct out header = out;
-		uint8_t *desc = out.p + NOTE_HEADER_SIZE + sizeof STAPSDT;
+		size_t name = note_name(probedef->name, spelt) + 1;
+		size_t args_size = format_args(probedef, elf->arch, &known) + 1;
+		struct out out;
 
-		out.p = desc;
+		write_note_header(elf, sink, STAPSDT,
+		    addresses + provider + name + args_size, NT_STAPSDT);
+		out = room(elf, sink, addresses);
 		put_word(&out, elf->text + i * USDT__STUB_SIZE +
 		    elf->stub->dof_site);
 		put_word(&out, elf->base + shift);
 		put_word(&out, elf->gates + gate * sizeof(uint32_t));
-		put_string(&out, description->provider);
-		out.p += usdt__name_note(probedef->name, (char *)out.p) + 1;
-		format_args(probedef, elf->arch, args);
-		put_string(&out, args);
-		write_note_header(&header, sizeof STAPSDT,
-		    (size_t)(out.p - desc), NT_STAPSDT);
-		put_string(&header, STAPSDT);
-		out.p = desc + usdt__align((size_t)(out.p - desc), 4);
+		p = usdt__sink_room(sink, provider + name + args_size);
+		memcpy(p, description->provider, provider);
+		if (2 * strlen(probedef->name) < SPELT_SIZE)
+			memcpy(p + provider, spelt, name);
+		else
+			usdt__name_note(probedef->name, (char *)p + provider);
+		memcpy(p + provider + name, known.args, args_size);
+		usdt__sink_pad(sink, elf->note +
+		    usdt__align(usdt__sink_at(sink) - elf->note, 4));
 	}
 }
 
@@ -347,24 +436,34 @@ write_symbol(struct out *out, uint32_t name, uint64_t value, uint64_t size)
 
 /* A symbol for each stub, named as the probe's function. */
 static void
-write_symbols(const struct usdt__elf *elf, struct out symtab,
-    struct out strtab)
+write_symbols(const struct usdt__elf *elf, struct usdt__sink *sink)
 {
 	const struct usdt__description *description = elf->description;
-	uint8_t *start = strtab.p;
-	uint32_t name = 0;
-	size_t i;
+	size_t i, size = SYM_SIZE(elf->arch), name = 0, end = 1;
+	struct out out = room(elf, sink, size);
 
-	write_symbol(&symtab, 0, 0, 0);
-	put_string(&strtab, "");
+	write_symbol(&out, 0, 0, 0);
 	for (i = 0; i < description->count; i++) {
 		if (!same_function(description, i)) {
-			name = (uint32_t)(strtab.p - start);
-			put_string(&strtab, description->probes[i]->function);
+			name = end;
+			end += strlen(description->probes[i]->function) + 1;
 		}
-		write_symbol(&symtab, name, elf->text + i * USDT__STUB_SIZE,
-		    USDT__STUB_SIZE);
+		out = room(elf, sink, size);
+		write_symbol(&out, (uint32_t)name,
+		    elf->text + i * USDT__STUB_SIZE, USDT__STUB_SIZE);
 	}
+}
+
+static void
+write_symbol_names(const struct usdt__elf *elf, struct usdt__sink *sink)
+{
+	const struct usdt__description *description = elf->description;
+	size_t i;
+
+	usdt__sink_string(sink, "");
+	for (i = 0; i < description->count; i++)
+		if (!same_function(description, i))
+			usdt__sink_string(sink, description->probes[i]->function);
 }
 
 static void
@@ -420,19 +519,52 @@ write_shdr(const struct usdt__elf *elf, struct out *out, enum section section,
 }
 
 static void
-write_sections(const struct usdt__elf *elf, struct out shstrtab,
-    struct out headers)
+write_sections(const struct usdt__elf *elf, struct usdt__sink *sink)
 {
-	uint8_t *start = shstrtab.p;
+	size_t size = SHDR_SIZE(elf->arch);
+	uint32_t name = 0;
+	struct out out;
 	int i;
 
+	for (i = 0; i < SECTIONS; i++)
+		usdt__sink_string(sink, section_names[i]);
+	usdt__sink_pad(sink, elf->headers);
 	for (i = 0; i < SECTIONS; i++) {
-		uint32_t name = (uint32_t)(shstrtab.p - start);
-
-		put_string(&shstrtab, section_names[i]);
-		write_shdr(elf, &headers, (enum section)i, name);
+		out = room(elf, sink, size);
+		write_shdr(elf, &out, (enum section)i, name);
+		name += (uint32_t)strlen(section_names[i]) + 1;
 	}
 }
+
+void
+usdt__elf_emit(const struct usdt__elf *elf, const uint8_t id[USDT__ID_SIZE],
+    struct usdt__sink *sink)
+{
+	const struct usdt__sites sites = {
+		elf->stub->isenabled_site, elf->stub->dof_site
+	};
+
+	write_ehdr(elf, sink);
+	write_phdrs(elf, sink);
+	usdt__sink_pad(sink, elf->build_id);
+	if (id != NULL)
+		write_build_id(elf, id, sink);
+	usdt__sink_pad(sink, elf->unwind);
+	write_unwind(elf, sink);
+	usdt__sink_pad(sink, elf->document);	/* over .stapsdt.base, too */
+	usdt__dof_emit(&elf->dof, &sites, elf->text, elf->document, sink);
+	usdt__sink_pad(sink, elf->text);
+	write_stubs(elf, sink);
+	usdt__sink_pad(sink, elf->note);	/* gates are 0 */
+	if (elf->notes)
+		write_notes(elf, sink);
+	usdt__sink_pad(sink, elf->symtab);
+	write_symbols(elf, sink);
+	write_symbol_names(elf, sink);
+	write_sections(elf, sink);
+}
+
+/* --- identity ----------------------------------------------------------- */
 
 /* The finalizer of SplitMix64: every bit of the input reaches every other. */
 static uint64_t
@@ -453,62 +585,77 @@ rotate(uint64_t x, int by)
  * A hash to tell images apart.  It need not resist an attacker: a file is
  * compared byte for byte before it is used.
  */
+struct hash {
+	struct usdt__sink sink;		/* first */
+	uint64_t a, b;
+	uint8_t last;			/* byte */
+};
+
+/* More bytes: whole words, but for the last ones. */
 static void
-hash(uint64_t state[2], const void *bytes, size_t size)
+hash(struct hash *state, const uint8_t *p, size_t size)
 {
-	const uint8_t *p = bytes;
-	uint64_t a = state[0], b = state[1], w;
+	uint64_t a = state->a, b = state->b, w;
 	size_t n;
 
+	if (size > 0)
+		state->last = p[size - 1];
 	for (; size > 0; p += n, size -= n) {
-		n = size < sizeof w ? size : sizeof w;
-		w = 0;
-		memcpy(&w, p, n);
+		if (size >= sizeof w) {
+			n = sizeof w;
+			memcpy(&w, p, sizeof w);
+		} else {
+			n = size;
+			w = 0;
+			memcpy(&w, p, n);
+		}
 		a = rotate((a ^ w) * 0x9e3779b97f4a7c15u, 29) + b;
 		b = rotate((b + w) * 0xc2b2ae3d27d4eb4fu, 31) ^ a;
 	}
-	state[0] = mix(a + p[-1]);
-	state[1] = mix(b + state[0]);
+	state->a = a;
+	state->b = b;
 }
 
 static void
-identify(const struct usdt__elf *elf, const uint8_t *out,
-    uint8_t id[USDT__ID_SIZE])
+hash_end(struct hash *state)
 {
-	uint64_t state[2] = { USDT__LAYOUT, elf->size };
-	const char *module = elf->description->module;
-
-	hash(state, out, elf->size);
-	hash(state, module, strlen(module) + 1);
-	usdt__store(id, 8, state[0], 1);
-	usdt__store(id + 8, 8, state[1], 1);
-	usdt__store(id + 16, 4, mix(state[0] ^ rotate(state[1], 32)), 1);
+	state->a = mix(state->a + state->last);
+	state->b = mix(state->b + state->a);
 }
 
+static int
+drain_to_hash(struct usdt__sink *sink, const uint8_t *bytes, size_t size)
+{
+	hash((struct hash *)sink, bytes, size);
+	return 0;
+}
+
+/* The hash is of an image without .note.gnu.build-id, which it becomes. */
 void
-usdt__elf_write(const struct usdt__elf *elf, uint8_t *out,
+usdt__elf_identify(const struct usdt__elf *elf, uint8_t *window, size_t size,
     uint8_t id[USDT__ID_SIZE])
 {
-	const struct usdt__sites sites = {
-		elf->stub->isenabled_site, elf->stub->dof_site
+	const char *module = elf->description->module;
+	struct hash state = {
+		.sink = { .buffer = window, .size = size,
+		    .drain = drain_to_hash },
+		.a = USDT__LAYOUT,
+		.b = elf->size
 	};
-	size_t i;
 
-#define AT(offset)	((struct out){ out + (offset), elf->arch })
-	write_ehdr(elf, AT(0));
-	write_phdrs(elf, AT(EHDR_SIZE(elf->arch)));
-	usdt__dof_write(&elf->dof, &sites, elf->text, elf->document,
-	    out + elf->document);
-	for (i = 0; i < elf->description->count; i++)
-		memcpy(out + elf->text + i * USDT__STUB_SIZE, elf->stub->code,
-		    USDT__STUB_SIZE);
-	if (elf->notes)
-		write_notes(elf, AT(elf->note));
-	usdt__unwind_write(elf->arch, elf->stub, elf->text - elf->unwind,
-	    elf->text_size, out + elf->unwind);
-	write_symbols(elf, AT(elf->symtab), AT(elf->strtab));
-	write_sections(elf, AT(elf->shstrtab), AT(elf->headers));
-	identify(elf, out, id);
-	write_build_id(AT(elf->build_id), id);
-#undef AT
+	usdt__elf_emit(elf, NULL, &state.sink);
+	usdt__sink_end(&state.sink);
+	hash_end(&state);
+	hash(&state, (const uint8_t *)module, strlen(module) + 1);
+	hash_end(&state);
+	usdt__store(id, 8, state.a, 1);
+	usdt__store(id + 8, 8, state.b, 1);
+	usdt__store(id + 16, 4, mix(state.a ^ rotate(state.b, 32)), 1);
+	if (size >= elf->size) {
+		struct usdt__sink note = {
+			.buffer = window + elf->build_id, .size = BUILD_ID_SIZE
+		};
+
+		write_build_id(elf, id, &note);
+	}
 }

@@ -52,7 +52,8 @@ enum outcome { TAKEN, TRY_SIBLING, TRY_AGAIN, FAILED };
 /* What is being placed. */
 struct request {
 	const struct usdt__elf *elf;
-	const uint8_t *bytes;
+	const struct usdt__window *window;
+	const uint8_t *id;
 	char name[40];			/* 1-HASH */
 	int alone;			/* no other copy of the library in this
 					 * process maps an image meanwhile */
@@ -76,51 +77,98 @@ print(char *out, size_t size, const char *format, ...)
 
 /* --- files -------------------------------------------------------------- */
 
+/* The bytes of an image on their way to a file, or to be compared with it. */
+struct passage {
+	struct usdt__sink sink;		/* first */
+	const struct usdt__window *window;
+	int fd;
+	off_t at;			/* in the file, while comparing */
+	int error;
+};
+
 static int
-write_all(int fd, const uint8_t *bytes, size_t size)
+drain_to_file(struct usdt__sink *sink, const uint8_t *bytes, size_t size)
 {
-	struct rlimit limit;
+	struct passage *passage = (struct passage *)sink;
 	ssize_t n;
 
-	/* Writing beyond this limit is a signal that ends the host. */
-	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
-	    limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < size)
-		return EFBIG;
 	while (size > 0) {
-		n = write(fd, bytes, size);
+		n = write(passage->fd, bytes, size);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
-			return errno;
-		if (n == 0)
-			return ENOSPC;
+		if (n <= 0) {
+			passage->error = n < 0 ? errno : ENOSPC;
+			return -1;
+		}
 		bytes += n;
 		size -= (size_t)n;
 	}
 	return 0;
 }
 
-/* Are these the file's bytes, and no others?  -1: can't be read. */
+/* Are these the file's next bytes? */
 static int
-same_bytes(int fd, const uint8_t *bytes, size_t size)
+drain_to_compare(struct usdt__sink *sink, const uint8_t *bytes, size_t size)
 {
-	uint8_t buffer[4096];		/* of threads with small stacks */
-	size_t at = 0;
+	struct passage *passage = (struct passage *)sink;
+	const struct usdt__window *window = passage->window;
+	size_t part;
 	ssize_t n;
 
-	for (;;) {
-		n = pread(fd, buffer, sizeof buffer, (off_t)at);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
+	for (; size > 0; bytes += n, size -= (size_t)n) {
+		part = size < window->file_size ? size : window->file_size;
+		do
+			n = pread(passage->fd, window->file, part, passage->at);
+		while (n < 0 && errno == EINTR);
+		if (n <= 0 || memcmp(window->file, bytes, (size_t)n) != 0)
 			return -1;
-		if (n == 0)
-			return at == size;
-		if ((size_t)n > size - at ||
-		    memcmp(buffer, bytes + at, (size_t)n) != 0)
-			return 0;
-		at += (size_t)n;
+		passage->at += n;
 	}
+	return 0;
+}
+
+/* Build the image once more, if it is not whole in the window.  Returns -1 if not
+ * all was taken. */
+static int
+pass_on(struct request *request, struct passage *passage)
+{
+	passage->window = request->window;
+	if (request->elf->size <= request->window->size)
+		return passage->sink.drain(&passage->sink,
+		    request->window->bytes, request->elf->size);
+	passage->sink.buffer = request->window->bytes;
+	passage->sink.size = request->window->size;
+	usdt__elf_emit(request->elf, request->id, &passage->sink);
+	return usdt__sink_end(&passage->sink);
+}
+
+/* Returns 0 or an errno. */
+static int
+write_all(struct request *request, int fd)
+{
+	struct passage passage = {
+		.sink = { .drain = drain_to_file }, .fd = fd
+	};
+	struct rlimit limit;
+
+	/* Writing beyond this limit is a signal that ends the host. */
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+	    limit.rlim_cur != RLIM_INFINITY &&
+	    limit.rlim_cur < request->elf->size)
+		return EFBIG;
+	return pass_on(request, &passage) < 0 ? passage.error : 0;
+}
+
+/* Are these the file's bytes, and no others? */
+static int
+same_bytes(struct request *request, int fd, const struct stat *st)
+{
+	struct passage passage = {
+		.sink = { .drain = drain_to_compare }, .fd = fd
+	};
+
+	return (uint64_t)st->st_size == request->elf->size &&
+	    pass_on(request, &passage) == 0;
 }
 
 /* Is that the file that was just made? */
@@ -156,7 +204,7 @@ make_file(struct request *request, int dir, const char *name,
 		    PATH_ARGS(path), usdt__strerror(error));
 		return FAILED;
 	}
-	error = write_all(fd, request->bytes, request->elf->size);
+	error = write_all(request, fd);
 	if (error == 0 && (fchmod(fd, 0400) < 0 ||
 	    fstat(fd, &request->made_as) < 0))
 		error = errno;
@@ -237,7 +285,7 @@ use_file(struct request *request, int dir, const char *name, const char *path)
 	}
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
 	    st.st_uid != geteuid() || (st.st_mode & 07777) != 0400 ||
-	    same_bytes(fd, request->bytes, request->elf->size) != 1) {
+	    !(is_made(request, &st) || same_bytes(request, fd, &st))) {
 		close(fd);
 		usdt__debug("image: %s is not what it should be", path);
 		return usdt__image_remove_unheld(dir, name) ?
@@ -507,7 +555,7 @@ place_in_memfd(struct request *request)
 		    usdt__strerror(error));
 		return FAILED;
 	}
-	error = write_all(fd, request->bytes, request->elf->size);
+	error = write_all(request, fd);
 	if (error == 0)
 		fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW |
 		    F_SEAL_SHRINK);	/* nobody has to */
@@ -587,12 +635,13 @@ place(struct request *request)
 }
 
 int
-usdt__image_take(const struct usdt__elf *elf, const uint8_t *bytes,
-    const uint8_t id[USDT__ID_SIZE], struct usdt__arena *arena,
-    struct usdt__image **image, struct usdt__why *why)
+usdt__image_take(const struct usdt__elf *elf,
+    const struct usdt__window *window, const uint8_t id[USDT__ID_SIZE],
+    struct usdt__arena *arena, struct usdt__image **image,
+    struct usdt__why *why)
 {
 	struct request request = {
-		.elf = elf, .bytes = bytes, .why = why
+		.elf = elf, .window = window, .id = id, .why = why
 	};
 	long page = sysconf(_SC_PAGESIZE);
 	size_t i, n;

@@ -86,12 +86,13 @@ usdt__stash_forget(int forked)
 }
 
 int
-usdt__image_take(const struct usdt__elf *elf, const uint8_t *bytes,
-    const uint8_t id[USDT__ID_SIZE], struct usdt__arena *arena,
-    struct usdt__image **image, struct usdt__why *why)
+usdt__image_take(const struct usdt__elf *elf,
+    const struct usdt__window *window, const uint8_t id[USDT__ID_SIZE],
+    struct usdt__arena *arena, struct usdt__image **image,
+    struct usdt__why *why)
 {
 	(void)elf;
-	(void)bytes;
+	(void)window;
 	(void)id;
 	(void)arena;
 	(void)image;

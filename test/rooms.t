@@ -18,8 +18,9 @@ my %allowed = (
 	'image/nop' => "$memory open read close syscall strtol atoi __errno_location usdt__debug usdt__getenv usdt__native_platform usdt__stubs usdt__stub_count",
 	'core/name' => "$memory snprintf usdt__because",
 	'core/type' => $memory,
-	usdt_dof => "$memory usdt__because",
-	'image/elf' => "$builder usdt__unwind_write",
+	'core/sink' => "$memory memmove",
+	usdt_dof => "$memory usdt__because usdt__sink_\\w+",
+	'image/elf' => "$builder usdt__unwind_write usdt__sink_\\w+",
 	'image/unwind' => $memory,
 	'image/retention' => "$memory malloc realloc free qsort strdup snprintf openat close fcntl unlinkat fstatat fstatfs geteuid "
 	    . 'fdopendir readdir closedir __errno_location usdt__debug',
@@ -34,7 +35,7 @@ my %allowed = (
 	'image/file' => "$memory calloc free snprintf vsnprintf "
 	    . 'openat pread write close unlinkat mkdirat linkat chmod fchmod fchmodat fstat fstatat stat '
 	    . 'fstatvfs futimens fcntl getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep '
-	    . '__errno_location usdt__because usdt__no_memory usdt__strerror usdt__debug usdt__getenv usdt__guard_make usdt__turn_\w+ usdt__memfd usdt__place_\w+ usdt__images?_\w+',
+	    . '__errno_location usdt__because usdt__no_memory usdt__strerror usdt__debug usdt__getenv usdt__guard_make usdt__turn_\w+ usdt__memfd usdt__place_\w+ usdt__images?_\w+ usdt__elf_emit usdt__sink_end',
 	usdt_dof_file => "$memory open close ioctl getpid clock_gettime __errno_location usdt__because usdt__strerror usdt__lock_lend usdt__lock_take_back usdt__wait_for_mark usdt__mark_gone usdt__turn_\\w+",
 	'core/stash' => "$memory snprintf sscanf __isoc99_sscanf open openat read readlinkat close stat fstatat syscall getpid gnu_dev_makedev __errno_location "
 	    . 'usdt__because usdt__strerror usdt__debug usdt__helper_remove usdt__helper_explain usdt__wait_for_mark usdt__mark_gone usdt__lock_lend usdt__lock_take_back usdt__turn_\w+',

@@ -174,8 +174,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	out = calloc(1, elf.size);
 	again = calloc(1, elf.size);
 	must(out != NULL && again != NULL);
-	usdt__elf_write(&elf, out, id[0]);
-	usdt__elf_write(&elf, again, id[1]);
+	usdt__elf_identify(&elf, out, elf.size, id[0]);
+	usdt__elf_identify(&elf, again, elf.size, id[1]);
 	must(memcmp(id[0], id[1], USDT__ID_SIZE) == 0);
 	must(memcmp(out, again, elf.size) == 0);
 	must(elf.map_size >= elf.gates + elf.gates_size &&

@@ -168,6 +168,18 @@ written(const struct buffers *b, size_t at, size_t size)
 	return n;
 }
 
+/* Were these bytes written, as zeros? */
+static int
+are_zeros(const struct buffers *b, size_t at, size_t size)
+{
+	size_t i;
+
+	for (i = at; i < at + size && i < b->size; i++)
+		if (b->out[0][i] != 0 || b->out[1][i] != 0)
+			return 0;
+	return 1;
+}
+
 static size_t
 count_strings(const uint8_t *strings, size_t size)
 {
@@ -196,18 +208,14 @@ check_dof(const struct usdt__dof *dof, const struct buffers *b)
 
 		try(at >= end && at < end + 8, "section %zu at %zu, the last "
 		    "ends at %zu", i, at, end);
-		try(written(b, end, at - end) == 0, "bytes before section %zu"
-		    " were written", i);
+		try(are_zeros(b, end, at - end), "bytes before section %zu are"
+		    " not 0", i);
 		end = at + dof->size_of[i];
 	}
 	try(end == dof->size, "sections end at %zu of %zu", end, dof->size);
 	for (i = 0; i < sizeof whole / sizeof whole[0]; i++) {
-		/* The empty string is what was there: a zero. */
-		size_t skip = whole[i] == USDT__DOF_STRTAB;
-
-		try(written(b, dof->offset_of[whole[i]] + skip,
-		    dof->size_of[whole[i]] - skip) ==
-		    dof->size_of[whole[i]] - skip,
+		try(written(b, dof->offset_of[whole[i]],
+		    dof->size_of[whole[i]]) == dof->size_of[whole[i]],
 		    "section %u is not whole", (unsigned)whole[i]);
 	}
 	for (i = 0; i < dof->description->count; i++) {
@@ -349,10 +357,10 @@ check_elf(const struct usdt__elf *elf, const struct buffers *b,
 	    elf->map_size % page == 0 && elf->gates >= elf->text +
 	    elf->text_size && elf->map_size >= elf->gates + elf->gates_size,
 	    "segments' places");
-	try(written(b, elf->document + elf->dof.size, elf->text -
-	    elf->document - elf->dof.size) == 0 && written(b, elf->text +
-	    elf->text_size, elf->note - elf->text - elf->text_size) == 0,
-	    "gates or what lies between segments were written");
+	try(are_zeros(b, elf->document + elf->dof.size, elf->text -
+	    elf->document - elf->dof.size) && are_zeros(b, elf->text +
+	    elf->text_size, elf->note - elf->text - elf->text_size),
+	    "gates or what lies between segments are not 0");
 	try(elf->note == elf->gates + elf->gates_size && elf->symtab >=
 	    elf->note + elf->note_size && elf->shstrtab == elf->strtab +
 	    elf->strtab_size, "places of what is not mapped");
@@ -362,6 +370,69 @@ check_elf(const struct usdt__elf *elf, const struct buffers *b,
 	    "the build-id is not the identity, or what is behind it");
 	try(b->out[0][elf->strtab + elf->strtab_size - 1] == '\0', ".strtab");
 	check_notes(elf, b);
+}
+
+/* What comes through a window. */
+struct stream {
+	struct usdt__sink sink;		/* first */
+	const uint8_t *bytes;		/* that should come */
+	size_t at, size;
+	size_t refuse;			/* from this offset on */
+	int ended, wrong, asked;
+};
+
+static int
+drain_stream(struct usdt__sink *sink, const uint8_t *bytes, size_t size)
+{
+	struct stream *stream = (struct stream *)sink;
+
+	stream->asked++;
+	if (stream->ended || size > stream->size - stream->at ||
+	    memcmp(bytes, stream->bytes + stream->at, size) != 0)
+		stream->wrong = 1;
+	else
+		stream->at += size;
+	stream->ended = size % 8 != 0;		/* the last */
+	return stream->at > stream->refuse ? -1 : 0;
+}
+
+/* The same bytes and the same identity, whatever the window. */
+static void
+check_windows(const struct usdt__elf *elf, const uint8_t *bytes,
+    const uint8_t *id)
+{
+	static const size_t sizes[] = { 1024, 1032, 4096, USDT__WINDOW };
+	static uint64_t window[USDT__WINDOW / 8];
+	uint8_t *buffer = (uint8_t *)window, other[USDT__ID_SIZE];
+	struct stream stream;
+	size_t i;
+
+	for (i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		memset(window, 0xa5, sizeof window);
+		stream = (struct stream){
+			.sink = { .buffer = buffer, .size = sizes[i],
+			    .drain = drain_stream },
+			.bytes = bytes, .size = elf->size, .refuse = SIZE_MAX
+		};
+		usdt__elf_emit(elf, id, &stream.sink);
+		try(usdt__sink_end(&stream.sink) == 0 && !stream.wrong &&
+		    stream.at == elf->size, "a window of %zu: %zu bytes of "
+		    "%zu", sizes[i], stream.at, elf->size);
+		try(sizes[i] == USDT__WINDOW || buffer[sizes[i]] == 0xa5,
+		    "written behind a window of %zu", sizes[i]);
+		usdt__elf_identify(elf, buffer, sizes[i], other);
+		try(memcmp(id, other, sizeof other) == 0,
+		    "a window of %zu: another identity", sizes[i]);
+	}
+	stream = (struct stream){
+		.sink = { .buffer = buffer, .size = 1024,
+		    .drain = drain_stream },
+		.bytes = bytes, .size = elf->size, .refuse = 2000
+	};
+	usdt__elf_emit(elf, id, &stream.sink);
+	try(usdt__sink_end(&stream.sink) < 0 && !stream.wrong &&
+	    stream.asked == 2, "what was refused is given %d times",
+	    stream.asked);
 }
 
 static void
@@ -382,8 +453,9 @@ test_elf(const struct usdt__arch *arch, int notes)
 			continue;
 		get_buffers(&b, elf.size);
 		for (i = 0; i < 2; i++)
-			usdt__elf_write(&elf, b.out[i], id);
+			usdt__elf_identify(&elf, b.out[i], elf.size, id);
 		check_elf(&elf, &b, id);
+		check_windows(&elf, b.out[0], id);
 		free_buffers(&b);
 	}
 	ok_all("images on %s, %s notes: as laid out", arch->name,
@@ -413,7 +485,7 @@ build(const struct usdt__description *description,
 	out = calloc(1, elf.size);
 	if (out == NULL)
 		abort();
-	usdt__elf_write(&elf, out, id);
+	usdt__elf_identify(&elf, out, elf.size, id);
 	*size = elf.size;
 	return out;
 }
