@@ -155,6 +155,7 @@ hand_over(struct usdt__generation *generation, const char *module,
 	int result;
 
 	documents++;
+	generation->dof_wanted = 1;
 	result = usdt__helper_add(usdt__native_platform(), generation->device,
 	    module, generation->address, generation->document,
 	    &generation->dof_generation, answer);
