@@ -31,8 +31,10 @@ dtrace_case('a static program with musl' => sub {
 	is($p->ask('wait 0 1 100'), 'enabled 1', 'enabled again');
 	is($p->ask('fire 0 -3 three 3'), 'fired 1', 'fire');
 	my ($child) = $p->ask('fork') =~ /^forked (\d+)$/ or die "no child\n";
+	# Where dtprobed is slow, a child is registered at its next call.
+	is($p->status('child ')->{'dof.taken'}, 1, 'a forked child makes a call');
 	is($p->ask('child wait 0 1 100'), 'child enabled 1',
-	    'a forked child is traced');
+	    'it is traced');
 	is($p->ask('child fire 0 -4 four 4'), 'child fired 1', 'it fires');
 	same_events([$d->finish(3)], ["$pid -1 one $most", "$pid -3 three 3",
 		"$child -4 four 4"], 'each fire is seen once');

@@ -23,7 +23,7 @@ our $more;
 
 my $top = abs_path(dirname(__FILE__) . '/../../..');
 my $build = abs_path($ENV{USDT_BUILD} // $top);
-my $SECONDS = $ENV{USDT_VM_SECONDS} // 1500;
+my $SECONDS = $ENV{USDT_VM_SECONDS} // 5400;
 
 my %archs = (x86_64 => 'amd64', aarch64 => 'arm64');
 
