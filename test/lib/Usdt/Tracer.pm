@@ -218,7 +218,7 @@ sub become
 {
 	my ($write, $stderr, $keep, @command) = @_;
 
-	$SIG{$_} = 'DEFAULT' for qw(HUP INT TERM);
+	$SIG{$_} = 'DEFAULT' for qw(HUP INT QUIT TERM);
 	open(STDIN, '<', '/dev/null');
 	open(STDOUT, '>&', $write);
 	open(STDERR, '>&', $stderr);
