@@ -35,7 +35,7 @@ OBJ	= $(O)/obj-$(ARCH)
 
 # The library's sources: what all systems share, then what only Linux has; on
 # others none/ takes its place.
-ROOMS_linux = guard turn stash
+ROOMS_linux = guard turn
 IMAGE_linux = $(basename $(wildcard image/*.c))
 SHARED	= $(basename $(wildcard usdt*.c)) image/elf image/unwind \
 	  $(filter-out $(ROOMS_linux:%=core/%),$(basename $(wildcard core/*.c)))

@@ -14,7 +14,7 @@
  *
  * One lock (core/lock.c) serialises all calls but those that test and fire.
  */
-#include "core/internal.h"
+#include "core/provider.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -18,7 +18,7 @@
  *	PROVIDER
  *	RELTAB, URELHDR	one SETX for each dofpr_addr, where the row relocates
  */
-#include "core/internal.h"
+#include "core/dof.h"
 #include "core/dof_format.h"
 
 /* Store VALUE in a member of a structure in the document. */

@@ -4,7 +4,7 @@
  * The only room with ioctl.  What the systems' devices take and answer is
  * data in the platform's row; here is the one switch on it.
  */
-#include "core/internal.h"
+#include "core/dof.h"
 #include "core/dof_format.h"
 
 #include <errno.h>

@@ -18,7 +18,7 @@
  * until the provider and its probes are freed.
  */
 #define USDT_INLINE USDT_API	/* the header's inline function, exported */
-#include "core/internal.h"
+#include "core/provider.h"
 
 USDT__WHOLE;
 

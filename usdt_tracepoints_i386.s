@@ -32,7 +32,7 @@ _\name:
 	.endif
 
 # ---------------------------------------------------------------------------
-# The stubs.  ORDER STUB: struct usdt__stub in core/internal.h.
+# The stubs.  ORDER STUB: struct usdt__stub in core/platform.h.
 #
 # As C, a stub is two functions:
 #

@@ -5,7 +5,7 @@
 ! through a stub.  Syntax for ELF systems; nothing here knows the system.
 
 ! ---------------------------------------------------------------------------
-! The stubs.  ORDER STUB: struct usdt__stub in core/internal.h.
+! The stubs.  ORDER STUB: struct usdt__stub in core/platform.h.
 !
 ! As C, a stub is two functions:
 !

@@ -14,7 +14,7 @@
  *
  * All of this happens under the library's lock.
  */
-#include "core/internal.h"
+#include "core/provider.h"
 
 #include <errno.h>
 #include <stdlib.h>

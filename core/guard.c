@@ -13,7 +13,7 @@
  *	2	it has; now the child is being mended, under the lock
  *	1	this process may fire
  */
-#include "core/internal.h"
+#include "core/platform.h"
 
 #include <errno.h>
 #include <sys/mman.h>

@@ -12,7 +12,7 @@
  * the mark, forks do not: what they find is whole, if not done, and the marks
  * tell the child what to finish (usdt.c).
  */
-#include "core/internal.h"
+#include "core/platform.h"
 
 #include <pthread.h>
 #include <unistd.h>

@@ -6,7 +6,7 @@
  * that mean something to them.  So such names are refused here, and the text
  * says what and why.
  */
-#include "core/internal.h"
+#include "core/platform.h"
 
 #include <stdio.h>
 

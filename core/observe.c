@@ -5,7 +5,7 @@
  * a lock; so the pair never changes, and stays until its provider is freed.
  * The same pair given again is the same observer.
  */
-#include "core/internal.h"
+#include "core/provider.h"
 
 #include <stdlib.h>
 

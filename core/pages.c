@@ -12,7 +12,7 @@
  * reason the pages stay when all their stubs are gone.  So an enabling costs
  * USDT__STUB_SIZE bytes for each probe, for good.
  */
-#include "core/internal.h"
+#include "image/image.h"
 
 #include <errno.h>
 #include <sys/mman.h>

@@ -7,7 +7,7 @@
  * the one switch.  This is the only C file that asks the compiler for what
  * system it is built.
  */
-#include "core/internal.h"
+#include "core/platform.h"
 
 #include <errno.h>
 #include <locale.h>

@@ -5,7 +5,7 @@
  * adding a hundred thousand probes takes a hundred thousand steps.  Names are
  * compared in DTrace's spelling: "a__b" and "a-b" are one probe to it.
  */
-#include "core/internal.h"
+#include "core/provider.h"
 
 #include <errno.h>
 #include <stdlib.h>

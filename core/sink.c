@@ -5,7 +5,7 @@
  * drained when it is full: an image of 30 MB needs no memory of that size.  A
  * buffer that takes all is never drained.  Pure, but for what is called.
  */
-#include "core/internal.h"
+#include "core/dof.h"
 
 /* Drain whole words, of which hashes are made; the rest moves to the front. */
 static void

@@ -1,7 +1,7 @@
 /*
  * core/status.c - what took a provider, and if nothing, why?
  */
-#include "core/internal.h"
+#include "core/provider.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -10,7 +10,7 @@
  * A descriptor that a child has inherited would hold the lock as well: the turn
  * is given back by unlocking, not by closing alone.
  */
-#include "core/internal.h"
+#include "core/platform.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
  * an int -1 as -1 and not as 4294967295.  The type is a C type's name, as it
  * stands in a declaration; a name that is not known is a machine word.
  */
-#include "core/internal.h"
+#include "core/platform.h"
 
 #define WORD	0	/* as wide as a pointer */
 

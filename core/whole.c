@@ -7,7 +7,7 @@
  * locks, two words for forked children.  So each room with calls refers to this
  * table (USDT__WHOLE), and it to each such room.
  */
-#include "core/internal.h"
+#include "core/provider.h"
 
 void (*const usdt__whole[])(void) = {
 	(void (*)(void))usdt_create_provider,

@@ -20,7 +20,7 @@
  * The section headers stand in an order that bcc wants: the first executable
  * section, then .probes, then the notes.
  */
-#include "core/internal.h"
+#include "image/image.h"
 
 #include <stdio.h>
 

@@ -23,7 +23,7 @@
  *
  * A file stays when its processes end, so that tracers can attach first.
  */
-#include "core/internal.h"
+#include "image/image.h"
 
 #include <errno.h>
 #include <fcntl.h>

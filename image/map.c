@@ -5,7 +5,7 @@
  * go wrong.  In a forked child mappings are mended.  All is done under the
  * library's lock.
  */
-#include "core/internal.h"
+#include "image/image.h"
 
 #include <errno.h>
 #include <fcntl.h>

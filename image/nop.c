@@ -18,7 +18,7 @@
  * A seccomp filter may kill for an unknown call, so it is only made where the
  * process has none.
  */
-#include "core/internal.h"
+#include "core/platform.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -19,7 +19,7 @@
  *
  * All of this under the library's lock.
  */
-#include "core/internal.h"
+#include "image/image.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -14,7 +14,7 @@
  * would ask for in vain again.  One that goes through many names leaves a few
  * more than KEEP.
  */
-#include "core/internal.h"
+#include "image/image.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -13,7 +13,7 @@
  * linkers use for their tables of calls, and multiplies where it could choose:
  * Valgrind knows no more.
  */
-#include "core/internal.h"
+#include "image/image.h"
 
 /* DWARF's own words. */
 enum {

@@ -2,12 +2,12 @@
  * none/image.c - what takes the place of the rooms that only Linux has?
  *
  * Built in place of image/file.c, image/map.c, image/place.c, image/retention.c,
- * core/turn.c, core/stash.c, core/guard.c and image/nop.c on systems whose row
+ * core/turn.c, image/stash.c, core/guard.c and image/nop.c on systems whose row
  * has no images: these have one kind of nop, and nothing to be mended in
  * children.  Nobody takes an image there, copies of the library do not know of
  * each other, and helpers keep nothing of a process that execs.
  */
-#include "core/internal.h"
+#include "image/image.h"
 
 #include <errno.h>
 

@@ -4,7 +4,7 @@
  *
  * Nothing: no stub, so nothing is ever placed, and every call succeeds.
  */
-#include "core/internal.h"
+#include "core/platform.h"
 
 const struct usdt__stub usdt__stubs[1];
 const uint32_t usdt__stub_count;

@@ -25,7 +25,7 @@
 #include "unit/scratch.h"
 #include "usdt.h"
 
-extern unsigned usdt__image_files;	/* see core/internal.h */
+extern unsigned usdt__image_files;	/* see image/image.h */
 
 /* --- what can fail ------------------------------------------------------ */
 

@@ -419,7 +419,7 @@ my $handed = <<'C';
 #include <stdlib.h>
 #include <string.h>
 #include "core/dof_format.h"
-#include "core/internal.h"
+#include "core/provider.h"
 int __wrap_open(const char *path, int flags, ...);
 int __wrap_close(int fd);
 int __wrap_ioctl(int fd, unsigned long request, ...);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/internal.h"
+#include "core/provider.h"
 
 #define COUNT(array)	(sizeof (array) / sizeof (array)[0])
 

@@ -8,7 +8,7 @@
  * and what the kernel would drop without a word is a failure.  Breakpoints are
  * set at the addresses that a document names, as a tracer's.
  */
-#include "core/internal.h"	/* first: offsets as wide as the library's */
+#include "core/provider.h"	/* first: offsets as wide as the library's */
 
 #include <errno.h>
 #include <fcntl.h>

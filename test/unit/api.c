@@ -16,7 +16,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "core/internal.h"
+#include "core/provider.h"
 
 static const char *const two_types[] = { "int", "char *" };
 

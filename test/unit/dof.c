@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "tap.h"
-#include "core/internal.h"
+#include "core/provider.h"
 
 #define POOL		120	/* probes to make descriptions of */
 #define ROUNDS		60	/* descriptions for each system, processor */

@@ -15,7 +15,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "core/internal.h"
+#include "core/provider.h"
 
 static usdt_provider_t *p;
 static usdt_probedef_t *def;

@@ -12,7 +12,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "core/internal.h"
+#include "core/provider.h"
 
 /* The header's inline function is in the library as well. */
 int exported(const usdt_probedef_t *) __asm__("usdt_probe_enabled");

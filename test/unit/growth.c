@@ -10,7 +10,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "core/internal.h"
+#include "core/provider.h"
 
 #define ROUNDS		1000
 #define MANY_ROUNDS	10000	/* of enabling and disabling */

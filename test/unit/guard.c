@@ -18,7 +18,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "core/internal.h"
+#include "core/provider.h"
 
 /* In libc's place: how often did the library ask which process this is? */
 static int asked;

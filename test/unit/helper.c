@@ -19,7 +19,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "core/internal.h"
+#include "core/provider.h"
 
 /* --- the helper --------------------------------------------------------- */
 

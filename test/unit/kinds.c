@@ -13,7 +13,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "core/internal.h"
+#include "core/provider.h"
 
 static int refusal;		/* an errno for the two below, or 0 */
 

@@ -13,7 +13,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "core/internal.h"
+#include "core/provider.h"
 
 #define STEPS		6000
 #define PROVIDERS	3

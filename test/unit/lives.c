@@ -14,7 +14,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "core/internal.h"
+#include "core/provider.h"
 
 #define EVERY		16	/* files, after which old ones are looked for */
 /* Rounds after which nothing may grow; so many that the next one looks. */

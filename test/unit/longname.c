@@ -19,7 +19,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "core/internal.h"
+#include "core/provider.h"
 
 /* By these names, whatever <dirent.h> makes of its own. */
 struct dirent *read_one(DIR *dir) __asm__("readdir");

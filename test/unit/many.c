@@ -16,7 +16,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "core/internal.h"
+#include "core/provider.h"
 
 /* By these names, whatever <fcntl.h> makes of its own. */
 int count_fcntl(int fd, int command, ...) __asm__("fcntl");

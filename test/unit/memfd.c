@@ -17,7 +17,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "core/internal.h"
+#include "core/provider.h"
 
 /* By these names, whatever <fcntl.h> makes of its own. */
 int no_directory(int at, const char *path, int flags, ...) __asm__("openat");

@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "tap.h"
-#include "core/internal.h"
+#include "core/provider.h"
 
 typedef int check(const struct usdt__platform *row, const char *name,
     struct usdt__why *why);

@@ -10,7 +10,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "core/internal.h"
+#include "core/provider.h"
 
 static const char *types[USDT_ARG_MAX];
 

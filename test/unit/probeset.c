@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "tap.h"
-#include "core/internal.h"
+#include "core/provider.h"
 
 #define NAMES	300		/* different probes */
 #define STEPS	20000

@@ -12,7 +12,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "core/internal.h"
+#include "core/provider.h"
 
 #define MIB	(1 << 20)
 #define FUTURE	2000000000	/* younger than what is made meanwhile */

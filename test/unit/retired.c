@@ -15,7 +15,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "core/internal.h"
+#include "core/provider.h"
 
 #define CYCLES		10000
 #define ADDED		1000

@@ -26,7 +26,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "core/internal.h"
+#include "core/provider.h"
 
 #if defined(__linux__) && defined(__x86_64__)
 

@@ -23,7 +23,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "core/internal.h"
+#include "core/provider.h"
 
 #if defined(__SANITIZE_THREAD__)
 #define MAY_FORK	0	/* it does not bear children of threads */

@@ -5,7 +5,7 @@
  * itself.  Each case is a child: what a process has found out once it does not
  * look for again.
  */
-#include "core/internal.h"
+#include "core/provider.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "tap.h"
-#include "core/internal.h"
+#include "core/provider.h"
 
 /* --- processors --------------------------------------------------------- */
 

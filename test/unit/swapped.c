@@ -15,7 +15,7 @@
 
 #include "tap.h"
 #include "scratch.h"
-#include "core/internal.h"
+#include "core/provider.h"
 
 static char images[128], victim[128];
 static int swapped, swapping;

@@ -17,7 +17,7 @@
 #include <wchar.h>
 
 #include "tap.h"
-#include "core/internal.h"
+#include "core/provider.h"
 
 static const struct usdt__arch *
 arch(const char *name)

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-#include "core/internal.h"
+#include "image/image.h"
 
 /* --- memory.c: what happens when memory runs out? ------------------------- */
 

@@ -1,5 +1,5 @@
 /*
- * core/stash.c - which records of a former program does the helper's daemon
+ * image/stash.c - which records of a former program does the helper's daemon
  * keep of this process?
  *
  * dtprobed keeps a record of each document: below its stash, in a directory
@@ -21,7 +21,7 @@
  * All this is done by system calls alone, and bounded.  A forked child's pid is
  * a fresh one: in fork's handlers there is nothing to be dropped.
  */
-#include "core/internal.h"
+#include "image/image.h"
 
 #include <errno.h>
 #include <fcntl.h>

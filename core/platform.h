@@ -1,0 +1,380 @@
+/*
+ * core/platform.h - the lowest floor: systems, processors, and what every room
+ * stands on.
+ *
+ * The library has four floors, each with a header that includes those below it:
+ *
+ *	core/provider.h		a provider's state: probes, generations
+ *	image/image.h		images, and pages where there are none
+ *	core/dof.h		documents, and the helper that gets them
+ *	core/platform.h		systems, processors, names, types, the lock
+ *
+ * A room includes the header of its floor, so it can't use what is above.  In a
+ * header a section belongs to one file, in the order in which they use each
+ * other.  All of it is hidden: two copies of the library in one process do not
+ * meet.
+ */
+#ifndef USDT_PLATFORM_H
+#define USDT_PLATFORM_H
+
+
+
+#if !defined(_GNU_SOURCE)
+#define _GNU_SOURCE		/* memfd_create, O_PATH, F_SETLEASE ... */
+#endif
+#if !defined(_FILE_OFFSET_BITS) && __SIZEOF_LONG__ < 8
+#define _FILE_OFFSET_BITS 64	/* inode numbers have 64 bits everywhere */
+#endif
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
+#include "usdt.h"
+
+#if defined(__GNUC__)
+#pragma GCC visibility push(hidden)
+#define USDT__PRINTF(fmt, args)	__attribute__((format(printf, fmt, args)))
+#else
+#define USDT__PRINTF(fmt, args)
+#endif
+
+/*
+ * Why something failed: an errno (or 0), a sentence without a newline, and what
+ * kind of failure it is, which decides about the caller's error.  Functions
+ * that take one fill it when they fail, and only then.
+ */
+enum usdt__kind {
+	USDT__SYSTEM,		/* the system or the caller refused */
+	USDT__NO_MEMORY,	/* malloc did */
+	USDT__TOO_LARGE		/* no tracer takes so much */
+};
+
+struct usdt__why {
+	int error;
+	char text[USDT_TEXT_SIZE];
+	enum usdt__kind kind;
+};
+
+/* --- core/platform.c: how do systems and processors differ? ------------- */
+
+enum usdt__add_shape {		/* what the ADDDOF ioctl takes */
+	USDT__ADD_HELPER,	/* dof_helper_t, 80 bytes */
+	USDT__ADD_HELPER_PID,	/* the same with pid and generation, 88 */
+	USDT__ADD_ENVELOPE	/* a pointer to a pointer to count + helpers */
+};
+
+enum usdt__generation_from {	/* where it leaves the generation */
+	USDT__GENERATION_RETURNED,	/* value of the ioctl */
+	USDT__GENERATION_IN_HELPER,	/* dofhp_gen */
+	USDT__GENERATION_IN_DOF		/* dofhp_dof of the envelope */
+};
+
+enum usdt__offset_base {	/* what DOF's offsets are relative to */
+	USDT__OFFSET_PROBE,	/* dofpr_addr, unsigned */
+	USDT__OFFSET_DOF	/* dofhp_addr, which is the DOF's; signed */
+};
+
+enum usdt__isenabled {		/* how a tracer answers is-enabled */
+	USDT__ISENABLED_REGISTER,	/* 1 in the return register */
+	USDT__ISENABLED_POINTER		/* 1 through the first argument */
+};
+
+enum usdt__fork {		/* what a forked child has */
+	USDT__FORK_INHERITED,	/* the kernel copies the registrations */
+	USDT__FORK_NOTHING	/* the child registers again */
+};
+
+struct usdt__platform {
+	const char *name;
+	const char *helper;		/* device, or NULL: no DTrace */
+	unsigned long add_request;
+	unsigned long remove_request;
+	enum usdt__add_shape add_shape;
+	enum usdt__generation_from generation;
+	int remove_by_pointer;		/* else by value */
+	uint8_t dof_version;
+	int relocate;			/* SETX relocations add dofhp_addr */
+	enum usdt__offset_base offsets;
+	int probe_bias;			/* added to offsets of sites ... */
+	int isenabled_bias;		/* ... where kernels shift them */
+	enum usdt__isenabled isenabled;
+	enum usdt__fork fork;
+	int reuse_stubs;		/* 0: a stub's address is used once */
+	int one_document;		/* at a time for a provider's name */
+	int image;			/* probes live in ELF image files */
+	size_t max_provider;		/* longest names, without the zero */
+	size_t max_module;
+	size_t max_function;
+	size_t max_name;
+	size_t max_type;
+	size_t max_dof;			/* bytes in one document, at most */
+	unsigned max_documents;		/* per process; 0: no limit */
+	unsigned patience;		/* seconds that the helper has for a
+					 * document; 0: no such limit */
+	const char *patience_of;	/* whose they are, for error texts */
+	const char *narrow;		/* why 32-bit processes get EINVAL;
+					 * NULL: they don't */
+	const char *stash;		/* what the helper's daemon keeps of each
+					 * process, below its pid; NULL: nothing,
+					 * or nothing that outlives exec */
+	uint64_t stash_pids;		/* the namespace of those pids, as the
+					 * inode of /proc/PID/ns/pid */
+	const char *stale;		/* what an EINVAL may come from if that
+					 * can't be looked at */
+	const char *archs[4];		/* that are traced; none: all */
+	const char *reserved[4];	/* providers of the system's own: ours
+					 * would be dropped without an error */
+	const char *provider_chars;	/* besides letters and digits */
+	const char *limits;		/* what sets them, for error texts */
+};
+
+/* Where in a stub is what DOF names? */
+struct usdt__sites {
+	uint32_t isenabled, dof;
+};
+
+/* A type that has another size or sign than on most processors. */
+struct usdt__own_type {
+	const char *name;		/* NULL: no more */
+	int size;			/* in bytes, negative if signed */
+};
+
+struct usdt__arch {
+	const char *name;
+	uint16_t elf_machine;		/* EM_* */
+	uint8_t word;			/* bytes in a pointer and in a long */
+	uint8_t big_endian;
+	uint32_t page;			/* largest page that it runs with */
+	unsigned registers;		/* arguments passed in registers */
+	const char *const *register_names;	/* as SDT notes spell them */
+	const char *stack_format;	/* printf format of a stack operand */
+	unsigned stack_start;		/* where those begin, from the pointer */
+	const struct usdt__own_type *types;	/* of its C headers, or NULL */
+	uint8_t biased;			/* the rows' biases of sites apply */
+	struct {			/* by DWARF's numbers of registers */
+		uint8_t returns;	/* where a function returns to */
+		uint8_t stack;		/* the stack's pointer */
+		uint8_t frame;		/* what stubs leave, or 0 */
+		uint16_t bias;		/* of the stack's pointer */
+	} unwind;
+	const char *wide_format;	/* where stubs show all arguments once
+					 * more, as words of 8 bytes, or NULL */
+	struct usdt__sites sites[2];	/* by enum usdt__isenabled, in stubs
+					 * with the smallest nop */
+};
+
+extern const struct usdt__platform usdt__platforms[];
+extern const size_t usdt__platform_count;
+extern const struct usdt__arch usdt__archs[];
+extern const size_t usdt__arch_count;
+
+/* Those that this library was built for; the platform may be "none". */
+const struct usdt__platform *usdt__native_platform(void);
+const struct usdt__arch *usdt__native_arch(void);
+
+/* Is there anything here that a tracer could see? */
+int usdt__native_supported(void);
+
+/* getenv for our own variables: NULL in a set-uid program. */
+const char *usdt__getenv(const char *name);
+
+/* Tell a step on stderr if USDT_DEBUG is set.  Keeps errno. */
+void usdt__debug(const char *format, ...) USDT__PRINTF(1, 2);
+
+/* The text of an errno, in English whatever the host's locale is. */
+const char *usdt__strerror(int error);
+
+/* Put a '?' for each byte of TEXT that no UTF-8 character but a control has. */
+void usdt__printable(char *text);
+
+/* Fill WHY; ERROR is an errno or 0, not added to the text.  Returns -1. */
+int usdt__because(struct usdt__why *why, int error, const char *format, ...)
+    USDT__PRINTF(3, 4);
+/* The same for memory that there is not. */
+int usdt__no_memory(struct usdt__why *why);
+
+/* --- usdt_tracepoints_ARCH.s: what does a tracer see? ------------------- */
+
+/*
+ * A stub's machine code and the offsets of what is in it.
+ * ORDER STUB: usdt_tracepoints_*.s lay the same words out.  The entries are at
+ * the same places in all stubs of a processor.
+ */
+#define USDT__STUB_SIZE	32
+struct usdt__stub {
+	uint32_t nop;			/* bytes of nop at the SDT site; 1: the
+					 * processor's shortest */
+	uint32_t answer;		/* enum usdt__isenabled */
+	uint32_t isenabled;		/* entry: int isenabled(int *flag) */
+	uint32_t isenabled_site;	/* what DOF calls is-enabled */
+	uint32_t fire;			/* entry, for usdt__fire */
+	uint32_t sdt_site;		/* what SDT notes point to */
+	uint32_t dof_site;		/* what DOF points to */
+	uint8_t code[USDT__STUB_SIZE];
+};
+extern const struct usdt__stub usdt__stubs[];
+extern const uint32_t usdt__stub_count;		/* 0: unknown processor */
+
+/*
+ * Put ARGC words where the calling convention wants arguments, as if the
+ * sites were a call of a function with them, and run through the stub.
+ */
+void usdt__fire(const void *entry, size_t argc, void *const *argv);
+
+/* --- core/guard.c: is this process a forked child to be mended? --------- */
+
+/* While the first word is not 1 no probe may fire. */
+extern int32_t usdt__guard[];
+
+/* This process may fire. */
+void usdt__guard_renew(void);
+/* From now on it is 0 in children, until renewed there.  Returns an errno. */
+int usdt__guard_make(void);
+/* Is it kept so?  Then it tells without a system call who is new here. */
+int usdt__guard_kept(void);
+/* Returns 1 once in a new process, to the thread that shall make the lock anew
+ * and then say so; all others wait for that. */
+int usdt__guard_claim(void);
+void usdt__guard_claimed(void);
+
+/* --- core/lock.c: who may change things now, who mends a new child? ----- */
+
+/* The lock that serialises all but testing and firing. */
+void usdt__lock(void);
+void usdt__unlock(void);
+
+/*
+ * Under the lock: give it to others while something takes long, and take it
+ * again.  Whoever does has marked what nobody else may touch.
+ */
+void usdt__lock_lend(void);
+void usdt__lock_take_back(void);
+/* Under the lock: wait until some mark has gone; look again then. */
+void usdt__wait_for_mark(void);
+/* Under the lock: one has. */
+void usdt__mark_gone(void);
+
+/* From now on MEND is called in each child, under the lock, before anything
+ * else: FORKED by the handler of fork, else at its first call.  Returns 0 or an
+ * errno. */
+int usdt__watch_fork(void (*mend)(int forked));
+
+/* --- image/nop.c: which nop stands at a probe's sites? ------------------- */
+
+/* The stub to use here and now; NULL on an unknown processor. */
+const struct usdt__stub *usdt__stub_choose(void);
+
+/* --- core/turn.c: which copy of the library in this process may act now? - */
+
+enum usdt__turn {
+	USDT__TURN_IMAGES,	/* to see what is mapped and map more */
+	USDT__TURN_HELPER,	/* to talk to the helper */
+	USDT__TURN_STASH	/* to see what it keeps and have it dropped */
+};
+
+/*
+ * Wait until no other copy of the library in this process has this turn.  It
+ * is a descriptor; or -1, if there is none now, or no /proc.  *ALONE is 0 if
+ * others can't be kept away.
+ */
+int usdt__turn_take(enum usdt__turn which, int *alone);
+/* Give it back, if it is not -1.  Keeps errno. */
+void usdt__turn_give(int turn);
+
+/* --- core/name.c: which names are taken, how do tracers spell them? ----- */
+
+int usdt__name_check_provider(const struct usdt__platform *row,
+    const char *name, struct usdt__why *why);
+int usdt__name_check_module(const struct usdt__platform *row,
+    const char *name, struct usdt__why *why);
+int usdt__name_check_function(const struct usdt__platform *row,
+    const char *name, struct usdt__why *why);
+int usdt__name_check_probe(const struct usdt__platform *row,
+    const char *name, struct usdt__why *why);
+int usdt__name_check_type(const struct usdt__platform *row,
+    const char *type, size_t index, struct usdt__why *why);
+
+/* DTrace's spelling ("__" is '-') to OUT (strlen + 1); returns its length. */
+size_t usdt__name_dof(const char *name, char *out);
+/* The notes' spelling ('-' is "__") to OUT (2 * strlen + 1), or NULL. */
+size_t usdt__name_note(const char *name, char *out);
+
+/* --- core/type.c: what size and sign has a C type? ---------------------- */
+
+/* Bytes, negative if signed: -4 for "int".  Unknown names: a machine word. */
+int usdt__type_size(const char *type, const struct usdt__arch *arch);
+/* The same of what is passed: an argument is one word, whatever its type. */
+int usdt__type_word_size(const char *type, const struct usdt__arch *arch);
+
+/* --- small things ------------------------------------------------------- */
+
+static inline size_t
+usdt__align(size_t value, size_t to)
+{
+	return (value + to - 1) & ~(to - 1);
+}
+
+/*
+ * For who waits until another thread has come on by a few instructions, which
+ * is rare: that one may have a lower priority, and would never run beside a
+ * thread that only yields.
+ */
+static inline void
+usdt__nap(void)
+{
+	struct timespec pause = { 0, 100000 };
+
+	nanosleep(&pause, NULL);
+}
+
+/*
+ * Load a word that other threads change; what is to be read after it needs a
+ * fence.  Compilers compare no memory with an atomic load, which would cost an
+ * instruction more.
+ */
+static inline int32_t
+usdt__load(const int32_t *word)
+{
+#if defined(__SANITIZE_THREAD__)
+	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+#else
+	return *word;
+#endif
+}
+
+static inline void
+usdt__load_fence(void)
+{
+#if !defined(__SANITIZE_THREAD__)	/* it knows none, and needs none */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+#endif
+}
+
+/* Store an integer of 1, 2, 4 or 8 bytes in the byte order asked for. */
+static inline void
+usdt__store(void *to, size_t size, uint64_t value, int big_endian)
+{
+	uint8_t *out = to;
+	size_t i;
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	/* Its lowest bytes: what is built here is mostly for here. */
+	if (!big_endian) {
+		memcpy(out, &value, size);
+		return;
+	}
+#endif
+	for (i = 0; i < size; i++) {
+		size_t at = big_endian ? size - 1 - i : i;
+
+		out[at] = (uint8_t)(value >> (8 * i));
+	}
+}
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+
+#endif /* USDT_PLATFORM_H */
