@@ -73,7 +73,9 @@ status_of_sdt(const struct usdt_provider_state *state,
 	} else {
 		sdt->error = ENOENT;
 		set_text(sdt->reason, sizeof sdt->reason, "the image file has "
-		    "been removed; enable makes it again");
+		    "been removed; enable makes it again (systemd removes "
+		    "/dev/shm of a user at the last logout, and what is old "
+		    "in /tmp: usdt doctor)");
 	}
 }
 

@@ -735,7 +735,9 @@ for my $how ('the file', 'its directory', 'all of the place',
 		is($status->{'sdt.taken'}, 0, 'status says that it is gone');
 		is($status->{'sdt.error'}, POSIX::ENOENT(), 'ENOENT');
 		is($status->{'sdt.reason'}, 'the image file has been removed; '
-			. 'enable makes it again', 'and what to do');
+			. 'enable makes it again (systemd removes /dev/shm of a user '
+			. 'at the last logout, and what is old in /tmp: usdt doctor)',
+			'and what to do');
 		is($process->ask(''), 'fired 1', 'firing goes on');
 
 		is($process->ask('enable'), 'ok', 'enabled again');

@@ -137,6 +137,15 @@ tracer_case('what is mounted' => sub {
 	finds(qr/^note    images: .*so they are in \/tmp/, 'no code in '
 		. '/dev/shm', doctor(apart('mount -t tmpfs -o noexec none '
 		. '/dev/shm')));
+	my $shm = 'mount -t tmpfs none /dev/shm && mkdir /dev/shm/usdt-0';
+	finds(qr/^PROBLEM images: \/dev\/shm\/usdt-0 belongs to user 65534/,
+		"somebody else's directory", doctor(apart("$shm && "
+		. 'chown 65534 /dev/shm/usdt-0')));
+	finds(qr/^PROBLEM images: \/dev\/shm\/usdt-0 is open to others/,
+		'an open directory', doctor(apart("$shm && "
+		. 'chmod 755 /dev/shm/usdt-0')));
+	finds(qr/^ok      images: \/dev\/shm\/usdt-0 is the user's own/,
+		'a good one', doctor(apart("$shm && chmod 700 /dev/shm/usdt-0")));
 	finds(qr/^PROBLEM images: .*-- set USDT_IMAGE_DIR/, '... nor in /tmp',
 		doctor(apart('mount -t tmpfs -o noexec none /dev/shm && mount '
 		. '--bind /tmp /tmp && mount -o remount,bind,noexec /tmp '

@@ -126,5 +126,25 @@ main(void)
 	judged("places", fact_places(0, 1), VERDICT_OK, "/dev/shm");
 	judged("the second place", fact_places(1, 0), VERDICT_NOTE, "/tmp");
 	judged("no place", fact_places(1, 1), VERDICT_PROBLEM, "noexec");
+	judged("a directory", fact_directory("/d", 7, 7, 040700), VERDICT_OK,
+	    "/d");
+	judged("somebody else's", fact_directory("/d", 8, 7, 040700),
+	    VERDICT_PROBLEM, "belongs to user 8");
+	judged("one that is open", fact_directory("/d", 7, 7, 040750),
+	    VERDICT_PROBLEM, "open to others, mode 750");
+
+	ok(fact_removes_ipc(NULL, 1) && fact_removes_ipc("", 1) &&
+	    fact_removes_ipc("#RemoveIPC=no\n[Login]\n", 1) &&
+	    fact_removes_ipc("[Login]\nRemoveIPC=no\nRemoveIPC=yes\n", 1) &&
+	    fact_removes_ipc("RemoveIPC=yes", 0), "RemoveIPC: yes");
+	ok(!fact_removes_ipc("[Login]\nRemoveIPC=no\n", 1) &&
+	    !fact_removes_ipc("\n\nRemoveIPC=false", 1) &&
+	    !fact_removes_ipc("[Login]\n", 0), "RemoveIPC: no");
+	judged("root", fact_logind(1, 0), VERDICT_OK, "leaves");
+	judged("a service", fact_logind(1, 999), VERDICT_OK, "leaves");
+	judged("a user", fact_logind(1, 1000), VERDICT_NOTE, "RemoveIPC");
+	judged("one that is spared", fact_logind(0, 1000), VERDICT_OK,
+	    "leaves");
+	judged("ageing", fact_ageing("/tmp"), VERDICT_NOTE, "/tmp");
 	return done_testing();
 }

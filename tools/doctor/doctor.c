@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -158,6 +159,58 @@ is_noexec(const char *path)
 	return statvfs(path, &vfs) < 0 || (vfs.f_flag & ST_NOEXEC) != 0;
 }
 
+/* Does logind's configuration have it remove what is in /dev/shm? */
+static int
+removes_ipc(void)
+{
+	glob_t files;
+	size_t i;
+	int removes = 1;
+	char *text;
+
+	text = read_small("/etc/systemd/logind.conf");
+	removes = fact_removes_ipc(text, removes);
+	free(text);
+	if (glob("/etc/systemd/logind.conf.d/*.conf", 0, NULL, &files) != 0)
+		return removes;
+	for (i = 0; i < files.gl_pathc; i++) {
+		text = read_small(files.gl_pathv[i]);
+		removes = fact_removes_ipc(text, removes);
+		free(text);
+	}
+	globfree(&files);
+	return removes;
+}
+
+/* Where are images of this user, and who clears them away? */
+static int
+look_at_places(void)
+{
+	static const char *const parents[] = { "/dev/shm", "/tmp" };
+	int noexec[] = { is_noexec("/dev/shm"), is_noexec("/tmp") };
+	int problems = finding_tell(0, fact_places(noexec[0], noexec[1]));
+	int systemd = there("/run/systemd/system"), taken = 0;
+	char dir[USDT__DIR_SIZE];
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < sizeof parents / sizeof *parents && !taken; i++) {
+		if (noexec[i])
+			continue;
+		usdt__image_dir(parents[i], dir);
+		taken = lstat(dir, &st) < 0 || !finding_tell(0,
+		    fact_directory(dir, st.st_uid, geteuid(), st.st_mode));
+		if (!taken)
+			problems++;
+		else if (systemd && i == 0 && is_running("systemd-logind"))
+			problems += finding_tell(0, fact_logind(removes_ipc(),
+			    geteuid()));
+		else if (systemd && i == 1)
+			problems += finding_tell(0, fact_ageing(parents[i]));
+	}
+	return problems;
+}
+
 static int
 look_at_system(void)
 {
@@ -186,8 +239,7 @@ look_at_system(void)
 	problems += finding_tell(0, fact_bpf(error, privileged));
 	problems += look_at_tracefs();
 	problems += look_at_helper();
-	problems += finding_tell(0, fact_places(is_noexec("/dev/shm"),
-	    is_noexec("/tmp")));
+	problems += look_at_places();
 	free(counter);
 	free(lockdown);
 	free(paranoid);

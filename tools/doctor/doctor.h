@@ -42,6 +42,15 @@ struct finding fact_helper(const char *device, int error, unsigned mode,
     int installed, int running);
 /* Are both usual places for images mounted noexec? */
 struct finding fact_places(int shm_noexec, int tmp_noexec);
+/* Whose is a directory of USER's images, and who may write there? */
+struct finding fact_directory(const char *dir, unsigned long owner,
+    unsigned long user, unsigned mode);
+/* Does logind remove what users left in /dev/shm, by the text of one more
+ * configuration file and what those before it said? */
+int fact_removes_ipc(const char *conf, int before);
+struct finding fact_logind(int removes, unsigned long user);
+/* systemd-tmpfiles ages the place in which images are. */
+struct finding fact_ageing(const char *dir);
 /* May a process with that privilege trace at all?  For the calls above. */
 int fact_privileged(const char *status, int apart);
 

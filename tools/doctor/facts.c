@@ -240,3 +240,68 @@ fact_places(int shm_noexec, int tmp_noexec)
 	    "they have no name: bpftrace 0.25 and later does not find them "
 	    "by -p");
 }
+
+struct finding
+fact_directory(const char *dir, unsigned long owner, unsigned long user,
+    unsigned mode)
+{
+	if (owner != user)
+		return finding_make(VERDICT_PROBLEM, "have its owner or root "
+		    "remove it, or set USDT_IMAGE_DIR to a directory of the "
+		    "user, mode 700", "images: %s belongs to user %lu, so "
+		    "those of user %lu are elsewhere", dir, owner, user);
+	if ((mode & 077) != 0)
+		return finding_make(VERDICT_PROBLEM, "remove it, or chmod 700 "
+		    "it if nobody else wrote there", "images: %s is open to "
+		    "others, mode %03o, so they are elsewhere", dir,
+		    mode & 0777);
+	return finding_make(VERDICT_OK, NULL, "images: %s is the user's own",
+	    dir);
+}
+
+/* The last setting holds; yes is what logind does without one. */
+int
+fact_removes_ipc(const char *conf, int before)
+{
+	static const char *const no[] = { "no", "false", "off", "0", "n", "f" };
+	const char *line, *value;
+	size_t i, length;
+
+	for (line = conf; line != NULL && *line != '\0';
+	    line = *line == '\0' ? line : line + 1) {
+		if (strncmp(line, "RemoveIPC=", 10) == 0) {
+			value = line + 10;
+			length = strcspn(value, " \t\r\n");
+			before = 1;
+			for (i = 0; i < sizeof no / sizeof *no; i++)
+				if (strlen(no[i]) == length &&
+				    strncmp(value, no[i], length) == 0)
+					before = 0;
+		}
+		line += strcspn(line, "\n");
+	}
+	return before;
+}
+
+struct finding
+fact_logind(int removes, unsigned long user)
+{
+	/* It spares root and the numbers of services. */
+	if (!removes || user < 1000)
+		return finding_make(VERDICT_OK, NULL, "images: systemd-logind "
+		    "leaves those of user %lu in /dev/shm", user);
+	return finding_make(VERDICT_NOTE, "loginctl enable-linger, or "
+	    "RemoveIPC=no in /etc/systemd/logind.conf; a program makes its "
+	    "images again when it next enables", "images: systemd-logind "
+	    "removes those of user %lu from /dev/shm at the last logout, "
+	    "and tracers find them no more (RemoveIPC)", user);
+}
+
+struct finding
+fact_ageing(const char *dir)
+{
+	return finding_make(VERDICT_NOTE, "a line \"x /tmp/usdt-*\" in "
+	    "/etc/tmpfiles.d/usdt.conf; a program makes its images again when "
+	    "it next enables", "images: systemd-tmpfiles removes what is old "
+	    "from %s, and tracers find it no more", dir);
+}
