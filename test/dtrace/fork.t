@@ -5,7 +5,7 @@ use warnings;
 use Test::More;
 
 use Usdt::Dtrace qw(dtrace_case process listing same_events tree_of
-	restart_dtprobed eventually build_path as_user);
+	restart_dtprobed eventually build_path as_user child_status);
 
 my $REFERENCE = build_path('reference');
 
@@ -13,7 +13,7 @@ dtrace_case('a forked child' => sub {
 	my $p = process('forks', 'f', 'go', 'int');
 	my ($child) = $p->ask('fork') =~ /^forked (\d+)$/ or
 	    die "no child\n";
-	my $status = $p->status('child ');
+	my $status = child_status($p);
 
 	is($status->{'dof.taken'}, 1, 'its probes are registered');
 	is_deeply([map { $_->{provider} } listing('forks*:::')],

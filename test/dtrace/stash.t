@@ -7,7 +7,7 @@ use warnings;
 use Test::More;
 
 use Usdt::Dof;
-use Usdt::Dtrace qw(dtrace_case process tree_of);
+use Usdt::Dtrace qw(dtrace_case process tree_of child_status);
 
 sub slurp
 {
@@ -115,7 +115,7 @@ dtrace_case('the document of a process' => sub {
 	judge('second', $p, $added, $new, 'stashed', ['more', 'later', 'int']);
 
 	my ($child) = $p->ask('fork') =~ /(\d+)/;
-	is($p->status('child ')->{'dof.taken'}, 1, 'a child registers');
+	is(child_status($p)->{'dof.taken'}, 1, 'a child registers');
 	my %inherited = map { $_->{inode} => $_->{parsed} } documents($child);
 	is_deeply(\%inherited, { $old->{inode} => $old->{parsed},
 	    $new->{inode} => $new->{parsed} }, 'the same two documents');

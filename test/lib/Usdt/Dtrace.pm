@@ -20,7 +20,7 @@ use Usdt::Tracer qw(tracer_case);
 our @ISA = ('Usdt::Tracer::Run');
 our @EXPORT_OK = qw(dtrace_case process listing tree_of dtprobed_log
 	restart_dtprobed same_events eventually wait_errors build_path
-	as_user);
+	as_user child_status);
 
 # The directory that the tests of this machine find their programs in.
 sub build_path
@@ -48,6 +48,20 @@ sub process
 
 	$process->ready or die $process->greeting . "\n";
 	return $process;
+}
+
+# child_status(PROCESS): the status of its forked child, which has told dtprobed
+# of its probes: where that is slow, when it enables.
+sub child_status
+{
+	my ($process) = @_;
+	my $status = $process->status('child ');
+
+	return $status if ($status->{'dof.reason'} // '') !~
+	    /^not yet registered/;
+	note("dtprobed is slow: $status->{'dof.reason'}");
+	is($process->ask('child enable'), 'child ok', 'the child enables');
+	return $process->status('child ');
 }
 
 # dtrace_case(NAME, CODE): a subtest; a failure shows what dtrace printed, and
