@@ -19,7 +19,7 @@ sub node
 	my ($environment, $script, @arguments) = @_;
 
 	return Usdt::Tracer::Run->start(as_user('env', "LD_LIBRARY_PATH=$node",
-		'USDT_TEST_AWAIT=60', @$environment, "$node/node",
+		'USDT_TEST_AWAIT=500', @$environment, "$node/node",
 		'--expose-gc', "$node/package/test/lib/$script", @arguments));
 }
 

@@ -27,7 +27,7 @@ function run(command, args, options = {})
 	delete env.NODE_TEST_CONTEXT;
 	delete env.MAKEFLAGS;
 	const result = spawnSync(command, args, Object.assign(
-		{ encoding: 'utf8', timeout: 300000 }, options, { env }));
+		{ encoding: 'utf8', timeout: 3000000 }, options, { env }));
 
 	return { status: result.status, out: result.stdout,
 		all: String(result.stdout) + result.stderr + (result.error ||
