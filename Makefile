@@ -128,6 +128,8 @@ checks	= $(filter-out $(longer),$(sort $(wildcard test/*.t))) $(units)
 # Not in `make check`, which is to take less than a minute.
 longer	= $(patsubst %,test/%.t,bindings costs cross fuzz none \
 	  sanitize standards targets widths)
+# Both build a package for npm, and ask its registry.
+nodes	= test/node/node.t test/node/consumer.t
 traces	= $(sort $(wildcard test/trace/*.t test/kernel/*.t))
 
 # All that `make check` and `make test` need, and nothing else.
@@ -160,14 +162,14 @@ test:
 run-test: all $(units)
 	$(PROVE) -j$(CPUS) $(checks); checked=$$?; \
 	$(PROVE) -j2 --rules='seq=test/{trace,kernel}/*.t' --rules='par=**' \
-	    $(traces) test/node/node.t $(machines) $(longer) && exit $$checked
+	    $(traces) $(nodes) $(machines) $(longer) && exit $$checked
 
 # The package for Node.js; some of it asks npm's registry.
 test-node:
 	@test/setup trace widths node cross
 	$(AGAIN) run-node
 run-node: all
-	$(PROVE) test/node/node.t
+	$(PROVE) $(nodes)
 
 # Each fuzzer for $(FUZZ_SECONDS).
 fuzz:

@@ -298,7 +298,7 @@ is_old_key(unsigned action)
 	    action == DTRACEACT_UMOD || action == DTRACEACT_UADDR;
 }
 
-/* Stacks are addresses, behind a header on Linux: just their bytes. */
+/* Returns which key the old packages would have refused, or 0. */
 static int
 keys(const struct aggregation_walk *walk, const dtrace_aggdata_t *g)
 {
@@ -313,7 +313,7 @@ keys(const struct aggregation_walk *walk, const dtrace_aggdata_t *g)
 			json_raw(",");
 		if (!is_old_key(rec->dtrd_action) && !refused)
 			refused = i;
-		value_write(walk->lib, walk->dtp, rec,
+		value_key(walk->lib, walk->dtp, rec,
 		    AGG_KEYS(g) + rec->dtrd_offset);
 	}
 	json_raw("]");

@@ -108,7 +108,10 @@ const struct node *parse_member(const struct node *node, const char *name);
 extern int value_sized;
 
 void value_integer(const char *data, size_t size, int is_signed);
-/* A trace(), a key of an aggregation, sym() and its kin. */
+/* A key of an aggregation. */
+void value_key(const struct library *lib, dtrace_hdl_t *dtp,
+    const dtrace_recdesc_t *rec, const char *data);
+/* A trace(), sym() and its kin. */
 void value_write(const struct library *lib, dtrace_hdl_t *dtp,
     const dtrace_recdesc_t *rec, const char *data);
 

@@ -83,16 +83,74 @@ symbol(const struct library *lib, dtrace_hdl_t *dtp, unsigned action,
 }
 
 static void
-expression(const dtrace_recdesc_t *rec, const char *data)
+expression(const dtrace_recdesc_t *rec, const char *data, int is_signed)
 {
 	size_t size = rec->dtrd_size;
 
 	if (size > 1 && rec->dtrd_alignment == 1)
 		json_text(data, strnlen(data, size));
 	else if (is_integer_size(size))
-		value_integer(data, size, RECORD_SIGNED(rec));
+		value_integer(data, size, is_signed);
 	else
 		json_bytes(data, size);
+}
+
+/*
+ * A stack that is a key: a header of 16 bytes, with the depth and, for the
+ * user's, the process, then addresses.  Another size is another version's.
+ */
+#define STACK_HEADER 16
+
+static void
+stack(const struct library *lib, dtrace_hdl_t *dtp, const dtrace_recdesc_t *rec,
+    const char *data)
+{
+	int is_user = rec->dtrd_action != DTRACEACT_STACK;
+	uint32_t header[4], i, n = (uint32_t)(rec->dtrd_arg & 0xffffffff);
+	uint64_t address;
+	char name[4096];
+
+	if (rec->dtrd_size != STACK_HEADER + 8 * (uint64_t)n) {
+		json_bytes(data, rec->dtrd_size);
+		return;
+	}
+	memcpy(header, data, sizeof header);
+	json_raw(is_user ? "{\"ustack\":[" : "{\"stack\":[");
+	for (i = 0; i < n && i < header[0]; i++) {
+		memcpy(&address, data + STACK_HEADER + 8 * i, 8);
+		if (address == 0)
+			break;
+		*name = 0;
+		if (is_user)
+			lib->dtrace_uaddr2str(dtp, (pid_t)header[3], address,
+			    name, sizeof name - 1);
+		else
+			lib->dtrace_addr2str(dtp, address, name,
+			    sizeof name - 1);
+		if (i > 0)
+			json_raw(",");
+		json_text(name, strlen(name));
+	}
+	json_raw("]}");
+}
+
+/* Records of keys do not say whether they are signed; dtrace(1) takes it so. */
+void
+value_key(const struct library *lib, dtrace_hdl_t *dtp,
+    const dtrace_recdesc_t *rec, const char *data)
+{
+	switch (rec->dtrd_action) {
+	case DTRACEACT_STACK:
+	case DTRACEACT_USTACK:
+	case DTRACEACT_JSTACK:
+		stack(lib, dtp, rec, data);
+		break;
+	case DTRACEACT_DIFEXPR:
+		expression(rec, data, rec->dtrd_size >= 4);
+		break;
+	default:
+		value_write(lib, dtp, rec, data);
+	}
 }
 
 void
@@ -108,6 +166,6 @@ value_write(const struct library *lib, dtrace_hdl_t *dtp,
 		symbol(lib, dtp, rec->dtrd_action, data);
 		break;
 	default:
-		expression(rec, data);
+		expression(rec, data, RECORD_SIGNED(rec));
 	}
 }

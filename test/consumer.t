@@ -213,12 +213,13 @@ is_deeply([@{ aggregation(0x777, 0, 5) }{qw(function unknown)}],
 
 	$h->run("agg a 1 0x701 0 10 0500000000000000\n"
 		. "key 1 4 4 ffffffff\nkey 1 33 1 6b6579\nkey 1 8 8 "
-		. little('q', -1) . "\nkey 257 16 8 -\n"
+		. little('q', -1) . "\nkey 257 16 8 - 5\nkey 257 32 8 "
+		. little('LLLLq', 2, 0, 1, 5, 16) . " 2\n"
 		. 'agg _ 2 0x701 0 1 0100000000000000');
 	my ($answer, @entries) = $h->ask('aggregations', remove => JSON::PP::true);
 
-	is_deeply([map { $_->{aggregation}{keys} } @entries], [[[4, 4294967295], 'key',
-		[8, int64('18446744073709551615')], { hex => '00' x 16 }], []],
+	is_deeply([map { $_->{aggregation}{keys} } @entries], [[[4, -1], 'key', [8, -1],
+		{ hex => '00' x 16 }, { ustack => ['node`fun_10+0x8'] }], []],
 		'keys, with their sizes');
 	is($entries[0]{aggregation}{normal}, 10, 'what it is to be divided by');
 	is_deeply([$h->ask('aggregations')], [{ id => 5, ok => JSON::PP::true }],

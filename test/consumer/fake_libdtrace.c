@@ -17,7 +17,7 @@
  *	flood COUNT EACH	so many firings of two integers, EACH a work
  *	exit			work returns "done"
  *	agg NAME ID ACTION SIG NORMAL HEX	an aggregation's value
- *	key ACTION SIZE ALIGNMENT HEX		a key of it
+ *	key ACTION SIZE ALIGNMENT HEX [ARG]	a key of it
  *	probes COUNT		what is listed
  *
  * FORMAT and TEXT go to the end of the line; "-" is none, "\n" a newline.
@@ -164,17 +164,23 @@ number(char **line)
 
 /* SIZE bytes: those in hexadecimal, and zeros. */
 static char *
+bytes_of(const char *hex, size_t size)
+{
+	static const char digits[] = "0123456789abcdef";
+	char *b = need(calloc(1, size + 1));
+	size_t i;
+
+	for (i = 0; i < size && hex[2 * i] && hex[2 * i + 1]; i++)
+		b[i] = (char)((strchr(digits, hex[2 * i]) - digits) << 4 |
+		    (strchr(digits, hex[2 * i + 1]) - digits));
+	return b;
+}
+
+static char *
 bytes(char **line, size_t size)
 {
-	char *hex = word(line), *b = need(calloc(1, size + 1));
-	size_t i;
-	unsigned byte;
+	char *hex = word(line), *b = bytes_of(hex, size);
 
-	for (i = 0; i < size && sscanf(hex + 2 * i, "%2x", &byte) == 1; i++) {
-		b[i] = (char)byte;
-		if (!hex[2 * i + 1] || !hex[2 * i + 2])
-			break;
-	}
 	free(hex);
 	return b;
 }
@@ -205,7 +211,9 @@ read_record(struct record *r, char **line, int is_key)
 	if (!is_key)
 		r->arg = number(line);
 	r->bytes = bytes(line, r->size);
-	if (!is_key && *line)
+	if (is_key)
+		r->arg = number(line);
+	else if (*line)
 		r->format = rest(line);
 }
 
@@ -222,13 +230,7 @@ add_entry(char **line)
 	a->normal = number(line);
 	hex = word(line);
 	a->size = (uint32_t)strlen(hex) / 2;
-	a->bytes = need(calloc(1, a->size + 1));
-	for (uint32_t i = 0; i < a->size; i++) {
-		unsigned byte;
-
-		sscanf(hex + 2 * i, "%2x", &byte);
-		a->bytes[i] = (char)byte;
-	}
+	a->bytes = bytes_of(hex, a->size);
 	free(hex);
 	if (!h.entries)
 		h.entry_end = &h.entries;

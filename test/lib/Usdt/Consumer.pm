@@ -60,7 +60,7 @@ sub little
 {
 	my ($template, @numbers) = @_;
 
-	return unpack('H*', pack($template . '<*', @numbers));
+	return unpack('H*', pack("($template)<*", @numbers));
 }
 
 # start(HELPER, LIBRARY, NAME => VALUE ...): with these in its environment.

@@ -1,0 +1,7 @@
+/* index.mjs - the package's interface, for import. */
+import consumer from './index.js';
+
+export const { trace, available, check, probes, Session, DTraceError,
+	Aggregation, Aggregations, Distribution, createConsumer, Consumer } =
+	consumer;
+export default consumer;

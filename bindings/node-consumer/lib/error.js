@@ -1,0 +1,38 @@
+/*
+ * error.js - how is it said what went wrong?
+ */
+'use strict';
+
+/* What people do about it; for available(). */
+const ADVICE = {
+	ENOLIBDTRACE: 'install DTrace 2.0 (Debian: libdtrace2; it takes glibc ' +
+		'2.38 or later)',
+	EPRIVILEGES: 'run as root, or give the helper its privileges by ' +
+		'{ command: [\'sudo\', \'-n\'] }',
+};
+
+class DTraceError extends Error {
+	/* `answer` is the helper's: code, errno, message. */
+	constructor(answer, program)
+	{
+		const [, line, rest] =
+			/^line (\d+): ([^]*)$/.exec(answer.message) || [];
+
+		super(rest === undefined ? answer.message : rest);
+		this.name = 'DTraceError';
+		this.code = answer.code;
+		if (answer.errno)
+			this.errno = answer.errno;
+		if (program !== undefined)
+			this.program = program;
+		if (line !== undefined)
+			this.line = Number(line);
+	}
+}
+
+function failure(code, message)
+{
+	return new DTraceError({ code, message });
+}
+
+module.exports = { ADVICE, DTraceError, failure };

@@ -1,0 +1,82 @@
+/*
+ * worker.js - how do the helpers of the old faces get along without the main
+ * thread?
+ */
+'use strict';
+
+const { parentPort, workerData } = require('worker_threads');
+const { Channel } = require('./channel.js');
+const { failure } = require('./error.js');
+
+const { flag, now, later } = workerData;
+const channels = new Map();
+
+/* A helper that is missing is told with the first answer. */
+function open(id, env)
+{
+	try {
+		channels.set(id, new Channel({ env }, { line() {}, end() {} },
+			true));
+	} catch (error) {
+		channels.set(id, { ask: () => Promise.reject(error),
+			close() {} });
+	}
+}
+
+function close(id)
+{
+	const channel = channels.get(id);
+
+	channels.delete(id);
+	if (channel)
+		channel.close();
+}
+
+/* One that hangs is ended, and that is the answer. */
+function bounded(channel, command, members, bound)
+{
+	const asked = channel.ask(command, members);
+
+	if (!bound)
+		return asked;
+	let timer;
+	const late = new Promise((resolve, reject) => {
+		timer = setTimeout(() => {
+			reject(failure('ELOST', `libdtrace has not answered ` +
+				`for ${bound / 1000} s, and is ended`));
+			channel.close();
+		}, bound);
+	});
+
+	return Promise.race([asked, late]).finally(() => clearTimeout(timer));
+}
+
+async function answerTo({ id, command, members, bound })
+{
+	try {
+		return await bounded(channels.get(id), command, members, bound);
+	} catch (error) {
+		return { ok: false, code: error.code, errno: error.errno,
+			message: error.message, lines: error.lines || [] };
+	}
+}
+
+function reply(message, answer)
+{
+	if (!message.sync) {
+		later.postMessage({ n: message.n, answer });
+		return;
+	}
+	now.postMessage(answer);
+	Atomics.store(flag, 0, 1);
+	Atomics.notify(flag, 0);
+}
+
+parentPort.on('message', (message) => {
+	if (message.command === undefined)
+		open(message.id, message.env);
+	else if (message.command === null)
+		close(message.id);
+	else
+		answerTo(message).then((answer) => reply(message, answer));
+});

@@ -1,0 +1,28 @@
+/* libdtrace.d.ts - the interface of libdtrace, for TypeScript. */
+export interface SyncProbe {
+	provider: string;
+	module: string;
+	function: string;
+	name: string;
+}
+
+export type Datum = number | string;
+export type Ranges = [[number, number], number][];
+
+export class Consumer {
+	constructor();
+	strcompile(program: string): void;
+	setopt(option: string, value?: string | number | boolean): void;
+	go(): void;
+	stop(): void;
+	/* No record: the end of a firing's. */
+	consume(callback: (probe: SyncProbe, record?: { data: Datum }) => void):
+		void;
+	aggwalk(callback: (id: number, key: Datum[],
+		value: number | Ranges) => void): void;
+	aggclear(): void;
+	aggmin(): number;
+	aggmax(): number;
+	version(): string;
+	close(): void;
+}

@@ -1,0 +1,145 @@
+/*
+ * libdtrace.js - what was the package libdtrace?  The synchronous one.
+ */
+'use strict';
+
+const { Link } = require('./lib/bridge.js');
+const { Reader, walkError } = require('./lib/old.js');
+
+const TRACING = 'Operation illegal when tracing is active';
+
+function failed(what, answer)
+{
+	return new Error(`couldn't ${what}: ${answer.message}`);
+}
+
+class Consumer {
+	#link;
+	#reader = new Reader((size) => size >= 4,
+		(action) => `<unknown action 0x${action.toString(16)}>`);
+	#went = false;
+
+	constructor()
+	{
+		this.#link = new Link();
+		const answer = this.#link.sync('open', { sized: true });
+
+		if (!answer.ok) {
+			this.#link.close();
+			throw new Error(answer.message);
+		}
+	}
+
+	strcompile(program)
+	{
+		if (typeof program !== 'string')
+			throw new TypeError('expected program');
+		if (this.#went)
+			throw failed(`execute '${program}'`,
+				{ message: TRACING });
+		const answer = this.#link.sync('compile', { program });
+
+		if (!answer.ok)
+			throw failed(`compile '${program}'`, answer);
+	}
+
+	setopt(option, value)
+	{
+		if (typeof option !== 'string')
+			throw new TypeError('expected an option to set');
+		if (Array.isArray(value))
+			throw new TypeError('option value can\'t be an array');
+		if (arguments.length > 1 && value !== null &&
+		    (typeof value === 'object' || typeof value === 'function'))
+			throw new TypeError('option value can\'t be an object');
+		const answer = this.#link.sync('set', { option,
+			value: arguments.length > 1 ? String(value) : null });
+
+		if (!answer.ok)
+			throw failed(`set option '${option}'`, answer);
+	}
+
+	go()
+	{
+		const answer = this.#link.sync('go', { pull: true });
+
+		if (!answer.ok)
+			throw failed('enable tracing', answer);
+		this.#went = true;
+	}
+
+	stop()
+	{
+		const answer = this.#link.sync('stop');
+
+		if (!answer.ok)
+			throw failed('disable tracing', answer);
+	}
+
+	consume(callback)
+	{
+		if (typeof callback !== 'function')
+			throw new TypeError('expected function as argument');
+		const answer = this.#link.sync('work');
+
+		/* The old one was silent about all but a lost library. */
+		if (answer.code === 'ELOST')
+			throw failed('consume', answer);
+		this.#reader.records(answer.lines, (told, data) => {
+			const { provider, module, function: func, name } = told;
+			const probe = { provider, module, function: func, name };
+
+			if (data.length > 0)
+				callback.call(this, probe, { data: data[0] });
+			else
+				callback.call(this, probe);
+		});
+	}
+
+	aggwalk(callback)
+	{
+		if (typeof callback !== 'function')
+			throw new TypeError('expected function as argument');
+		const answer = this.#link.sync('aggregations',
+			{ remove: true, strict: true });
+
+		if (!answer.ok)
+			throw walkError(answer);
+		this.#reader.entries(answer.lines, (line) =>
+			'unsupported aggregating action  ' +
+			`${line.function}() in aggregation "${line.name}"`,
+			(id, key, value) => callback.call(this, id, key, value));
+	}
+
+	aggclear()
+	{
+		this.#link.sync('clear');
+	}
+
+	aggmin()
+	{
+		return -(2 ** 63);
+	}
+
+	aggmax()
+	{
+		return 2 ** 63;
+	}
+
+	version()
+	{
+		const answer = this.#link.sync('version');
+
+		if (!answer.ok)
+			throw new Error(answer.message);
+		return answer.version;
+	}
+
+	/* Not of the old one: its helper goes now, and not with the garbage. */
+	close()
+	{
+		this.#link.close();
+	}
+}
+
+module.exports = { Consumer };

@@ -1,0 +1,31 @@
+# What goes into the package beside what lies here?
+#
+#	make -f pack.mk stage		done by `npm pack`: the helper for each
+#					of PREBUILDS
+#	make -f pack.mk unstage		take them away again
+#
+# The compilers are gcc of an x86-64 machine, and that for aarch64 which
+# `test/setup cross` unpacks.  One that is missing is an error.
+
+PREBUILDS = linux-x64 linux-arm64
+CROSS	= $(shell ../../test/setup --cross-root)/bin
+SOURCES	= $(wildcard ../../consumer/*.[ch])
+FLAGS	= -std=gnu99 -O2 -g0 -fPIE -pie -Wl,-z,relro,-z,now -s
+
+CC_linux-x64	= gcc -m64
+CC_linux-arm64	= $(CROSS)/aarch64-linux-gnu-gcc
+
+stage: LICENSE $(PREBUILDS:%=prebuilds/%/usdt-dtrace)
+
+LICENSE: ../../LICENSE
+	cp $^ $@
+
+prebuilds/%/usdt-dtrace: $(SOURCES)
+	mkdir -p $(@D)
+	$(CC_$*) $(FLAGS) -o $@.part $(filter %.c,$(SOURCES)) -ldl
+	mv $@.part $@
+
+unstage:
+	rm -rf LICENSE prebuilds
+
+.PHONY: stage unstage

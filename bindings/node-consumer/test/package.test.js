@@ -1,0 +1,183 @@
+/*
+ * package.test.js - does the package that npm makes install anywhere, with its
+ * two helpers, and do all its entries load?
+ */
+'use strict';
+
+const assert = require('assert');
+const fs = require('fs');
+const path = require('path');
+const { spawnSync } = require('child_process');
+const { before, test } = require('node:test');
+const { TOP, directory } = require('./lib/tools.js');
+
+const PACKAGE = path.join(__dirname, '..');
+const ODD = path.join(directory, 'an odd [path] (1)');
+
+function run(command, args, options = {})
+{
+	const env = { ...process.env, ...options.env };
+
+	/* A runner of tests in a runner of tests would print for it. */
+	delete env.NODE_TEST_CONTEXT;
+	delete env.MAKEFLAGS;
+	const result = spawnSync(command, args, { encoding: 'utf8',
+		timeout: 300000, ...options, env });
+
+	return { status: result.status, out: result.stdout,
+		all: String(result.stdout) + result.stderr + (result.error ||
+			'') };
+}
+
+function succeed(command, args, options)
+{
+	const result = run(command, args, options);
+
+	assert.strictEqual(result.status, 0, `${command} ${args.join(' ')}\n` +
+		result.all);
+	return result.out;
+}
+
+function npm(args, options)
+{
+	return run('npm', [...args, '--no-audit', '--no-fund',
+		'--no-update-notifier'], options);
+}
+
+let tarballs;
+
+before(() => {
+	fs.mkdirSync(ODD, { recursive: true });
+	/* A copy: another test may be packing, too. */
+	const copy = path.join(directory, 'copy');
+
+	fs.mkdirSync(path.join(copy, 'test'), { recursive: true });
+	for (const name of ['bindings/node-consumer', 'bindings/dtrace-async',
+		'bindings/libdtrace', 'consumer', 'LICENSE', 'test/setup'])
+		fs.cpSync(path.join(TOP, name), path.join(copy, name),
+			{ recursive: true, verbatimSymlinks: true });
+	for (const name of ['node-consumer', 'dtrace-async', 'libdtrace']) {
+		const { status, all } = npm(['pack', '--pack-destination',
+			directory], { cwd: path.join(copy, 'bindings', name) });
+
+		assert.strictEqual(status, 0, all);
+	}
+	tarballs = Object.fromEntries(['usdt-consumer', 'dtrace-async',
+		'libdtrace'].map((name) => [name, 'file:' + path.join(directory,
+		`${name}-1.0.0.tgz`)]));
+	fs.writeFileSync(path.join(ODD, 'package.json'),
+		JSON.stringify({ dependencies: tarballs }));
+	const { status, all } = npm(['install', '--offline',
+		'--ignore-scripts'], { cwd: ODD });
+
+	assert.strictEqual(status, 0, all);
+});
+
+test('what is in it', () => {
+	const files = succeed('tar', ['-tzf',
+		tarballs['usdt-consumer'].slice(5)]).trim().split('\n')
+		.map((file) => file.replace(/^package\//, ''));
+
+	for (const file of ['index.js', 'index.mjs', 'index.d.ts',
+		'dtrace-async.js', 'libdtrace.js', 'README.md', 'LICENSE',
+		'prebuilds/linux-x64/usdt-dtrace',
+		'prebuilds/linux-arm64/usdt-dtrace'])
+		assert(files.includes(file), file);
+	assert.deepStrictEqual(files.filter((file) => /test|pack\.mk/.test(file)),
+		[]);
+	for (const name of ['dtrace-async', 'libdtrace'])
+		assert.deepStrictEqual(succeed('tar', ['-tzf',
+			tarballs[name].slice(5)]).trim().split('\n').sort(),
+		['package/index.js', 'package/package.json']);
+});
+
+test('installed offline, without scripts, below blanks and brackets', () => {
+	const script = `
+		const assert = require('assert');
+		const { trace, createConsumer } = require('usdt-consumer');
+		assert.strictEqual(require('dtrace-async').createConsumer,
+			createConsumer);
+		assert(require('libdtrace').Consumer);
+		assert.throws(() => require('usdt-consumer/lib/session.js'));
+		trace('probe 1 p m f n\\nexit').then(async (session) => {
+			for await (const { probe } of session)
+				console.log(probe.name);
+		});`;
+	const out = succeed(process.execPath, ['-e', script],
+		{ cwd: ODD, env: { USDT_DTRACE: '' } });
+
+	assert.strictEqual(out, 'n\n');
+});
+
+test('import', () => {
+	const out = succeed(process.execPath, ['--input-type=module', '-e', `
+		import { trace, Session } from 'usdt-consumer';
+		import whole from 'usdt-consumer';
+		import { createConsumer } from 'usdt-consumer/dtrace-async';
+		import { Consumer } from 'usdt-consumer/libdtrace';
+		const session = await trace('probe 1 p m f n\\nexit');
+		for await (const { probe } of session)
+			console.log(probe.name, session instanceof Session,
+				whole.trace === trace, typeof createConsumer,
+				typeof Consumer);`], { cwd: ODD });
+
+	assert.strictEqual(out, 'n true true function function\n');
+});
+
+test('the helper for arm64', () => {
+	const elf = fs.readFileSync(path.join(ODD, 'node_modules/usdt-consumer',
+		'prebuilds/linux-arm64/usdt-dtrace'));
+
+	assert.deepStrictEqual([elf.toString('latin1', 1, 4),
+		elf.readUInt16LE(18)], ['ELF', 183]);
+});
+
+test('before anything is built: all entries load, and a reason is told', () => {
+	const bare = path.join(directory, 'bare', 'bindings');
+
+	for (const name of ['node-consumer', 'dtrace-async', 'libdtrace'])
+		fs.cpSync(path.join(TOP, 'bindings', name),
+			path.join(bare, name),
+			{ recursive: true, verbatimSymlinks: true });
+	fs.rmSync(path.join(bare, 'node-consumer', 'prebuilds'),
+		{ recursive: true, force: true });
+	const out = succeed(process.execPath, ['-e', `
+		const [a, b, c] = process.argv.slice(1).map(require);
+		a.available().then(({ ok, reason }) =>
+			console.log(ok, reason, b.createConsumer ===
+			a.createConsumer, c.Consumer === a.Consumer));`,
+	...['node-consumer', 'dtrace-async', 'libdtrace'].map((name) =>
+		path.join(bare, name))], { env: { USDT_DTRACE: '' } });
+
+	assert.match(out,
+		/^false .*has not been built; `make usdt-dtrace`.* true true\n$/);
+});
+
+const UNREACHABLE = new RegExp('\\b(E(NOTFOUND|AI_AGAIN|CONNREFUSED|' +
+	'CONNRESET|TIMEDOUT|NETUNREACH|HOSTUNREACH)|ERR_SOCKET_TIMEOUT|' +
+	'SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_GET_ISSUER_CERT\\w*)\\b');
+
+test('TypeScript reads the declarations', (t) => {
+	if (process.env.USDT_NO_REGISTRY) {
+		t.skip('npm\'s registry can not be reached');
+		return;
+	}
+	const { status, all } = npm(['install', '--ignore-scripts',
+		'typescript@5.4.5', '@types/node@20.12.7'], { cwd: ODD });
+	const [trouble] = UNREACHABLE.exec(all) || [];
+
+	if (status !== 0 && trouble !== undefined) {
+		t.skip(`npm's registry can not be reached: ${trouble}`);
+		return;
+	}
+	assert.strictEqual(status, 0, all);
+	for (const name of ['common.cts', 'module.mts'])
+		fs.copyFileSync(path.join(PACKAGE, 'test/types', name),
+			path.join(ODD, name));
+	const result = run(process.execPath, ['node_modules/typescript/bin/tsc',
+		'--noEmit', '--strict', '--module', 'node16', '--target',
+		'es2022', '--lib', 'es2022', '--types', 'node', 'common.cts',
+		'module.mts'], { cwd: ODD });
+
+	assert.strictEqual(result.status, 0, result.all);
+});
