@@ -138,6 +138,10 @@ int usdt__place_bury(struct usdt__arena *arena, struct usdt__place *place,
 /* Nobody can have an address of it any more. */
 void usdt__place_drop(struct usdt__arena *arena, struct usdt__place *place);
 
+/* Map a part of a file over what is there, in one step.  Returns 0 or an
+ * errno. */
+int usdt__map_over(uint8_t *at, size_t size, int protection, int fd,
+    size_t offset);
 /* An executable file without a name; its descriptor, or -1 and errno. */
 int usdt__memfd(const char *name);
 

@@ -38,16 +38,17 @@ usdt__image_map(struct usdt__image *image, const struct usdt__elf *elf, int fd)
 	struct stat file, root;
 	uint8_t *base = usdt__place_base(image->place);
 	size_t i;
+	int error;
 
 	if (fstat(fd, &file) < 0)
 		return errno;
 	for (i = 0; i < sizeof segments / sizeof segments[0]; i++) {
 		size_t start = segments[i].start;
 
-		if (mmap(base + start, segments[i].end - start,
-		    segments[i].protection, MAP_PRIVATE | MAP_FIXED, fd,
-		    (off_t)start) == MAP_FAILED)
-			return errno;
+		error = usdt__map_over(base + start, segments[i].end - start,
+		    segments[i].protection, fd, start);
+		if (error != 0)
+			return error;
 	}
 	image->base = base;
 	image->size = elf->map_size;

@@ -352,6 +352,29 @@ usdt__arena_mappings(const struct usdt__arena *arena)
 
 /* --- places ------------------------------------------------------------- */
 
+/* ThreadSanitizer's runtime has these; else they are NULL. */
+void AnnotateIgnoreWritesBegin(const char *file, int line)
+    __attribute__((weak, visibility("default")));
+void AnnotateIgnoreWritesEnd(const char *file, int line)
+    __attribute__((weak, visibility("default")));
+
+/* To ThreadSanitizer that is a write to what was there, which threads may just
+ * be reading: there it is right, since something is there at any time. */
+int
+usdt__map_over(uint8_t *at, size_t size, int protection, int fd,
+    size_t offset)
+{
+	void *result;
+
+	if (AnnotateIgnoreWritesBegin != NULL)
+		AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
+	result = mmap(at, size, protection, MAP_PRIVATE | MAP_FIXED, fd,
+	    (off_t)offset);
+	if (AnnotateIgnoreWritesEnd != NULL)
+		AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
+	return result == MAP_FAILED ? errno : 0;
+}
+
 /* The place that an image of these bytes had, or NULL. */
 static struct usdt__place *
 old_place(struct usdt__arena *arena, const uint8_t id[USDT__ID_SIZE],
@@ -441,9 +464,10 @@ lay_tombstone(struct usdt__place *place, const struct usdt__tomb *tomb)
 		error = fill(at + tomb->gates, at + place->size, 0);
 	if (error != 0)
 		return error;
-	if (mmap(place->base, place->size, PROT_READ | PROT_EXEC,
-	    MAP_PRIVATE | MAP_FIXED, stones.fd, (off_t)at) == MAP_FAILED)
-		return errno;
+	error = usdt__map_over(place->base, place->size, PROT_READ | PROT_EXEC,
+	    stones.fd, at);
+	if (error != 0)
+		return error;
 	if (block->file != 0 && block->file != stones.number)
 		block->seams += 2;	/* one on each side */
 	block->file = stones.number;

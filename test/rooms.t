@@ -29,9 +29,9 @@ my %allowed = (
 	'none/image' => '__errno_location usdt__because usdt__stubs usdt__stub_count usdt__native_platform',
 	'core/pages' => "$memory mmap munmap mprotect sysconf __errno_location usdt__because usdt__strerror",
 	'image/place' => "$memory calloc free fcntl close fstat openat ftruncate ftruncate64 pread pwrite pread64 pwrite64 getrlimit getrlimit64 memfd_create "
-	    . 'mmap munmap __errno_location usdt__because usdt__no_memory usdt__strerror usdt__native_arch',
+	    . 'mmap munmap AnnotateIgnoreWrites(?:Begin|End) __errno_location usdt__because usdt__no_memory usdt__strerror usdt__native_arch',
 	'image/map' => "$memory memchr memmove free snprintf open read close fstat stat getpid "
-	    . 'mmap madvise __errno_location usdt__place_\w+',
+	    . 'madvise __errno_location usdt__map_over usdt__place_\w+',
 	'image/file' => "$memory calloc free snprintf vsnprintf "
 	    . 'openat pread write close unlinkat mkdirat linkat chmod fchmod fchmodat fstat fstatat stat '
 	    . 'fstatvfs futimens fcntl getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep '

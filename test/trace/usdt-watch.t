@@ -806,6 +806,40 @@ sub looks_twice
 	$watch->read_some(0.05) until $passes->() >= $end;
 }
 
+# What goes becomes a tombstone while somebody is attached to it.
+tracer_case('--wait: probes that come and go' => sub {
+	my $provider = fresh();
+	my $process = process($provider, ['f', 'stays', 'int']);
+	my $other = process($provider, ['f', 'stays', 'int']);
+	my $watch = Usdt::Watch->attach(1, '-w', "$provider:*");
+	my $maps = () = $process->maps;
+	my (@expected, @seen);
+
+	for my $i (1 .. 60) {
+		my $traced = $i % 10 == 0;
+
+		$process->ask("add f passing-$i int");
+		$process->ask_all('enable');
+		push @seen, $process->ask("wait $i 1 30") if $traced;
+		$process->ask("fire $_ $i") for 0, $i;
+		push @expected, "stays $i", $traced ? "passing-$i $i" : ();
+		$process->ask("remove $i");
+	}
+	is_deeply(\@seen, [ ('enabled 1') x 6 ], 'some were traced');
+	$other->ask('fire 0 -1');
+	push @expected, 'stays -1';
+	my @got = map { s/.*://r } $watch->take(scalar @expected);
+	my %seen = map { $_ => 1 } @got;
+	is_deeply([ grep { !$seen{$_} } @expected ], [], 'each fire is seen');
+	is(scalar(grep { /^stays/ } @got), 61, 'none twice');
+	my $more = (() = $process->maps) - $maps;
+	cmp_ok($more, '<=', 60, "$more mappings more");
+	is($watch->code_of('INT'), 0, 'exit 0');
+	is($_->ask('wait 0 0 20'), 'enabled 0', 'nobody is counted any more')
+	    for $process, $other;
+	is($process->ask('free'), 'ok', 'free');
+});
+
 tracer_case('--wait: a file that was another one' => sub {
 	my $provider = fresh();
 	my $program = "$dir/was";

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdint.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -37,10 +38,17 @@
 
 static const char *types[] = { "int", "char *" };
 
-static volatile uint16_t *
+static uint16_t *
 semaphore(const usdt_probedef_t *def)
 {
-	return (volatile uint16_t *)(uintptr_t)def->gate;
+	return (uint16_t *)(uintptr_t)def->gate;
+}
+
+/* As the kernel does: so many tracers. */
+static void
+attach(const usdt_probedef_t *def, uint16_t count)
+{
+	__atomic_store_n(semaphore(def), count, __ATOMIC_RELAXED);
 }
 
 static usdt_provider_t *
@@ -153,7 +161,7 @@ test_late(void)
 		gate = goes->gate;
 		stub = goes->state->probe.fire;
 		ask = goes->state->probe.isenabled;
-		*semaphore(goes) = 1;
+		attach(goes, 1);
 		usdt_provider_remove_probe(p, goes);
 		usdt_probe_release(goes);
 		usdt_provider_enable(p);
@@ -180,14 +188,14 @@ test_late(void)
 #define THREADS		2
 #define HELD		100	/* removed probes that threads may fire still */
 
-static usdt_probedef_t *volatile target;
-static volatile int stop;
-static volatile unsigned long fired[THREADS];
+static usdt_probedef_t *target;
+static int stop;
+static unsigned long fired[THREADS];
 
 static void *
 firing(void *data)
 {
-	volatile unsigned long *count = data;
+	unsigned long *count = data;
 	void *argv[2] = { NULL, NULL };
 
 	while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
@@ -197,7 +205,8 @@ firing(void *data)
 		usdt_probe_fire(def, 2, argv);
 		usdt_is_enabled(def->probe);
 		usdt_probe_enabled(def);
-		__atomic_fetch_add(count, 1, __ATOMIC_RELEASE);
+		if (__atomic_fetch_add(count, 1, __ATOMIC_RELEASE) % 64 == 0)
+			sched_yield();		/* the others are to come, too */
 	}
 	return NULL;
 }
@@ -231,17 +240,17 @@ test_names(void)
 	usdt_provider_enable(p);
 	target = stays;
 	for (i = 0; i < THREADS; i++)
-		pthread_create(&threads[i], NULL, firing, (void *)&fired[i]);
+		pthread_create(&threads[i], NULL, firing, &fired[i]);
 	wait_for_threads();		/* they have their stacks */
 	before = count_maps(of);
-	*semaphore(stays) = 1;
+	attach(stays, 1);
 	for (i = 0; i < CYCLES; i++) {
 		def = add(p, "name-%d", i);
 		if (usdt_provider_enable(p) < 0) {
 			try(0, "%d: %s", i, usdt_errstr(p));
 			break;
 		}
-		*semaphore(def) = 1;
+		attach(def, 1);
 		__atomic_store_n(&target, def, __ATOMIC_RELEASE);
 		usdt_provider_remove_probe(p, def);
 		held[i % HELD] = def;
@@ -267,7 +276,7 @@ test_names(void)
 	fstat(stones(), &st);
 	ok(st.st_blocks > 0 && st.st_blocks * 512L <= FILE_MAX,
 	    "%ld KiB of tombstones", st.st_blocks / 2L);
-	stop = 1;
+	__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
 	for (i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	usdt_probe_release(stays);
@@ -298,9 +307,9 @@ test_added(void)
 			most = images;
 	}
 	for (i = 0; i < ADDED; i++) {
-		*semaphore(probes[i]) = 1;
+		attach(probes[i], 1);
 		try(usdt_is_enabled(probes[i]->probe) == 1, "%d", i);
-		*semaphore(probes[i]) = 0;
+		attach(probes[i], 0);
 	}
 	ok_all("%d probes are added one by one", ADDED);
 	is_int(most, IMAGES, "they have a bounded number of images");
@@ -324,7 +333,7 @@ test_attached(void)
 	for (i = 0; i < IMAGES; i++) {
 		probes[i] = add(p, "name-%d", i);
 		usdt_provider_enable(p);
-		*semaphore(probes[i]) = 1;
+		attach(probes[i], 1);
 		gates[i] = probes[i]->gate;
 	}
 	probes[IMAGES] = add(p, "one-more", 0);
@@ -338,7 +347,8 @@ test_attached(void)
 		try(usdt_is_enabled(probes[i]->probe) == 1 &&
 		    probes[i]->gate == gates[i], "%d", i);
 	ok_all("and their probes");
-	*semaphore(probes[7]) = *semaphore(probes[9]) = 0;
+	attach(probes[7], 0);
+	attach(probes[9], 0);
 	is_int(usdt_provider_enable(p), 0, "two are not traced any more");
 	mappings(p, &images);
 	is_int(images, IMAGES - 1, "they are laid out with the new one");
@@ -418,7 +428,7 @@ test_bound(void)
 	int i, result = 0, enabled;
 
 	usdt_provider_enable(p);
-	*semaphore(stays) = 1;
+	attach(stays, 1);
 	getrlimit(RLIMIT_FSIZE, &before);
 	low = before;
 	low.rlim_cur = 40 * 1024;	/* an image, but not many tombstones */
@@ -491,7 +501,7 @@ test_fork(void)
 		bad += come_and_go(q, "child-%d", 30);
 		usdt_provider_free(p);
 		bad += come_and_go(q, "again-%d", 30);
-		*semaphore(other) = 1;
+		attach(other, 1);
 		bad += usdt_is_enabled(other->probe) != 1;
 		usdt_provider_free(q);
 		usdt_probe_release(stays);
@@ -501,7 +511,7 @@ test_fork(void)
 	waitpid(pid, &status, 0);
 	is_int(status, 0, "a child goes on, and has two providers");
 	is_int(come_and_go(p, "parent-%d", 60), 0, "and so does its parent");
-	*semaphore(stays) = 1;
+	attach(stays, 1);
 	is_int(usdt_is_enabled(stays->probe), 1, "whose probe is enabled");
 	/* Held after its provider was freed: its gate is. */
 	usdt_provider_free(p);
