@@ -1,7 +1,7 @@
 /*
  * usdt.c - what is the life of a provider?
  *
- * Create, add, enable, change, disable, free, and the errors of all that.  This
+ * Create, add, enable, change, disable, free.  This
  * is the only room that knows the order of steps.
  *
  * Enabling lays out the probes that have no stub yet as a generation
@@ -17,7 +17,6 @@
 #include "core/provider.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -37,76 +36,6 @@ struct options {
  */
 static struct usdt_provider_state *listed_states;	/* or about to be enabled */
 static unsigned inherited_states;	/* a child has yet to register them */
-static __thread char thread_error[USDT__ERROR_SIZE];	/* usdt_errstr(NULL) */
-
-/* --- errors ------------------------------------------------------------- */
-
-static const char *const error_texts[] = {
-	[USDT_ERROR_MALLOC] = "failed to allocate memory",
-	[USDT_ERROR_VALLOC] = "failed to allocate page-aligned memory",
-	[USDT_ERROR_NOPROBES] = "no probes defined",
-	[USDT_ERROR_LOADDOF] = "failed to load DOF: %s",
-	[USDT_ERROR_ALREADYENABLED] = "provider is already enabled",
-	[USDT_ERROR_UNLOADDOF] = "failed to unload DOF: %s",
-	[USDT_ERROR_DUP_PROBE] = "probe named %s:%s:%s:%s already exists",
-	[USDT_ERROR_REMOVE_PROBE] = "failed to remove probe %s:%s:%s:%s",
-	[USDT_ERROR_INVALID] = "invalid argument: %s",
-	[USDT_ERROR_OWNED] = "probe %s is in a provider already",
-	[USDT_ERROR_IMAGE] = "failed to place the probe image: %s",
-	[USDT_ERROR_TOO_LARGE] = "provider is too large: %s",
-};
-
-static void
-set_error(usdt_provider_t *provider, usdt_error_t error, va_list args)
-{
-	char *out = provider != NULL ? provider->state->error : thread_error;
-
-	if ((unsigned)error < sizeof error_texts / sizeof error_texts[0])
-		vsnprintf(out, USDT__ERROR_SIZE, error_texts[error], args);
-	else
-		snprintf(out, USDT__ERROR_SIZE, "unknown error %d", (int)error);
-	usdt__printable(out);
-}
-
-/* A provider's text is written under the lock. */
-void
-usdt_error(usdt_provider_t *provider, usdt_error_t error, ...)
-{
-	va_list args;
-
-	if (provider != NULL)
-		usdt__lock();
-	va_start(args, error);
-	set_error(provider, error, args);
-	va_end(args);
-	if (provider != NULL)
-		usdt__unlock();
-}
-
-char *
-usdt_errstr(usdt_provider_t *provider)
-{
-	return provider != NULL ? provider->state->error : thread_error;
-}
-
-int
-usdt__fail(usdt_provider_t *provider, usdt_error_t error, ...)
-{
-	va_list args;
-
-	va_start(args, error);
-	set_error(provider, error, args);
-	va_end(args);
-	return -1;
-}
-
-static int
-fail_probe(usdt_provider_t *provider, usdt_error_t error,
-    const usdt_probedef_t *probedef)
-{
-	return usdt__fail(provider, error, provider->name, provider->module,
-	    probedef->function, probedef->name);
-}
 
 /* --- steps -------------------------------------------------------------- */
 
@@ -521,7 +450,7 @@ usdt_provider_add_probe(usdt_provider_t *provider, usdt_probedef_t *probedef)
 	usdt__lock_provider(provider);
 	prepare_guard();
 	if (usdt__probeset_find(&provider->state->set, probedef) != NULL) {
-		result = fail_probe(provider, USDT_ERROR_DUP_PROBE, probedef);
+		result = usdt__fail_probe(provider, USDT_ERROR_DUP_PROBE, probedef);
 	} else if (probedef->state->provider != NULL) {
 		result = usdt__fail(provider, USDT_ERROR_OWNED, probedef->name);
 	} else if (usdt__probeset_add(&provider->state->set, probedef) != 0) {
@@ -549,7 +478,7 @@ usdt_provider_remove_probe(usdt_provider_t *provider,
 	if (provider->state->set.count == 0) {
 		result = usdt__fail(provider, USDT_ERROR_NOPROBES);
 	} else if (found == NULL) {
-		result = fail_probe(provider, USDT_ERROR_REMOVE_PROBE,
+		result = usdt__fail_probe(provider, USDT_ERROR_REMOVE_PROBE,
 		    probedef);
 	} else {
 		usdt__probeset_remove(&provider->state->set, found);

@@ -179,6 +179,14 @@ int usdt__generation_is_traced(const struct usdt__generation *generation);
 /* Say to all gates whether the helper has their probes. */
 void usdt__generation_set_helper(struct usdt__generation *generation, int has);
 
+/* --- core/error.c: what is the text of an error? ------------------------- */
+
+/* Set the text of PROVIDER, or of this thread if it is NULL.  Return -1. */
+int usdt__fail(usdt_provider_t *provider, usdt_error_t error, ...);
+/* The same for errors whose text names a probe. */
+int usdt__fail_probe(usdt_provider_t *provider, usdt_error_t error,
+    const usdt_probedef_t *probedef);
+
 /* --- core/observe.c: who is called for each fire in this process? ------- */
 
 /* Of a provider on a system without tracers: have its probes observed, if
@@ -199,9 +207,6 @@ extern void (*const usdt__whole[])(void);
 
 /* Take the lock when no other thread changes PROVIDER. */
 void usdt__lock_provider(usdt_provider_t *provider);
-
-/* Leave an error's text, for PROVIDER or this thread.  Returns -1. */
-int usdt__fail(usdt_provider_t *provider, usdt_error_t error, ...);
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop

@@ -14,4 +14,5 @@ void (*const usdt__whole[])(void) = {
 	(void (*)(void))usdt_provider_observe,
 	(void (*)(void))usdt_provider_status,
 	(void (*)(void))usdt_probe_fire,
+	(void (*)(void))usdt_errstr,
 };
