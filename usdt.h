@@ -138,7 +138,9 @@ USDT_API usdt_provider_t *usdt_create_provider(const char *name,
  * usdt_create_probe - describe a probe.  Note the order: function, then name.
  *
  * FUNC has 1 to 127 bytes, NAME 1 to 63.  Both may hold any character except
- * '/', ':', ',', blanks and control characters.  Neither may be "." or "..".
+ * '/', ':', blanks and control characters, and NAME no ','.  Neither may be "."
+ * or "..".  A FUNC such as "valueOf(char[],int,int)" is one that DTrace's probe
+ * descriptions can't spell: '?' matches any character there.
  * SDT notes can't hold '-' in a name: bpftrace, perf, bcc, SystemTap and gdb
  * show "request-start" as "request__start".  DTrace shows '-' for both, so
  * "a__b" and "a-b" name the same probe.  "_-" in a name is ambiguous, and

@@ -70,20 +70,22 @@ check_path_chars(const char *what, const char *name, const char *others,
 	return 0;
 }
 
-/* Names that only tracers see. */
+/* Names that only tracers see; some also cut at OTHERS. */
 static int
-check_tracer_chars(const char *what, const char *name, struct usdt__why *why)
+check_tracer_chars(const char *what, const char *name, const char *others,
+    struct usdt__why *why)
 {
 	const char *c;
 	char shown[8];
 
 	for (c = name; *c != '\0'; c++)
 		if ((unsigned char)*c <= ' ' || *c == 0x7f ||
-		    strchr("/:,", *c) != NULL)
+		    strchr("/:", *c) != NULL || strchr(others, *c) != NULL)
 			return usdt__because(why, 0, "%s name \"%s\" holds %s:"
-			    " '/', ':', ',', blanks and control characters "
+			    " '/', ':', %sblanks and control characters "
 			    "are not taken, tracers cut names there", what,
-			    name, show(*c, shown));
+			    name, show(*c, shown),
+			    *others != '\0' ? "',', " : "");
 	return 0;
 }
 
@@ -122,7 +124,7 @@ usdt__name_check_function(const struct usdt__platform *row, const char *name,
 {
 	if (check_common("function", name, row->max_function, row, why) < 0)
 		return -1;
-	return check_tracer_chars("function", name, why);
+	return check_tracer_chars("function", name, "", why);
 }
 
 int
@@ -130,7 +132,7 @@ usdt__name_check_probe(const struct usdt__platform *row, const char *name,
     struct usdt__why *why)
 {
 	if (check_common("probe", name, row->max_name, row, why) < 0 ||
-	    check_tracer_chars("probe", name, why) < 0)
+	    check_tracer_chars("probe", name, ",", why) < 0)
 		return -1;
 	if (strstr(name, "_-") != NULL)
 		return usdt__because(why, 0, "probe name \"%s\" holds \"_-\": "
@@ -159,6 +161,16 @@ usdt__name_check_type(const struct usdt__platform *row, const char *type,
 			return usdt__because(why, 0, "type %zu holds %s",
 			    index, show(*c, shown));
 	return 0;
+}
+
+/* In a description '[' begins a set, and others have no letters at all. */
+int
+usdt__name_spells(const char *name)
+{
+	while (is_letter(*name) || is_digit(*name) ||
+	    (*name != '\0' && strchr("_-.", *name) != NULL))
+		name++;
+	return *name == '\0';
 }
 
 size_t

@@ -298,6 +298,8 @@ int usdt__name_check_type(const struct usdt__platform *row,
 
 /* DTrace's spelling ("__" is '-') to OUT (strlen + 1); returns its length. */
 size_t usdt__name_dof(const char *name, char *out);
+/* Can a probe description of DTrace's hold it as it is? */
+int usdt__name_spells(const char *name);
 /* The notes' spelling ('-' is "__") to OUT (2 * strlen + 1), or NULL. */
 size_t usdt__name_note(const char *name, char *out);
 

@@ -89,6 +89,19 @@ remark(usdt_status_t *status, const char *about, const char *text)
 	    n > 0 ? "; " : "", about, text);
 }
 
+/* A function's name that no script of DTrace's can hold. */
+static void
+remark_function(usdt_status_t *status, const char *function)
+{
+	char about[USDT_TEXT_SIZE];
+
+	if (usdt__native_platform()->helper == NULL)
+		return;
+	snprintf(about, sizeof about, "the function name \"%s\": ", function);
+	remark(status, about, "DTrace's probe descriptions cannot spell all of "
+	    "it, '?' matches any character");
+}
+
 /* Why a provider is visible by nothing; WHY is a backend's last failure. */
 static const char *
 idle_reason(const struct usdt_provider_state *state,
@@ -108,6 +121,7 @@ usdt_provider_status(const usdt_provider_t *provider, usdt_status_t *status)
 	struct usdt_provider_state *state;
 	const struct usdt__generation *g;
 	const usdt_probedef_t *p;
+	const char *odd = NULL;
 	size_t length;
 	int visible;
 
@@ -119,11 +133,14 @@ usdt_provider_status(const usdt_provider_t *provider, usdt_status_t *status)
 	state = provider->state;
 	status->enabled = state->enabled;
 	visible = state->enabled && !state->idle;
-	for (p = state->set.first; p != NULL; p = p->state->next)
+	for (p = state->set.first; p != NULL; p = p->state->next) {
 		if (visible && p->state->generation != NULL)
 			status->probes++;
 		else
 			status->waiting++;
+		if (odd == NULL && !usdt__name_spells(p->function))
+			odd = p->function;
+	}
 	for (g = state->current; g != NULL; g = g->next)
 		status->images++;
 	status->mappings = usdt__arena_mappings(state->arena);
@@ -144,6 +161,8 @@ usdt_provider_status(const usdt_provider_t *provider, usdt_status_t *status)
 	    provider->name[length - 1] <= '9')
 		remark(status, "the provider's name ends in a digit: ",
 		    "DTrace on Linux cannot tell it from the pid");
+	if (odd != NULL)
+		remark_function(status, odd);
 	if (status->sdt.taken && state->current->image->passed_over[0] != '\0')
 		remark(status, "the image could not be elsewhere: ",
 		    state->current->image->passed_over);

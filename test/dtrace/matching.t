@@ -179,6 +179,32 @@ dtrace_case('names as they were given' => sub {
 	    ], 'one name in two functions is told apart');
 });
 
+# What a description has no letters for: '?' stands for each, and wildcards for
+# all.  A signature, as agents of Java virtual machines pass it, is one.
+dtrace_case('functions that no description spells' => sub {
+	my @odd = ('valueOf(char[],int,int)java.lang.String', 'a,b', '[x]',
+		'{y};', 'p*q?', 'back\\slash', q("quoted"'one'), '<&|>',
+		"caf\xc3\xa9", '!%@#~^=+$`');
+	my (undef, @arguments) = map { ('--', $odd[$_], "n$_", 'int') }
+	    0 .. $#odd;
+	my $p = process('oddly', @arguments);
+	my $prov = 'oddly' . $p->pid;
+	my @listed = map { $_->{function} } listing("${prov}:::");
+
+	is_deeply(\@listed, [sort { $a cmp $b } @odd],
+	    'dtrace -l lists them');
+	my $d = Usdt::Dtrace->run(
+	    'oddly$target::valueOf?char??,int,int?java.lang.String:,'
+	    =~ s/,int/?int/gr
+	    . 'oddly$target:::n1,oddly$target::?x?:,oddly$target:::n[3-9] '
+	    . '{ printf("> %s %s %d\n", probefunc, probename, arg0); }',
+	    '-p', $p->pid);
+	is($p->ask("fire $_ 3$_"), 'fired 1', "probe $_ fires")
+	    for 0 .. $#odd;
+	same_events([$d->finish(scalar @odd)],
+	    [map { "$odd[$_] n$_ 3$_" } 0 .. $#odd], 'each is seen once');
+});
+
 dtrace_case('two providers in one process' => sub {
 	my $p = Usdt::Process->new(args => [qw(two 2 3)], program =>
 		[as_user(build_path('many'))]);

@@ -93,7 +93,8 @@ tracer_case('values' => sub {
 		'%ld' : /^u.*64/ ? '%lu' : /^u|^b/ ? '%u' : '%d' } @types;
 	my @arguments = map { ($types[$_] eq 'char *' ? '(char *)' : '')
 		. "\$_probe_arg$_" } 0 .. $#types;
-	my $process = process(['f', 'a-b', @types], ['f', 'none'],
+	my $process = process(['f', 'a-b', @types],
+		['valueOf(char[],int,int)java.lang.String', 'none'],
 		['g', 'other', 'int']);
 	my $gdb = gdb(listed($process->pid, 'a-b'), at_breakpoint(
 		'printf "fire: %d", $_probe_argc',

@@ -640,6 +640,34 @@ tracer_case('usdt takes its own commands' => sub {
 	}
 });
 
+# What `usdt list -l` has in its columns names the probe again.
+tracer_case('functions as they are listed' => sub {
+	my $usdt = usdt_command();
+
+	for my $function ('valueOf(char[],int,int)java.lang.String', 'a[b',
+	    '*?', 'back\\slash', "caf\xc3\xa9", 'f(int)') {
+		my $provider = fresh();
+		my $process = process($provider, [$function, 'go', 'int']);
+		my @lines = split /\n/, (run_usdt('list', '-l', $provider))[1];
+		my @columns = split /\t/, $lines[0];
+		my $named = join(':', @columns[2 .. 5]);
+		my $shown = $columns[4];
+
+		is(scalar @lines, 1, "$shown is listed");
+		is((run_usdt('list', '-l', $named))[1], "$lines[0]\n",
+		    'as it is shown it names the probe');
+		is(scalar(() = (run_usdt('list', '-l', '-p', $process->pid,
+		    join(':', $provider, '', $function =~ s/\W+/*/gr, '')))[1]
+		    =~ /\n/g), 1, 'and with wildcards');
+		really($process, "'$usdt' watch '$named'",
+		    qr/\b$provider:go 7$/);
+		my $string = $shown =~ s/\\x5c/\\\\/r;
+		like((run_usdt('dump', "$named(int)"))[1],
+		    qr/^  string \d+ +"\Q$string\E"$/m,
+		    'and gives a document that has it');
+	}
+});
+
 # --- hostile files ----------------------------------------------------------
 
 tracer_case('notes with too many arguments' => sub {

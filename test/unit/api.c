@@ -176,7 +176,7 @@ test_bad_probes(void)
 	types[31] = "";
 	no_probe("f", "n", 32, types, "invalid argument: type 31 is empty");
 	no_probe("a b", "n", 0, NULL, "invalid argument: function name "
-	    "\"a b\" holds \\x20: '/', ':', ',', blanks and control "
+	    "\"a b\" holds \\x20: '/', ':', blanks and control "
 	    "characters are not taken, tracers cut names there");
 	no_probe("f", "a_-b", 0, NULL, "invalid argument: probe name "
 	    "\"a_-b\" holds \"_-\": SDT notes write '-' as \"__\", and "
@@ -533,6 +533,7 @@ test_status(void)
 {
 	usdt_provider_t *p = usdt_create_provider("stat-us1", "the.module");
 	usdt_probedef_t *def = new_probe("f", "n");
+	usdt_probedef_t *odd = new_probe("f(char[],int)", "n");
 	char start[256];
 	usdt_status_t s;
 	struct stat st;
@@ -546,6 +547,14 @@ test_status(void)
 	    s.sdt.path[0] == '\0', "not enabled: nothing is taken");
 	is_str(s.note, "the provider's name ends in a digit: DTrace on Linux "
 	    "cannot tell it from the pid", "a digit at the end is remarked");
+	usdt_provider_add_probe(p, odd);
+	usdt_provider_status(p, &s);
+	is_str(s.note, "the provider's name ends in a digit: DTrace on Linux "
+	    "cannot tell it from the pid; the function name \"f(char[],int)\": "
+	    "DTrace's probe descriptions cannot spell all of it, '?' matches "
+	    "any character", "and a function that no script can name");
+	usdt_provider_remove_probe(p, odd);
+	usdt_probe_release(odd);
 	usdt_provider_add_probe(p, def);
 	usdt_provider_enable(p);
 	usdt_provider_status(p, &s);

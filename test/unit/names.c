@@ -133,7 +133,8 @@ may_hold(const struct kind *kind, unsigned char c)
 	if (kind->in_path)
 		return strchr(letters, c) != NULL ||
 		    strchr(digits, c) != NULL || strchr("._+-", c) != NULL;
-	return c > ' ' && c != 0x7f && strchr("/:,", c) == NULL;
+	return c > ' ' && c != 0x7f && strchr("/:", c) == NULL &&
+	    (c != ',' || kind->check == usdt__name_check_function);
 }
 
 static void
@@ -162,10 +163,11 @@ test_characters(const struct kind *kind)
 				    kind->name, name, shown);
 			else
 				snprintf(text, sizeof text, "%s name \"%s\" "
-				    "holds %s: '/', ':', ',', blanks and "
+				    "holds %s: '/', ':', %sblanks and "
 				    "control characters are not taken, "
 				    "tracers cut names there", kind->name,
-				    name, shown);
+				    name, shown, kind->check ==
+				    usdt__name_check_probe ? "',', " : "");
 			refused(kind->check, "linux", name, text);
 		}
 	ok_all("%s: every character, at every place", kind->name);
@@ -279,6 +281,8 @@ test_probe(void)
 	taken(usdt__name_check_function, "linux", "a_-b");
 	taken(usdt__name_check_probe, "linux", "r\303\251sum\303\251");
 	taken(usdt__name_check_function, "linux", "operator<<(int)");
+	taken(usdt__name_check_function, "linux",
+	    "valueOf(char[],int,int)java.lang.String");
 	ok_all("probe: what would be ambiguous");
 }
 
@@ -333,6 +337,12 @@ spelled(const char *name, const char *dof, const char *note_name)
 static void
 test_spellings(void)
 {
+	static const char *const odd[] = {
+		"f(int)", "a[b", "a]", "a,b", "a*", "a?", "a\\", "caf\303\251",
+		"a b", "$a", "a`b", "a+b"
+	};
+	size_t i;
+
 	spelled("start", "start", "start");
 	spelled("request-start", "request-start", "request__start");
 	spelled("request__start", "request-start", "request__start");
@@ -345,6 +355,10 @@ test_spellings(void)
 	spelled("a-_b", "a-_b", "a___b");
 	spelled("a___b", "a-_b", "a___b");
 	ok_all("spellings");
+	for (i = 0; i < sizeof odd / sizeof odd[0]; i++)
+		try(!usdt__name_spells(odd[i]), "\"%s\"", odd[i]);
+	try(usdt__name_spells("a-Z_0.9"), "what is ordinary");
+	ok_all("which names DTrace's descriptions can't spell");
 }
 
 /* What DTrace makes of a note's name: each "__" from the left is a '-'. */

@@ -41,6 +41,8 @@ void quote_line(FILE *out, const char *text);
 /* The same of what the library says: it writes \xNN itself, but names as they
  * are. */
 void quote_told(FILE *out, const char *text);
+/* In place: what quote_line shows as \xNN, as the byte that it was. */
+void quote_undo(char *text);
 /* As quote_line, and blanks too. */
 void quote_word(FILE *out, const char *text);
 /* A C string literal of LENGTH bytes, with its quotes. */

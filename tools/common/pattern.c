@@ -130,6 +130,28 @@ pattern_free(struct pattern *pattern)
 	memset(pattern, 0, sizeof *pattern);
 }
 
+/* A name matches itself, whatever wildcards it holds, as it is and as `usdt
+ * list` shows it. */
+static int
+part_matches(const char *part, const char *name)
+{
+	char *shown;
+	size_t size;
+	FILE *out;
+	int matches;
+
+	if (fnmatch(part, name, 0) == 0 || strcmp(part, name) == 0)
+		return 1;
+	if (strchr(part, '\\') == NULL)
+		return 0;
+	out = open_memstream(&shown, &size);
+	quote_line(out, name);
+	fclose(out);
+	matches = strcmp(part, shown) == 0;
+	free(shown);
+	return matches;
+}
+
 /* A file has the name in one spelling; the user may have given either. */
 static int
 name_matches(const struct pattern *pattern, const struct probe *probe)
@@ -137,9 +159,9 @@ name_matches(const struct pattern *pattern, const struct probe *probe)
 	char *dof_name;
 	int matches;
 
-	if (fnmatch(pattern->name, probe->name, 0) == 0 ||
+	if (part_matches(pattern->name, probe->name) ||
 	    (probe->note_name != NULL &&
-	    fnmatch(pattern->name, probe->note_name, 0) == 0))
+	    part_matches(pattern->name, probe->note_name)))
 		return 1;
 	dof_name = dof_spelling(probe->name);
 	matches = fnmatch(pattern->dof_name, dof_name, 0) == 0;
@@ -151,9 +173,9 @@ int
 pattern_matches(const struct pattern *pattern, const char *path,
     const struct probe *probe)
 {
-	return fnmatch(pattern->provider, probe->provider, 0) == 0 &&
-	    fnmatch(pattern->module, mapped_module(path), 0) == 0 &&
-	    fnmatch(pattern->function, probe->function, 0) == 0 &&
+	return part_matches(pattern->provider, probe->provider) &&
+	    part_matches(pattern->module, mapped_module(path)) &&
+	    part_matches(pattern->function, probe->function) &&
 	    name_matches(pattern, probe);
 }
 

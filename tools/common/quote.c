@@ -76,6 +76,34 @@ quote_line(FILE *out, const char *text)
 	}
 }
 
+static int
+hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ?
+	    c - 'a' + 10 : -1;
+}
+
+void
+quote_undo(char *text)
+{
+	char *to = text;
+
+	while (*text != '\0') {
+		int high = -1, low = -1;
+
+		if (text[0] == '\\' && text[1] == 'x' &&
+		    (high = hex_digit(text[2])) >= 0)
+			low = hex_digit(text[3]);
+		if (low >= 0 && high + low > 0) {
+			*to++ = (char)(high << 4 | low);
+			text += 4;
+		} else {
+			*to++ = *text++;
+		}
+	}
+	*to = '\0';
+}
+
 void
 quote_told(FILE *out, const char *text)
 {

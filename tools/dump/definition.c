@@ -117,10 +117,12 @@ parse(struct parsed *parsed, const char *text)
 	if (i < 3)
 		return "is not PROVIDER:MODULE:FUNCTION:NAME(TYPE, ...)";
 	bracket = strchr(parsed->part[3], '(');
-	if (bracket == NULL)
-		return NULL;
-	*bracket = '\0';
-	return parse_types(parsed, bracket + 1);
+	if (bracket != NULL)
+		*bracket = '\0';
+	/* As `usdt list` shows names. */
+	quote_undo(parsed->part[2]);
+	quote_undo(parsed->part[3]);
+	return bracket != NULL ? parse_types(parsed, bracket + 1) : NULL;
 }
 
 /* --- what is defined --- */

@@ -360,16 +360,17 @@ sub names
 		['first', 'request-done', 'int'],
 		['second', 'request-done', 'int'],
 		['third', 'a-b-c_d', 'int'],
+		['valueOf(char[],int,int)java.lang.String', 'entry', 'int'],
 	], '-p', 'some-names.x', '-m', 'mod-x.1');
 	my $where = image_path($process) . ':some-names.x';
 	my $bt = bpftrace([map { clause($where, $_, ['%ld', 'arg0']) }
-		qw(request__start request__done a__b__c_d)]);
+		qw(request__start request__done a__b__c_d entry)]);
 
-	wait_enabled($process, 1, 'attached', 0 .. 3);
-	fire($process, "fire $_ 10$_") for 0 .. 3;
+	wait_enabled($process, 1, 'attached', 0 .. 4);
+	fire($process, "fire $_ 10$_") for 0 .. 4;
 	saw($bt, ['request__start 100', 'request__done 101',
-		'request__done 102', 'a__b__c_d 103'],
-		'names with a dash, one name in two functions');
+		'request__done 102', 'a__b__c_d 103', 'entry 104'],
+		'names with a dash, one name in two functions, signatures');
 }
 
 # --- the life of a provider -------------------------------------------------

@@ -127,7 +127,9 @@ sub sizes
 # Of a string perf records the address.  The process still has the text there.
 sub string
 {
-	my $process = process(['func', 'string', 'int', 'char *']);
+	# Whatever the function's name is.
+	my $process = process(['valueOf(char[],int,int)java.lang.String',
+		'string', 'int', 'char *']);
 	my $perf = perf_with($process, 'string');
 
 	$perf->record('-e', "sdt_$provider:string", '-p', $process->pid);
