@@ -13,6 +13,7 @@ extern int *__error(void);
 #define ENXIO	6
 #define E2BIG	7
 #define ENOMEM	12
+#define EBUSY	16
 #define EEXIST	17
 #define ENODEV	19
 #define EINVAL	22
