@@ -67,10 +67,13 @@ ask(const struct usdt__platform *row, const char *device,
 	asking_since = now();
 	if (lends)
 		usdt__lock_lend();
-	turn = usdt__turn_take(USDT__TURN_HELPER, &alone);
+	if (access(device, F_OK) == 0)	/* a turn costs more than asking */
+		turn = usdt__turn_take(USDT__TURN_HELPER, &alone);
 	answer->opened = 0;
 	device_fd = open(device, O_RDWR | O_CLOEXEC);
 	if (device_fd >= 0) {
+		if (turn < 0)		/* it has just come */
+			turn = usdt__turn_take(USDT__TURN_HELPER, &alone);
 		answer->opened = 1;
 		n = call(request, argument);
 	}

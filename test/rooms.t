@@ -36,7 +36,7 @@ my %allowed = (
 	    . 'openat pread write close unlinkat mkdirat linkat chmod fchmod fchmodat fstat fstatat stat '
 	    . 'fstatvfs futimens fcntl getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep '
 	    . '__errno_location usdt__because usdt__no_memory usdt__strerror usdt__debug usdt__getenv usdt__guard_make usdt__turn_\w+ usdt__memfd usdt__place_\w+ usdt__images?_\w+ usdt__elf_emit usdt__sink_end',
-	usdt_dof_file => "$memory open close ioctl getpid clock_gettime __errno_location usdt__because usdt__strerror usdt__lock_lend usdt__lock_take_back usdt__wait_for_mark usdt__mark_gone usdt__turn_\\w+",
+	usdt_dof_file => "$memory access open close ioctl getpid clock_gettime __errno_location usdt__because usdt__strerror usdt__lock_lend usdt__lock_take_back usdt__wait_for_mark usdt__mark_gone usdt__turn_\\w+",
 	'image/stash' => "$memory snprintf sscanf __isoc99_sscanf open openat read readlinkat close stat fstatat syscall getpid gnu_dev_makedev __errno_location "
 	    . 'usdt__because usdt__strerror usdt__debug usdt__helper_remove usdt__helper_explain usdt__wait_for_mark usdt__mark_gone usdt__lock_lend usdt__lock_take_back usdt__turn_\w+',
 	usdt_probe => "$memory usdt__whole usdt__fire usdt__stubs usdt__guard usdt__native_platform",

@@ -10,6 +10,8 @@
 #else
 #define _SC_PAGESIZE	47
 #endif
+#define F_OK	0
+int access(const char *path, int mode);
 int close(int fd);
 ssize_t write(int fd, const void *bytes, size_t size);
 pid_t getpid(void);
