@@ -4,6 +4,7 @@
 void *memcpy(void *to, const void *from, size_t size);
 void *memmove(void *to, const void *from, size_t size);
 void *memset(void *to, int byte, size_t size);
+char *stpcpy(char *to, const char *from);
 int memcmp(const void *a, const void *b, size_t size);
 size_t strlen(const char *s);
 int strcmp(const char *a, const char *b);
