@@ -208,10 +208,11 @@ USDT_API int usdt_provider_remove_probe(usdt_provider_t *provider,
  * an image goes out of use, harmless code takes its place until the provider
  * is freed, since a thread may just be firing there.  It keeps the image's
  * addresses: 16 KiB for a few probes, from the 17th image on reserved in
- * blocks of 16 MiB (4 MiB in 32-bit processes).  Its memory is at most some
- * mebibytes for all providers of the process, in a file without a name, of
- * which the process keeps a descriptor.  The bound is reached, and the call
- * fails, after some hundred thousand images that went out of use (thirty
+ * blocks of 16 MiB (4 MiB in 32-bit processes), 4 GiB at most.  Its memory is
+ * at most some mebibytes for all providers of the process, in a file without a
+ * name, of which the process keeps a descriptor.  An image with the same
+ * probes that comes back takes no more.  The bound is reached, and the call
+ * fails, after some hundred thousand other images that went out of use (thirty
  * thousand in 32-bit processes), or after some eighty where that code can't be
  * had.
  *

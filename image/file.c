@@ -671,7 +671,8 @@ usdt__image_take(const struct usdt__elf *elf,
 	}
 	request.image->arena = arena;
 	request.image->tomb = (struct usdt__tomb){
-		elf->stub, elf->text, elf->text + elf->text_size, elf->gates, ""
+		elf->stub, elf->text, elf->text + elf->text_size, elf->gates,
+		elf->gates + elf->gates_size, ""
 	};
 	if (place(&request) != TAKEN) {
 		usdt__place_give_back(arena, request.image->place,

@@ -114,7 +114,7 @@ struct usdt__place;		/* an image's */
 struct usdt__tomb {
 	const struct usdt__stub *stub;
 	size_t text, text_end;		/* such stubs */
-	size_t gates;			/* what may be read, to its end */
+	size_t gates, gates_end;	/* what may be read */
 	const char *path;		/* of the image, or "" */
 };
 

@@ -229,12 +229,14 @@ fill(size_t start, size_t end, int with_stubs)
 
 /* --- blocks ------------------------------------------------------------- */
 
-/* How large are blocks that many images share? */
+/* How large are blocks that many images share?  Addresses are scarce in 32-bit
+ * processes; where pages may be large, images are. */
 static size_t
 block_size(void)
 {
-	return (sizeof(void *) > 4 ? 4096 : 1024) *
-	    (size_t)usdt__native_arch()->page;
+	size_t size = 1024 * (size_t)usdt__native_arch()->page;
+
+	return sizeof(void *) > 4 && size < 16 << 20 ? 16 << 20 : size;
 }
 
 static uint8_t *
@@ -461,7 +463,7 @@ lay_tombstone(struct usdt__place *place, const struct usdt__tomb *tomb)
 	if (error == 0)
 		error = fill(at + tomb->text, at + tomb->text_end, 1);
 	if (error == 0)
-		error = fill(at + tomb->gates, at + place->size, 0);
+		error = fill(at + tomb->gates, at + tomb->gates_end, 0);
 	if (error != 0)
 		return error;
 	error = usdt__map_over(place->base, place->size, PROT_READ | PROT_EXEC,

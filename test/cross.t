@@ -37,6 +37,9 @@ my %emulator = (
 		[qr{^dof, \S+/a-file: the text$}, $IOCTL],
 		[qr/^DOF was tried$/, $IOCTL],
 	],
+	retired => [
+		[qr/^with \d+ mappings$/, $MAPS],
+	],
 	growth => [
 		[qr/rounds: /, 'the emulator grows by itself'],
 	],
@@ -139,7 +142,7 @@ sub judge_image
 # What is only for this machine: a million cycles, and faults that seccomp makes
 # of system calls by their numbers.
 my %native = map { $_ => 1 } qw(lives seccomp);
-my %long = map { $_ => 1 } qw(growth life threads);
+my %long = map { $_ => 1 } qw(growth life retired threads);
 
 for my $cpu (sort keys %cpus) {
 	my @units = grep { ($cpu eq 'aarch64' || !$long{$_}) && !$native{$_} }
