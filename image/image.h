@@ -87,6 +87,9 @@ struct usdt__clean {
 	/* For each file that is not kept: is it gone, or held?  PATH is
 	 * relative to the directory.  May be NULL. */
 	void (*tell)(void *data, const char *path, uint64_t bytes, int gone);
+	/* Where leases tell nothing: does any process map it?  NULL: all are
+	 * held there. */
+	int (*is_mapped)(void *data, const char *path);
 	void *data;
 };
 

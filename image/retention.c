@@ -44,18 +44,24 @@ static uint64_t bytes_between, bytes_made;
  * use SIGURG, which nobody dies of.  Any doubt means held.
  *
  * An overlay, as containers have it, grants leases on a file that is mapped:
- * what is mapped is the file of the layer below.  So there all are held.
+ * what is mapped is the file of the layer below.  So there all are held, but
+ * for who looks at what processes map.
  */
 #define OVERLAY	0x794c7630
+
+/* Or can nobody tell? */
+static int
+is_overlay(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) < 0 || fs.f_type == OVERLAY;
+}
 
 static int
 lease(int fd)
 {
-	struct statfs fs;
-
-	if (fstatfs(fd, &fs) < 0 || fs.f_type == OVERLAY)
-		return 0;
-	return fcntl(fd, F_SETSIG, SIGURG) == 0 &&
+	return !is_overlay(fd) && fcntl(fd, F_SETSIG, SIGURG) == 0 &&
 	    fcntl(fd, F_SETLEASE, F_WRLCK) == 0;
 }
 
@@ -185,6 +191,9 @@ clean_file(const struct usdt__clean *clean, int at, const char *path,
 {
 	int gone = unheld(at, path, !clean->only_say);
 
+	if (!gone && clean->is_mapped != NULL && is_overlay(at) &&
+	    !clean->is_mapped(clean->data, path + 2))
+		gone = clean->only_say || unlinkat(at, path, 0) == 0;
 	tell(clean, path, bytes, gone);
 	return gone;
 }

@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 
+use Cwd qw(abs_path);
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(time);
@@ -140,6 +141,36 @@ case('what was left in user namespaces' => sub {
 	like($out, qr{^removed /dev/shm/\Q$dir\E/testusdt/}m,
 		'its image is removed');
 	is(scalar(() = $out =~ /^usdt-/mg), 1, 'and then itself');
+});
+
+# There a lease is granted on a file that is mapped.
+case('an overlay' => sub {
+	my $dir = fresh();
+	mkdir($dir) or die "$dir: $!\n";
+	my @script = ('mount -t tmpfs none "$1" && cd "$1" && '
+		. 'mkdir low up work top && mount -t overlay -o '
+		. 'lowerdir=low,upperdir=up,workdir=work none top && '
+		. 'mkdir -m 700 top/images && mkfifo fifo || exit 3',
+		'export USDT_IMAGE_DIR="$1/top/images"',
+		'"$2" -p mapped f n <fifo >said & exec 9>fifo',
+		'until grep -q ready said; do kill -0 $! && sleep 0.05 || exit 1; done',
+		'echo end | "$2" -p free f n >/dev/null',
+		'"$3" clean -n $USDT_IMAGE_DIR; "$3" clean $USDT_IMAGE_DIR',
+		'exec 9>&-; wait; "$3" clean $USDT_IMAGE_DIR');
+	my ($status, $out, $err) = run_usdt(['unshare',
+		($> == 0 ? () : '-Ur'), '--mount', 'sh', '-c',
+		join("\n", @script), 'sh', $dir, abs_path(Usdt::Process::program()),
+		usdt_command()]);
+
+	return pass("no overlay can be had: $err") if $status != 0
+	    && !($ENV{USDT_NO_SKIP} && $> == 0);
+	my @lines = map { s{ \Q$dir\E/top/images/(\w+)/.*}{ $1}r }
+	    split(/\n/, $out);
+	is_deeply([sort @lines[0, 1]], ['held mapped', 'would remove free'],
+		'-n: what no process maps would go');
+	is_deeply([sort @lines[2, 3]], ['held mapped', 'removed free'],
+		'it goes');
+	is_deeply([@lines[4 .. $#lines]], ['removed mapped'], 'later all');
 });
 
 case('what is foreign' => sub {

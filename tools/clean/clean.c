@@ -23,6 +23,8 @@ struct clean {
 	int only_say;		/* -n */
 	const char *dir;	/* that is being cleaned */
 	size_t gone, held;
+	struct census census;	/* once it was needed */
+	int looked;
 	struct stat *done;	/* directories */
 	size_t count, space;
 };
@@ -54,6 +56,32 @@ tell(void *data, const char *path, uint64_t bytes, int gone)
 	putchar('/');
 	quote_line(stdout, path);
 	putchar('\n');
+}
+
+/*
+ * Does a process map a file of that name, wherever it has it?  In another root
+ * or mount namespace the directory may be another.
+ */
+static int
+is_mapped(void *data, const char *path)
+{
+	struct clean *clean = data;
+	size_t i, length, own = strlen(path);
+
+	if (!clean->looked)
+		clean->looked = census_take(&clean->census, 0) == 0;
+	if (!clean->looked)
+		return 1;
+	for (i = 0; i < clean->census.count; i++) {
+		const struct mapped *file = clean->census.files[i];
+
+		length = file->path != NULL ? strlen(file->path) : 0;
+		if (!file->deleted && length > own &&
+		    file->path[length - own - 1] == '/' &&
+		    strcmp(file->path + length - own, path) == 0)
+			return 1;
+	}
+	return 0;
 }
 
 /* Why the library would put nothing there, and we look for nothing. */
@@ -90,6 +118,7 @@ clean_dir(struct clean *clean, const char *dir, int expected)
 		.empty = !expected,
 		.only_say = clean->only_say,
 		.tell = tell,
+		.is_mapped = is_mapped,
 		.data = clean
 	};
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -211,6 +240,8 @@ command_clean(int argc, char **argv)
 	for (; optind < argc; optind++)
 		result |= clean_dir(&clean, argv[optind], 1);
 	free(clean.done);
+	if (clean.looked)
+		census_free(&clean.census);
 	fprintf(stderr, "usdt: %s%zu file%s, %zu held\n", clean.only_say ?
 	    "would remove " : "removed ", clean.gone, clean.gone == 1 ? "" :
 	    "s", clean.held);
