@@ -10,7 +10,7 @@ use Exporter qw(import);
 use File::Basename qw(basename dirname);
 use Test::Builder;
 
-our @EXPORT_OK = qw(variant units elf_class run_unit require_compiler
+our @EXPORT_OK = qw(variant units elf_class run_unit judge_unit require_compiler
 	library_objects shared_objects);
 
 =head1 FUNCTIONS
@@ -36,7 +36,10 @@ has but the platform's row.
 =item run_unit(PROGRAM, NAME)
 
 A test: the program, which prints TAP, ends with 0, and all its points are ok.
-PROGRAM may be the words of a command: C<[qemu, 'unit']>.
+
+=item judge_unit(SECONDS, COMMAND...)
+
+The same and no test: how many points there are, and undef or what is wrong.
 
 =item elf_class(FILE)
 
@@ -135,17 +138,23 @@ sub run_unit
 {
 	my ($program, $name) = @_;
 	my $test = Test::Builder->new;
-	my ($output, $status) = quiet('timeout', 3000,
-	    ref $program ? @$program : $program);
-	my ($planned) = $output =~ /^1\.\.(\d+)$/m;
-	my $good = () = $output =~ /^ok \d+/mg;
+	my ($points, $trouble) = judge_unit(3000, $program);
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	return 1 if $test->ok($status == 0 && defined $planned && $planned > 0
-	    && $good == $planned, "$name: "
-	    . ($planned // 'no') . ' points');
-	$test->diag($output, "status $status");
+	return 1 if $test->ok(!defined $trouble, "$name: $points points");
+	$test->diag($trouble);
 	return 0;
+}
+
+sub judge_unit
+{
+	my ($seconds, @command) = @_;
+	my ($output, $status) = quiet('timeout', $seconds, @command);
+	my ($planned) = $output =~ /^1\.\.(\d+)$/m;
+	my $good = () = $output =~ /^ok \d+/mg;
+	my $fine = $status == 0 && $planned && $good == $planned;
+
+	return ($planned // 'no', $fine ? undef : "${output}status $status");
 }
 
 sub elf_class

@@ -17,7 +17,7 @@ use Test::More ();
 use Usdt::Cross qw(lacks_cross);
 use Usdt::Variant ();
 
-our @EXPORT_OK = qw(runs_32_bits say_where emulated
+our @EXPORT_OK = qw(runs_32_bits say_where emulator
 	stage_libraries);
 
 # runs_32_bits(): a tiny program tells.  With $USDT_NO_32_BITS the answer is no,
@@ -48,13 +48,7 @@ sub say_where
 	    ? 'run natively' : "can't run natively here: they run in $where"));
 }
 
-# emulated(PROGRAM...): the words of a command that runs a 32-bit one.
-sub emulated
-{
-	return @_ if runs_32_bits();
-	return (emulator(), @_);
-}
-
+# emulator(): the program that runs a 32-bit one.
 sub emulator
 {
 	die lacks_cross(), "\n" if lacks_cross();
