@@ -260,6 +260,37 @@ end(usdt_provider_t *provider)
 
 /* --- creating and freeing ----------------------------------------------- */
 
+static int
+is_disabled(void)
+{
+	const char *value = usdt__getenv("USDT_DISABLE");
+
+	return value != NULL && *value != '\0' && strcmp(value, "0") != 0;
+}
+
+/*
+ * Once, before there are probes: enabling asks whether it failed.  From then on
+ * taking the lock asks no kernel which process this is.
+ */
+static void
+prepare_guard(void)
+{
+	static int prepared;
+	const struct usdt__stub *stub;
+
+	if (__atomic_load_n(&prepared, __ATOMIC_ACQUIRE) || is_disabled())
+		return;
+	usdt__lock();
+	stub = usdt__stub_choose();
+	if (!prepared && stub != NULL && stub->nop != 1) {
+		usdt__guard_renew();	/* first: others see at once that it
+					 * is kept */
+		usdt__guard_make();
+	}
+	__atomic_store_n(&prepared, 1, __ATOMIC_RELEASE);
+	usdt__unlock();
+}
+
 usdt_provider_t *
 usdt_create_provider(const char *name, const char *module)
 {
@@ -282,6 +313,7 @@ usdt_create_provider(const char *name, const char *module)
 	block = calloc(1, sizeof *block + name_size + module_size);
 	provider = malloc(sizeof *provider);
 	usdt__watch_fork(mend_child);	/* before the host's own */
+	prepare_guard();
 	if (block == NULL || provider == NULL) {
 		free(block);
 		free(provider);
@@ -401,34 +433,6 @@ usdt_probe_release(usdt_probedef_t *probedef)
 
 /* --- changing ----------------------------------------------------------- */
 
-static int
-is_disabled(void)
-{
-	const char *value = usdt__getenv("USDT_DISABLE");
-
-	return value != NULL && *value != '\0' && strcmp(value, "0") != 0;
-}
-
-/*
- * Once, before the first enabling: that one asks whether it failed.  From then
- * on taking the lock asks no kernel which process this is.
- */
-static void
-prepare_guard(void)
-{
-	static int prepared;
-	const struct usdt__stub *stub;
-
-	if (prepared || is_disabled())
-		return;
-	prepared = 1;
-	stub = usdt__stub_choose();
-	if (stub == NULL || stub->nop == 1)
-		return;
-	usdt__guard_renew();	/* first: others see at once that it is kept */
-	usdt__guard_make();
-}
-
 /* Is one of them NULL?  Then that is the error's text. */
 static int
 is_null(usdt_provider_t *provider, const usdt_probedef_t *probedef)
@@ -448,7 +452,6 @@ usdt_provider_add_probe(usdt_provider_t *provider, usdt_probedef_t *probedef)
 	if (is_null(provider, probedef))
 		return -1;
 	usdt__lock_provider(provider);
-	prepare_guard();
 	if (usdt__probeset_find(&provider->state->set, probedef) != NULL) {
 		result = usdt__fail_probe(provider, USDT_ERROR_DUP_PROBE, probedef);
 	} else if (probedef->state->provider != NULL) {

@@ -481,7 +481,8 @@ USDT_API int usdt_provider_status(const usdt_provider_t *provider,
  * usdt_errstr quotes of the system is in the host's language.
  *
  * Environment.  usdt_provider_enable reads these variables, except in set-uid
- * programs:
+ * programs, and usdt_create_provider USDT_DISABLE and USDT_NOP; no other call
+ * does:
  *	USDT_DISABLE=1		every call succeeds and does nothing
  *	USDT_DEBUG=1		print the steps of enabling on stderr
  *	USDT_HELPER=PATH	the DTrace helper device

@@ -21,6 +21,15 @@ static usdt_provider_t *p;
 static usdt_probedef_t *def;
 static usdt_status_t status;
 
+static int read_by;		/* so many variables have been asked for */
+
+char *
+secure_getenv(const char *name)
+{
+	read_by++;
+	return getenv(name);
+}
+
 /* A provider with one probe, of a name that no other test has. */
 static void
 begin(const char *name)
@@ -422,6 +431,47 @@ test_debug(void)
 	unsetenv("USDT_DEBUG");
 }
 
+static void
+reads_none(const char *call)
+{
+	is_int(read_by, 0, "%s reads no environment", call);
+	read_by = 0;
+}
+
+/* Another thread may be changing it. */
+static void
+test_who_reads(void)
+{
+	usdt_probedef_t *other;
+
+	read_by = 0;
+	p = usdt_create_provider("readers", "m");
+	ok(read_by > 0, "usdt_create_provider reads the environment");
+	read_by = 0;
+	def = usdt_create_probe("f", "n", 0, NULL);
+	other = usdt_create_probe("f", "other", 0, NULL);
+	reads_none("usdt_create_probe");
+	usdt_provider_add_probe(p, def);
+	usdt_provider_add_probe(p, other);
+	reads_none("usdt_provider_add_probe");
+	usdt_provider_enable(p);
+	ok(read_by > 0, "usdt_provider_enable reads it");
+	read_by = 0;
+	usdt_provider_status(p, &status);
+	reads_none("usdt_provider_status");
+	usdt_probe_fire(def, 0, NULL);
+	usdt_is_enabled(def->probe);
+	usdt_probe_enabled(def);
+	reads_none("a fire");
+	usdt_provider_remove_probe(p, other);
+	usdt_probe_release(other);
+	reads_none("usdt_provider_remove_probe");
+	usdt_provider_disable(p);
+	reads_none("usdt_provider_disable");
+	end("none");
+	read_by = 0;
+}
+
 int
 main(void)
 {
@@ -430,6 +480,7 @@ main(void)
 		skip("the library has no stubs for this processor");
 		return done_testing();
 	}
+	test_who_reads();
 	test_disable();
 	test_backends();
 	test_nop();
