@@ -201,6 +201,8 @@ if (have('valgrind')) {
 		($status, $output) = under_valgrind($program);
 		unlike($output, qr{DWARF}, basename($program)
 			. "'s images are read by valgrind without a word");
+		unlike($output, qr{unhandled}, 'and no system call is one '
+			. 'that it does not know');
 		is($status, 0, basename($program) . ' under valgrind')
 		    || diag($output);
 	}
