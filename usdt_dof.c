@@ -42,16 +42,49 @@ static const struct {
 	[USDT__DOF_URELHDR] = { DOF_SECT_URELHDR, 4, 0 },
 };
 
-/* Bytes that a probe takes in the string table. */
-static size_t
-strings_size(const usdt_probedef_t *probedef)
+static int
+same_types(const usdt_probedef_t *a, const usdt_probedef_t *b)
 {
-	size_t i, size = strlen(probedef->function) + 1 +
-	    strlen(probedef->state->dof_name) + 1;
+	size_t i;
+
+	if (a->argc != b->argc)
+		return 0;
+	for (i = 0; i < a->argc; i++)
+		if (strcmp(a->types[i], b->types[i]) != 0)
+			return 0;
+	return 1;
+}
+
+static void
+measure(const struct usdt__description *description, size_t index,
+    struct usdt__extent *extent)
+{
+	const usdt_probedef_t *probedef = description->probes[index];
+	const usdt_probedef_t *before = index > 0 ?
+	    description->probes[index - 1] : NULL;
+	size_t i, types = 0;
 
 	for (i = 0; i < probedef->argc; i++)
-		size += strlen(probedef->types[i]) + 1;
-	return size;
+		types += strlen(probedef->types[i]) + 1;
+	extent->function = (uint32_t)strlen(probedef->function) + 1;
+	extent->name = (uint32_t)strlen(probedef->state->dof_name) + 1;
+	extent->strings = extent->function + extent->name + (uint32_t)types;
+	extent->note_name = (uint32_t)usdt__name_note(probedef->name,
+	    NULL) + 1;
+	extent->argc = (uint16_t)probedef->argc;
+	extent->same_function = before != NULL &&
+	    strcmp(probedef->function, before->function) == 0;
+	extent->same_types = before != NULL && same_types(probedef, before);
+}
+
+const struct usdt__extent *
+usdt__extent_of(const struct usdt__description *description, size_t index,
+    struct usdt__extent *scratch)
+{
+	if (description->extents != NULL)
+		return &description->extents[index];
+	measure(description, index, scratch);
+	return scratch;
 }
 
 int
@@ -71,9 +104,14 @@ usdt__dof_layout(struct usdt__dof *dof,
 
 	strtab = 1 + strlen(description->provider) + 1;
 	for (i = 0; i < count; i++) {
-		strtab += strings_size(description->probes[i]);
-		if (description->probes[i]->argc > args)
-			args = description->probes[i]->argc;
+		struct usdt__extent scratch, *extent = &scratch;
+
+		if (description->extents != NULL)
+			extent = &description->extents[i];
+		measure(description, i, extent);
+		strtab += extent->strings;
+		if (extent->argc > args)
+			args = extent->argc;
 	}
 	dof->size_of[USDT__DOF_STRTAB] = strtab;
 	dof->size_of[USDT__DOF_PROBES] = count * sizeof(struct dof_probe);
@@ -155,43 +193,34 @@ write_strings(const struct usdt__dof *dof, struct usdt__sink *sink)
 	}
 }
 
-/* Where a string of the table is, if they are asked for in its order. */
-static uint32_t
-next_string(size_t *used, const char *string)
-{
-	size_t at = *used;
-
-	*used += strlen(string) + 1;
-	return (uint32_t)at;
-}
-
 static void
 write_probes(const struct usdt__dof *dof, uint64_t first,
     struct usdt__sink *sink)
 {
 	const struct usdt__description *description = dof->description;
-	size_t i, k, used = 1;
+	size_t i, used = 1 + strlen(description->provider) + 1;
+	struct usdt__extent scratch;
 
-	next_string(&used, description->provider);
 	for (i = 0; i < description->count; i++) {
-		const usdt_probedef_t *probedef = description->probes[i];
+		const struct usdt__extent *extent = usdt__extent_of(description,
+		    i, &scratch);
 		struct dof_probe *probe = room(sink, sizeof *probe);
 		size_t offset = dof->offsets > 1 ? i : 0;
+		size_t name = used + extent->function;
+		size_t types = extent->argc ? name + extent->name : 0;
 
 		SET(probe, dofpr_addr, first + i * USDT__STUB_SIZE);
-		SET(probe, dofpr_func, next_string(&used, probedef->function));
-		SET(probe, dofpr_name,
-		    next_string(&used, probedef->state->dof_name));
-		SET(probe, dofpr_nargv, probedef->argc ? used : 0);
-		SET(probe, dofpr_xargv, probedef->argc ? used : 0);
-		for (k = 0; k < probedef->argc; k++)
-			next_string(&used, probedef->types[k]);
+		SET(probe, dofpr_func, used);
+		SET(probe, dofpr_name, name);
+		SET(probe, dofpr_nargv, types);
+		SET(probe, dofpr_xargv, types);
 		SET(probe, dofpr_offidx, offset);
-		SET(probe, dofpr_nargc, probedef->argc);
-		SET(probe, dofpr_xargc, probedef->argc);
+		SET(probe, dofpr_nargc, extent->argc);
+		SET(probe, dofpr_xargc, extent->argc);
 		SET(probe, dofpr_noffs, 1);
 		SET(probe, dofpr_enoffidx, offset);
 		SET(probe, dofpr_nenoffs, 1);
+		used += extent->strings;
 	}
 }
 

@@ -45,6 +45,19 @@ struct usdt__probe_block {
 };
 
 /*
+ * What is measured of a probe, since to look at a hundred thousand takes longer
+ * than to add up their sizes.
+ */
+struct usdt__extent {
+	uint32_t function, name;	/* bytes of DOF's strings */
+	uint32_t strings;		/* of these and the types' */
+	uint32_t note_name;		/* of the name as notes spell it */
+	uint16_t argc;
+	uint8_t same_function;		/* it is that of the probe before */
+	uint8_t same_types;		/* these are, too */
+};
+
+/*
  * What a document describes: pure data, owned by the caller.
  *
  * Probes of one name share a gate.  To tracers that read notes they are one
@@ -58,6 +71,8 @@ struct usdt__description {
 	usdt_probedef_t *const *probes;
 	size_t gate_count;
 	const uint32_t *gate_of;	/* each probe's; NULL: 0, 1, 2 ... */
+	struct usdt__extent *extents;	/* each probe's, for usdt__dof_layout to
+					 * fill in; NULL: measured each time */
 };
 
 /* --- core/sink.c: how do the bytes of a document leave their builder? --- */
@@ -140,6 +155,11 @@ struct usdt__dof {
 	size_t size_of[USDT__DOF_SECTIONS];
 	size_t size;		/* of the document */
 };
+
+/* A probe's measures; SCRATCH may be used for them. */
+const struct usdt__extent *usdt__extent_of(
+    const struct usdt__description *description, size_t index,
+    struct usdt__extent *scratch);
 
 /* Lay out.  Fails only if the system takes no document of that size. */
 int usdt__dof_layout(struct usdt__dof *dof,

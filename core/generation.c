@@ -337,7 +337,7 @@ make_window(struct usdt__window *window, size_t size,
 
 /* Build the bytes of a generation's image and map it, or find it retired. */
 static int
-place_in_image(usdt_provider_t *provider,
+place_measured(usdt_provider_t *provider,
     struct usdt__generation **generation,
     const struct usdt__description *description, int notes,
     struct usdt__why *why)
@@ -379,6 +379,23 @@ place_in_image(usdt_provider_t *provider,
 }
 
 static int
+place_in_image(usdt_provider_t *provider,
+    struct usdt__generation **generation,
+    const struct usdt__description *description, int notes,
+    struct usdt__why *why)
+{
+	struct usdt__description measured = *description;
+	int result;
+
+	measured.extents = malloc(measured.count * sizeof *measured.extents);
+	if (measured.extents == NULL)
+		return usdt__no_memory(why);
+	result = place_measured(provider, generation, &measured, notes, why);
+	free(measured.extents);
+	return result;
+}
+
+static int
 generation_place(usdt_provider_t *provider,
     struct usdt__generation **generation, usdt_probedef_t *const *probes,
     int notes, struct usdt__why *why)
@@ -386,7 +403,7 @@ generation_place(usdt_provider_t *provider,
 	struct usdt__generation *new = *generation;
 	const struct usdt__description description = {
 		provider->name, provider->module, new->count, probes,
-		new->gate_count, new->gate_of
+		new->gate_count, new->gate_of, NULL
 	};
 
 	return usdt__native_platform()->image ?

@@ -113,8 +113,7 @@ stack_offset(const struct usdt__arch *arch, size_t index, int size)
 struct known_types {
 	const char *type[KNOWN_TYPES];
 	int size[KNOWN_TYPES];
-	const usdt_probedef_t *last;	/* and what its arguments are told as */
-	char args[ARGS_SIZE];
+	char args[ARGS_SIZE];	/* what was told last */
 	size_t length;
 };
 
@@ -133,32 +132,19 @@ word_size(struct known_types *known, const char *type,
 	return known->size[at];
 }
 
-static int
-same_types(const usdt_probedef_t *a, const usdt_probedef_t *b)
-{
-	size_t i;
-
-	if (a->argc != b->argc)
-		return 0;
-	for (i = 0; i < a->argc && i < NOTE_ARGS; i++)
-		if (strcmp(a->types[i], b->types[i]) != 0)
-			return 0;
-	return 1;
-}
-
 /*
  * The arguments as notes tell them, "-4@%rdi 8@%rsi": size, sign and place.
  * Registers go by their full names, whatever the size: every reader takes
  * those.  The text is in KNOWN; returns the length.
  */
 static size_t
-format_args(const usdt_probedef_t *probedef, const struct usdt__arch *arch,
-    struct known_types *known)
+format_args(const usdt_probedef_t *probedef, int same_types,
+    const struct usdt__arch *arch, struct known_types *known)
 {
 	char *out = known->args;
 	size_t i, n = 0;
 
-	if (known->last != NULL && same_types(known->last, probedef))
+	if (same_types)
 		return known->length;
 	for (i = 0; i < probedef->argc && i < NOTE_ARGS; i++) {
 		int size = word_size(known, probedef->types[i], arch);
@@ -179,33 +165,13 @@ format_args(const usdt_probedef_t *probedef, const struct usdt__arch *arch,
 		}
 	}
 	out[n] = '\0';
-	known->last = probedef;
 	known->length = n;
 	return n;
-}
-
-/* Bytes of a note's description. */
-static size_t
-note_desc_size(const struct usdt__elf *elf, const usdt_probedef_t *probedef,
-    struct known_types *known)
-{
-	return 3 * (size_t)elf->arch->word +
-	    strlen(elf->description->provider) + 1 +
-	    usdt__name_note(probedef->name, NULL) + 1 +
-	    format_args(probedef, elf->arch, known) + 1;
 }
 
 #define NOTE_HEADER_SIZE	12
 #define BUILD_ID_SIZE		(NOTE_HEADER_SIZE + sizeof "GNU" + USDT__ID_SIZE)
 #define STAPSDT			"stapsdt"
-
-/* Consecutive probes of one function share its name in .strtab. */
-static int
-same_function(const struct usdt__description *description, size_t index)
-{
-	return index > 0 && strcmp(description->probes[index]->function,
-	    description->probes[index - 1]->function) == 0;
-}
 
 int
 usdt__elf_layout(struct usdt__elf *elf,
@@ -213,7 +179,11 @@ usdt__elf_layout(struct usdt__elf *elf,
     const struct usdt__platform *row, const struct usdt__arch *arch,
     const struct usdt__stub *stub, int notes, struct usdt__why *why)
 {
-	struct known_types known = { .last = NULL };
+	struct known_types known = { .length = 0 };
+	struct usdt__extent scratch;
+	/* Of each note: its header, three addresses, the provider. */
+	size_t fixed = NOTE_HEADER_SIZE + sizeof STAPSDT +
+	    3 * (size_t)arch->word + strlen(description->provider) + 1;
 	size_t i, at, count = description->count;
 
 	memset(elf, 0, sizeof *elf);
@@ -241,13 +211,16 @@ usdt__elf_layout(struct usdt__elf *elf,
 	elf->note = elf->gates + elf->gates_size;
 	elf->strtab_size = 1;
 	for (i = 0; i < count; i++) {
+		const struct usdt__extent *extent = usdt__extent_of(description,
+		    i, &scratch);
+
 		if (notes)
-			elf->note_size += NOTE_HEADER_SIZE + sizeof STAPSDT +
-			    usdt__align(note_desc_size(elf,
-			    description->probes[i], &known), 4);
-		if (!same_function(description, i))
-			elf->strtab_size +=
-			    strlen(description->probes[i]->function) + 1;
+			elf->note_size += usdt__align(fixed +
+			    extent->note_name + format_args(
+			    description->probes[i], extent->same_types, arch,
+			    &known) + 1, 4);
+		if (!extent->same_function)
+			elf->strtab_size += extent->function;
 	}
 	elf->symtab = usdt__align(elf->note + elf->note_size, 8);
 	elf->symtab_size = (count + 1) * SYM_SIZE(arch);
@@ -365,17 +338,6 @@ write_stubs(const struct usdt__elf *elf, struct usdt__sink *sink)
 		    elf->stub->code, USDT__STUB_SIZE);
 }
 
-#define SPELT_SIZE	128
-
-/* A name as notes spell it, with its zero, if it is short.  Returns the
- * length. */
-static size_t
-note_name(const char *name, char spelt[SPELT_SIZE])
-{
-	return usdt__name_note(name, 2 * strlen(name) < SPELT_SIZE ? spelt :
-	    NULL);
-}
-
 static void
 write_notes(const struct usdt__elf *elf, struct usdt__sink *sink)
 {
@@ -383,33 +345,31 @@ write_notes(const struct usdt__elf *elf, struct usdt__sink *sink)
 	uint32_t shift = elf->stub->dof_site - elf->stub->sdt_site;
 	size_t addresses = 3 * (size_t)elf->arch->word;
 	size_t provider = strlen(description->provider) + 1;
-	struct known_types known = { .last = NULL };
-	char spelt[SPELT_SIZE];
-	uint8_t *p;
+	struct known_types known = { .length = 0 };
+	struct usdt__extent scratch;
 	size_t i;
 
 	for (i = 0; i < description->count; i++) {
 		const usdt_probedef_t *probedef = description->probes[i];
+		const struct usdt__extent *extent = usdt__extent_of(description,
+		    i, &scratch);
 		size_t gate = description->gate_of != NULL ?
 		    description->gate_of[i] : i;
-		size_t name = note_name(probedef->name, spelt) + 1;
-		size_t args_size = format_args(probedef, elf->arch, &known) + 1;
+		size_t args = format_args(probedef, extent->same_types,
+		    elf->arch, &known) + 1;
+		size_t size = provider + extent->note_name + args;
 		struct out out;
 
-		write_note_header(elf, sink, STAPSDT,
-		    addresses + provider + name + args_size, NT_STAPSDT);
-		out = room(elf, sink, addresses);
+		write_note_header(elf, sink, STAPSDT, addresses + size,
+		    NT_STAPSDT);
+		out = room(elf, sink, addresses + size);
 		put_word(&out, elf->text + i * USDT__STUB_SIZE +
 		    elf->stub->dof_site);
 		put_word(&out, elf->base + shift);
 		put_word(&out, elf->gates + gate * sizeof(uint32_t));
-		p = usdt__sink_room(sink, provider + name + args_size);
-		memcpy(p, description->provider, provider);
-		if (2 * strlen(probedef->name) < SPELT_SIZE)
-			memcpy(p + provider, spelt, name);
-		else
-			usdt__name_note(probedef->name, (char *)p + provider);
-		memcpy(p + provider + name, known.args, args_size);
+		memcpy(out.p, description->provider, provider);
+		usdt__name_note(probedef->name, (char *)out.p + provider);
+		memcpy(out.p + size - args, known.args, args);
 		usdt__sink_pad(sink, elf->note +
 		    usdt__align(usdt__sink_at(sink) - elf->note, 4));
 	}
@@ -434,19 +394,26 @@ write_symbol(struct out *out, uint32_t name, uint64_t value, uint64_t size)
 	}
 }
 
-/* A symbol for each stub, named as the probe's function. */
+/*
+ * A symbol for each stub, named as the probe's function.  Consecutive probes of
+ * one function share its name in .strtab.
+ */
 static void
 write_symbols(const struct usdt__elf *elf, struct usdt__sink *sink)
 {
 	const struct usdt__description *description = elf->description;
 	size_t i, size = SYM_SIZE(elf->arch), name = 0, end = 1;
 	struct out out = room(elf, sink, size);
+	struct usdt__extent scratch;
 
 	write_symbol(&out, 0, 0, 0);
 	for (i = 0; i < description->count; i++) {
-		if (!same_function(description, i)) {
+		const struct usdt__extent *extent = usdt__extent_of(description,
+		    i, &scratch);
+
+		if (!extent->same_function) {
 			name = end;
-			end += strlen(description->probes[i]->function) + 1;
+			end += extent->function;
 		}
 		out = room(elf, sink, size);
 		write_symbol(&out, (uint32_t)name,
@@ -458,12 +425,14 @@ static void
 write_symbol_names(const struct usdt__elf *elf, struct usdt__sink *sink)
 {
 	const struct usdt__description *description = elf->description;
+	struct usdt__extent scratch;
 	size_t i;
 
 	usdt__sink_string(sink, "");
 	for (i = 0; i < description->count; i++)
-		if (!same_function(description, i))
-			usdt__sink_string(sink, description->probes[i]->function);
+		if (!usdt__extent_of(description, i, &scratch)->same_function)
+			usdt__sink_string(sink,
+			    description->probes[i]->function);
 }
 
 static void

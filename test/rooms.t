@@ -19,8 +19,8 @@ my %allowed = (
 	'core/name' => "$memory snprintf usdt__because",
 	'core/type' => $memory,
 	'core/sink' => "$memory memmove",
-	usdt_dof => "$memory usdt__because usdt__sink_\\w+",
-	'image/elf' => "$builder usdt__unwind_write usdt__sink_\\w+",
+	usdt_dof => "$memory usdt__because usdt__name_note usdt__sink_\\w+",
+	'image/elf' => "$builder usdt__unwind_write usdt__extent_of usdt__sink_\\w+",
 	'image/unwind' => $memory,
 	'image/retention' => "$memory malloc realloc free qsort strdup snprintf openat close fcntl unlinkat fstatat fstatfs geteuid "
 	    . 'fdopendir readdir closedir __errno_location usdt__debug',

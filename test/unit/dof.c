@@ -85,6 +85,7 @@ any_subject(struct subject *s)
 	s->description.probes = s->probes;
 	for (i = 0; i < s->description.count; i++)
 		s->probes[i] = pool[any(POOL)];
+	s->description.extents = NULL;
 	s->description.gate_of = s->gate_of;
 	s->description.gate_count = usdt__number_names(s->probes,
 	    s->description.count, s->gate_of);
@@ -435,6 +436,34 @@ check_windows(const struct usdt__elf *elf, const uint8_t *bytes,
 	    stream.asked);
 }
 
+/* The same bytes if probes were measured once. */
+static void
+check_measured(const struct usdt__elf *elf, const struct subject *s,
+    const struct usdt__arch *arch, const uint8_t *bytes, const uint8_t *id)
+{
+	struct usdt__description description = s->description;
+	uint8_t other[USDT__ID_SIZE], *out = malloc(elf->size);
+	struct usdt__elf measured;
+	struct usdt__why why;
+
+	description.extents = malloc(description.count *
+	    sizeof *description.extents);
+	if (out == NULL || description.extents == NULL)
+		abort();
+	try(usdt__elf_layout(&measured, &description, &usdt__platforms[0],
+	    arch, elf->stub, elf->notes, &why) == 0 &&
+	    measured.size == elf->size, "measured, it is %zu bytes, not %zu",
+	    measured.size, elf->size);
+	if (measured.size == elf->size) {
+		usdt__elf_identify(&measured, out, elf->size, other);
+		try(memcmp(out, bytes, elf->size) == 0 &&
+		    memcmp(other, id, sizeof other) == 0,
+		    "measured, it is another image");
+	}
+	free(description.extents);
+	free(out);
+}
+
 static void
 test_elf(const struct usdt__arch *arch, int notes)
 {
@@ -456,6 +485,7 @@ test_elf(const struct usdt__arch *arch, int notes)
 			usdt__elf_identify(&elf, b.out[i], elf.size, id);
 		check_elf(&elf, &b, id);
 		check_windows(&elf, b.out[0], id);
+		check_measured(&elf, &s, arch, b.out[0], id);
 		free_buffers(&b);
 	}
 	ok_all("images on %s, %s notes: as laid out", arch->name,
@@ -516,7 +546,9 @@ test_operands(void)
 		"char *", "char *", "int", "short"
 	};
 	usdt_probedef_t *def = usdt_create_probe("f", "n", 10, types);
-	struct usdt__description description = { "p", "m", 1, &def, 1, NULL };
+	struct usdt__description description = {
+		"p", "m", 1, &def, 1, NULL, NULL
+	};
 	uint8_t *out, id[USDT__ID_SIZE];
 	size_t i, k, size, known = sizeof expected / sizeof expected[0];
 
@@ -595,7 +627,7 @@ test_different(void)
 	static const uint32_t one_gate[2] = { 0, 0 };
 	const struct usdt__stub *stub = some_stub();
 	struct usdt__description description = {
-		"p", "m", 1, NULL, 1, NULL
+		"p", "m", 1, NULL, 1, NULL, NULL
 	};
 	size_t i;
 
@@ -633,7 +665,9 @@ test_different(void)
 static void
 test_many(void)
 {
-	struct usdt__description description = { "p", NULL, 1, pool, 1, NULL };
+	struct usdt__description description = {
+		"p", NULL, 1, pool, 1, NULL, NULL
+	};
 	struct subject s;
 	char module[16];
 	int i;
