@@ -81,20 +81,22 @@ my %type_name = (
 
 # How the systems differ.  What dtprobed 2.0.7 does with each spoiled document
 # was seen (test/dtrace/mutants.t): strict is where it refuses what others take.
-# documents: how many a process can have.  function: bytes with the zero, from
+# documents: how many a process can have.  tracepoints: how many the system takes;
+# floor: how many it takes however little memory it has (macOS: 100,000 for each
+# 256 MiB).  function: bytes with the zero, from
 # which on one is refused.  fasttrap: rules 49 to 53 hold.
 my %rows = (
-	linux => { versions => [1, 2, 3], max => 256 << 20, secsize => SECTION,
+	linux => { versions => [1, 2, 3], max => 256 << 20,
 		relocates => 1, function => 128, fasttrap => 0, strict => 1 },
-	illumos => { versions => [1, 2], max => 8 << 20, secsize => 1,
+	illumos => { versions => [1, 2], max => 8 << 20,
 		relocates => 1, function => 128, fasttrap => 1,
 		tracepoints => 250_000, documents => 32 },
-	freebsd => { versions => [1, 2], max => 8 << 20, secsize => 1,
+	freebsd => { versions => [1, 2], max => 8 << 20,
 		relocates => 1, function => 192, fasttrap => 1,
 		tracepoints => 250_000, documents => 32 },
-	macos => { versions => [3], max => 512 << 10, secsize => SECTION,
+	macos => { versions => [3], max => 512 << 10,
 		relocates => 0, function => 128, fasttrap => 1,
-		tracepoints => 50_000, documents => 64 },
+		floor => 50_000, documents => 64 },
 );
 
 my $host_encoding = unpack('C', pack('S', 1)) ? 1 : 2;
@@ -320,8 +322,9 @@ sub section_table
 
 	$self->rejected(12, sprintf('flags %#x are not 0', $flags))
 	    if $flags != 0;
+	# Some check less; headers that overlap are no table that they take.
 	return $self->rejected(13, "secsize is $secsize")
-	    if $secsize < $self->{is}{secsize};
+	    if $secsize < SECTION;
 	$self->rejected(16, "secsize $secsize is not a multiple of 8")
 	    if $secsize % 8;
 	$self->avoid(13, "secsize is $secsize, not 32") if $secsize != SECTION;
@@ -332,7 +335,7 @@ sub section_table
 		    . "bytes at $secoff end beyond loadsz $loadsz");
 		$fit = 0;
 	}
-	return 0 if !$fit || $secsize < SECTION;
+	return 0 if !$fit;
 	$self->avoid(14, 'the section headers lie in the header')
 	    if $secnum && $secoff < HEADER;
 	@$self{qw(secoff secsize secnum)} = ($secoff, $secsize, $secnum);
@@ -373,7 +376,13 @@ sub section
 	if (!($section->{flags} & LOAD)) {
 		$self->rejected(17, "$title is not marked to be loaded")
 		    if $self->{row} ne 'macos' && needs_load($type);
-		return 1;
+		return 1 if $self->{row} ne 'macos' || $type != PROVIDER;
+		# macOS looks neither at the mark nor at the bounds.
+		$self->avoid(17, "$title is not marked to be loaded");
+		return 1 if !outside($offset, $size, $self->{loadsz});
+		$self->avoid(20, "$title: $size bytes at $offset end beyond "
+		    . "loadsz $self->{loadsz}");
+		return 0;
 	}
 	$self->avoid(17, "$title is of a type that no provider needs")
 	    if !$type_name{$type};
@@ -539,8 +548,8 @@ sub apply
 sub providers
 {
 	my ($self) = @_;
-	my @found = grep { $_->{type} == PROVIDER && $_->{flags} & LOAD }
-	    @{ $self->{sections} };
+	my @found = grep { $_->{type} == PROVIDER && ($_->{flags} & LOAD
+	    || $self->{row} eq 'macos') } @{ $self->{sections} };
 
 	$self->avoid('providers', 'there is no provider') if !@found;
 	$self->avoid('providers', 'there are ' . @found . ' providers: older '
@@ -700,9 +709,11 @@ sub provider_attributes
 	for my $i (0 .. 4) {
 		my ($name, $data, $class, $rest) = @{ $attributes->[$i] };
 		my $text = "$names[$i] attributes are $name/$data/$class";
-		if ($name > 7 || $data > 7 || $class > 5) {
-			$self->{is}{fasttrap} ? $self->dropped(51, $text)
-			    : $self->avoid(51, $text);
+		if ($self->{is}{fasttrap} && ($name > 7 || $data > 7)) {
+			$self->dropped(51, $text);
+		} elsif ($name > 7 || $data > 7 || $class > 5) {
+			# Of classes beyond the last, kernels make ISA.
+			$self->avoid(51, $text);
 		}
 		$self->avoid(51, "the lowest byte of $names[$i] attributes "
 		    . 'is not 0') if $rest;
@@ -797,8 +808,8 @@ sub probe_offsets
 	my ($noffs, $nenoffs) = @$field{qw(noffs nenoffs)};
 	my $version = $self->{version};
 
-	$probe->{offs} = $self->offsets($parts->{proffs}, $field->{offidx},
-		$noffs) // $self->rejected(41, "$title: $noffs offsets from "
+	$probe->{offs} = $self->offsets(41, $parts->{proffs}, 4,
+		$field->{offidx}, $noffs) // $self->rejected(41, "$title: $noffs offsets from "
 		. "$field->{offidx} on are not in PROFFS");
 	if ($version >= 2 && !$parts->{prenoffs}) {
 		$self->rejected(42, "$title has is-enabled offsets, but there "
@@ -807,8 +818,10 @@ sub probe_offsets
 	}
 	$probe->{enoffs} = [];
 	if ($version >= 2 && $parts->{prenoffs}) {
-		$probe->{enoffs} = $self->offsets($parts->{prenoffs},
-			$field->{enoffidx}, $nenoffs)
+		my $entsize = $self->{is}{fasttrap} ?
+		    $parts->{prenoffs}{entsize} : 4;
+		$probe->{enoffs} = $self->offsets(43, $parts->{prenoffs},
+			$entsize, $field->{enoffidx}, $nenoffs)
 		    // $self->rejected(43, "$title: $nenoffs offsets from "
 		    . "$field->{enoffidx} on are not in PRENOFFS");
 	}
@@ -819,12 +832,21 @@ sub probe_offsets
 	$self->sites($probe);
 }
 
+# Kernels multiply with 32 bits: what wraps they take, and then read gigabytes
+# behind their copy.  dtprobed refuses that.
 sub offsets
 {
-	my ($self, $section, $index, $count) = @_;
+	my ($self, $rule, $section, $entsize, $index, $count) = @_;
+	my $end = $index + $count;
+	my $wrapped = $self->{is}{fasttrap} ? $end * $entsize & 0xffff_ffff :
+	    $end * $entsize;
 
-	return if $index + $count > 0xffffffff;
-	return if ($index + $count) * 4 > $section->{size};
+	return if $end > 0xffff_ffff || $wrapped > $section->{size};
+	if ($end * 4 > $section->{size}) {
+		$self->avoid($rule, title($section) . ": $count offsets from "
+		    . "$index on lie behind it");
+		return [];
+	}
 	return [map { $self->u32($section->{offset} + 4 * ($index + $_)) }
 		0 .. $count - 1];
 }
@@ -1016,7 +1038,7 @@ sub probe_dropped
 sub among_probes
 {
 	my ($self, $provider, $probes) = @_;
-	my $limit = $self->{is}{tracepoints};
+	my ($limit, $floor) = @{ $self->{is} }{qw(tracepoints floor)};
 	my ($total, %sited) = (0);
 
 	for my $probe (@$probes) {
@@ -1035,6 +1057,8 @@ sub among_probes
 	}
 	$self->dropped(53, "$total tracepoints are more than $limit")
 	    if defined $limit && $total > $limit;
+	$self->avoid(53, "$total tracepoints are more than the $floor that any "
+	    . 'machine takes') if defined $floor && $total > $floor;
 }
 
 1;
