@@ -189,10 +189,12 @@ dtrace_case('functions that no description spells' => sub {
 	    0 .. $#odd;
 	my $p = process('oddly', @arguments);
 	my $prov = 'oddly' . $p->pid;
-	my @listed = map { $_->{function} } listing("${prov}:::");
+	my %listed = map { $_->{function} => 1 } listing("${prov}:::");
 
-	is_deeply(\@listed, [sort { $a cmp $b } @odd],
-	    'dtrace -l lists them');
+	# It takes "[x]" for a set and "\\s" for an "s" when it looks for what it
+	# has listed already.
+	is_deeply([sort keys %listed], [sort @odd],
+	    'dtrace -l lists them, some more than once');
 	my $d = Usdt::Dtrace->run(
 	    'oddly$target::valueOf?char??,int,int?java.lang.String:,'
 	    =~ s/,int/?int/gr
