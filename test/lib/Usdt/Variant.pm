@@ -72,7 +72,11 @@ sub library_objects
 {
 	my ($obj) = @_;
 
-	return sort glob("$obj/{usdt,core/,image/,none/}*.o");
+	# What an older tree left there has no source any more.
+	return sort grep {
+		my $source = top() . '/' . s{^\Q$obj\E/(.*)\.o$}{$1}r;
+		-e "$source.c" || -e "$source.s";
+	} glob("$obj/{usdt,core/,image/,none/}*.o");
 }
 
 sub shared_objects
