@@ -441,8 +441,8 @@ count_written(const char *provider)
 	return written;
 }
 
-/* What nothing that leaves so much behind can do without: so much private memory
- * is touched, and so many bytes are written to a file there. */
+/* What nothing that leaves so much behind can do without: so much private
+ * memory is touched, and so many bytes are written to a file there. */
 static double
 measure_floor(long private_bytes, long file_bytes)
 {

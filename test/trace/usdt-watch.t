@@ -791,8 +791,8 @@ tracer_case('--wait: the neighbour of a removed probe' => sub {
 	is($watch->code_of('INT'), 0, 'exit 0');
 });
 
-# Until a watch has gone through all processes twice: it reads anew who there is,
-# and sleeps in between.
+# Until a watch has gone through all processes twice: it reads anew who there
+# is, and sleeps in between.
 sub looks_twice
 {
 	my ($watch) = @_;
