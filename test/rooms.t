@@ -88,6 +88,9 @@ is(files_with('\b(mmap|munmap|mprotect|madvise)\(', @sources), 'core/guard.c cor
 is(files_with('^#.*__(linux|APPLE|FreeBSD|sun|x86_64|i386|aarch64)', @sources, glob '{usdt,core/,image/,none/}*.h'),
     'core/platform.c', 'one file asks the compiler for the system');
 
+# What headers of the system declare is decided in ours.
+is(join(' ', grep { text_of($_) =~ /^#include\s*(\S)/m && $1 ne '"' } @sources), '', 'each file includes a header of its own first');
+
 # Everything but the interface is hidden.
 my %public = map { $_ => 1 } map { /\b(usdt_\w+)\s*\($/ || /\b(usdt_\w+)\(/ ? $1 : () }
     grep { /^(?:USDT_API|USDT_INLINE)/ } do { open my $h, '<', 'usdt.h' or die; <$h> };

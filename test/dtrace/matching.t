@@ -191,7 +191,7 @@ dtrace_case('functions that no description spells' => sub {
 	my $prov = 'oddly' . $p->pid;
 	my %listed = map { $_->{function} => 1 } listing("${prov}:::");
 
-	# It takes "[x]" for a set and "\\s" for an "s" when it looks for what it
+	# It takes "[x]" for a set and "\s" for an "s" when it looks for what it
 	# has listed already.
 	is_deeply([sort keys %listed], [sort @odd],
 	    'dtrace -l lists them, some more than once');
