@@ -249,7 +249,7 @@ tracer_case('images that lost their name' => sub {
 	finds(qr/^PROBLEM \Q$image\E: the file is gone/, 'removed',
 		of($process));
 
-	my $noexec = apart('mkdir -p /tmp/usdt-0; for d in /dev/shm /tmp; do '
+	my $noexec = apart('mkdir -p -m 700 /tmp/usdt-0; for d in /dev/shm /tmp; do '
 		. 'mount --bind $d $d && mount -o remount,bind,noexec $d || '
 		. 'exit 3; done; ' . runs(Usdt::Process::program()));
 	$process = process({ USDT_IMAGE_DIR => undef }, $noexec,
@@ -464,7 +464,7 @@ SKIP: {
 tracer_case('a memfd without a descriptor' => sub {
 	my $program = compiled('closes', '-DCLOSES');
 	my $process = running({ USDT_IMAGE_DIR => undef },
-		@{ apart('mkdir -p /tmp/usdt-0; for d in /dev/shm /tmp/usdt-0; '
+		@{ apart('mkdir -p -m 700 /tmp/usdt-0; for d in /dev/shm /tmp/usdt-0; '
 		. 'do mount -t tmpfs -o noexec none $d || exit 3; done') },
 		$program, fresh());
 

@@ -188,7 +188,7 @@ tracer_case('gdb ends' => sub {
 # In its own mounts no place lets files be executed.
 tracer_case('a memfd' => sub {
 	my $process = Usdt::Process->new(
-		program => ['unshare', '-m', 'sh', '-c', 'mkdir -p /tmp/usdt-0; '
+		program => ['unshare', '-m', 'sh', '-c', 'mkdir -p -m 700 /tmp/usdt-0; '
 			. 'for d in /dev/shm /tmp/usdt-0; do '
 			. 'mount -t tmpfs -o noexec none $d; done; exec "$@"',
 			'sh', Usdt::Process::program()],

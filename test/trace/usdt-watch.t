@@ -880,7 +880,7 @@ tracer_case('images without a name' => sub {
 
 	$provider = fresh();
 	my @noexec = ('unshare', '--mount', 'sh', '-c',
-	    'mkdir -p /tmp/usdt-0; for d in /dev/shm /tmp/usdt-0; do mount -t'
+	    'mkdir -p -m 700 /tmp/usdt-0; for d in /dev/shm /tmp/usdt-0; do mount -t'
 	    . ' tmpfs -o noexec none $d || exit 1; done; exec "$0" "$@"',
 	    Usdt::Process::program());
 	$process = Usdt::Process->new(program => \@noexec,
