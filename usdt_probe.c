@@ -63,7 +63,7 @@ gate_of(const usdt_probedef_t *probedef)
  * they know (clang's -fsanitize=cfi and kcfi), this one goes unchecked: no
  * compiler has seen the stubs.
  */
-#if !defined(__has_feature)
+#if !defined(__clang__)
 #define UNCHECKED
 #elif __has_feature(kcfi)
 #define UNCHECKED	__attribute__((no_sanitize("cfi", "kcfi")))

@@ -3,6 +3,9 @@
  *
  * A table of subcommands; each has its own file, options and help.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>

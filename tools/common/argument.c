@@ -6,6 +6,9 @@
  * processor's calling convention puts them, since that is what libusdt's
  * stubs do.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <ctype.h>
 #include <stdlib.h>
 

@@ -6,6 +6,9 @@
  * size explains, by naming one part often: names are not copied, and no more
  * probes and sites are taken than it has room for.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <stdlib.h>
 
 #include "tools/common/common.h"

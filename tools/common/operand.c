@@ -13,6 +13,9 @@
  *
  * An operand with an index register, (%rax,%rbx,4), has no equal there.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <elf.h>
 #include <errno.h>
 #include <inttypes.h>

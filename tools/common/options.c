@@ -1,6 +1,9 @@
 /*
  * options.c - what do the options of all subcommands accept?
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>

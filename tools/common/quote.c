@@ -6,6 +6,9 @@
  * UTF-8 locale printable characters are shown as they are; everything else is
  * shown byte by byte as \xNN.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <ctype.h>
 #include <stdlib.h>
 #include <wchar.h>

@@ -6,6 +6,9 @@
  * The library checks and builds it: names by usdt.h's calls and by the rules
  * of the system it is for, bytes by the builders that processes use.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <stdlib.h>
 
 #include "tools/dump/dump.h"

@@ -6,6 +6,9 @@
  * can't be read, is told where it is found, and the rest is gone on with: each
  * byte is told once, however often a document names it.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <inttypes.h>
 #include <stdlib.h>
 

@@ -5,6 +5,9 @@
  * so that all bytes of a document can be read from top to bottom; without it
  * the lines are the same but for that.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <inttypes.h>
 #include <stdarg.h>
 

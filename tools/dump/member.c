@@ -2,6 +2,9 @@
  * member.c - how are the numbers of a DOF document told, and which of
  * them do relocations change?
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <inttypes.h>
 #include <stdlib.h>
 

@@ -6,6 +6,9 @@
  * are shown with what they lead to, and sites with the addresses that the
  * chosen system makes of them.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <inttypes.h>
 #include <stdlib.h>
 
