@@ -19,14 +19,14 @@ my $images = "$scratch/images";
 my @plugins = map { "$scratch/$_.so" } qw(one other);
 
 ok(eval {
-	build("$scratch/copies", 'copies.c', '-rdynamic');
-	build($_, 'copy.c', '-shared', '-fPIC', '-Wl,--exclude-libs,ALL')
+	build("$scratch/concurrent_copies", 'concurrent_copies.c', '-rdynamic');
+	build($_, 'concurrent_copy.c', '-shared', '-fPIC', '-Wl,--exclude-libs,ALL')
 	    for @plugins;
 	1;
 }, 'the host and its plugins') or BAIL_OUT($@);
 
 { open my $helper, '>', "$scratch/helper" or die "helper: $!\n" }
-my $process = Usdt::Process->new(program => "$scratch/copies",
+my $process = Usdt::Process->new(program => "$scratch/concurrent_copies",
 	args => [@plugins, $rounds], env => in_environment(
 		USDT_IMAGE_DIR => $images, USDT_DEBUG => undef,
 		USDT_BACKENDS => undef, USDT_HELPER => "$scratch/helper"));
@@ -44,8 +44,8 @@ is(scalar images_in($images), 2 * $rounds, 'each is a file');
 is($process->close, 0, 'it ends well');
 
 # It takes another file, or none that has a name.
-build("$scratch/few", 'few.c');
-$process = Usdt::Process->new(program => "$scratch/few", args => [@plugins],
+build("$scratch/few_descriptors", 'few_descriptors.c');
+$process = Usdt::Process->new(program => "$scratch/few_descriptors", args => [@plugins],
 	env => in_environment(USDT_IMAGE_DIR => "$scratch/few.images",
 		USDT_DEBUG => undef));
 $process->ready or die $process->report;
@@ -53,13 +53,13 @@ is($process->line, 'files 2', 'few descriptors: each has a file');
 is($process->close, 0, 'it ends well');
 
 ok(eval {
-	build("$scratch/half.so", 'half_so.c', '-shared', '-fPIC');
+	build("$scratch/partial_link.so", 'partial_link_so.c', '-shared', '-fPIC');
 	# Behind the program's copy of the library.
-	local $ENV{LDFLAGS} = ($ENV{LDFLAGS} // '') . " $scratch/half.so";
-	build("$scratch/half", 'half.c');
+	local $ENV{LDFLAGS} = ($ENV{LDFLAGS} // '') . " $scratch/partial_link.so";
+	build("$scratch/partial_link", 'partial_link.c');
 	1;
 }, 'a program and its shared object') or BAIL_OUT($@);
-$process = Usdt::Process->new(program => "$scratch/half", args => [],
+$process = Usdt::Process->new(program => "$scratch/partial_link", args => [],
 	env => in_environment(USDT_IMAGE_DIR => $images,
 		USDT_DEBUG => undef));
 is($process->greeting, 'invalid argument: provider is NULL',

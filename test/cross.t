@@ -37,10 +37,10 @@ my %emulator = (
 		[qr{^dof, \S+/a-file: the text$}, $IOCTL],
 		[qr/^DOF was tried$/, $IOCTL],
 	],
-	retired => [
+	retired_images => [
 		[qr/^with \d+ mappings$/, $MAPS],
 	],
-	growth => [
+	resource_growth => [
 		[qr/rounds: /, 'the emulator grows by itself'],
 	],
 );
@@ -141,8 +141,9 @@ sub judge_image
 # long there and is about Linux alone was run on aarch64.
 # What is only for this machine: a million cycles, and faults that seccomp makes
 # of system calls by their numbers.
-my %native = map { $_ => 1 } qw(lives seccomp);
-my %long = map { $_ => 1 } qw(growth life retired threads);
+my %native = map { $_ => 1 } qw(long_run refused_system_calls);
+my %long = map { $_ => 1 } qw(resource_growth random_calls retired_images
+	threads);
 
 for my $cpu (sort keys %cpus) {
 	my @units = grep { ($cpu eq 'aarch64' || !$long{$_}) && !$native{$_} }

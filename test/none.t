@@ -14,7 +14,7 @@ use Usdt::Variant qw(variant run_unit);
 
 my $dir = tempdir('usdt-none-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 # What has no system and no processor in it.
-my @pure = qw(dof names probeset threads types);
+my @pure = qw(document_bytes names probeset threads types);
 
 delete @ENV{qw(USDT_DISABLE USDT_DEBUG USDT_BACKENDS USDT_NOP)};
 $ENV{USDT_IMAGE_DIR} = "$dir/images";

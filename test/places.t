@@ -2,7 +2,7 @@
 # places.t - where do probe images come to live, and what can go wrong there?
 #
 # $USDT_IMAGE_DIR is what these tests have in their hands; the places after it
-# are the user's own, in trace/places.t they are too.
+# are the user's own, in trace/image_places.t they are too.
 use strict;
 use warnings;
 
@@ -594,17 +594,17 @@ case('a lease that is not given back' => sub {
 my $plugin = eval {
 	build("$scratch/plugin.so", 'plugin.c', '-shared', '-fPIC');
 	spew("$scratch/plugin2.so", slurp("$scratch/plugin.so"));
-	build("$scratch/host", 'host.c');
+	build("$scratch/plugin_host", 'plugin_host.c');
 };
 ok($plugin, 'host and plugins') or diag($@);
 
-# host(DIR, NAME => VALUE...): a host.c with images in DIR.
+# host(DIR, NAME => VALUE...): a plugin_host.c with images in DIR.
 sub host
 {
 	my ($dir, %env) = @_;
 
 	my $host = Usdt::Process->new(
-		program => "$scratch/host",
+		program => "$scratch/plugin_host",
 		args => ["$scratch/plugin.so", "$scratch/plugin2.so"],
 		env => in_environment(USDT_IMAGE_DIR => $dir, %env));
 	$host->ready or die $host->report;
@@ -876,12 +876,12 @@ case('a provider goes with its last image' => sub {
 
 # --- killed and crowded -----------------------------------------------------
 
-# meddle(DIR, ARGUMENT...): the answers of meddle.c, up to "lived N".
+# meddle(DIR, ARGUMENT...): the answers of interrupted_enable.c, up to "lived N".
 sub meddle
 {
 	my ($dir, @arguments) = @_;
 	my $meddle = Usdt::Process->new(args => [@arguments],
-		program => "$scratch/meddle", env => in_environment(
+		program => "$scratch/interrupted_enable", env => in_environment(
 			USDT_IMAGE_DIR => $dir, USDT_DEBUG => undef));
 	my @lines;
 
@@ -891,8 +891,11 @@ sub meddle
 	return @lines;
 }
 
-ok(eval { build("$scratch/$_", "$_.c") for qw(meddle crowd race); 1 },
-	'the other programs') or diag($@);
+ok(eval {
+	build("$scratch/$_", "$_.c") for qw(interrupted_enable
+		concurrent_enable concurrent_pruning);
+	1;
+}, 'the other programs') or diag($@);
 
 case('killed at each system call' => sub {
 	my $top = fresh();
@@ -953,7 +956,7 @@ case("killed at $kills random times" => sub {
 
 case('50 processes at once' => sub {
 	my $dir = fresh();
-	my $crowd = Usdt::Process->new(program => "$scratch/crowd",
+	my $crowd = Usdt::Process->new(program => "$scratch/concurrent_enable",
 		args => [50], env => in_environment(USDT_IMAGE_DIR => $dir,
 			USDT_DEBUG => undef));
 	my @lines;
@@ -973,7 +976,7 @@ case('50 processes at once' => sub {
 
 case('taking and pruning side by side' => sub {
 	my $dir = fresh();
-	my $race = Usdt::Process->new(program => "$scratch/race",
+	my $race = Usdt::Process->new(program => "$scratch/concurrent_pruning",
 		args => [4, 100, 4], env => in_environment(
 			USDT_IMAGE_DIR => $dir, USDT_DEBUG => undef));
 	my @lines;

@@ -2,7 +2,7 @@
 # rows.t - what does the library do on systems that are not this one?
 #
 # For each row but that of Linux a program is built of the library's objects,
-# with that row forced, and of test/rows/helper.c, which plays that system's
+# with that row forced, and of test/rows/helper_device.c, which plays that system's
 # helper device and says the rest.  With $USDT_ROWS_DIR the programs are left
 # there, for another machine to run, and not run here.
 use strict;
@@ -28,7 +28,7 @@ my @objects = shared_objects($obj);
 ok(@objects > 8, 'the library has been built') or BAIL_OUT("no objects in $obj");
 run(@cc, @flags, '-c', '-o', "$dir/none.o", 'none/image.c');
 run(@cc, @flags, (map { ("-D__wrap_$_=__wrap_$wrapped{$_}", "-D__real_$_=__real_$wrapped{$_}") } sort keys %wrapped),
-    '-c', '-o', "$dir/helper.o", 'test/rows/helper.c');
+    '-c', '-o', "$dir/helper.o", 'test/rows/helper_device.c');
 # No macOS that is in use runs 32-bit processes.
 for my $row (qw(illumos freebsd), @width ? () : 'macos') {
 	run(@cc, @flags, "-DUSDT_PLATFORM=\"$row\"", '-c', '-o', "$dir/$row.o", 'core/platform.c');

@@ -153,7 +153,8 @@ if (system("echo 'int main(void) { return 0; }' | cc -x c "
 }
 if (system("echo 'int main(void) { return 0; }' | cc -x c "
 	. "-fsanitize=thread -o $dir/try - 2>/dev/null") == 0) {
-	sanitized('thread', '-fsanitize=thread', ['thread'], 'threads', 'slow');
+	sanitized('thread', '-fsanitize=thread', ['thread'],
+		'threads', 'slow_helper');
 } else {
 	skip_or_fail('this compiler has no thread sanitizer');
 }

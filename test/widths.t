@@ -23,16 +23,16 @@ require_compiler(Usdt::Variant::makes_32_bits(),
 
 my $dir = tempdir('usdt-widths-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 # Not a million cycles once more, nor what knows system calls by their numbers.
-my @units = grep { !/^(?:lives|seccomp)$/ } units();
+my @units = grep { !/^(?:long_run|refused_system_calls)$/ } units();
 
 # What qemu-i386 does otherwise than a kernel, so that these need a real one.
 # What else fails under it is run on one too, and that is what counts.
 my %kernel = (
 	environment => 'an ioctl that a file does not know',
 	gate => 'how /proc/self/maps tells what may be executed',
-	growth => 'how memory grows',
-	guard => 'what is wiped in a child that was cloned',
-	retired => 'how many mappings there are',
+	resource_growth => 'how memory grows',
+	fork_guard => 'what is wiped in a child that was cloned',
+	retired_images => 'how many mappings there are',
 	stash => 'a fork while other threads are at work',
 	threads => 'a fork while other threads are at work',
 );

@@ -1,7 +1,7 @@
 /*
  * plugin.c - what if plugins bring copies of the library, and equal providers?
  *
- * A shared object for host.c.  It has room for a few providers, all of one
+ * A shared object for plugin_host.c.  It has room for a few providers, all of one
  * definition.
  */
 #include <stdint.h>

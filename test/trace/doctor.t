@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # doctor.t - does `usdt doctor` find what keeps tracers from probes?  Each
-# finding is brought about, but those of other kernels: test/unit/facts.c has
+# finding is brought about, but those of other kernels: test/unit/doctor_facts.c has
 # them.
 use strict;
 use warnings;

@@ -2,7 +2,7 @@
 # What do tracers see of 32-bit processes?
 #
 # The library and test_usdt are built with ARCH=i386.  The cases are those of
-# bpftrace.t, sharing.t and perf.t; values are those of words of 4 bytes: what
+# bpftrace.t, shared_images.t and perf.t; values are those of words of 4 bytes: what
 # is larger is passed, and shown, as such a word.
 #
 # Where this machine runs no 32-bit programs, an emulated one does, which has

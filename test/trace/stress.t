@@ -93,7 +93,7 @@ sub come_and_go
 }
 
 tracer_case('everything at once, traced' => sub {
-	run_or_die(@cc, '-o', "$dir/stress", "$source/test/stress/stress.c",
+	run_or_die(@cc, '-o', "$dir/stress", "$source/test/trace/stress.c",
 	    Usdt::Tracer::library(), '-pthread');
 	my $process = stress("$dir/stress", 10 * $seconds);
 	my ($steady, $living) = map { path($process, $_) } 'steady', 'living';
@@ -139,7 +139,7 @@ tracer_case('everything at once, under the thread sanitizer' => sub {
 	    '-C', $source, "O=$dir/tsan", 'lib',
 	    'CFLAGS=-O1 -g -fsanitize=thread');
 	run_or_die(@sanitized, '-o', "$dir/stress-tsan",
-	    "$source/test/stress/stress.c", "$dir/tsan/libusdt.a", '-pthread');
+	    "$source/test/trace/stress.c", "$dir/tsan/libusdt.a", '-pthread');
 	my $process = stress("$dir/stress-tsan", $seconds);
 
 	$process->send('');

@@ -1,6 +1,6 @@
 # Usdt::BpftraceCases - what must every bpftrace see of our probes?
 #
-# One list of cases, which test/trace/bpftrace.t and sharing.t run with the
+# One list of cases, which test/trace/bpftrace.t and shared_images.t run with the
 # bpftrace of this machine, and bpftrace-sid.t with that of Debian sid; the
 # ones that depend on the processor run in machines of others too.
 package Usdt::BpftraceCases;

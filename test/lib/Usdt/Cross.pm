@@ -48,7 +48,7 @@ sub cross_units
 }
 
 # cross_build(CPU, TARGET...): the directory, in which each of them is that
-# make can build there: "test_usdt", "obj-CPU/test/unit/dof".
+# make can build there: "test_usdt", "obj-CPU/test/unit/document_bytes".
 sub cross_build
 {
 	my ($cpu, @targets) = @_;

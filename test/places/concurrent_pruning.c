@@ -1,0 +1,112 @@
+/*
+ * concurrent_pruning.c - do images stay while some processes take them and others prune?
+ *
+ *	race PROCESSES DEFINITIONS SECONDS
+ *
+ * Each process takes, holds for a moment and frees images of definitions that
+ * it chooses at random.  With more than 64 of them nearly every enabling
+ * writes a file and removes another.  For each process a line is printed:
+ *
+ *	rounds N lost N elsewhere N errors N
+ *
+ * lost: while it was held the file went, or another took its name; elsewhere:
+ * it was placed, but not in $USDT_IMAGE_DIR; errors: it was not placed.  Then
+ * "signals N": so many processes were ended by one.  What is lost, elsewhere
+ * or in error is told on stderr.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "one_image.h"
+
+struct counts {
+	unsigned rounds, lost, elsewhere, errors;
+};
+
+static double
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Is the image still what the path leads to? */
+static int
+is_there(const struct one *one)
+{
+	usdt_status_t status;
+
+	return usdt_provider_status(one->provider, &status) == 0 &&
+	    status.sdt.taken;
+}
+
+static void
+one_round(struct counts *counts, int definition, const char *dir)
+{
+	struct timespec pause = { 0, rand() % 500000 };
+	struct one one;
+	char module[16];
+	const char *error;
+
+	snprintf(module, sizeof module, "m%d", definition);
+	if (one_make(&one, module) < 0)
+		abort();
+	error = one_enable(&one);
+	counts->rounds++;
+	if (error != NULL) {
+		counts->errors++;
+		fprintf(stderr, "error: %s\n", error);
+	} else if (strncmp(one.status.sdt.path, dir, strlen(dir)) != 0) {
+		counts->elsewhere++;
+		fprintf(stderr, "elsewhere: %s\n", one.status.sdt.path);
+	} else {
+		nanosleep(&pause, NULL);
+		if (!is_there(&one)) {
+			counts->lost++;
+			fprintf(stderr, "lost: %s\n", one.status.sdt.path);
+		}
+	}
+	one_free(&one);
+}
+
+static void
+race(int definitions, double seconds)
+{
+	const char *dir = getenv("USDT_IMAGE_DIR");
+	struct counts counts = { 0, 0, 0, 0 };
+	double end = now() + seconds;
+	char line[128];
+	int n;
+
+	srand((unsigned)getpid());
+	while (now() < end)
+		one_round(&counts, rand() % definitions, dir);
+	n = snprintf(line, sizeof line,
+	    "rounds %u lost %u elsewhere %u errors %u\n", counts.rounds,
+	    counts.lost, counts.elsewhere, counts.errors);
+	_exit(write(STDOUT_FILENO, line, (size_t)n) != n);
+}
+
+int
+main(int argc, char **argv)
+{
+	int i, status, signals = 0;
+
+	if (argc != 4 || getenv("USDT_IMAGE_DIR") == NULL)
+		return 2;
+	printf("ready %ld\n", (long)getpid());
+	fflush(stdout);
+	for (i = 0; i < atoi(argv[1]); i++)
+		if (fork() == 0)
+			race(atoi(argv[2]), atof(argv[3]));
+	while (wait(&status) > 0)
+		signals += WIFSIGNALED(status) != 0;
+	printf("signals %d\n", signals);
+	return 0;
+}
