@@ -1,6 +1,9 @@
 /*
  * person.c - what does somebody at a terminal ask for?
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE		/* getopt */
+#endif
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
