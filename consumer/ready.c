@@ -4,6 +4,9 @@
  * libdtrace for Linux opens and compiles for anybody and then fails with words
  * about locked memory.  So it is asked here first.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -5,6 +5,9 @@
  * once more.  What only it can show (printf, stacks) it prints to a stream in
  * memory, and the next callback finds the text there.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

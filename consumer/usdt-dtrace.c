@@ -4,6 +4,9 @@
  * Two faces: commands on standard input for other programs (serve.c), and
  * letters like those of dtrace(1) for people (person.c).
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,9 @@
 /*
  * value.c - what does one record say?
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <string.h>
 
 #include "consumer.h"
