@@ -35,9 +35,9 @@ OBJ	= $(O)/obj-$(ARCH)
 
 # The library's sources: what all systems share, then what only Linux has; on
 # others none/ takes its place.
-ROOMS_linux = guard turn
+ROOMS_linux = by_image guard turn
 IMAGE_linux = $(basename $(wildcard image/*.c))
-SHARED	= $(basename $(wildcard usdt*.c)) image/elf image/unwind \
+SHARED	= $(basename $(wildcard usdt*.c)) \
 	  $(filter-out $(ROOMS_linux:%=core/%),$(basename $(wildcard core/*.c)))
 ROOMS	= $(sort $(SHARED) $(if $(filter linux,$(SYSTEM)), \
 	  $(ROOMS_linux:%=core/%) $(IMAGE_linux),none/image))

@@ -10,7 +10,7 @@
  * process (a DTrace helper) leaves a mark that says what he is changing, gives
  * the lock away, and takes it again.  Calls that need what is marked wait for
  * the mark, forks do not: what they find is whole, if not done, and the marks
- * tell the child what to finish (usdt.c).
+ * tell the child what to finish (core/child.c).
  */
 #include "core/platform.h"
 

@@ -51,7 +51,6 @@ usdt_provider_observe(usdt_provider_t *provider, usdt_observer_t *call,
 {
 	const struct usdt__observer *observer = NULL;
 	struct usdt_provider_state *state;
-	struct usdt__generation *g;
 	int result = 0;
 
 	if (provider == NULL)
@@ -64,11 +63,10 @@ usdt_provider_observe(usdt_provider_t *provider, usdt_observer_t *call,
 		result = usdt__fail(provider, USDT_ERROR_MALLOC);
 	} else {
 		state->observer = observer;
-		if (state->idle == USDT__IDLE_UNSUPPORTED)
+		if (state->mode == USDT__UNSUPPORTED)
 			usdt__observe_unsupported(provider);
-		else if (state->enabled && state->idle == USDT__IDLE_NOT)
-			for (g = state->current; g != NULL; g = g->next)
-				usdt__generation_bind(g);
+		else if (state->mode == USDT__ENABLED)
+			usdt__generations_bind(state);
 	}
 	usdt__unlock();
 	return result;

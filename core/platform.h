@@ -101,9 +101,10 @@ struct usdt__platform {
 	int isenabled_bias;		/* ... where kernels shift them */
 	enum usdt__isenabled isenabled;
 	enum usdt__fork fork;
-	int reuse_stubs;		/* 0: a stub's address is used once */
-	int one_document;		/* at a time for a provider's name */
-	int image;			/* probes live in ELF image files */
+	int image;			/* probes live in ELF image files, and
+					 * tracers go by inode and offset; else
+					 * stubs are used once, and a provider's
+					 * name has one document at a time */
 	size_t max_provider;		/* longest names, without the zero */
 	size_t max_module;
 	size_t max_function;

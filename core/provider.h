@@ -92,10 +92,19 @@ struct usdt__generation {
 	unsigned references;		/* the provider's and its probes' */
 };
 
-enum usdt__idle {			/* enabled, but nothing is visible: */
-	USDT__IDLE_NOT,
-	USDT__IDLE_DISABLED,		/* USDT_DISABLE is set */
-	USDT__IDLE_UNSUPPORTED		/* there is no tracer on this system */
+/* The provider's lists; only core/generations.c changes them. */
+struct usdt__generations {
+	struct usdt__generation *current;	/* newest first */
+	struct usdt__generation *retired;
+	struct usdt__generation *newest;	/* that is being enabled */
+};
+
+enum usdt__mode {
+	USDT__DISABLED,
+	USDT__ENABLED,			/* tracers see it */
+	USDT__OFF,			/* enabled, but USDT_DISABLE was set */
+	USDT__UNSUPPORTED		/* enabled, but no tracer is on this
+					 * system */
 };
 
 enum usdt__turning {			/* a call is about to ... */
@@ -106,19 +115,18 @@ enum usdt__turning {			/* a call is about to ... */
 
 struct usdt_provider_state {
 	struct usdt__probeset set;
-	struct usdt__generation *current, *retired;
+	struct usdt__generations generations;
 	struct usdt__arena *arena;	/* of all images; NULL: none yet */
 	struct usdt_provider_state *next, **link;	/* of all that are
 					 * enabled or about to be; link NULL:
 					 * it is none of them */
 	const char *name, *module;	/* the provider's own */
-	int enabled;
-	enum usdt__idle idle;
+	enum usdt__mode mode;
 	int busy;			/* marked: a call changes it, and may
 					 * have lent the lock */
 	enum usdt__turning turning;	/* what a child is to finish */
-	struct usdt__generation *newest;	/* that is being enabled ... */
-	usdt_probedef_t **probes;	/* ... for these, a list to be freed */
+	usdt_probedef_t **probes;	/* that are being enabled, a list to be
+					 * freed */
 	int inherited;			/* a child has yet to tell the helper */
 	struct usdt__answer refusal;	/* what it answered to a child, of which
 					 * no text was made yet; error 0: none */
@@ -129,18 +137,12 @@ struct usdt_provider_state {
 	char error[USDT__ERROR_SIZE];
 };
 
-/* A generation for a list of probes, which do not use it yet, or NULL. */
-struct usdt__generation *usdt__generation_make(usdt_provider_t *provider,
-    usdt_probedef_t *const *probes, size_t count, int notes,
-    struct usdt__why *why);
+/* Lay out a list of probes, which do not use it yet; it has no place.  Or
+ * NULL. */
+struct usdt__generation *usdt__generation_make(usdt_probedef_t *const *probes,
+    size_t count, int notes, struct usdt__why *why);
 /* Drop one reference; with the last it is unmapped. */
 void usdt__generation_release(struct usdt__generation *generation);
-/* Put a generation that no probe uses with the retired ones. */
-void usdt__generation_keep(usdt_provider_t *provider,
-    struct usdt__generation *generation);
-/* Move the generation that LINK leads to from the current to the retired. */
-void usdt__generation_retire(usdt_provider_t *provider,
-    struct usdt__generation **link);
 /* Give each probe of the list that it was made for its stub ... */
 void usdt__generation_adopt(struct usdt__generation *generation,
     usdt_probedef_t *const *probes);
@@ -149,9 +151,6 @@ void usdt__probe_leave(usdt_probedef_t *probedef);
 /* Make the probes of a generation visible, or not. */
 void usdt__generation_bind(const struct usdt__generation *generation);
 void usdt__generation_unbind(const struct usdt__generation *generation);
-/* Take what is retired back from the helper, and drop it: where there are images
- * tombstones take their places.  What can't be done now is left for later. */
-void usdt__generations_tidy(usdt_provider_t *provider);
 /*
  * Its DOF is to be handed to the helper at DEVICE; hand it over; take it back
  * if the helper has it.  During the latter two others have the library's lock,
@@ -179,6 +178,89 @@ int usdt__generation_is_traced(const struct usdt__generation *generation);
 /* Say to all gates whether the helper has their probes. */
 void usdt__generation_set_helper(struct usdt__generation *generation, int has);
 
+/* --- core/by_image.c, core/by_pages.c: how do probes reach tracers? ------ */
+
+/*
+ * One way for systems whose tracers go by image files, another for those that
+ * go by addresses.  All of this is under the library's lock.
+ */
+struct usdt__delivery {
+	int notes;			/* SDT notes make probes visible */
+
+	/* Mark the current generations that an enabling lays out again, with
+	 * NOTES or without.  Fails if there is no room for one more. */
+	int (*choose)(usdt_provider_t *provider, int notes,
+	    struct usdt__why *why);
+	/* Give a generation its stubs, gates and document; or put a retired one
+	 * with the same bytes in its place. */
+	int (*place)(usdt_provider_t *provider,
+	    struct usdt__generation **generation,
+	    const struct usdt__description *description,
+	    struct usdt__why *why);
+	/* Before the helper gets another document, with nothing visible yet:
+	 * take back what may not stand beside it.  Returns 1 if nothing of the
+	 * provider is visible now, 0 if all is as it was, or -1, and all is,
+	 * too. */
+	int (*make_way)(usdt_provider_t *provider, struct usdt__why *why);
+	/* When all has been marked: take back what is stale. */
+	void (*withdraw)(usdt_provider_t *provider);
+	/* Have the helper drop what it keeps of a program that this process was
+	 * before.  WHY says what may be left. */
+	int (*clear_stash)(const struct usdt__generation *generation,
+	    const char *device, struct usdt__why *why);
+
+	/* Can tracers find its file, and where?  PATH may be NULL. */
+	int (*find)(const struct usdt__generation *generation,
+	    char path[USDT_PATH_SIZE]);
+	/* The memory mappings of a provider's images, with what is left of
+	 * others. */
+	size_t (*mappings)(const struct usdt_provider_state *state);
+
+	/* Let go of the place of a generation that no probe uses, while its
+	 * provider lives.  Returns -1 if that can't be done now. */
+	int (*bury)(struct usdt__generation *generation);
+	/* Its last reference has gone. */
+	void (*drop)(struct usdt__generation *generation);
+	/* The provider goes. */
+	void (*leave)(struct usdt_provider_state *state);
+	/* In a child, with system calls only: make up for what kernels did not
+	 * copy. */
+	void (*mend)(int forked);
+};
+
+extern const struct usdt__delivery usdt__by_pages;
+/* The way of this system. */
+const struct usdt__delivery *usdt__delivery(void);
+
+/* --- core/generations.c: which generations does a provider have? -------- */
+
+/* How many probes have no stub, or one that is to be laid out again? */
+size_t usdt__generations_missing(const usdt_provider_t *provider);
+/* Put these and their COUNT into the provider's list of probes. */
+int usdt__generations_collect(usdt_provider_t *provider, int notes,
+    size_t *count, struct usdt__why *why);
+/* Lay out the list as the newest generation, and place it. */
+int usdt__generations_lay_out(usdt_provider_t *provider, size_t count,
+    int notes, struct usdt__why *why);
+int usdt__generations_place(usdt_provider_t *provider, struct usdt__why *why);
+/* Retire what is stale, and make the newest one current ... */
+void usdt__generations_adopt(struct usdt_provider_state *state);
+/* ... or retire that. */
+void usdt__generations_give_up(struct usdt_provider_state *state);
+/* Retire current ones without probes. */
+void usdt__generations_retire_empty(usdt_provider_t *provider);
+/* Take what is retired back from the helper, and drop it: where there are images
+ * tombstones take their places.  What can't be done now is left for later. */
+void usdt__generations_tidy(usdt_provider_t *provider);
+/* A retired generation of these bytes, off the list, to be used again; or
+ * NULL. */
+struct usdt__generation *usdt__generations_reuse(usdt_provider_t *provider,
+    const uint8_t id[USDT__ID_SIZE]);
+void usdt__generations_free(struct usdt_provider_state *state);
+/* Make the probes of all current ones visible, or not. */
+void usdt__generations_bind(const struct usdt_provider_state *state);
+void usdt__generations_unbind(const struct usdt_provider_state *state);
+
 /* --- core/error.c: what is the text of an error? ------------------------- */
 
 /* Set the text of PROVIDER, or of this thread if it is NULL.  Return -1. */
@@ -203,10 +285,56 @@ extern void (*const usdt__whole[])(void);
 	static void (*const *const the_whole)(void) __attribute__((used)) = \
 	    usdt__whole
 
-/* --- usdt.c: what is the life of a provider? ---------------------------- */
+/* --- core/definition.c: how is a probe made, and when does it go? ------- */
+
+/* Drop one reference, under the lock. */
+void usdt__probe_release(usdt_probedef_t *probedef);
+
+/* --- core/visible.c: which providers do tracers see? -------------------- */
+
+/* All that are enabled and visible, or about to be. */
+extern struct usdt_provider_state *usdt__visible;
+void usdt__list(struct usdt_provider_state *state);
+void usdt__unlist(struct usdt_provider_state *state);
+/* Is another one with its name there? */
+int usdt__visible_namesake(const struct usdt_provider_state *state);
+/*
+ * Finish enabling: the newest generation becomes current, and all become
+ * visible.  Where there are images no memory is taken or given back.
+ */
+void usdt__show(struct usdt_provider_state *state);
+/* It is not visible any more, or was not after all. */
+void usdt__hide(struct usdt_provider_state *state);
+
+/* --- core/deliver.c: when does the helper get a provider's documents? ---- */
+
+/* Hand over what the helper at DEVICE does not have. */
+int usdt__deliver(usdt_provider_t *provider, const char *device,
+    struct usdt__why *why);
+/* Enabling failed: take back what the helper got, and keep the newest
+ * generation for the next attempt. */
+void usdt__deliver_undo(usdt_provider_t *provider);
+/* Hide all probes and take all documents back; or fail, with all as it was. */
+int usdt__take_back(usdt_provider_t *provider, struct usdt__why *why);
+
+/* --- core/child.c: what does a child have of its parent's providers? ---- */
+
+/* Mend a child: usdt__watch_fork is given this. */
+void usdt__child_mend(int forked);
+/* Register what was inherited with the helper: all of it, or as long as the
+ * helper is quick. */
+void usdt__child_register(int patiently);
+/* The provider is to be registered no more. */
+void usdt__child_disown(struct usdt_provider_state *state);
+
+/* --- core/change.c: which call may change a provider now? --------------- */
 
 /* Take the lock when no other thread changes PROVIDER. */
 void usdt__lock_provider(usdt_provider_t *provider);
+/* The same for a call that may have to lend the lock: until it ends no other
+ * one changes the provider.  ASK: it asks the helper anyway. */
+void usdt__begin(usdt_provider_t *provider, int ask);
+void usdt__end(usdt_provider_t *provider);
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop

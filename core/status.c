@@ -37,7 +37,7 @@ status_of_waiting(const struct usdt_provider_state *state,
 static void
 status_of_dof(struct usdt_provider_state *state, usdt_backend_status_t *dof)
 {
-	const struct usdt__generation *newest = state->current;
+	const struct usdt__generation *newest = state->generations.current;
 
 	if (state->refusal.error != 0 && newest != NULL)
 		usdt__helper_explain(usdt__native_platform(), newest->device,
@@ -60,15 +60,18 @@ static void
 status_of_sdt(const struct usdt_provider_state *state,
     usdt_backend_status_t *sdt)
 {
+	const struct usdt__generation *newest = state->generations.current;
+	int present;
+
 	sdt->generation = -1;
 	sdt->error = state->sdt_why.error;
 	set_text(sdt->reason, sizeof sdt->reason, state->sdt_why.text);
-	if (state->current == NULL || state->current->image == NULL)
+	if (newest == NULL)
 		return;
-	usdt__image_path(state->current->image, sdt->path);
+	present = usdt__delivery()->find(newest, sdt->path);
 	if (state->sdt_why.text[0] != '\0')
 		return;
-	if (usdt__image_present(state->current->image)) {
+	if (present) {
 		sdt->taken = 1;
 	} else {
 		sdt->error = ENOENT;
@@ -102,15 +105,15 @@ remark_function(usdt_status_t *status, const char *function)
 	    "it, '?' matches any character");
 }
 
-/* Why a provider is visible by nothing; WHY is a backend's last failure. */
+/* Why no backend has a provider; WHY is a backend's last failure. */
 static const char *
-idle_reason(const struct usdt_provider_state *state,
+unseen_reason(const struct usdt_provider_state *state,
     const struct usdt__why *why)
 {
 	if (!usdt__native_supported() ||
-	    state->idle == USDT__IDLE_UNSUPPORTED)
+	    state->mode == USDT__UNSUPPORTED)
 		return "not supported here";
-	if (state->idle)
+	if (state->mode == USDT__OFF)
 		return "USDT_DISABLE is set";
 	return why->text[0] != '\0' ? why->text : "not enabled";
 }
@@ -131,8 +134,8 @@ usdt_provider_status(const usdt_provider_t *provider, usdt_status_t *status)
 	memset(status, 0, sizeof *status);
 	usdt__lock();
 	state = provider->state;
-	status->enabled = state->enabled;
-	visible = state->enabled && !state->idle;
+	status->enabled = state->mode != USDT__DISABLED;
+	visible = state->mode == USDT__ENABLED;
 	for (p = state->set.first; p != NULL; p = p->state->next) {
 		if (visible && p->state->generation != NULL)
 			status->probes++;
@@ -141,9 +144,9 @@ usdt_provider_status(const usdt_provider_t *provider, usdt_status_t *status)
 		if (odd == NULL && !usdt__name_spells(p->function))
 			odd = p->function;
 	}
-	for (g = state->current; g != NULL; g = g->next)
+	for (g = state->generations.current; g != NULL; g = g->next)
 		status->images++;
-	status->mappings = usdt__arena_mappings(state->arena);
+	status->mappings = usdt__delivery()->mappings(state);
 	if (visible) {
 		status_of_dof(state, &status->dof);
 		status_of_sdt(state, &status->sdt);
@@ -152,9 +155,9 @@ usdt_provider_status(const usdt_provider_t *provider, usdt_status_t *status)
 		status->dof.error = state->dof_why.error;
 		status->sdt.error = state->sdt_why.error;
 		set_text(status->dof.reason, sizeof status->dof.reason,
-		    idle_reason(state, &state->dof_why));
+		    unseen_reason(state, &state->dof_why));
 		set_text(status->sdt.reason, sizeof status->sdt.reason,
-		    idle_reason(state, &state->sdt_why));
+		    unseen_reason(state, &state->sdt_why));
 	}
 	length = strlen(provider->name);
 	if (provider->name[length - 1] >= '0' &&
@@ -163,9 +166,10 @@ usdt_provider_status(const usdt_provider_t *provider, usdt_status_t *status)
 		    "DTrace on Linux cannot tell it from the pid");
 	if (odd != NULL)
 		remark_function(status, odd);
-	if (status->sdt.taken && state->current->image->passed_over[0] != '\0')
+	g = state->generations.current;
+	if (status->sdt.taken && g->image->passed_over[0] != '\0')
 		remark(status, "the image could not be elsewhere: ",
-		    state->current->image->passed_over);
+		    g->image->passed_over);
 	usdt__unlock();
 	return 0;
 }

@@ -11,6 +11,7 @@
 
 void (*const usdt__whole[])(void) = {
 	(void (*)(void))usdt_create_provider,
+	(void (*)(void))usdt_create_probe,
 	(void (*)(void))usdt_provider_observe,
 	(void (*)(void))usdt_provider_status,
 	(void (*)(void))usdt_probe_fire,

@@ -1,13 +1,11 @@
 /*
  * none/image.c - what takes the place of the rooms that only Linux has?
  *
- * Built in place of image/file.c, image/map.c, image/place.c, image/retention.c,
- * core/turn.c, image/stash.c, core/guard.c and image/nop.c on systems whose row
- * has no images: these have one kind of nop, and nothing to be mended in
- * children.  Nobody takes an image there, copies of the library do not know of
- * each other, and helpers keep nothing of a process that execs.
+ * Built in place of image/, core/by_image.c, core/guard.c and core/turn.c on
+ * systems whose row has no images: these have one kind of nop, and nothing to
+ * be mended in children.  Copies of the library do not know of each other there.
  */
-#include "image/image.h"
+#include "core/provider.h"
 
 #include <errno.h>
 
@@ -68,84 +66,8 @@ usdt__turn_give(int turn)
 	(void)turn;
 }
 
-int
-usdt__stash_clear(const struct usdt__platform *row, const char *device,
-    const struct usdt__image *image, struct usdt__why *why)
+const struct usdt__delivery *
+usdt__delivery(void)
 {
-	(void)row;
-	(void)device;
-	(void)image;
-	(void)why;
-	return 0;
-}
-
-void
-usdt__stash_forget(int forked)
-{
-	(void)forked;
-}
-
-int
-usdt__image_take(const struct usdt__elf *elf,
-    const struct usdt__window *window, const uint8_t id[USDT__ID_SIZE],
-    struct usdt__arena *arena, struct usdt__image **image,
-    struct usdt__why *why)
-{
-	(void)elf;
-	(void)window;
-	(void)id;
-	(void)arena;
-	(void)image;
-	return usdt__because(why, ENOSYS, "no probe images on this system");
-}
-
-void
-usdt__image_drop(struct usdt__image *image)
-{
-	(void)image;
-}
-
-int
-usdt__image_bury(struct usdt__image *image)
-{
-	(void)image;
-	return ENOSYS;
-}
-
-struct usdt__arena *
-usdt__arena_make(void)
-{
-	return NULL;
-}
-
-void
-usdt__arena_release(struct usdt__arena *arena)
-{
-	(void)arena;
-}
-
-size_t
-usdt__arena_mappings(const struct usdt__arena *arena)
-{
-	(void)arena;
-	return 0;
-}
-
-void
-usdt__images_renew(void)
-{
-}
-
-int
-usdt__image_present(const struct usdt__image *image)
-{
-	(void)image;
-	return 0;
-}
-
-void
-usdt__image_path(const struct usdt__image *image, char out[USDT_PATH_SIZE])
-{
-	(void)image;
-	out[0] = '\0';
+	return &usdt__by_pages;
 }

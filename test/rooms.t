@@ -1,8 +1,10 @@
 #!/usr/bin/perl
 # rooms.t - does each file of the library call only what it may?
 #
-# What an object needs from elsewhere (nm) is compared with what its room is
-# for; a file without a row here fails.
+# What an object needs from elsewhere (nm) is compared with two things: what its
+# room may ask of the system, and for the library's own names the floor that its
+# room is on, which is that of the header that it includes.  A file without a row
+# here fails.
 use strict;
 use warnings;
 use Test::More;
@@ -11,49 +13,87 @@ use Usdt::Variant qw(library_objects);
 my $obj = $ENV{USDT_OBJ} // 'obj-x86_64';
 my @objects = library_objects($obj);
 
-my $memory  = 'memcpy memset memcmp strlen strcmp strncmp strchr strrchr strstr strpbrk strcpy strncpy strcspn strspn stpcpy';
-my $builder = "$memory snprintf usdt__because usdt__type_\\w+ usdt__name_\\w+ usdt__dof_\\w+";
+my $memory = 'memcpy memset memcmp strlen strcmp strncmp strchr strrchr strstr strpbrk strcpy strncpy strcspn strspn stpcpy';
+# What a room calls of the system, as regular expressions.  What it calls of the
+# library follows from its header.
 my %allowed = (
-	'core/platform' => "$memory newlocale freelocale strerror_l strerror secure_getenv snprintf vsnprintf write getpid __errno_location usdt__stub_count",
-	'image/nop' => "$memory open read close syscall strtol atoi __errno_location usdt__debug usdt__getenv usdt__native_platform usdt__stubs usdt__stub_count",
-	'core/name' => "$memory snprintf usdt__because",
-	'core/type' => $memory,
-	'core/sink' => "$memory memmove",
-	usdt_dof => "$memory usdt__because usdt__name_note usdt__sink_\\w+",
-	'image/elf' => "$builder usdt__unwind_write usdt__extent_of usdt__sink_\\w+",
-	'image/unwind' => $memory,
-	'image/retention' => "$memory malloc realloc free qsort strdup snprintf openat close fcntl unlinkat fstatat fstatfs geteuid "
-	    . 'fdopendir readdir closedir __errno_location usdt__debug',
-	'core/turn' => 'open flock close __errno_location',
+	usdt => "$memory malloc calloc free snprintf",
+	usdt_dof => $memory,
+	usdt_dof_file => "$memory access open close ioctl getpid clock_gettime __errno_location",
+	usdt_probe => $memory,
+	'core/by_image' => "$memory malloc free",
+	'core/by_pages' => $memory,
+	'core/change' => '',
+	'core/child' => '',
+	'core/definition' => "$memory calloc free",
+	'core/deliver' => $memory,
+	'core/error' => "$memory snprintf vsnprintf __tls_get_addr",
+	'core/generation' => "$memory calloc free strdup",
+	'core/generations' => "$memory malloc free",
 	'core/guard' => 'madvise nanosleep __errno_location',
-	'none/image' => '__errno_location usdt__because usdt__stubs usdt__stub_count usdt__native_platform',
-	'core/pages' => "$memory mmap munmap mprotect sysconf __errno_location usdt__because usdt__strerror",
-	'image/place' => "$memory calloc free fcntl close fstat openat ftruncate ftruncate64 pread pwrite pread64 pwrite64 getrlimit getrlimit64 memfd_create "
-	    . 'mmap munmap AnnotateIgnoreWrites(?:Begin|End) __errno_location usdt__because usdt__no_memory usdt__strerror usdt__native_arch',
-	'image/map' => "$memory memchr memmove free snprintf open read close fstat stat getpid "
-	    . 'madvise __errno_location usdt__map_over usdt__place_\w+',
+	'core/lock' => 'pthread_mutex_lock pthread_mutex_unlock pthread_cond_wait pthread_cond_broadcast pthread_setcancelstate pthread_atfork getpid nanosleep __tls_get_addr',
+	'core/name' => "$memory snprintf",
+	'core/observe' => "$memory malloc free",
+	'core/pages' => "$memory mmap munmap mprotect sysconf __errno_location",
+	'core/platform' => "$memory newlocale freelocale strerror_l strerror secure_getenv snprintf vsnprintf write getpid __errno_location",
+	'core/probeset' => "$memory calloc free",
+	'core/sink' => "$memory memmove",
+	'core/status' => "$memory snprintf",
+	'core/turn' => 'open flock close __errno_location',
+	'core/type' => $memory,
+	'core/visible' => $memory,
+	'core/whole' => '',
+	'image/elf' => "$memory snprintf",
 	'image/file' => "$memory calloc free snprintf vsnprintf "
 	    . 'openat pread write close unlinkat mkdirat linkat chmod fchmod fchmodat fstat fstatat stat '
-	    . 'fstatvfs futimens fcntl getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep '
-	    . '__errno_location usdt__because usdt__no_memory usdt__strerror usdt__debug usdt__getenv usdt__guard_make usdt__turn_\w+ usdt__memfd usdt__place_\w+ usdt__images?_\w+ usdt__elf_emit usdt__sink_end',
-	usdt_dof_file => "$memory access open close ioctl getpid clock_gettime __errno_location usdt__because usdt__strerror usdt__lock_lend usdt__lock_take_back usdt__wait_for_mark usdt__mark_gone usdt__turn_\\w+",
-	'image/stash' => "$memory snprintf sscanf __isoc99_sscanf open openat read readlinkat close stat fstatat syscall getpid gnu_dev_makedev __errno_location "
-	    . 'usdt__because usdt__strerror usdt__debug usdt__helper_remove usdt__helper_explain usdt__wait_for_mark usdt__mark_gone usdt__lock_lend usdt__lock_take_back usdt__turn_\w+',
-	usdt_probe => "$memory usdt__whole usdt__fire usdt__stubs usdt__guard usdt__native_platform",
-	'core/probeset' => "$memory calloc free",
-	'core/generation' => "$memory malloc calloc free strdup usdt__\\w+",
-	'core/observe' => "$memory malloc free usdt__\\w+",
-	'core/lock' => 'pthread_mutex_lock pthread_mutex_unlock pthread_cond_wait pthread_cond_broadcast pthread_setcancelstate pthread_atfork getpid nanosleep __tls_get_addr usdt__guard_\w+',
-	'core/whole' => 'usdt_create_provider usdt_provider_observe usdt_provider_status usdt_probe_fire usdt_errstr',
-	'core/status' => "$memory snprintf usdt__\\w+",
-	'core/error' => "$memory snprintf vsnprintf __tls_get_addr usdt__whole usdt__printable usdt__lock usdt__unlock",
-	usdt => "$memory malloc calloc free snprintf vsnprintf __errno_location __tls_get_addr usdt_error usdt__\\w+",
+	    . 'fstatvfs futimens fcntl getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep __errno_location',
+	'image/map' => "$memory memchr memmove free snprintf open read close fstat stat getpid madvise __errno_location",
+	'image/nop' => "$memory open read close syscall strtol atoi __errno_location",
+	'image/place' => "$memory calloc free fcntl close fstat openat ftruncate ftruncate64 pread pwrite pread64 pwrite64 getrlimit getrlimit64 memfd_create "
+	    . 'mmap munmap AnnotateIgnoreWrites(?:Begin|End) __errno_location',
+	'image/retention' => "$memory malloc realloc free qsort strdup snprintf openat close fcntl unlinkat fstatat fstatfs geteuid "
+	    . 'fdopendir readdir closedir __errno_location',
+	'image/stash' => "$memory snprintf sscanf __isoc99_sscanf open openat read readlinkat close stat fstatat syscall getpid gnu_dev_makedev __errno_location",
+	'image/unwind' => $memory,
+	'none/image' => '__errno_location',
+	'none/tracepoints' => '',
 	usdt_tracepoints_x86_64 => '',
 	usdt_tracepoints_i386 => '',
 	usdt_tracepoints_aarch64 => '',
 	usdt_tracepoints_sparc64 => '',
-	'none/tracepoints' => '',
 );
+# Calls of the library that a room makes as any program could.
+my %calls = (usdt => 'usdt_error', 'core/whole' => 'usdt_\w+');
+
+# The floors, from the lowest: each header includes the one below it.
+my @floors = qw(core/platform.h core/dof.h image/image.h core/provider.h);
+
+sub text_of { local (@ARGV, $/) = @_; return join '', <> }
+
+# includes(FILE): the floors whose headers it includes.
+sub includes
+{
+	my ($file) = @_;
+	my %has = map { $_ => 1 } text_of($file) =~ /^#include "([^"]+)"/mg;
+	return grep { $has{$floors[$_]} } 0 .. $#floors;
+}
+
+is(join(' ', map { join ',', includes($_) } @floors), ' 0 1 2',
+    'each floor includes the one below it');
+
+# declared(FLOOR): the library's names in that header, without its comments.
+sub declared
+{
+	my ($header) = @_;
+	my $text = text_of($header) =~ s{/\*.*?\*/}{}gsr;
+	return $text =~ /\b(usdt__\w+)(?=\s*[(;\[])/g;
+}
+
+my %floor_of;
+for my $floor (reverse 0 .. $#floors) {
+	$floor_of{$_} = $floor for declared($floors[$floor]);
+}
+
 # What compilers add by themselves.
 my $compiler = qr/^(?:_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|__\w+_chk|__asan_\w+|__ubsan_\w+|__isoc\w+|__isoc23_\w+)$/;
 
@@ -73,12 +113,19 @@ my @sources = glob '{usdt,core/,image/,none/}*.c';
 for my $file (@sources, glob 'usdt*.s') {
 	(my $room = $file) =~ s/\.[cs]$//;
 	ok(exists $allowed{$room}, "$file has a row") or next;
+	my ($floor, @more) = includes($file);
+	ok($file =~ /\.s$/ || (defined $floor && !@more),
+	    "$file includes the header of one floor");
 	my $symbols = $symbols{"$obj/$room.o"} or next;
-	my @words = split ' ', $allowed{$room};
+	my @words = split ' ', "$allowed{$room} " . ($calls{$room} // '');
 	my $may = @words ? join('|', @words) : '(?!)';
 	my @needs = sort grep { $symbols->{$_} =~ /[Uw]/ } keys %$symbols;
-	my @wrong = grep { !/^(?:$may)$/ && !/$compiler/ } @needs;
+	my ($ours, $others) = ([], []);
+	push @{ /^usdt__/ ? $ours : $others }, $_ for @needs;
+	my @wrong = grep { !/^(?:$may)$/ && !/$compiler/ } @$others;
 	is("@wrong", '', "$file calls nothing that is not its room's");
+	@wrong = grep { ($floor_of{$_} // @floors) > ($floor // -1) } @$ours;
+	is("@wrong", '', "$file needs nothing from above its floor");
 }
 
 sub files_with { my ($what, @in) = @_; chomp(my @f = `grep -lE '$what' @in`); return "@f" }
@@ -127,8 +174,6 @@ sub made_in
 	my ($text, $call) = @_;
 	return $text =~ /\b$call\s*\(/;
 }
-
-sub text_of { local (@ARGV, $/) = @_; return join '', <> }
 
 my ($units, $fuzzer) = (text_of(glob 'test/unit/*.c'),
 	text_of('test/fuzz/calls.c'));
