@@ -3,15 +3,20 @@
 #
 #	test/golden/generate.pl OS ARCH > test/golden/OS-ARCH.txt
 #
-# Written from the rules of DTrace's object format and from nothing else: it
-# shares no code and no table with the library, whose documents test/golden.t
-# compares with these files.  Where they differ somebody has to find out who is
-# right; running this is not the way to make the test pass.
+# Written from the rules of DTrace's object format and from nothing else.  It
+# writes with Usdt::DofWriter, and shares no code and no table with the library,
+# whose documents test/golden.t compares with these files.  Where they differ,
+# find out which of the two is wrong; running this is not the way to make the
+# test pass.
 #
 # A line is an offset, bytes, two blanks, and what the bytes mean.
 use strict;
 use warnings;
 no warnings 'portable';		# of numbers with more than 32 bits
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Usdt::DofWriter qw(record words length_of section document);
 
 # The definition.  test/golden.c declares the same to the library.
 my $provider = 'golden-app';
@@ -63,22 +68,11 @@ my $stubs = $system->{relocates} ? 0x1000 : $document - 0x7fe0;
 
 # --- bytes ------------------------------------------------------------------
 
-my $order = $processor->{encoding} == 2 ? '>' : '<';
-sub word { return pack("L$order", $_[0] & 0xffff_ffff) }
-sub long { return pack("Q$order", $_[0]) }
-sub half { return pack("S$order", $_[0]) }
-sub byte { return pack('C', $_[0]) }
+my $big = $processor->{encoding} == 2;
+sub word { return words($big, $_[0]) }
 
 # Of each section, [bytes, what they mean].
-my (@strtab, @table, @prargs, @proffs, @prenoffs, @provider, @reltab,
-	@urelhdr);
-
-sub length_of
-{
-	my $sum = 0;
-	$sum += length $_->[0] for @_;
-	return $sum;
-}
+my (@strtab, @table, @prargs, @proffs, @prenoffs, @reltab);
 
 # string(TEXT, WHAT): its offset in the string table.
 sub string
@@ -88,6 +82,16 @@ sub string
 
 	push @strtab, ["$text\0", qq{"$text", $what}];
 	return $at;
+}
+
+# explained(PREFIX, KIND, [MEMBER => VALUE, MEANING]...): the structure's parts.
+sub explained
+{
+	my ($prefix, $kind, @members) = @_;
+	my %value = map { $_->[0] => $_->[1] } @members;
+	my %meaning = map { $_->[0] => $prefix . $_->[2] } @members;
+
+	return record($big, $kind, \%value, \%meaning);
 }
 
 push @strtab, ["\0", 'the empty string'];
@@ -105,25 +109,27 @@ for my $i (0 .. $#probes) {
 	my $from = $system->{relocates} ? 'its stub, from the image\'s start'
 	    : 'its stub';
 
-	push @table, [long($address), "probe $i: $from"],
-	    [word($function), "probe $i: function \"$probe->{function}\""],
-	    [word($name), "probe $i: name \"$probe->{name}\""],
-	    [word($types), "probe $i: where its native types begin"],
-	    [word($types), "probe $i: translated ones, the same"],
-	    [word(0), "probe $i: its arguments begin at PRARGS[0]"],
-	    [word($index), "probe $i: its tracepoint is PROFFS[$index]"],
-	    [byte($count), "probe $i: $count native arguments"],
-	    [byte($count), "probe $i: $count translated ones"],
-	    [half(1), "probe $i: one tracepoint"],
-	    [word($index), "probe $i: its question is PRENOFFS[$index]"],
-	    [half(1), "probe $i: one question"],
-	    [half(0), "probe $i: padding"], [word(0), "probe $i: padding"];
-	push @reltab, [word(0), "relocation $i: no name"],
-	    [word(1), "relocation $i: SETX, add the image's address"],
-	    [long(48 * $i), "relocation $i: to probe ${i}'s address"],
-	    [long(0), "relocation $i: no data"];
+	push @table, explained("probe $i: ", 'probe',
+		[addr => $address, $from],
+		[func => $function, "function \"$probe->{function}\""],
+		[name => $name, "name \"$probe->{name}\""],
+		[nargv => $types, 'where its native types begin'],
+		[xargv => $types, 'translated ones, the same'],
+		[argidx => 0, 'its arguments begin at PRARGS[0]'],
+		[offidx => $index, "its tracepoint is PROFFS[$index]"],
+		[nargc => $count, "$count native arguments"],
+		[xargc => $count, "$count translated ones"],
+		[noffs => 1, 'one tracepoint'],
+		[enoffidx => $index, "its question is PRENOFFS[$index]"],
+		[nenoffs => 1, 'one question'],
+		[pad1 => 0, 'padding'], [pad => 0, 'padding']);
+	push @reltab, explained("relocation $i: ", 'relocation',
+		[name => 0, 'no name'],
+		[type => 1, "SETX, add the image's address"],
+		[offset => 48 * $i, "to probe ${i}'s address"],
+		[data => 0, 'no data']);
 }
-push @prargs, map { [byte($_), "translated argument $_ is native $_"] }
+push @prargs, map { [pack('C', $_), "translated argument $_ is native $_"] }
     0 .. 31;
 
 # One offset for all, or each probe's own.
@@ -148,70 +154,75 @@ for my $i ($system->{base} eq 'document' ? (0 .. $#probes) : 0) {
 # stability of the name, of the data, class: 5 is Evolving and Common,
 # 1 is Private, 0 is Unknown.
 my ($public, $private) = (0x05050500, 0x01010000);
-push @provider, [word(0), 'strings are in section 0'],
-    [word(1), 'probes in section 1'], [word(2), 'arguments in section 2'],
-    [word(3), 'tracepoints in section 3'],
-    [word($provider_name), "name \"$provider\""],
-    [word($public), 'provider: Evolving/Evolving/Common'],
-    [word($private), 'module: Private/Private/Unknown'],
-    [word($private), 'function: Private/Private/Unknown'],
-    [word($public), 'name: Evolving/Evolving/Common'],
-    [word($public), 'arguments: Evolving/Evolving/Common'],
-    [word(4), 'questions in section 4'];
-push @urelhdr, [word(0), 'strings are in section 0'],
-    [word(6), 'relocations in section 6'],
-    [word(1), 'what they change is section 1'];
+my @provider = explained('', 'provider',
+	[strtab => 0, 'strings are in section 0'],
+	[probes => 1, 'probes in section 1'],
+	[prargs => 2, 'arguments in section 2'],
+	[proffs => 3, 'tracepoints in section 3'],
+	[name => $provider_name, "name \"$provider\""],
+	[provider_attributes => $public, 'provider: Evolving/Evolving/Common'],
+	[module_attributes => $private, 'module: Private/Private/Unknown'],
+	[function_attributes => $private, 'function: Private/Private/Unknown'],
+	[name_attributes => $public, 'name: Evolving/Evolving/Common'],
+	[argument_attributes => $public,
+		'arguments: Evolving/Evolving/Common'],
+	[prenoffs => 4, 'questions in section 4']);
+my @urelhdr = explained('', 'relocator',
+	[strtab => 0, 'strings are in section 0'],
+	[reltab => 6, 'relocations in section 6'],
+	[target => 1, 'what they change is section 1']);
 
 # --- the document -----------------------------------------------------------
 
 my @sections = (
-	# name, type, align, size of an entry, content
-	['STRTAB', 8, 1, 0, \@strtab],
-	['PROBES', 16, 8, 48, \@table],
-	['PRARGS', 17, 1, 1, \@prargs],
-	['PROFFS', 18, 4, 4, \@proffs],
-	['PRENOFFS', 26, 4, 4, \@prenoffs],
-	['PROVIDER', 15, 4, 0, \@provider],
-	['RELTAB', 10, 8, 24, \@reltab],
-	['URELHDR', 12, 4, 0, \@urelhdr],
+	section(strtab => @strtab), section(probes => @table),
+	section(prargs => @prargs), section(proffs => @proffs),
+	section(prenoffs => @prenoffs), section(provider => @provider),
+	section(reltab => @reltab), section(urelhdr => @urelhdr),
 );
 splice(@sections, 6) if !$system->{relocates};
 
-my $size = 64 + 32 * @sections;
-my (@headers, @body);
-for my $i (0 .. $#sections) {
-	my ($name, $type, $align, $entry, $content) = @{ $sections[$i] };
-	my $gap = -$size % $align;
-	my $length = length_of(@$content);
+# explain(KIND, VALUES, INDEX): what the members of a header mean.
+sub explain
+{
+	my ($kind, $value, $i) = @_;
 
-	push @body, ["\0" x $gap, "up to a multiple of $align"] if $gap;
-	push @body, @$content;
-	$size += $gap;
-	push @headers, [word($type), "section $i is $name"],
-	    [word($align), "$name: aligned to $align"],
-	    [word(1), "$name: to be loaded"],
-	    [word($entry), $entry ? "$name: entries of $entry bytes"
-		: "$name: no entries of one size"],
-	    [long($size), "$name: where it lies"],
-	    [long($length), "$name: $length bytes"];
-	$size += $length;
+	if ($kind eq 'section') {
+		my $name = uc $value->{name};
+		return {
+			type => "section $i is $name",
+			align => "$name: aligned to $value->{align}",
+			flags => "$name: to be loaded",
+			entsize => "$name: " . ($value->{entsize}
+			    ? "entries of $value->{entsize} bytes"
+			    : 'no entries of one size'),
+			offset => "$name: where it lies",
+			size => "$name: $value->{size} bytes",
+		};
+	}
+	return {
+		magic => 'magic',
+		model => $value->{model} == 1 ? '32-bit pointers'
+		    : '64-bit pointers',
+		encoding => $big ? 'big-endian' : 'little-endian',
+		version => "version $value->{version}",
+		dif => 'version of DIF, of which there is none',
+		integer_registers => 'its integer registers',
+		tuple_registers => 'its tuple registers',
+		rest => 'nothing else in ident', flags => 'no flags',
+		hdrsize => 'size of this header',
+		secsize => 'size of a section\'s header',
+		secnum => 'sections', secoff => 'where they begin',
+		loadsz => "to be read: $value->{loadsz} bytes",
+		filesz => 'of that many in all', pad => 'padding',
+	};
 }
-my @model = (undef, '32-bit', '64-bit');
-my @encoding = (undef, 'little-endian', 'big-endian');
-my @document = (
-	["\x7fDOF", 'magic'],
-	[byte($processor->{model}), "$model[$processor->{model}] pointers"],
-	[byte($processor->{encoding}), $encoding[$processor->{encoding}]],
-	[byte($system->{version}), "version $system->{version}"],
-	[byte(2), 'version of DIF, of which there is none'],
-	[byte(8), 'its integer registers'], [byte(8), 'its tuple registers'],
-	["\0" x 6, 'nothing else in ident'],
-	[word(0), 'no flags'], [word(64), 'size of this header'],
-	[word(32), 'size of a section\'s header'],
-	[word(scalar @sections), 'sections'], [long(64), 'where they begin'],
-	[long($size), "to be read: $size bytes"],
-	[long($size), 'of that many in all'], [long(0), 'padding'],
-	@headers, @body);
+
+my @document = document(sections => \@sections, explain => \&explain,
+	header => { model => $processor->{model},
+		encoding => $processor->{encoding},
+		version => $system->{version}, dif => 2,
+		integer_registers => 8, tuple_registers => 8 });
 
 print "# What $os on $arch is told of this provider ",
     "(see generate.pl and ../golden.t).\n";

@@ -1,9 +1,9 @@
-# Usdt::DofCases - documents that are right, and documents that are spoiled
+# Usdt::DofCases - valid documents, and documents that break one rule
 #
-# They are built by a builder of its own, as four systems like them; then each
-# is spoiled in one way after the other.  A case says which rules are broken
-# (those of Usdt::Dof), and no others are: whoever complains of everything is as
-# wrong as who complains of nothing.
+# Usdt::DofWriter writes them as four systems accept them; then each is spoiled
+# in one way after the other.  A case names all rules of Usdt::Dof that it
+# breaks: a judge that complains of everything is as wrong as one that never
+# complains.
 package Usdt::DofCases;
 
 use strict;
@@ -12,29 +12,20 @@ no warnings 'portable';		# of numbers with more than 32 bits
 
 use Exporter qw(import);
 
+use Usdt::DofWriter qw(record words section document);
+
 our @EXPORT_OK = qw(@rows $base build good first_version probe
 	each_spoiled);
 our @rows = qw(linux illumos freebsd macos);
-# ORDER of sections, on purpose not that of the library.
+# The order of sections differs from the library's on purpose.
 my @order = qw(strtab provider probes proffs prargs reltab urelhdr prenoffs
 	extra);
-my %type = (strtab => 8, provider => 15, probes => 16, prargs => 17,
-	proffs => 18, prenoffs => 26, reltab => 10, urelhdr => 12);
 my %index;
 @index{@order} = 0 .. $#order;
 
 # --- the builder ------------------------------------------------------------
 
-# Packs integers in the byte order asked for: pk($big, 'LQS...', values).
-sub pk
-{
-	my ($big, $letters, @values) = @_;
-	my $order = $big ? '>' : '<';
-	return pack(join('', map { /C/ ? $_ : $_ . $order }
-		split //, $letters), @values);
-}
-
-# strings(\$table, STRING...): where they are, one behind the other.
+# strings(\$table, STRING...): adds them; the offset of the first.
 sub strings
 {
 	my ($table, @strings) = @_;
@@ -44,9 +35,9 @@ sub strings
 }
 
 # build(DESCRIPTION): the bytes.  A description has version, model, encoding,
-# provider, attributes (5 words), probes, relocate; and where it is to be
-# spoiled, code: fields (gets provider's and probes' fields), shape (gets the
-# sections by name), header (gets its fields), bytes (gets all of them).
+# provider, attributes (5 words), probes, relocate; and code that spoils: fields
+# gets the fields of provider, probes and relocations, shape the sections by
+# name, header its fields, bytes the whole document.
 sub build
 {
 	my (%d) = @_;
@@ -68,16 +59,18 @@ sub build
 			nargc => scalar @native, xargc => scalar @xlated,
 			noffs => scalar @{ $probe->{offs} },
 			nenoffs => scalar @{ $probe->{enoffs} },
-			pad => 0,
+			pad1 => 0, pad => 0,
 		};
 		$prargs .= pack('C*', @{ $probe->{map} });
 		push @offs, @{ $probe->{offs} };
 		push @enoffs, @{ $probe->{enoffs} };
 	}
 	my $has_enoffs = $d{version} >= 2 && ($d{prenoffs} // 1);
-	my %provider = (%index, name => strings(\$strtab, $d{provider}),
-		attributes => $d{attributes} // [(0x05050500) x 5]);
-	$provider{prenoffs} = 0 if !$has_enoffs;
+	my %provider = (%index, name => strings(\$strtab, $d{provider}));
+	@provider{map { "${_}_attributes" }
+		qw(provider module function name argument)} =
+	    @{ $d{attributes} // [(0x05050500) x 5] };
+	$provider{prenoffs} = $d{version} == 1 ? undef : 0 if !$has_enoffs;
 	my @relocations = map { [0, 1, $_ * 48, 0] } 0 .. $#probes;
 	my @relhdr = @index{qw(strtab reltab probes)};
 	$d{fields}->(\%provider, \@probes, \@relocations, \@relhdr)
@@ -85,78 +78,39 @@ sub build
 
 	my %data = (
 		strtab => $strtab, prargs => $prargs,
-		proffs => pk($big, 'L' x @offs, @offs),
-		prenoffs => pk($big, 'L' x @enoffs, @enoffs),
-		probes => join('', map { pack_probe($big, $_) } @probes),
-		provider => pk($big, 'L' x 10, @provider{
-			qw(strtab probes prargs proffs name)},
-			@{ $provider{attributes} })
-			. ($d{version} == 1 ? ''
-			: pk($big, 'L', $provider{prenoffs})),
-		reltab => join('', map { pk($big, 'LLQQ', @$_) } @relocations),
-		urelhdr => pk($big, 'LLL', @relhdr),
+		proffs => words($big, @offs), prenoffs => words($big, @enoffs),
+		probes => records($big, 'probe', @probes),
+		provider => records($big, 'provider', \%provider),
+		reltab => records($big, 'relocation', @relocations),
+		urelhdr => records($big, 'relocator', \@relhdr),
 	);
-	my %entsize = (probes => 48, prargs => 1, proffs => 4, prenoffs => 4,
-		reltab => 24);
-	my %align = (provider => 4, probes => 8, proffs => 4, prenoffs => 4,
-		reltab => 8, urelhdr => 4);
-	my %sections = map { $_ => {
-		type => $type{$_}, flags => 1, data => $data{$_},
-		align => $align{$_} // 1, entsize => $entsize{$_} // 0,
-	} } keys %type;
-	if (!$d{relocate}) {	# their indexes stay: things of no interest
+	my %sections = map { $_ => { %{ section($_) }, data => $data{$_} } }
+	    keys %data;
+	if (!$d{relocate}) {	# comments keep the other sections' indexes
 		$sections{$_} = { type => 1, flags => 0, align => 1,
 			entsize => 0, data => '' } for qw(reltab urelhdr);
 	}
 	delete $sections{prenoffs} if !$has_enoffs;
 	$d{shape}->(\%sections) if $d{shape};
-	return layout(\%d, $big, map { $sections{$_} // () } @order);
-}
-
-sub pack_probe
-{
-	my ($big, $p) = @_;
-	return pk($big, 'QLLLLLLCCSLSSL', @$p{qw(addr func name nargv xargv
-		argidx offidx nargc xargc noffs enoffidx nenoffs)}, 0,
-		$p->{pad});
-}
-
-# Sections to their places, and the headers before them.
-sub layout
-{
-	my ($d, $big, @sections) = @_;
-	my $secsize = $d->{secsize} // 32;
-	my $secoff = $d->{secoff} // 64;
-	my $at = $secoff + $secsize * @sections;
-	my ($table, $body) = ('', '');
-
-	for my $section (@sections) {
-		my $align = $section->{align} || 1;
-		my $data = $section->{data};
-		my $skip = ($align - $at % $align) % $align;
-		$skip += $section->{skip} // 0;
-		$body .= "\0" x $skip . $data;
-		$at += $skip;
-		$table .= pk($big, 'LLLLQQ',
-			@$section{qw(type align flags entsize)},
-			$section->{offset} // $at,
-			$section->{size} // length $data)
-			. "\0" x ($secsize - 32);
-		$at += length $data;
-	}
-	my %header = (
-		ident => pack('a4C12', "\x7fDOF", $d->{model}, $d->{encoding},
-			$d->{version}, 2, 0, 0, (0) x 6),
-		flags => 0, hdrsize => 64, secsize => $secsize,
-		secnum => scalar @sections, secoff => $secoff,
-		loadsz => $at, filesz => $at, pad => 0,
-	);
-	$d->{header}->(\%header) if $d->{header};
-	my $bytes = $header{ident} . pk($big, 'LLLLQQQQ', @header{
-		qw(flags hdrsize secsize secnum secoff loadsz filesz pad)})
-		. "\0" x ($secoff - 64) . $table . $body;
-	$d->{bytes}->(\$bytes) if $d->{bytes};
+	$_->{parts} = [[$_->{data}]] for values %sections;
+	my $bytes = joined(document(
+		header => { model => $d{model}, encoding => $d{encoding},
+			version => $d{version}, dif => 2,
+			integer_registers => 0, tuple_registers => 0 },
+		secsize => $d{secsize}, secoff => $d{secoff},
+		sections => [map { $sections{$_} // () } @order],
+		change => $d{header}));
+	$d{bytes}->(\$bytes) if $d{bytes};
 	return $bytes;
+}
+
+sub joined { return join '', map { $_->[0] } @_ }
+
+sub records
+{
+	my ($big, $kind, @values) = @_;
+
+	return join '', map { joined(record($big, $kind, $_)) } @values;
 }
 
 # --- good documents ---------------------------------------------------------
@@ -246,7 +200,7 @@ sub header_with
 sub ident_with
 {
 	my ($at, $byte) = @_;
-	return header => sub { substr($_[0]{ident}, $at, 1) = chr $byte };
+	return bytes => sub { substr(${ $_[0] }, $at, 1) = chr $byte };
 }
 
 # section_with(NAME => {MEMBER => VALUE}): in the section of that name.
@@ -321,9 +275,9 @@ my @relocated = (relocate => 1);
 my %max = (linux => 256 << 20, illumos => 8 << 20, freebsd => 8 << 20,
 	macos => 512 << 10);
 
-# each_spoiled(CODE, CHANGE...): calls CODE with each case: a hash of row, title,
-# bytes, expected ("RULE KIND", sorted), option (a list, for Usdt::Dof::judge).
-# CHANGE goes into each description.
+# each_spoiled(CODE, CHANGE...): calls CODE with each case: a hash of row,
+# title, bytes, expected ("RULE KIND", sorted), option (a list, for
+# Usdt::Dof::judge). CHANGE goes into each description.
 sub each_spoiled
 {
 	($each, @always) = @_;
@@ -367,7 +321,7 @@ sub each_spoiled
 	spoiled('version 2', { on('macos', '7 rejected') }, ident_with(6, 2));
 	spoiled('DIF version 1', { on($all, '8 rejected') }, ident_with(7, 1));
 	spoiled('8 integer and tuple registers', { on($all) },
-		header => sub { substr($_[0]{ident}, 8, 2) = "\x08\x08" });
+		bytes => sub { substr(${ $_[0] }, 8, 2) = "\x08\x08" });
 	spoiled('9 integer registers', { on($all, '9 rejected') }, ident_with(8, 9));
 	spoiled('9 tuple registers', { on($all, '10 rejected') }, ident_with(9, 9));
 	for my $at (10 .. 15) {
