@@ -96,7 +96,7 @@ my %model = (x86_64 => 2, i386 => 1, aarch64 => 2, sparc64 => 2);
 # --- usage ------------------------------------------------------------------
 
 my $known = 'linux illumos freebsd macos';
-for ([[], 2, qr/^usdt: what is to be told\?\nusage: /],
+for ([[], 2, qr/^usdt: what is to be printed\?\nusage: /],
 	[['-q'], 2, qr/^usage: /m],
 	[['--hex', '--raw', 'p:m:f:n'], 2, qr/not both\n/],
 	[['-p', 1, 'p:m:f:n'], 2, qr/either a process or something else\n/],
@@ -115,7 +115,7 @@ for ([[], 2, qr/^usdt: what is to be told\?\nusage: /],
 		qr/only on x86_64 i386\n$/],
 	[["$dir/none"], 1, qr/none: No such file or directory\n$/],
 	[[$dir], 1, qr/Is a directory\n$/],
-	[['/dev/zero'], 1, qr/is no regular file\n$/],
+	[['/dev/zero'], 1, qr/is not a regular file\n$/],
 	[[spew('empty', '')], 1, qr/is empty\n$/],
 	[[spew('text', "no DOF\n" x 40)], 1,
 		qr/is neither an ELF file nor a DOF document\n$/],
@@ -391,7 +391,7 @@ sub notes_of
 		    = pack('L', 0x40000);
 		my ($status, $out) = dump_of(spew('spoilt', $spoilt));
 		is($status, 1, "a note that leads to nothing $what: exit 1");
-		like($out, qr/^  WRONG +nothing $what of the file is at 0x/m,
+		like($out, qr/^  WRONG +the file has nothing $what at 0x/m,
 			'... and that it does');
 	}
 }
@@ -645,13 +645,13 @@ sub dump_file_of
 	my $file = spew('v2', $raw{illumos}{x86_64});
 	like(fine('--os', 'freebsd', $file), qr/as freebsd on x86_64/,
 		'illumos and FreeBSD agree');
-	like(fine($file), qr/is-enabled .*which linux does not look at below version 3$/m, 'Linux takes version 2, without is-enabled');
+	like(fine($file), qr/is-enabled .*which linux ignores below version 3$/m, 'Linux takes version 2, without is-enabled');
 	my ($status, $out, $err) = dump_of('--os', 'macos', $file);
 	is("$status $err", "1 usdt: 1 thing is wrong\n", 'macOS does not');
-	like($out, qr/^  WRONG +macos takes version 3 only$/m, 'and why');
+	like($out, qr/^  WRONG +macos accepts version 3 only$/m, 'and why');
 	($status, $out) = dump_of('--os', 'illumos',
 		spew('v3', $raw{linux}{x86_64}));
-	like($out, qr/^  WRONG +illumos takes versions 1 to 2$/m, 'nor illumos 3');
+	like($out, qr/^  WRONG +illumos accepts versions 1 to 2$/m, 'nor illumos 3');
 	($status, $out) = dump_of('--arch', 'sparc64', $file);
 	like($out, qr/^  WRONG +sparc64 is big-endian$/m, 'nor SPARC x86');
 	like(fine(spew('narrow', $raw{linux}{i386})), qr/ on i386 reads it/,
@@ -723,25 +723,25 @@ my $third = $probes->{offset} + 3 * 48;
 my @damaged = (
 	['model', spoil(4, 'C', 9), '1 is for 32 bits, 2 for 64'],
 	['encoding', spoil(5, 'C', 3), 'read as little-endian'],
-	['version', spoil(6, 'C', 4), 'linux takes versions 1 to 3'],
-	['DIF version', spoil(7, 'C', 1), 'systems take 2'],
-	['DIF integers', spoil(8, 'C', 9), 'systems take 8 at the most'],
-	['DIF tuples', spoil(9, 'C', 9), 'systems take 8 at the most'],
-	['unused', spoil(12, 'C', 1), 'systems take zeros only'],
-	['flags', spoil(16, 'L<', 1), 'systems take 0 only'],
+	['version', spoil(6, 'C', 4), 'linux accepts versions 1 to 3'],
+	['DIF version', spoil(7, 'C', 1), 'systems accept 2'],
+	['DIF integers', spoil(8, 'C', 9), 'systems accept 8 at the most'],
+	['DIF tuples', spoil(9, 'C', 9), 'systems accept 8 at the most'],
+	['unused', spoil(12, 'C', 1), 'systems accept zeros only'],
+	['flags', spoil(16, 'L<', 1), 'systems accept 0 only'],
 	['hdrsize', spoil(20, 'L<', 1), 'a header has 64 bytes'],
 	['secsize 0', spoil(24, 'L<', 0), "a section's header has 32 bytes"],
 	['secsize', spoil(24, 'L<', ~0), "a section's header has 32 bytes"],
 	['secnum', spoil(28, 'L<', ~0), "; $room can be read", $room],
 	['secoff', spoil(32, 'Q<', 1 << 40), "; 0 can be read", 0],
 	['secoff odd', spoil(32, 'Q<', 65), 'it is not a multiple of 8'],
-	['loadsz', spoil(40, 'Q<', $size + 1), "there are $size bytes only"],
+	['loadsz', spoil(40, 'Q<', $size + 1), "there are only $size bytes"],
 	['loadsz small', spoil(40, 'Q<', 1), 'it is less than a header'],
 	['filesz', spoil(48, 'Q<', 1), 'it is less than loadsz'],
-	['cut', substr($good, 0, $size - 1), 'bytes only'],
+	['cut', substr($good, 0, $size - 1), 'there are only'],
 	['cut in the middle', substr($good, 0, $size / 2), 'end beyond'],
 	['cut at the header', substr($good, 0, 64), '0 can be read', 0],
-	['behind', $good . 'x' x 99, 'behind it'],
+	['behind', $good . 'x' x 99, 'after it'],
 	['type', spoil($probes->{at}, 'L<', 99), 'can\'t be used as probes'],
 	['align', spoil($probes->{at} + 4, 'L<', 3), 'power of two'],
 	['flags of a section', spoil($probes->{at} + 8, 'L<', 0),
@@ -758,9 +758,9 @@ my @damaged = (
 		'not a multiple of align'],
 	['size', spoil($strtab->{at} + 24, 'Q<', ~0), 'end beyond'],
 	['overlap', spoil($prargs->{at} + 16, 'Q<Q<', 0, $size),
-		'lies over other sections'],
+		'overlaps other sections'],
 	['strings', spoil($strtab->{offset} + $strtab->{size} - 1, 'C', 65),
-		'the last byte is no zero'],
+		'the last byte is not zero'],
 	['provider', spoil($provider->{at} + 24, 'Q<', 20),
 		'a provider has 44 bytes'],
 	['strtab', spoil($provider->{offset}, 'L<', 77),
@@ -772,7 +772,7 @@ my @damaged = (
 	['prenoffs', spoil($provider->{offset} + 40, 'L<', 1),
 		"can't be used as is-enabled sites"],
 	['no prenoffs', spoil($provider->{offset} + 40, 'L<', 0),
-		'its provider no section of them'],
+		'its provider has no section of them'],
 	["provider's name", spoil($provider->{offset} + 16, 'L<', ~0),
 		'there is no string at 4294967295'],
 	['attributes', spoil($provider->{offset} + 20, 'L<', 8 << 24),
@@ -798,7 +798,7 @@ my @damaged = (
 	['entsize of relocations', spoil($reltab->{at} + 12, 'L<', 8),
 		'entsize is 8 and align 8'],
 	['relocation header', spoil($urelhdr->{offset} + 8, 'L<', 99),
-		"these sections can't be used so"],
+		"these sections are of the wrong kind"],
 	['relocation header small', spoil($urelhdr->{at} + 24, 'Q<', 4),
 		'it has 4 bytes and align 4'],
 );
@@ -977,15 +977,15 @@ sub document
 
 # Damaged notes.
 $elf_type = 3;
-for (['cut', pack('L<3', 8, 400, 3) . "stapsdt\0", 'hold no whole note'],
+for (['cut', pack('L<3', 8, 400, 3) . "stapsdt\0", 'are not a whole note'],
 	['short', pack('L<3', 8, 8, 3) . "stapsdt\0" . "\0" x 8,
-		'8 bytes hold no three addresses'],
+		'8 bytes are too few for three addresses'],
 	['endless', pack('L<3', 8, 28, 3) . "stapsdt\0" . "\0" x 24 . 'abcd',
 		'it does not end'],
 	['foreign', pack('L<3', 4, 4, 1) . "GNU\0" . "\0" x 4,
 		'it is not of the kind "stapsdt"'],
 	['nowhere', pack('L<3', 8, 30, 3) . "stapsdt\0" . pack('Q<3', 99, 0, 98)
-		. "p\0n\0\0\0\0\0", 'nothing executable of the file is at 0x63']) {
+		. "p\0n\0\0\0\0\0", 'the file has nothing executable at 0x63']) {
 	my ($what, $note, $text) = @$_;
 	my ($status, $out, $err) = dump_of(spew('note', elf(0, 1,
 		['.note.stapsdt', $note])));

@@ -22,9 +22,9 @@ static const struct {
 } commands[] = {
 	{ "list", command_list, "show the probes of live processes" },
 	{ "watch", command_watch, "print events as they happen" },
-	{ "dump", command_dump, "tell what documents of probes hold" },
+	{ "dump", command_dump, "print DOF documents and SDT notes" },
 	{ "doctor", command_doctor, "say what keeps tracers from probes" },
-	{ "clean", command_clean, "remove images that nobody holds" },
+	{ "clean", command_clean, "remove images that are not in use" },
 };
 
 static void
@@ -40,10 +40,10 @@ help(FILE *out)
 	for (i = 0; i < sizeof commands / sizeof *commands; i++)
 		fprintf(out, "  %-8s%s\n", commands[i].name,
 		    commands[i].summary);
-	fputs("\nusdt COMMAND --help tells more.\n", out);
+	fputs("\nusdt COMMAND --help says more.\n", out);
 }
 
-/* What was printed must have gone out, or the exit code would lie. */
+/* If the output was lost, the exit code has to say so. */
 static int
 finish(int result)
 {
@@ -56,8 +56,9 @@ finish(int result)
 }
 
 /*
- * What is opened later must not be taken for one of the three that everybody
- * reads and writes.  Where one is closed, using it fails as before.
+ * Files that we open later must not get the numbers of standard input, output
+ * and error.  So a closed one is replaced by a descriptor whose use fails as
+ * before.
  */
 static int
 fill_standard(void)
@@ -94,7 +95,7 @@ main(int argc, char **argv)
 	}
 	for (i = 0; i < sizeof commands / sizeof *commands; i++)
 		if (strcmp(argv[1], commands[i].name) == 0) {
-			argv[1] = argv[0];	/* getopt tells it */
+			argv[1] = argv[0];	/* getopt prints it */
 			return finish(commands[i].run(argc - 1, argv + 1));
 		}
 	fprintf(stderr, "usdt: there is no command \"%s\"\n", argv[1]);

@@ -41,7 +41,7 @@ dtrace_case('the device is open to everybody' => sub {
 	is($status->{'dof.reason'}, '', 'and there is no reason why not');
 	is($status->{'sdt.taken'}, 1, 'the image is there too');
 	like($p->stderr, qr/dof: taken/, 'USDT_DEBUG tells');
-	doctor_says($p, qr{^ok .*\Q$DEVICE\E takes probes, and dtprobed runs$}m,
+	doctor_says($p, qr{^ok .*\Q$DEVICE\E accepts probes, and dtprobed runs$}m,
 	    qr/^ok .*\bopen: dtprobed knows it: visible to DTrace$/m);
 });
 

@@ -166,7 +166,7 @@ tracer_case('the helper' => sub {
 	    if !-e '/usr/sbin/dtprobed' && !-e '/run/dtrace';
 	finds(qr/^PROBLEM DTrace: .*No such file.*-- systemctl start dtprobed/,
 		'no device', doctor(apart($stash . $device . 'true')));
-	finds(qr/^PROBLEM DTrace: .* is no device/, 'a file in its place',
+	finds(qr/^PROBLEM DTrace: .* is not a device/, 'a file in its place',
 		doctor(apart($device . '> helper')));
 	finds(qr/^PROBLEM DTrace: .*no dtprobed is running/, 'a device alone',
 		doctor(apart($device . $made)));
@@ -273,7 +273,7 @@ tracer_case('images that lost their name' => sub {
 		of($process));
 	system('nsenter', '-t', $process->pid, '-m', 'mount', '--bind',
 		'/etc/passwd', $image) == 0 or die;
-	finds(qr/^PROBLEM \Q$image\E: by this name there is another file/,
+	finds(qr/^PROBLEM \Q$image\E: this name leads to another file/,
 		'covered in there, and not out here', of($process));
 });
 

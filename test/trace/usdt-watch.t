@@ -508,7 +508,7 @@ tracer_case('broken notes of others' => sub {
 	my $watch = Usdt::Watch->attach(1, '-w', $provider);
 	my $bad = run_notes("$dir/broken", @broken);
 
-	$watch->told(qr/(and so on)/);
+	$watch->told(qr/(further errors)/);
 	$good->ask('fire 0 3');
 	is(scalar(() = $watch->errors =~ /can't be watched/g), 20,
 	    'some are told');

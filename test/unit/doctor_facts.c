@@ -111,7 +111,7 @@ main(void)
 	    fact_tracefs("/t", EACCES, 1));
 
 	judged("a helper", fact_helper("/d", 0, S_IFCHR | 0666, 1, 1),
-	    VERDICT_OK, "/d takes probes");
+	    VERDICT_OK, "/d accepts probes");
 	judged("no DTrace", fact_helper("/d", ENOENT, 0, 0, 0), VERDICT_NOTE,
 	    "not installed");
 	judged("no helper", fact_helper("/d", ENOENT, 0, 1, 0),

@@ -2,8 +2,9 @@
  * clean.c - the subcommand "clean": which image files does nobody need?
  *
  * Images outlive their programs, and the library keeps the youngest.  This
- * removes all that nobody holds, by the library's own code: who has a file
- * mapped or open keeps it, and what is not an image of this user is left.
+ * command removes all that nobody holds, with the library's own code: a file
+ * that a process has mapped or open stays, and so does everything that is not
+ * an image of this user.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -21,9 +22,9 @@
 
 struct clean {
 	int only_say;		/* -n */
-	const char *dir;	/* that is being cleaned */
+	const char *dir;	/* the one being cleaned */
 	size_t gone, held;
-	struct census census;	/* once it was needed */
+	struct census census;	/* valid if looked */
 	int looked;
 	struct stat *done;	/* directories */
 	size_t count, space;
@@ -35,7 +36,7 @@ help(FILE *out)
 	fputs("usage: usdt clean [-n] [DIRECTORY]...\n"
 	    "\n"
 	    "Remove your files with probes that no process has mapped or\n"
-	    "open, files that were left unfinished, and empty directories:\n"
+	    "open, unfinished files, and empty directories:\n"
 	    "in each DIRECTORY, else in $USDT_IMAGE_DIR, /dev/shm/usdt-UID\n"
 	    "and /tmp/usdt-UID, and those of your user namespaces.\n"
 	    "\n"
@@ -43,7 +44,7 @@ help(FILE *out)
 }
 
 static void
-tell(void *data, const char *path, uint64_t bytes, int gone)
+report(void *data, const char *path, uint64_t bytes, int gone)
 {
 	struct clean *clean = data;
 
@@ -59,8 +60,8 @@ tell(void *data, const char *path, uint64_t bytes, int gone)
 }
 
 /*
- * Does a process map a file of that name, wherever it has it?  In another root
- * or mount namespace the directory may be another.
+ * Does a process map a file of that name, in any directory?  In another root or
+ * mount namespace the directory may have another name.
  */
 static int
 is_mapped(void *data, const char *path)
@@ -84,7 +85,7 @@ is_mapped(void *data, const char *path)
 	return 0;
 }
 
-/* Why the library would put nothing there, and we look for nothing. */
+/* Explain why the directory is left alone. */
 static int
 refuse(const char *dir, const char *why)
 {
@@ -94,7 +95,7 @@ refuse(const char *dir, const char *why)
 	return EXIT_TROUBLE;
 }
 
-/* Was that directory cleaned already, by whatever name? */
+/* Was that directory cleaned already, under any name? */
 static int
 is_done(struct clean *clean, const struct stat *st)
 {
@@ -109,7 +110,7 @@ is_done(struct clean *clean, const struct stat *st)
 	return 0;
 }
 
-/* EXPECTED: somebody named it, so that it has to be there. */
+/* EXPECTED: the user named it, so it has to exist. */
 static int
 clean_dir(struct clean *clean, const char *dir, int expected)
 {
@@ -117,7 +118,7 @@ clean_dir(struct clean *clean, const char *dir, int expected)
 		.every_layout = 1,
 		.empty = !expected,
 		.only_say = clean->only_say,
-		.tell = tell,
+		.tell = report,
 		.is_mapped = is_mapped,
 		.data = clean
 	};
@@ -162,8 +163,8 @@ is_of_namespace(const char *name)
 }
 
 /*
- * What this user's processes left in user namespaces, where they had other
- * numbers.  These directories come with a namespace, and so they go.
+ * Clean the directories that this user's processes left in user namespaces,
+ * where they had other user numbers.
  */
 static int
 clean_namespaces(struct clean *clean, const char *place)
@@ -181,7 +182,7 @@ clean_namespaces(struct clean *clean, const char *place)
 		    AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode) ||
 		    st.st_uid != geteuid())
 			continue;
-		dir = need_format("%s/%s", place, entry->d_name);
+		dir = xasprintf("%s/%s", place, entry->d_name);
 		result |= clean_dir(clean, dir, 0);
 		if (!clean->only_say)
 			rmdir(dir);
@@ -228,12 +229,8 @@ command_clean(int argc, char **argv)
 		case 'n':
 			clean.only_say = 1;
 			break;
-		case 'h':
-			help(stdout);
-			return EXIT_FINE;
 		default:
-			help(stderr);
-			return EXIT_USAGE;
+			return print_help(option, help);
 		}
 	if (optind == argc)
 		result = clean_places(&clean);

@@ -1,10 +1,10 @@
 /*
- * argument.c - what is told of a probe's arguments?
+ * argument.c - what is known of a probe's arguments?
  *
- * A note tells place, size and sign of up to twelve: "-4@%rdi 8@16(%rsp)".
- * DOF tells C types of all.  Arguments that only DOF tells of are where the
- * processor's calling convention puts them, since that is what libusdt's
- * stubs do.
+ * A note has place, size and sign of up to twelve:  "-4@%rdi 8@16(%rsp)".  DOF
+ * has the C types of all.  Arguments that only DOF lists are where the
+ * processor's calling convention puts them, since libusdt's stubs leave them
+ * there.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -26,9 +26,9 @@ arch_of(const struct image *image)
 }
 
 /*
- * Read one argument, "[-]SIZE[f]@OPERAND", of a note's text.  What is not of
- * this form, and what the kernel has no word for, floating point and odd
- * sizes, gets no operand.  Returns what follows.
+ * Read one argument, "[-]SIZE[f]@OPERAND", of a note's text.  An argument of
+ * another form, of floating point or of an odd size gets no operand, since the
+ * kernel can't fetch it.  Returns the text after it.
  */
 static const char *
 read_argument(const char *text, struct argument *argument)
@@ -42,13 +42,13 @@ read_argument(const char *text, struct argument *argument)
 	    labs(size) == 4 || labs(size) == 8))
 		argument->size = (int)size;
 	if (at != NULL && end == at && argument->size != 0)
-		argument->operand = need_copy(at + 1,
+		argument->operand = xstrndup(at + 1,
 		    length - (size_t)(at + 1 - text));
 	text += length;
 	return text + strspn(text, " ");
 }
 
-/* Where argument INDEX is by convention; NULL on an unknown processor. */
+/* Where argument INDEX is by convention; NULL for an unknown processor. */
 static char *
 operand_by_convention(const struct usdt__arch *arch, size_t index)
 {
@@ -57,16 +57,16 @@ operand_by_convention(const struct usdt__arch *arch, size_t index)
 	if (arch == NULL)
 		return NULL;
 	if (index < arch->registers)
-		return need_format("%s", arch->register_names[index]);
+		return xasprintf("%s", arch->register_names[index]);
 	snprintf(text, sizeof text, arch->stack_format, arch->stack_start +
 	    (unsigned)(index - arch->registers) * arch->word);
-	return need_format("%s", text);
+	return xasprintf("%s", text);
 }
 
 /*
- * A kernel of 64 bits that is to follow a pointer reads 8 bytes of it.  Texts
- * of libusdt's probes (which both DOF and notes describe) are taken from where
- * their pointers have 8 bytes.
+ * A 64-bit kernel reads 8 bytes when it follows a pointer.  So the text of a
+ * libusdt probe, which both DOF and a note describe, is fetched from the place
+ * where its pointer has 8 bytes.
  */
 static void
 widen_text(const struct usdt__arch *arch, const struct probe *probe,
@@ -79,7 +79,7 @@ widen_text(const struct usdt__arch *arch, const struct probe *probe,
 		return;
 	snprintf(text, sizeof text, arch->wide_format, (unsigned)index * 8);
 	free(argument->operand);
-	argument->operand = need_format("%s", text);
+	argument->operand = xasprintf("%s", text);
 	argument->size = 8;
 }
 
@@ -128,7 +128,7 @@ arguments_free(struct argument *args, size_t count)
 
 /* --- types --- */
 
-/* The next word or sign of a C type, without what qualifies it. */
+/* The next word or sign of a C type, without qualifiers. */
 static size_t
 next_token(const char **text)
 {
@@ -170,7 +170,7 @@ argument_is_text(const struct argument *argument)
 
 	if (type == NULL)
 		return 0;
-	if (strcmp(type, "string") == 0)	/* D's own name of it */
+	if (strcmp(type, "string") == 0)	/* D's own name for it */
 		return 1;
 	return is_token(&type, "char") && is_token(&type, "*") &&
 	    next_token(&type) == 0;

@@ -1,12 +1,11 @@
 /*
- * commands.c - what does one type to trace a probe?
+ * commands.c - which command lines trace a probe?
  *
- * One command line for each tracer, ready to be pasted into a shell.  A
- * tracer that can't spell the probe's names, or the path of its image, is left
- * out: the sets below are those that bpftrace 0.17 to 0.27, perf 6.1, DTrace
- * 2.0.7 and gdb 13 were seen to take.  SystemTap is left out: it moves a
- * semaphore together with its probe, by .stapsdt.base, and so counts itself in
- * at a wrong place.
+ * One command line for each tracer, ready to be pasted into a shell.  A tracer
+ * that can't spell the probe's names or the path of its image is left out: the
+ * sets below are those that bpftrace 0.17 to 0.27, perf 6.1, DTrace 2.0.7 and
+ * gdb 13 accepted when tried.  SystemTap is left out: it moves a semaphore
+ * together with its probe, by .stapsdt.base, and so counts at a wrong place.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* open_memstream */
@@ -26,7 +25,7 @@ made_of(const char *text, const char *set)
 	return text[strspn(text, set)] == '\0';
 }
 
-/* Print a command that ends with an argument to be quoted. */
+/* Print a command whose last argument has to be quoted. */
 static void
 line(FILE *out, const char *command, char *argument)
 {
@@ -39,20 +38,20 @@ line(FILE *out, const char *command, char *argument)
 /* --- the scripts --- */
 
 /*
- * The arguments as a script in bpftrace's language: the first six, which all
- * its versions read.
+ * The arguments as a script for bpftrace: the first six, which all its versions
+ * can read.
  */
 static char *
-bpftrace_script(const char *place, const struct commands_for *advice)
+bpftrace_script(const char *place, const struct commands_for *wanted)
 {
 	size_t count, i, size;
-	struct argument *args = arguments_of(advice->image, advice->probe,
+	struct argument *args = arguments_of(wanted->image, wanted->probe,
 	    &count);
 	char *script;
 	FILE *text = open_memstream(&script, &size);
 
 	fprintf(text, "usdt:%s:%s:%s { printf(\"%%d %%s", place,
-	    advice->probe->provider, advice->probe->note_name);
+	    wanted->probe->provider, wanted->probe->note_name);
 	for (i = 0; i < count && i < 6; i++)
 		fputs(argument_is_text(&args[i]) ? " %s" :
 		    argument_is_pointer(&args[i]) ? " 0x%lx" :
@@ -68,15 +67,15 @@ bpftrace_script(const char *place, const struct commands_for *advice)
 }
 
 static char *
-dtrace_script(const struct commands_for *advice, const char *name)
+dtrace_script(const struct commands_for *wanted, const char *name)
 {
 	size_t count, i, size;
-	struct argument *args = arguments_of(advice->image, advice->probe,
+	struct argument *args = arguments_of(wanted->image, wanted->probe,
 	    &count);
 	char *script;
 	FILE *text = open_memstream(&script, &size);
 
-	fprintf(text, "%s$target:::%s {", advice->probe->provider, name);
+	fprintf(text, "%s$target:::%s {", wanted->probe->provider, name);
 	for (i = 0; i < count && i < 10; i++)
 		fprintf(text, argument_is_text(&args[i]) ?
 		    " trace(copyinstr(arg%zu));" : " trace(arg%zu);", i);
@@ -86,11 +85,11 @@ dtrace_script(const struct commands_for *advice, const char *name)
 	return script;
 }
 
-/* DTrace's spelling of a name: "__" is '-'. */
+/* DTrace's spelling of a name: "__" becomes '-'. */
 static char *
 dtrace_name(const struct probe *probe)
 {
-	char *name = need_copy(probe->name, strlen(probe->name));
+	char *name = xstrndup(probe->name, strlen(probe->name));
 	char *from = name, *to = name;
 
 	while (*from != '\0') {
@@ -105,27 +104,27 @@ dtrace_name(const struct probe *probe)
 
 /* --- the tracers --- */
 
-/* There are systems on which it takes no 32-bit processes. */
+/* On some systems DTrace traces no 32-bit processes. */
 static int
-dtrace_takes(const struct image *image)
+dtrace_accepts(const struct image *image)
 {
 	return usdt__native_platform()->narrow == NULL ||
 	    image->machine != EM_386;
 }
 
 static void
-dtrace_lines(FILE *out, const struct commands_for *advice)
+dtrace_lines(FILE *out, const struct commands_for *wanted)
 {
-	const char *provider = advice->probe->provider;
+	const char *provider = wanted->probe->provider;
 	size_t length = strlen(provider);
-	char *name = dtrace_name(advice->probe), *command;
+	char *name = dtrace_name(wanted->probe), *command;
 
-	/* DTrace can't tell a digit at the end from the pid's. */
+	/* DTrace would count a digit at the end to the pid. */
 	if (made_of(provider, WORDS ".-") && made_of(name, WORDS ".-") &&
 	    length > 0 &&
 	    (provider[length - 1] < '0' || provider[length - 1] > '9')) {
-		command = need_format("dtrace -p %d -n", (int)advice->pid);
-		line(out, command, dtrace_script(advice, name));
+		command = xasprintf("dtrace -p %d -n", (int)wanted->pid);
+		line(out, command, dtrace_script(wanted, name));
 		free(command);
 	}
 	free(name);
@@ -139,75 +138,77 @@ bpftrace_spells(const struct probe *probe)
 }
 
 /*
- * gdb finds notes in the files that the dynamic linker knows of; it has to be
- * told of others, and where they are.  As SystemTap it moves the semaphore
- * with the probe, which no relocation of a linker asks for here: so it is told
- * a place that undoes the move.  Its breakpoint then is at the site for DTrace,
- * where none of those is that use the semaphore.
+ * gdb finds notes in the files that the dynamic linker loaded; of other files
+ * it needs the path and the address.  Like SystemTap, gdb moves the semaphore
+ * with the probe, which is wrong here: the address that we pass undoes the
+ * move.  Its breakpoint is then at DTrace's site, which tracers that use the
+ * semaphore leave alone.
  */
 static void
-gdb_line(FILE *out, const struct commands_for *advice)
+gdb_line(FILE *out, const struct commands_for *wanted)
 {
-	const struct image *image = advice->image;
-	const struct probe *probe = advice->probe;
-	char *command = need_format("gdb -p %d", (int)advice->pid), *longer;
+	const struct image *image = wanted->image;
+	const struct probe *probe = wanted->probe;
+	char *command = xasprintf("gdb -p %d", (int)wanted->pid), *longer;
 
-	if (!image->linked && advice->file != NULL) {
-		longer = need_format("%s -ex 'add-symbol-file %s -o 0x%" PRIx64
-		    "'", command, advice->file, advice->code - image->code -
+	if (!image->linked && wanted->file != NULL) {
+		longer = xasprintf("%s -ex 'add-symbol-file %s -o 0x%" PRIx64
+		    "'", command, wanted->file, wanted->code - image->code -
 		    probe->moved);
 		free(command);
 		command = longer;
 	}
-	longer = need_format("%s -ex", command);
+	longer = xasprintf("%s -ex", command);
 	free(command);
-	line(out, longer, need_format("break -probe-stap %s:%s",
+	line(out, longer, xasprintf("break -probe-stap %s:%s",
 	    probe->provider, probe->note_name));
 	free(longer);
 }
 
 static int
-gdb_takes(const struct commands_for *advice)
+gdb_accepts(const struct commands_for *wanted)
 {
-	return advice->probe->note_name != NULL &&
-	    made_of(advice->probe->provider, WORDS ".-+") &&
-	    made_of(advice->probe->note_name, WORDS ".-+") &&
-	    (advice->image->linked || (advice->file != NULL &&
-	    made_of(advice->file, WORDS "./+-")));
+	return wanted->probe->note_name != NULL &&
+	    made_of(wanted->probe->provider, WORDS ".-+") &&
+	    made_of(wanted->probe->note_name, WORDS ".-+") &&
+	    (wanted->image->linked || (wanted->file != NULL &&
+	    made_of(wanted->file, WORDS "./+-")));
 }
 
-/* These divide a pattern, and nothing in it says that they don't. */
+/* ':' and '/' divide a pattern, and there is no way to escape them. */
 static int
-usdt_takes(const struct probe *probe)
+usdt_accepts(const struct probe *probe)
 {
 	return strpbrk(probe->provider, ":/") == NULL &&
 	    strpbrk(probe->name, ":/") == NULL;
 }
 
 static void
-one_process(FILE *out, const struct commands_for *advice)
+one_process(FILE *out, const struct commands_for *wanted)
 {
-	const struct probe *probe = advice->probe;
+	const struct probe *probe = wanted->probe;
 	char *command;
 
-	if (probe->note_name != NULL && usdt_takes(probe)) {
-		command = need_format("usdt watch -p %d", (int)advice->pid);
+	if (probe->note_name != NULL && usdt_accepts(probe)) {
+		command = xasprintf("usdt watch -p %d", (int)wanted->pid);
 		line(out, command, pattern_for(NULL, probe));
 		free(command);
 	}
 	if (probe->note_name != NULL && bpftrace_spells(probe) &&
-	    advice->place != NULL) {
-		command = need_format("bpftrace -p %d -e", (int)advice->pid);
-		line(out, command, bpftrace_script(advice->place, advice));
+	    wanted->place != NULL) {
+		command = xasprintf("bpftrace -p %d -e", (int)wanted->pid);
+		line(out, command, bpftrace_script(wanted->place, wanted));
 		free(command);
 	}
-	if (dtrace_takes(advice->image))
-		dtrace_lines(out, advice);
-	if (gdb_takes(advice))
-		gdb_line(out, advice);
+	if (dtrace_accepts(wanted->image))
+		dtrace_lines(out, wanted);
+	if (gdb_accepts(wanted))
+		gdb_line(out, wanted);
 }
 
-/* Names that C could have, too: perf makes its events' names of them. */
+/*
+ * perf makes the names of its events from these, so they must be C identifiers.
+ */
 static int
 perf_spells(const struct probe *probe)
 {
@@ -217,7 +218,7 @@ perf_spells(const struct probe *probe)
 }
 
 const struct probe *
-commands_perf_stumbles(const struct image *image)
+commands_perf_obstacle(const struct image *image)
 {
 	size_t i;
 
@@ -229,24 +230,24 @@ commands_perf_stumbles(const struct image *image)
 }
 
 /*
- * perf is given the file: without it, it takes the probe from any file that it
- * knows, also from one of an earlier definition.  Of a file in another mount
- * namespace it wants the name in there.
+ * perf gets the file's path: without it, perf would choose the probe from any
+ * file that it knows, even one of an earlier definition.  For a file in another
+ * mount namespace perf wants the name in there.
  */
 static void
-perf_lines(FILE *out, const struct commands_for *advice)
+perf_lines(FILE *out, const struct commands_for *wanted)
 {
-	const struct probe *probe = advice->probe;
-	char *root = need_format("/proc/%d/root/", (int)advice->pid);
-	const char *path = advice->path;
+	const struct probe *probe = wanted->probe;
+	char *root = xasprintf("/proc/%d/root/", (int)wanted->pid);
+	const char *path = wanted->path;
 
 	if (strncmp(path, root, strlen(root)) == 0)
 		path += strlen(root) - 1;
-	if (advice->image->build_id && made_of(path, WORDS "./+-") &&
-	    commands_perf_stumbles(advice->image) == NULL) {
+	if (wanted->image->build_id && made_of(path, WORDS "./+-") &&
+	    commands_perf_obstacle(wanted->image) == NULL) {
 		fputs("      perf probe ", out);
-		if (path != advice->path)
-			fprintf(out, "--target-ns %d ", (int)advice->pid);
+		if (path != wanted->path)
+			fprintf(out, "--target-ns %d ", (int)wanted->pid);
 		fprintf(out, "-x %s %%sdt_%s:%s\n", path, probe->provider,
 		    probe->note_name);
 		fprintf(out, "      perf record -a -e sdt_%s:%s sleep 10; "
@@ -258,16 +259,16 @@ perf_lines(FILE *out, const struct commands_for *advice)
 }
 
 static void
-all_processes(FILE *out, const struct commands_for *advice)
+all_processes(FILE *out, const struct commands_for *wanted)
 {
-	const struct probe *probe = advice->probe;
+	const struct probe *probe = wanted->probe;
 
-	if (usdt_takes(probe))
-		line(out, "usdt watch", pattern_for(advice->path, probe));
-	if (bpftrace_spells(probe) && made_of(advice->path, WORDS "./+-"))
-		line(out, "bpftrace -e", bpftrace_script(advice->path,
-		    advice));
-	perf_lines(out, advice);
+	if (usdt_accepts(probe))
+		line(out, "usdt watch", pattern_for(wanted->path, probe));
+	if (bpftrace_spells(probe) && made_of(wanted->path, WORDS "./+-"))
+		line(out, "bpftrace -e", bpftrace_script(wanted->path,
+		    wanted));
+	perf_lines(out, wanted);
 }
 
 static void
@@ -280,19 +281,19 @@ to_trace(FILE *out, const struct probe *probe)
 }
 
 void
-commands_print(FILE *out, const struct commands_for *advice)
+commands_print(FILE *out, const struct commands_for *wanted)
 {
-	if (advice->probe->unreachable)
+	if (wanted->probe->unreachable)
 		return;
-	if (advice->pid != 0) {
-		to_trace(out, advice->probe);
-		fprintf(out, " in process %d:\n", (int)advice->pid);
-		one_process(out, advice);
+	if (wanted->pid != 0) {
+		to_trace(out, wanted->probe);
+		fprintf(out, " in process %d:\n", (int)wanted->pid);
+		one_process(out, wanted);
 	}
-	if (advice->path != NULL && advice->probe->note_name != NULL) {
-		to_trace(out, advice->probe);
+	if (wanted->path != NULL && wanted->probe->note_name != NULL) {
+		to_trace(out, wanted->probe);
 		fputs(" in every process that maps the file, later ones "
 		    "too:\n", out);
-		all_processes(out, advice);
+		all_processes(out, wanted);
 	}
 }

@@ -20,48 +20,57 @@
 /* --- memory.c: what happens when memory runs out? ------------------------- */
 
 /* Like malloc's family, but never NULL: the command ends with a message. */
-void *need_zeroed(size_t count, size_t size);
-void *need_grown(void *old, size_t count, size_t size);
-char *need_copy(const char *text, size_t length);
-char *need_format(const char *format, ...)
+void *xcalloc(size_t count, size_t size);
+void *xreallocarray(void *old, size_t count, size_t size);
+char *xstrndup(const char *text, size_t length);
+char *xasprintf(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 
 /* Make room for one more element at the end of ARRAY, which has COUNT. */
 #define ROOM_FOR_ONE(array, count, space) do { \
 	if ((count) == (space)) { \
 		(space) = (space) ? (space) * 2 : 8; \
-		(array) = need_grown((array), (space), sizeof *(array)); \
+		(array) = xreallocarray((array), (space), sizeof *(array)); \
 	} \
 } while (0)
 
-/* --- quote.c: how is somebody else's text shown safely? ------------------- */
+/* --- quote.c: how is somebody else's text printed safely? ----------------- */
 
-/* Text on a terminal: what can't be printed, and '\', as \xNN. */
+/* Text for a terminal: bytes that can't be printed, and '\', become \xNN. */
 void quote_line(FILE *out, const char *text);
-/* The same of what the library says: it writes \xNN itself, but names as they
- * are. */
-void quote_told(FILE *out, const char *text);
-/* In place: what quote_line shows as \xNN, as the byte that it was. */
+/*
+ * The same for a message of the library, which writes \xNN itself but leaves
+ * names as they are.
+ */
+void quote_message(FILE *out, const char *text);
+/* Turn each \xNN of quote_line back into its byte, in place. */
 void quote_undo(char *text);
-/* As quote_line, and blanks too. */
+/* Like quote_line, but blanks become \x20 too. */
 void quote_word(FILE *out, const char *text);
-/* A C string literal of LENGTH bytes, with its quotes. */
+/* LENGTH bytes as a C string literal, with its quotes. */
 void quote_string(FILE *out, const char *bytes, size_t length);
-/* One word for the shell, in single quotes if it needs any; what can't be
- * printed as $'\NNN'. */
+/*
+ * One word for the shell, in single quotes if it needs any; as $'\NNN' if it
+ * has bytes that can't be printed.
+ */
 void quote_shell(FILE *out, const char *word);
 
-/* --- options.c: what do the subcommands accept, how do they end? -------- */
+/* --- options.c: what do the options of all subcommands accept? ------------ */
 
 /* Exit codes of every subcommand. */
 enum {
 	EXIT_FINE = 0,
-	EXIT_TROUBLE = 1,	/* it could not be done, or nothing was found */
+	EXIT_TROUBLE = 1,	/* something failed, or nothing was found */
 	EXIT_USAGE = 2
 };
 
-/* Parse a number of at least 1 for an option, or tell and return -1. */
+/* Parse an option's number, of at least 1, or print an error and return -1. */
 long parse_count(const char *option, const char *text);
+/* The same for a process's number. */
+pid_t parse_pid(const char *text);
+
+/* Print the help, for -h or after an unknown option; returns the exit code. */
+int print_help(int option, void (*help)(FILE *out));
 
 /* --- mappings.c: which files do processes map? ---------------------------- */
 
@@ -72,10 +81,10 @@ struct holder {
 };
 
 struct mapped {
-	uint64_t device, inode;	/* as in /proc/PID/maps */
+	uint64_t device, inode;	/* as /proc/PID/maps has it */
 	char *path;		/* the kernel's, without " (deleted)" */
-	int deleted;		/* no name leads to it any more */
-	struct holder *holders;	/* one per process, in order of pid */
+	int deleted;		/* no name leads to the file any more */
+	struct holder *holders;	/* one per process, by pid */
 	size_t count, space;
 };
 
@@ -83,55 +92,61 @@ struct census {
 	struct mapped **files;
 	size_t count, space;
 	void *index;		/* the same, for lookups */
-	size_t processes;	/* that could be looked into */
-	size_t hidden;		/* that could not */
+	size_t processes;	/* processes that we read */
+	size_t hidden;		/* processes that we may not read */
 };
 
 /*
- * Find the files that processes map executable: those of process ONLY, or
- * of all if it is 0.  Returns 0, or an errno if ONLY can't be looked into.
+ * Find the files that processes map executable: those of process ONLY, or of
+ * all processes if it is 0.  Returns 0, or an errno if ONLY can't be read.
  */
 int census_take(struct census *census, pid_t only);
 void census_free(struct census *census);
 
-/* The module, as DTrace calls it, of a file that is mapped by that path. */
+/* DTrace's name for a file mapped by that path: the module. */
 const char *mapped_module(const char *path);
-/* That COUNT processes could not be looked into, for people.  To be freed. */
+/* A message that COUNT processes could not be read.  To be freed. */
 char *hidden_text(size_t count);
 
-/* Open a mapped file, whatever became of its name; -1 and errno if not. */
+/* Open a mapped file even if its name is gone; -1 and errno if that fails. */
 int mapped_open(const struct mapped *file);
-/* When a file was changed last, in nanoseconds; 0 if nobody can tell. */
+/* When a file last changed, in nanoseconds; 0 if unknown. */
 uint64_t file_changed(const struct stat *st);
 uint64_t mapped_changed(const struct mapped *file);
 
-/* A descriptor of it that one of its processes has open, as a path, or NULL. */
+/* A path to a descriptor by which a process has the file open, or NULL. */
 char *mapped_descriptor(const struct mapped *file);
 
 /* Its /proc/PID/maps; NULL and errno if it can't be read. */
 FILE *process_maps(pid_t pid);
-/* Where may a process read memory, around ADDRESS?  1 and RANGE, whose end is
- * behind it; 0: not there; -1: it can't be looked into, or is gone. */
+/*
+ * Can a process read memory around ADDRESS?  1: yes, and RANGE is the mapping,
+ * with its end after the last byte; 0: nothing is mapped there; -1: the
+ * process can't be read, or is gone.
+ */
 int process_readable(pid_t pid, uint64_t address, struct holder *range);
-/* Open a regular file, or also a pipe (this may wait); -1 and errno if not,
- * which is EISDIR for a directory and 0 for anything else. */
+/*
+ * Open a regular file, or with OR_PIPE also a pipe (which may wait).  If it
+ * fails, returns -1 and errno:  EISDIR for a directory, 0 for any other kind of
+ * file.
+ */
 int open_regular(const char *name, int or_pipe);
 
-/* Flags and start time of a process; 0, or an errno. */
+/* Flags and start time of a process.  Returns 0 or an errno. */
 int process_stat(pid_t pid, unsigned long *flags, unsigned long long *start);
-/* The name of a process's program, "?" if it is gone.  To be freed. */
+/* The name of a process's program; "?" if the process is gone.  To be freed. */
 char *process_command(pid_t pid);
 
-/* --- dof.c: what is in a DOF document, which probes does it describe? --- */
+/* --- dof.c: what is in a DOF document, which probes does it describe? ----- */
 
 struct dof {
 	const uint8_t *bytes;
-	size_t size;		/* of the document, as far as it is there */
+	size_t size;		/* of the document, as far as present */
 	int big_endian;
-	uint64_t sections;	/* where their headers are ... */
-	uint64_t section_size;	/* ... and the size of one */
-	uint64_t section_count;	/* those of its headers that are inside */
-	uint64_t section_claim;	/* as many as there should be */
+	uint64_t sections;	/* where the sections' headers are ... */
+	uint64_t section_size;	/* ... and the size of each */
+	uint64_t section_count;	/* how many of them are inside the document */
+	uint64_t section_claim;	/* how many the document claims */
 };
 
 struct dof_part {		/* a section */
@@ -141,9 +156,9 @@ struct dof_part {		/* a section */
 	int inside;		/* all of it is in the document */
 };
 
-/* Begin with a document; -1 if it has no DOF header. */
+/* Begin to read a document; -1 if it has no DOF header. */
 int dof_open(struct dof *dof, const uint8_t *bytes, size_t size);
-/* Where behind its begin another one may be; SIZE if there is no room. */
+/* Offset at which the next document may begin; SIZE if there is no room. */
 size_t dof_next(const struct dof *dof, size_t size);
 
 /* An integer of SIZE bytes; 0 beyond the end. */
@@ -154,29 +169,31 @@ uint64_t dof_load(const struct dof *dof, uint64_t at, unsigned size);
 
 /* Section number INDEX; -1 if there is none. */
 int dof_section(const struct dof *dof, uint64_t index, struct dof_part *part);
-/* The same, but only of that type, and all of it inside the document. */
+/* The same, but only a section of that type that lies inside the document. */
 int dof_section_of(const struct dof *dof, uint64_t index, uint32_t type,
     struct dof_part *part);
-/* The string at OFFSET in a string table, or NULL: it is not all there, or
- * longer than any that a system takes. */
+/*
+ * The string at OFFSET in a string table; NULL if it is cut off or longer than
+ * any that a system accepts.
+ */
 const char *dof_string(const struct dof *dof, const struct dof_part *strings,
     uint64_t offset);
 
 struct dof_site {	/* the strings are in the document */
-	uint64_t address;	/* relative to what dofhp_addr will be */
+	uint64_t address;	/* relative to the future dofhp_addr */
 	const char *provider, *function, *name;
 	const char *types;	/* of the native arguments, one after another */
 	size_t argc;
 };
 
 struct dof_sites {
-	struct dof_site *site;	/* in order of address */
+	struct dof_site *site;	/* by address */
 	size_t count, space;
 };
 
 /*
- * Add one entry for each place where a probe fires.  What does not make sense
- * is left out.  Returns -1 if it is not a DOF document at all.
+ * Add one entry for each site of each probe.  Entries that make no sense are
+ * left out.  Returns -1 if the bytes are no DOF document.
  */
 int dof_read(struct dof_sites *sites, const uint8_t *bytes, size_t size);
 void dof_free(struct dof_sites *sites);
@@ -185,16 +202,16 @@ void dof_free(struct dof_sites *sites);
 
 struct probe {			/* the strings belong to the image */
 	const char *provider;
-	const char *name;	/* in DTrace's spelling where DOF tells it */
-	const char *note_name;	/* in the note's; NULL: there is no note */
+	const char *name;	/* in DTrace's spelling if there is DOF */
+	const char *note_name;	/* in the note's spelling; NULL: no note */
 	const char *function;	/* "" if unknown */
 	const char *note_args;	/* "" if there is no note */
-	const char *types;	/* from DOF: argc C types, one after another */
-	size_t type_count;	/* 0: nobody told */
+	const char *types;	/* from DOF: C types, one after another */
+	size_t type_count;	/* 0: unknown */
 	uint64_t address;	/* of the site, as the file says */
 	uint64_t moved;		/* how far .stapsdt.base moved that */
 	uint64_t site;		/* the same as an offset in the file */
-	uint64_t semaphore;	/* offset of its counter, or 0: none */
+	uint64_t semaphore;	/* offset of its semaphore; 0: there is none */
 	const char *unreachable;	/* why no tracer can attach, or NULL */
 };
 
@@ -202,32 +219,35 @@ struct image {
 	unsigned machine;	/* EM_* */
 	int build_id;		/* it has one */
 	int dof;		/* it has DOF that describes probes */
-	int linked;		/* a program, or the linker's to load: gdb
-				 * finds out for itself where it is */
-	uint64_t code;		/* address of the page that is executed first */
+	int linked;		/* the linker loads it: gdb knows where */
+	uint64_t code;		/* address of the first executable page */
 	struct probe *probes;	/* in the file's order */
 	size_t count, space;
 	struct symbol *symbols;	/* by name, if a note's operand names one */
 	size_t symbol_count;
-	void **blocks;		/* what the strings are in */
+	void **blocks;		/* memory that holds the strings */
 	size_t block_count, block_space;
 };
 
-/* Read an ELF file; NULL if it is none.  One without probes has count 0. */
+/* Read an ELF file; NULL if it is none.  Without probes, count is 0. */
 struct image *image_read(int fd);
 void image_free(struct image *image);
 
-/* How long the argument at TEXT is, in what is left of a note's text. */
+/* Length of the argument that begins at TEXT, inside a note's arguments. */
 size_t image_operand(const char *text);
-/* The address of a symbol that an operand names; -1 if there is none, or more
- * than one that it could be. */
+/*
+ * The address of a symbol that an operand names; -1 if there is none, or if
+ * several have that name.
+ */
 int image_symbol(const struct image *image, const char *name, size_t length,
     uint64_t *address);
 
 /* --- pattern.c: which probes did the user name? --------------------------- */
 
-/* [PATH:]PROVIDER[:PROBE] or [PATH:]PROVIDER:MODULE:FUNCTION:PROBE, with
- * wildcards in all but the path. */
+/*
+ * [PATH:]PROVIDER[:PROBE] or [PATH:]PROVIDER:MODULE:FUNCTION:PROBE, with
+ * wildcards in all parts but the path.
+ */
 struct pattern {
 	const char *text;	/* what was parsed; the user's */
 	char *path;		/* or NULL */
@@ -238,41 +258,46 @@ struct pattern {
 	char *dof_name;		/* the same in DTrace's spelling */
 };
 
-/* Parse, or tell what is wrong on stderr and return -1. */
-int pattern_parse(struct pattern *pattern, const char *text);
-void pattern_free(struct pattern *pattern);
-/* Does it name that probe of a file of PATH?  Whether it means that very file
- * is the caller's business. */
+/*
+ * Parse WORDS, which end with NULL, or print an error and return -1; then
+ * nothing is to be freed.
+ */
+int patterns_parse(struct pattern **patterns, size_t *count, char **words);
+void patterns_free(struct pattern *patterns, size_t count);
+/*
+ * Does the pattern match that probe of a file at PATH?  The caller checks that
+ * it is the very file that the pattern means.
+ */
 int pattern_matches(const struct pattern *pattern, const char *path,
     const struct probe *probe);
-/* A pattern for just that provider and probe, in PATH unless that is NULL. */
+/* A pattern for that provider and probe alone, in PATH unless it is NULL. */
 char *pattern_for(const char *path, const struct probe *probe);
 
-/* --- argument.c: what is told of a probe's arguments? --------------------- */
+/* --- argument.c: what is known of a probe's arguments? -------------------- */
 
 struct argument {
-	const char *type;	/* in C, from DOF; NULL if nobody told */
-	char *operand;		/* where it is, in the note's words; or NULL */
-	int size;		/* in bytes, negative if signed, 0: unknown */
+	const char *type;	/* in C, from DOF; NULL: unknown */
+	char *operand;		/* as the note spells it; or NULL */
+	int size;		/* in bytes; negative: signed; 0: unknown */
 };
 
-/* All arguments of a probe; to be freed with arguments_free. */
+/* All arguments of a probe; arguments_free frees them. */
 struct argument *arguments_of(const struct image *image,
     const struct probe *probe, size_t *count);
 void arguments_free(struct argument *args, size_t count);
 
-/* Is the argument a string to be shown as text?  A pointer? */
+/* Is the argument a string, which is printed as text?  A pointer? */
 int argument_is_text(const struct argument *argument);
 int argument_is_pointer(const struct argument *argument);
-/* Its type, or what its size says, for people. */
+/* Its type, or a type of its size, for people. */
 const char *argument_type(const struct argument *argument);
 
 /* --- operand.c: how does the kernel fetch an argument? -------------------- */
 
 /*
- * Translate an argument's place to what tracefs calls a fetch argument.
- * Returns it, to be freed, without a type; NULL if the kernel has no way.
- * HIGH is set to 1 for bits 8 to 15 of a register, else to 0.
+ * Translate an argument's operand to a fetch argument of tracefs.  Returns it
+ * without a type, to be freed; NULL if the kernel can't fetch it.  HIGH is set
+ * to 1 for bits 8 to 15 of a register, else to 0.
  */
 char *operand_fetch(const struct image *image, const struct probe *probe,
     const struct argument *argument, int *high);
@@ -280,41 +305,41 @@ char *operand_fetch(const struct image *image, const struct probe *probe,
 /* Can this kernel trace code for that machine? */
 int operand_machine_known(unsigned machine);
 
-/* --- commands.c: what does one type to trace a probe? --------------------- */
+/* --- commands.c: which command lines trace a probe? ----------------------- */
 
 struct commands_for {
 	const struct image *image;
 	const struct probe *probe;
 	const char *path;	/* a name that leads to the file, or NULL */
-	const char *place;	/* what bpftrace -p calls it; NULL: nothing */
+	const char *place;	/* bpftrace -p's name for it, or NULL */
 	const char *file;	/* any path that leads to it, or NULL */
-	pid_t pid;		/* of a process that has it, or 0 */
-	uint64_t code;		/* where that has mapped it to be executed */
+	pid_t pid;		/* of a process that maps it, or 0 */
+	uint64_t code;		/* where that process maps its code */
 };
 void commands_print(FILE *out, const struct commands_for *advice);
 /* A probe whose name keeps perf from all probes of the file, or NULL. */
-const struct probe *commands_perf_stumbles(const struct image *image);
+const struct probe *commands_perf_obstacle(const struct image *image);
 
 /* --- tracefs.c: how are uprobe events made and removed? ------------------- */
 
 struct tracefs {
 	char *root;		/* where it is mounted */
-	char *group;		/* the name of all our events' group */
+	char *group;		/* the name of our events' group */
 	int events;		/* uprobe_events, open for writing */
 };
 
 /*
- * Open tracefs, mounting it if need be, and remove what dead processes of
- * ours left.  Tells on stderr what is missing and returns -1 if it can't.
+ * Open tracefs, mount it if necessary, and remove the events that earlier, dead
+ * runs left.  On failure prints what is missing and returns -1.
  */
 int tracefs_open(struct tracefs *tracefs);
-/* The place where tracefs is mounted, or NULL.  To be freed. */
+/* Where tracefs is mounted, or NULL.  To be freed. */
 char *tracefs_find(void);
 void tracefs_close(struct tracefs *tracefs);
 
-/* Define what TEXT says, one definition per line.  Returns 0 or an errno. */
+/* Define the events in TEXT, one per line.  Returns 0 or an errno. */
 int tracefs_define(struct tracefs *tracefs, const char *text, size_t length);
-/* Remove the event of that number, nobody may use it any more. */
+/* Remove the event of that number, which must not be in use. */
 void tracefs_remove(struct tracefs *tracefs, unsigned number);
 /* The text of the event's "id" or "format" file, or NULL and errno. */
 char *tracefs_event_file(struct tracefs *tracefs, unsigned number,

@@ -1,10 +1,10 @@
 /*
  * dof.c - what is where in a DOF document, and which probes does it describe?
  *
- * The document may be of either byte order, and may be nonsense: every offset
- * is checked where it is used.  It may not make us work or hold more than its
- * size explains, by naming one part often: names are not copied, and no more
- * probes and sites are taken than it has room for.
+ * The document may have either byte order, and may be nonsense: every offset is
+ * checked where it is used.  A document must not cost time or memory out of
+ * proportion to its size by naming one part often: names are not copied, and no
+ * more probes and sites are read than the document has room for.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -14,7 +14,7 @@
 #include "tools/common/common.h"
 #include "core/dof_format.h"
 
-/* The longest string that any kernel takes, with its zero: a function's. */
+/* The longest string that any kernel accepts, with its zero: a function's. */
 #define NAME_SIZE	192
 
 uint64_t
@@ -31,8 +31,10 @@ dof_load(const struct dof *dof, uint64_t at, unsigned size)
 	return value;
 }
 
-/* What its header says, if that can be: a document may have a part behind the
- * one that kernels read. */
+/*
+ * The size that the header claims, if it is possible: a document may have a
+ * part after the one that kernels read.
+ */
 static uint64_t
 extent(const struct dof *dof)
 {
@@ -131,7 +133,7 @@ struct reader {
 	size_t probes_left, sites_left;
 };
 
-/* How many of COUNT strings do follow each other from OFFSET on? */
+/* How many of COUNT strings follow each other from OFFSET on? */
 static size_t
 count_types(const struct dof *dof, const struct dof_part *strings,
     uint64_t offset, uint64_t count)
@@ -228,7 +230,7 @@ add_document(struct reader *reader)
 			add_provider(reader, &s);
 }
 
-/* Linkers put the documents of several object files one behind the other. */
+/* Linkers put the documents of several object files one after another. */
 int
 dof_read(struct dof_sites *sites, const uint8_t *bytes, size_t size)
 {

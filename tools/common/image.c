@@ -1,13 +1,13 @@
 /*
  * image.c - which probes does an ELF file have?
  *
- * A probe is a SystemTap SDT note, and DOF in the same file may know more of
- * it: the function, the name as DTrace spells it, the arguments' C types, and
- * arguments beyond those that notes can hold.  The two are put together by the
- * note's raw location, which is where DOF says that the probe fires.
+ * A probe is a SystemTap SDT note, and DOF in the same file may add to it: the
+ * function, the name as DTrace spells it, the arguments' C types, and arguments
+ * beyond the number that notes can hold.  The two are matched by the note's raw
+ * location, which is also the site in DOF.
  *
- * The file may be anybody's.  libelf reads it, by pread and not mapped, so
- * that a file that is cut meanwhile is an error and not a SIGBUS.
+ * The file may be anybody's.  libelf reads it by pread instead of mapping it,
+ * so that a file that shrinks meanwhile causes an error and not a SIGBUS.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* strnlen */
@@ -21,10 +21,10 @@
 /* A section that is larger can't be a list of notes. */
 #define SECTION_MAX	((uint64_t)1 << 26)
 
-/* A note with more arguments is nobody's: twelve are usual. */
+/* A note with more arguments is broken: twelve are usual. */
 #define ARGUMENTS_MAX	64
 
-/* What is known while a file is read. */
+/* The state while a file is read. */
 struct reader {
 	Elf *elf;
 	GElf_Ehdr header;
@@ -101,10 +101,10 @@ open_elf(struct reader *reader, int fd)
 		elf_end(reader->elf);
 		return -1;
 	}
-	reader->image = need_zeroed(1, sizeof *reader->image);
+	reader->image = xcalloc(1, sizeof *reader->image);
 	reader->image->machine = reader->header.e_machine;
 	reader->image->linked = reader->header.e_type == ET_EXEC;
-	reader->segments = need_zeroed(reader->segment_count,
+	reader->segments = xcalloc(reader->segment_count,
 	    sizeof *reader->segments);
 	for (i = 0; i < reader->segment_count; i++) {
 		GElf_Phdr *s = &reader->segments[i];
@@ -134,7 +134,7 @@ close_elf(struct reader *reader)
 
 /* --- addresses --- */
 
-/* Where in the file is ADDRESS, in a segment with these flags?  -1: nowhere. */
+/* Offset in the file of ADDRESS, in a segment with these flags; -1: nowhere. */
 static int
 to_offset(const struct reader *reader, uint64_t address, unsigned with,
     unsigned without, uint64_t *offset)
@@ -153,7 +153,7 @@ to_offset(const struct reader *reader, uint64_t address, unsigned with,
 	return -1;
 }
 
-/* Tracefs and perf take the counter's place as a positive number. */
+/* Tracefs and perf read the semaphore's place as a positive number. */
 static void
 place(const struct reader *reader, struct probe *probe, uint64_t semaphore)
 {
@@ -216,7 +216,7 @@ describe(struct probe *probe, const struct dof_site *site)
 	probe->type_count = site->argc;
 }
 
-/* It ends at a blank that is in no bracket. */
+/* An argument ends at a blank outside of brackets. */
 size_t
 image_operand(const char *text)
 {
@@ -299,8 +299,8 @@ read_notes(struct reader *reader)
 
 	if (data == NULL)
 		return;
-	copy = *data;		/* the strings must outlive libelf's */
-	copy.d_buf = need_copy(data->d_buf, data->d_size);
+	copy = *data;		/* these strings outlive libelf's */
+	copy.d_buf = xstrndup(data->d_buf, data->d_size);
 	keep(reader->image, copy.d_buf);
 	for (; (next = gelf_getnote(&copy, at, &note, &name, &desc)) > at;
 	    at = next)
@@ -320,13 +320,13 @@ read_dof(struct reader *reader)
 
 	if (data == NULL)
 		return;
-	bytes = (uint8_t *)need_copy(data->d_buf, data->d_size);
+	bytes = (uint8_t *)xstrndup(data->d_buf, data->d_size);
 	keep(reader->image, bytes);
 	dof_read(&reader->sites, bytes, data->d_size);
 	reader->image->dof = reader->sites.count > 0;
 }
 
-/* Probes that only DTrace can see: without notes, in an image of ours. */
+/* Probes that only DTrace can see: DOF of an image of ours without notes. */
 static void
 add_dof_only(struct reader *reader)
 {
@@ -350,8 +350,10 @@ add_dof_only(struct reader *reader)
 
 /* --- symbols --- */
 
-/* A name of this length is nobody's; it would be held, and shown, for each of
- * the probes in that function. */
+/*
+ * A longer name is broken; it would be held and printed for each probe of that
+ * function.
+ */
 #define SYMBOL_MAX	1024
 
 struct symbol {
@@ -359,8 +361,8 @@ struct symbol {
 	const char *name;
 	size_t order;		/* in the file */
 	int function;
-	int ambiguous;		/* the first of several of one name that are
-				 * not at one address */
+	int ambiguous;		/* first of several of one name, at
+				 * different addresses */
 };
 
 struct symbols {
@@ -380,7 +382,7 @@ string_table(struct reader *reader, size_t index, size_t *size)
 	if (data == NULL || gelf_getshdr(section, &header) == NULL ||
 	    header.sh_type != SHT_STRTAB)
 		return NULL;
-	copy = need_copy(data->d_buf, data->d_size);
+	copy = xstrndup(data->d_buf, data->d_size);
 	keep(reader->image, copy);
 	*size = data->d_size;
 	return copy;
@@ -458,7 +460,7 @@ function_at(const struct symbols *functions, uint64_t address)
 	return symbol->name;
 }
 
-/* Find the functions that DOF did not tell. */
+/* Find the functions of probes for which DOF has none. */
 static void
 name_functions(struct image *image, const struct symbols *symbols)
 {
@@ -482,7 +484,10 @@ name_functions(struct image *image, const struct symbols *symbols)
 	free(functions.symbol);
 }
 
-/* Static variables of several objects may have one name: which is meant? */
+/*
+ * Static variables of several objects may have one name.  Mark such names,
+ * since an operand does not say which it means.
+ */
 static void
 mark_ambiguous(const struct symbols *symbols)
 {
@@ -500,9 +505,9 @@ mark_ambiguous(const struct symbols *symbols)
 }
 
 /*
- * Read the symbols, if they are needed to name functions, or to find what an
- * operand names: those are kept, and in order, since a file may have as many
- * operands as symbols.
+ * Read the symbols if functions have no name yet, or if operands name symbols.
+ * The latter are kept and sorted, since a file may have as many operands as
+ * symbols.
  */
 static void
 read_symbols(struct reader *reader)
@@ -580,7 +585,7 @@ image_symbol(const struct image *image, const char *name, size_t length,
 		else
 			high = middle;
 	}
-	/* Of those that begin with NAME it is the shortest. */
+	/* This is the shortest of the symbols that begin with NAME. */
 	if (low == image->symbol_count ||
 	    strncmp(symbol[low].name, name, length) != 0 ||
 	    symbol[low].name[length] != '\0')

@@ -1,11 +1,11 @@
 /*
  * mappings.c - which files do processes map?
  *
- * Everything that a tracer can attach to is a file that some process has
- * mapped executable.  /proc/PID/maps names device and inode of each; the
- * names beside them may be gone, belong to another mount namespace, or mean
- * another file by now, so a file is opened through /proc/PID/map_files where
- * privilege allows it, and else by the means that are left.
+ * Everything that a tracer can attach to is a file that some process maps
+ * executable.  /proc/PID/maps has device and inode of each.  The names beside
+ * them may be gone, belong to another mount namespace, or lead to another file
+ * by now.  So a file is opened through /proc/PID/map_files if we have the
+ * privilege, and otherwise in other ways.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -38,7 +38,7 @@ by_inode(const void *one, const void *other)
 	return 0;
 }
 
-/* The file of that device and inode; made if it is new. */
+/* The file of that device and inode; it is added if it is new. */
 static struct mapped *
 file_of(struct census *census, uint64_t device, uint64_t inode)
 {
@@ -48,7 +48,7 @@ file_of(struct census *census, uint64_t device, uint64_t inode)
 	found = tfind(&key, &census->index, by_inode);
 	if (found != NULL)
 		return *found;
-	file = need_zeroed(1, sizeof *file);
+	file = xcalloc(1, sizeof *file);
 	file->device = device;
 	file->inode = inode;
 	if (tsearch(file, &census->index, by_inode) == NULL) {
@@ -77,11 +77,11 @@ unescape(char *path)
 	*out = '\0';
 }
 
-/* Does PATH, which ends as the kernel marks what was removed, lead there? */
+/* Does PATH lead to that file?  At its end the kernel marks removed files. */
 static int
 is_named_so(const struct mapped *file, pid_t pid, const char *path)
 {
-	char *name = need_format("/proc/%d/root%s", (int)pid, path);
+	char *name = xasprintf("/proc/%d/root%s", (int)pid, path);
 	struct stat st;
 	int found;
 
@@ -91,7 +91,7 @@ is_named_so(const struct mapped *file, pid_t pid, const char *path)
 	return found;
 }
 
-/* Note that a process maps a file, once per process. */
+/* Record that a process maps a file, once per process. */
 static void
 add_holder(struct mapped *file, const struct holder *holder, char *path)
 {
@@ -106,7 +106,7 @@ add_holder(struct mapped *file, const struct holder *holder, char *path)
 			file->deleted = 1;
 			length -= cut;
 		}
-		file->path = need_copy(path, length);
+		file->path = xstrndup(path, length);
 		unescape(file->path);
 	}
 	ROOM_FOR_ONE(file->holders, file->count, file->space);
@@ -135,13 +135,13 @@ add_line(struct census *census, pid_t pid, char *line)
 }
 
 /*
- * The line in /proc/PID/stat is "PID (COMMAND) STATE PPID ...", and COMMAND
- * may hold anything, parentheses too.
+ * The line in /proc/PID/stat is "PID (COMMAND) STATE PPID ...", and COMMAND may
+ * contain anything, even parentheses.
  */
 int
 process_stat(pid_t pid, unsigned long *flags, unsigned long long *start)
 {
-	char *name = need_format("/proc/%d/stat", (int)pid);
+	char *name = xasprintf("/proc/%d/stat", (int)pid);
 	char *line = NULL, *rest = NULL;
 	FILE *in = fopen(name, "re");
 	int error = errno, got = 0;
@@ -160,7 +160,7 @@ process_stat(pid_t pid, unsigned long *flags, unsigned long long *start)
 	return got == 2 ? 0 : ESRCH;
 }
 
-/* Kernel threads have no memory and so hide nothing. */
+/* Kernel threads have no memory, so they hide nothing. */
 static int
 is_kernel_thread(pid_t pid)
 {
@@ -174,7 +174,7 @@ is_kernel_thread(pid_t pid)
 FILE *
 process_maps(pid_t pid)
 {
-	char *name = need_format("/proc/%d/maps", (int)pid);
+	char *name = xasprintf("/proc/%d/maps", (int)pid);
 	FILE *in = fopen(name, "re");
 	int error = errno;
 
@@ -223,7 +223,7 @@ census_take(struct census *census, pid_t only)
 		char *end;
 		long pid = strtol(entries[i]->d_name, &end, 10);
 
-		/* We are not worth telling of, we are gone soon. */
+		/* Leave out our own process, which soon ends. */
 		if (*end == '\0' && pid > 0 && pid != getpid())
 			add_process(census, (pid_t)pid);
 		free(entries[i]);
@@ -253,16 +253,16 @@ census_free(struct census *census)
 	memset(census, 0, sizeof *census);
 }
 
-/* Root is told what else there is than users. */
+/* For root the message names the causes other than the user. */
 char *
 hidden_text(size_t count)
 {
 	const char *plural = count == 1 ? "" : "es";
 
 	if (geteuid() != 0)
-		return need_format("this user may not look into %zu other "
+		return xasprintf("this user may not look into %zu other "
 		    "process%s", count, plural);
-	return need_format("the kernel lets this root not look into %zu other "
+	return xasprintf("the kernel lets this root not look into %zu other "
 	    "process%s: of another user namespace, or with more capabilities, "
 	    "or guarded otherwise", count, plural);
 }
@@ -279,12 +279,15 @@ mapped_module(const char *path)
 	return strncmp(path, "memfd:", 6) == 0 ? path + 6 : path;
 }
 
-/* Open a regular file only: opening a device may set it in motion. */
+/* Open only a regular file: opening a device may start something. */
 int
 open_regular(const char *name, int or_pipe)
 {
-	/* Whoever owns the name may exchange what it leads to.  So that is held
-	 * first, which opens nothing, then looked at, and then opened. */
+	/*
+	 * The owner of the name may at any time make it lead to another file.
+	 * So O_PATH first holds the file without opening it, then it is
+	 * checked, then opened.
+	 */
 	int held = open(name, O_PATH | O_CLOEXEC), fd = -1, error;
 	int flags = O_RDONLY | O_CLOEXEC | (or_pipe ? 0 : O_NONBLOCK);
 	char link[40];
@@ -306,18 +309,18 @@ open_regular(const char *name, int or_pipe)
 	return fd;
 }
 
-/* A file without a name may still be open in the process: a memfd is. */
+/* A file without a name, such as a memfd, may still be open in the process. */
 static char *
 find_descriptor(pid_t pid, uint64_t inode)
 {
-	char *dir = need_format("/proc/%d/fd", (int)pid), *found = NULL;
+	char *dir = xasprintf("/proc/%d/fd", (int)pid), *found = NULL;
 	DIR *fds = opendir(dir);
 	struct dirent *entry;
 	struct stat st;
 
 	while (fds != NULL && found == NULL &&
 	    (entry = readdir(fds)) != NULL) {
-		char *name = need_format("%s/%s", dir, entry->d_name);
+		char *name = xasprintf("%s/%s", dir, entry->d_name);
 
 		if (stat(name, &st) == 0 && S_ISREG(st.st_mode) &&
 		    st.st_ino == inode)
@@ -348,7 +351,7 @@ open_held(const struct mapped *file, const struct holder *holder)
 	char *name;
 	int fd;
 
-	name = need_format("/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
+	name = xasprintf("/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
 	    (int)holder->pid, holder->start, holder->end);
 	fd = open_regular(name, 0);
 	free(name);
@@ -360,9 +363,11 @@ open_held(const struct mapped *file, const struct holder *holder)
 		free(name);
 		return fd;
 	}
-	/* On overlayfs and btrfs stat tells another device, on some another
-	 * inode too; the kernel would have said if the name were gone. */
-	name = need_format("/proc/%d/root%s", (int)holder->pid, file->path);
+	/*
+	 * On overlayfs and btrfs stat reports another device, on some another
+	 * inode too.  The kernel would have said so if the name were gone.
+	 */
+	name = xasprintf("/proc/%d/root%s", (int)holder->pid, file->path);
 	fd = open_regular(name, 0);
 	free(name);
 	return fd;
@@ -377,11 +382,11 @@ mapped_open(const struct mapped *file)
 	for (i = 0; i < file->count; i++)
 		if ((fd = open_held(file, &file->holders[i])) >= 0)
 			return fd;
-	if (file->deleted)	/* what the last of the attempts says of a
-				 * descriptor tells nothing */
+	if (file->deleted)	/* not the last attempt's error, which is
+				 * about a descriptor */
 		errno = EACCES;
 	else if (errno == 0 || errno == EISDIR)
-		errno = ENOENT;		/* another has the name by now */
+		errno = ENOENT;		/* another file has the name by now */
 	return -1;
 }
 
@@ -396,7 +401,7 @@ uint64_t
 mapped_changed(const struct mapped *file)
 {
 	const struct holder *holder = &file->holders[0];
-	char *name = need_format("/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
+	char *name = xasprintf("/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
 	    (int)holder->pid, holder->start, holder->end);
 	struct stat st;
 	uint64_t changed = stat(name, &st) < 0 ? 0 : file_changed(&st);
@@ -430,7 +435,7 @@ process_readable(pid_t pid, uint64_t address, struct holder *range)
 char *
 process_command(pid_t pid)
 {
-	char *name = need_format("/proc/%d/comm", (int)pid), *line = NULL;
+	char *name = xasprintf("/proc/%d/comm", (int)pid), *line = NULL;
 	FILE *in = fopen(name, "re");
 	size_t space = 0;
 	ssize_t length = -1;
@@ -442,7 +447,7 @@ process_command(pid_t pid)
 	}
 	if (length <= 0) {
 		free(line);
-		return need_copy("?", 1);
+		return xstrndup("?", 1);
 	}
 	if (line[length - 1] == '\n')
 		line[length - 1] = '\0';

@@ -1,8 +1,9 @@
 /*
  * memory.c - what happens when memory runs out?
  *
- * The command ends with a message.  It holds nothing that outlives it: events
- * stay defined, but the kernel detaches them, and the next run removes them.
+ * The command ends with a message.  It leaves nothing behind that matters: its
+ * events stay defined, but the kernel detaches them, and the next run removes
+ * them.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -23,28 +24,28 @@ needed(void *memory)
 }
 
 void *
-need_zeroed(size_t count, size_t size)
+xcalloc(size_t count, size_t size)
 {
 	return needed(calloc(count ? count : 1, size));
 }
 
 void *
-need_grown(void *old, size_t count, size_t size)
+xreallocarray(void *old, size_t count, size_t size)
 {
 	return needed(reallocarray(old, count ? count : 1, size));
 }
 
 char *
-need_copy(const char *text, size_t length)
+xstrndup(const char *text, size_t length)
 {
-	char *copy = need_zeroed(length + 1, 1);
+	char *copy = xcalloc(length + 1, 1);
 
 	memcpy(copy, text, length);
 	return copy;
 }
 
 char *
-need_format(const char *format, ...)
+xasprintf(const char *format, ...)
 {
 	va_list args;
 	char *text;

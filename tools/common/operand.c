@@ -1,17 +1,17 @@
 /*
  * operand.c - how does the kernel fetch an argument?
  *
- * A note tells where an argument is in the words of the processor's
- * assembler; tracefs wants words of its own (Documentation/trace/
+ * A note says where an argument is in the syntax of the processor's
+ * assembler; tracefs has a syntax of its own (Documentation/trace/
  * uprobetracer.rst in the kernel's sources):
  *
  *	assembler		tracefs
  *	$5, 5			\5
  *	%rdi, %edi, x0		%di, %x0
  *	8(%rsp), [sp, 8]	+8(%sp)
- *	counter+4(%rip)		@+OFFSET, which counts from the probe's file
+ *	counter+4(%rip)		@+OFFSET, an offset in the probe's file
  *
- * An operand with an index register, (%rax,%rbx,4), has no equal there.
+ * Tracefs has no equivalent of an index register, as in (%rax,%rbx,4).
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -23,20 +23,20 @@
 
 #include "tools/common/common.h"
 
-/* What an operand is about. */
+/* The image and probe that an operand belongs to. */
 struct context {
 	const struct image *image;
 	const struct probe *probe;
 	int *high;
 };
 
-/* A processor: which registers has it, in the kernel's and its own words? */
+/* A processor: its registers, in the kernel's words and in its own. */
 struct dialect {
 	unsigned machine;
 	char *(*translate)(const struct context *context, const char *text);
 };
 
-/* TEXT as a number, if it is nothing else up to END. */
+/* TEXT as a number, if it is one up to END. */
 static int
 number(const char *text, const char *end, long long *value)
 {
@@ -53,12 +53,12 @@ number(const char *text, const char *end, long long *value)
 static char *
 fetch_memory(long long offset, const char *name)
 {
-	return need_format("%+lld(%%%s)", offset, name);
+	return xasprintf("%+lld(%%%s)", offset, name);
 }
 
 /* --- x86 --- */
 
-/* The kernel's names, then the processor's of 8, 4, 2, 1 and 1 bytes. */
+/* The kernel's name, then the processor's for 8, 4, 2, 1 and 1 bytes. */
 static const char *const x86_registers[][6] = {
 	{ "ax", "rax", "eax", "ax", "al", "ah" },
 	{ "bx", "rbx", "ebx", "bx", "bl", "bh" },
@@ -96,9 +96,10 @@ x86_register(const char *text, size_t length, size_t *column)
 }
 
 /*
- * [OFFSET+]SYMBOL[+-OFFSET](%rip), of which END is the parenthesis.  The kernel
- * takes places in the probe's file, and adds the distance at which the probe's
- * own segment was loaded, so that is what the symbol's address is expressed in.
+ * [OFFSET+]SYMBOL[+-OFFSET](%rip), where END is the parenthesis.  The kernel
+ * wants a place in the probe's file, and adds the distance at which it loaded
+ * the probe's own segment.  So the symbol's address is expressed relative to
+ * that segment.
  */
 static char *
 x86_global(const struct context *context, const char *text, const char *end)
@@ -122,7 +123,7 @@ x86_global(const struct context *context, const char *text, const char *end)
 	    context->probe->address;
 	if ((int64_t)address < 0)
 		return NULL;
-	return need_format("@+0x%" PRIx64, address);
+	return xasprintf("@+0x%" PRIx64, address);
 }
 
 static char *
@@ -135,13 +136,13 @@ x86_translate(const struct context *context, const char *text)
 
 	if (*text == '$')
 		return number(text + 1, end, &offset) < 0 ? NULL :
-		    need_format("\\%lld", offset);
+		    xasprintf("\\%lld", offset);
 	if (*text == '%') {
 		name = x86_register(text + 1, strlen(text + 1), &column);
 		if (name == NULL)
 			return NULL;
 		*context->high = column == 5;
-		return need_format("%%%s", name);
+		return xasprintf("%%%s", name);
 	}
 	if (open == NULL || open[1] != '%' || end[-1] != ')')
 		return NULL;
@@ -164,12 +165,12 @@ arm_register(const char *text, size_t length)
 	long long which;
 
 	if (length == 2 && memcmp(text, "sp", 2) == 0)
-		return need_copy("sp", 2);
+		return xstrndup("sp", 2);
 	if (length < 2 || (*text != 'x' && *text != 'w') ||
 	    number(text + 1, text + length, &which) < 0 ||
 	    which < 0 || which > 30)
 		return NULL;
-	return need_format("x%lld", which);
+	return xasprintf("x%lld", which);
 }
 
 /* [BASE], [BASE, OFFSET] */
@@ -207,10 +208,10 @@ arm_translate(const struct context *context, const char *text)
 	if (*text == '[')
 		return arm_memory(text + 1);
 	if (number(digits, digits + strlen(digits), &value) == 0)
-		return need_format("\\%lld", value);
+		return xasprintf("\\%lld", value);
 	if ((name = arm_register(text, strlen(text))) == NULL)
 		return NULL;
-	fetch = need_format("%%%s", name);
+	fetch = xasprintf("%%%s", name);
 	free(name);
 	return fetch;
 }

@@ -26,3 +26,16 @@ parse_count(const char *option, const char *text)
 	}
 	return value;
 }
+
+pid_t
+parse_pid(const char *text)
+{
+	return (pid_t)parse_count("--pid", text);
+}
+
+int
+print_help(int option, void (*help)(FILE *out))
+{
+	help(option == 'h' ? stdout : stderr);
+	return option == 'h' ? EXIT_FINE : EXIT_USAGE;
+}

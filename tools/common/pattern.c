@@ -1,11 +1,11 @@
 /*
  * pattern.c - which probes did the user name?
  *
- * A pattern is PROVIDER, PROVIDER:PROBE or, as DTrace and `usdt list` write
- * it, PROVIDER:MODULE:FUNCTION:PROBE, where an empty part stands for all.
- * What has a '/' before its last colons begins with a path; all but that may
- * hold wildcards.  A probe's name matches in either spelling: request-start as
- * DTrace shows it, or request__start as SDT notes have it.
+ * A pattern is PROVIDER, PROVIDER:PROBE or, as DTrace and `usdt list` write it,
+ * PROVIDER:MODULE:FUNCTION:PROBE, where an empty part matches everything.  A
+ * pattern with a '/' before its last colons begins with a path.  All other
+ * parts may have wildcards.  A probe's name matches in either spelling:
+ * request-start as DTrace prints it, or request__start as SDT notes have it.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* open_memstream */
@@ -26,7 +26,7 @@ wrong(const char *text, const char *why)
 	return -1;
 }
 
-/* Does it end in types, as `usdt list` shows them behind a name? */
+/* Does it end in types, as `usdt list` prints them after a name? */
 static int
 has_types(const char *text)
 {
@@ -43,8 +43,9 @@ has_types(const char *text)
 }
 
 /*
- * Cut TEXT at its last colons, into at most PARTS_MAX parts, the first of which
- * may hold more.  Returns how many; each PART ends where the next begins.
+ * Cut TEXT at its last colons, into at most PARTS_MAX parts, of which the first
+ * may have more colons.  Returns how many; each PART ends where the next
+ * begins.
  */
 static size_t
 cut(const char *text, const char **part)
@@ -62,30 +63,30 @@ cut(const char *text, const char **part)
 	return count;
 }
 
-/* A part, which ends before what follows END's colon; all, if it is empty. */
+/* A part, up to the colon before END; "*" if it is empty. */
 static char *
 copy_part(const char *part, const char *end)
 {
 	if (end - 1 == part)
-		return need_copy("*", 1);
-	return need_copy(part, (size_t)(end - 1 - part));
+		return xstrndup("*", 1);
+	return xstrndup(part, (size_t)(end - 1 - part));
 }
 
-/* "__" as '-'.  To be freed. */
+/* The name with "-" for "__".  To be freed. */
 static char *
 dof_spelling(const char *name)
 {
-	char *spelling = need_zeroed(strlen(name) + 1, 1);
+	char *spelling = xcalloc(strlen(name) + 1, 1);
 
 	usdt__name_dof(name, spelling);
 	return spelling;
 }
 
 /*
- * Behind the last slash there is the rest of a path, then one, two or four
- * parts.  Three colons there are one of the path's and those of two parts.
+ * After the last slash there is the rest of a path, then one, two or four
+ * parts.  Three colons there are one of the path and those of two parts.
  */
-int
+static int
 pattern_parse(struct pattern *pattern, const char *text)
 {
 	const char *slash = strrchr(text, '/'), *part[PARTS_MAX + 1];
@@ -105,20 +106,20 @@ pattern_parse(struct pattern *pattern, const char *text)
 		return wrong(text, "is not [PATH:]PROVIDER:PROBE or "
 		    "[PATH:]PROVIDER:MODULE:FUNCTION:PROBE");
 	if (first > 0)
-		pattern->path = need_copy(text,
+		pattern->path = xstrndup(text,
 		    (size_t)(part[first] - 1 - text));
 	pattern->provider = copy_part(part[first], part[first + 1]);
-	pattern->module = count - first < 4 ? need_copy("*", 1) :
+	pattern->module = count - first < 4 ? xstrndup("*", 1) :
 	    copy_part(part[first + 1], part[first + 2]);
-	pattern->function = count - first < 4 ? need_copy("*", 1) :
+	pattern->function = count - first < 4 ? xstrndup("*", 1) :
 	    copy_part(part[first + 2], part[first + 3]);
-	pattern->name = count - first < 2 ? need_copy("*", 1) :
+	pattern->name = count - first < 2 ? xstrndup("*", 1) :
 	    copy_part(part[count - 1], part[count]);
 	pattern->dof_name = dof_spelling(pattern->name);
 	return 0;
 }
 
-void
+static void
 pattern_free(struct pattern *pattern)
 {
 	free(pattern->path);
@@ -130,8 +131,36 @@ pattern_free(struct pattern *pattern)
 	memset(pattern, 0, sizeof *pattern);
 }
 
-/* A name matches itself, whatever wildcards it holds, as it is and as `usdt
- * list` shows it. */
+void
+patterns_free(struct pattern *patterns, size_t count)
+{
+	while (count > 0)
+		pattern_free(&patterns[--count]);
+	free(patterns);
+}
+
+int
+patterns_parse(struct pattern **patterns, size_t *count, char **words)
+{
+	size_t words_count = 0;
+
+	while (words[words_count] != NULL)
+		words_count++;
+	*patterns = xcalloc(words_count, sizeof **patterns);
+	for (*count = 0; *count < words_count; (*count)++)
+		if (pattern_parse(&(*patterns)[*count], words[*count]) < 0) {
+			patterns_free(*patterns, *count);
+			*patterns = NULL;
+			*count = 0;
+			return -1;
+		}
+	return 0;
+}
+
+/*
+ * A name matches itself, whatever wildcards it has, both as it is and as `usdt
+ * list` prints it.
+ */
 static int
 part_matches(const char *part, const char *name)
 {
@@ -152,7 +181,7 @@ part_matches(const char *part, const char *name)
 	return matches;
 }
 
-/* A file has the name in one spelling; the user may have given either. */
+/* A file has the name in one spelling; the user may have used either. */
 static int
 name_matches(const struct pattern *pattern, const struct probe *probe)
 {
@@ -179,7 +208,7 @@ pattern_matches(const struct pattern *pattern, const char *path,
 	    name_matches(pattern, probe);
 }
 
-/* A name in which nothing but itself is meant.  Wildcards match themselves. */
+/* Print a name so that, as a pattern, it matches only itself. */
 static void
 print_escaped(FILE *out, const char *name)
 {
@@ -204,7 +233,7 @@ pattern_for(const char *path, const struct probe *probe)
 	if (path != NULL)
 		fprintf(out, "%s:", path);
 	print_escaped(out, probe->provider);
-	/* A path with colons is told from the rest by all four parts. */
+	/* With all four parts a path that has colons stays distinct. */
 	fputs(slash != NULL && strchr(slash, ':') != NULL ? ":::" : ":", out);
 	print_escaped(out, probe->name);
 	fclose(out);

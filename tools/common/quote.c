@@ -1,10 +1,10 @@
 /*
- * quote.c - how is somebody else's text shown safely?
+ * quote.c - how is somebody else's text printed safely?
  *
- * Names come out of files that anybody may have written, and strings out of
- * other people's programs: neither may steer a terminal or a shell.  In a
- * UTF-8 locale printable characters are shown as they are; everything else is
- * shown byte by byte as \xNN.
+ * Names come from files that anybody may have written, and strings from other
+ * people's programs: neither may control a terminal or a shell.  In a UTF-8
+ * locale printable characters are printed as they are; everything else is
+ * printed byte by byte as \xNN.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -17,8 +17,8 @@
 #include "tools/common/common.h"
 
 /*
- * Marks that print nothing and change how what follows is shown, its order
- * for one: a name could look like another.
+ * Marks that print nothing but change the text after them, for example its
+ * direction.  With them one name could look like another.
  */
 static int
 is_mark(wchar_t wide)
@@ -51,7 +51,7 @@ printable(const char *text, size_t length)
 	return n;
 }
 
-/* Show one character; returns how many bytes of TEXT it took. */
+/* Print one character; returns its length in TEXT. */
 static size_t
 show(FILE *out, const char *text, size_t length)
 {
@@ -108,7 +108,7 @@ quote_undo(char *text)
 }
 
 void
-quote_told(FILE *out, const char *text)
+quote_message(FILE *out, const char *text)
 {
 	size_t length = strlen(text), n;
 
@@ -122,7 +122,7 @@ quote_word(FILE *out, const char *text)
 	const char *blank;
 
 	for (; (blank = strchr(text, ' ')) != NULL; text = blank + 1) {
-		char *part = need_copy(text, (size_t)(blank - text));
+		char *part = xstrndup(text, (size_t)(blank - text));
 
 		quote_line(out, part);
 		fputs("\\x20", out);
@@ -151,7 +151,7 @@ quote_string(FILE *out, const char *bytes, size_t length)
 	putc('"', out);
 }
 
-/* A word that is not for a terminal as it is.  Most shells know this form. */
+/* A word with bytes that are not for terminals.  Most shells know this form. */
 static void
 quote_bytes(FILE *out, const char *word)
 {

@@ -1,12 +1,12 @@
 /*
  * tracefs.c - how are uprobe events made and removed?
  *
- * The kernel makes an event of a line written to uprobe_events, and keeps it
- * until a line removes it, whatever becomes of who wrote it.  So all events of
- * one run are in a group that carries its process id and start time, and every
- * run removes the groups of those that are gone.  An event that is in use
- * can't be removed (EBUSY), so a mistake about who is alive, as over a border
- * of pid namespaces, does no harm.
+ * The kernel makes an event for each line that is written to uprobe_events, and
+ * keeps it until another line removes it, even after the writer has ended.  So
+ * all events of one run are in a group named after its process id and start
+ * time, and every run removes the groups of runs that have ended.  The kernel
+ * refuses to remove an event in use (EBUSY), so a mistake about who is alive,
+ * as across a border of pid namespaces, does no harm.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -35,7 +35,7 @@ tracefs_find(void)
 	while (mounts != NULL && root == NULL &&
 	    (entry = getmntent(mounts)) != NULL)
 		if (strcmp(entry->mnt_type, "tracefs") == 0)
-			root = need_copy(entry->mnt_dir,
+			root = xstrndup(entry->mnt_dir,
 			    strlen(entry->mnt_dir));
 	if (mounts != NULL)
 		endmntent(mounts);
@@ -52,7 +52,7 @@ find_or_mount(void)
 		return root;
 	if (mount("tracefs", MOUNT_POINT, "tracefs",
 	    MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0)
-		return need_format("%s", MOUNT_POINT);
+		return xasprintf("%s", MOUNT_POINT);
 	error = errno;
 	if (error == EPERM || error == EACCES)
 		fputs("usdt: tracefs is not mounted at " MOUNT_POINT ", and "
@@ -68,7 +68,10 @@ find_or_mount(void)
 
 /* --- removing --- */
 
-/* "usdt_PID_START" of a process that has another start time, or is none? */
+/*
+ * Is it "usdt_PID_START" of a process that has ended?  A process that has the
+ * number now has another start time.
+ */
 static int
 is_stale(const char *group)
 {
@@ -84,18 +87,18 @@ is_stale(const char *group)
 	    (error == 0 && started != start);
 }
 
-/* The line that removes an event.  One write each: some may be in use. */
+/* Remove an event, each by a write of its own: some may be in use. */
 static void
 remove_event(int events, const char *group, const char *event)
 {
-	char *line = need_format("-:%s/%s\n", group, event);
+	char *line = xasprintf("-:%s/%s\n", group, event);
 
 	if (write(events, line, strlen(line)) < 0)
 		errno = 0;	/* in use, or somebody else removed it */
 	free(line);
 }
 
-/* All that a file of tracefs says, or NULL and errno.  To be freed. */
+/* The whole text of a file of tracefs, or NULL and errno.  To be freed. */
 static char *
 read_all(const char *path)
 {
@@ -116,9 +119,9 @@ read_all(const char *path)
 }
 
 /*
- * Each line of uprobe_events is "p:GROUP/EVENT PLACE ARGUMENT...", and an
- * event has one for each of its probes.  The list is read before anything is
- * removed, since it shifts then.
+ * Each line of uprobe_events is "p:GROUP/EVENT PLACE ARGUMENT...", and an event
+ * has a line for each of its probes.  The whole list is read first, because it
+ * shifts with each removal.
  */
 static void
 remove_stale(int events, const char *list)
@@ -147,7 +150,7 @@ remove_stale(int events, const char *list)
 void
 tracefs_remove(struct tracefs *tracefs, unsigned number)
 {
-	char *event = need_format("e%u", number);
+	char *event = xasprintf("e%u", number);
 
 	remove_event(tracefs->events, tracefs->group, event);
 	free(event);
@@ -163,14 +166,14 @@ own_group(void)
 	unsigned long flags;
 
 	process_stat(getpid(), &flags, &start);
-	return need_format("usdt_%d_%llu", (int)getpid(), start);
+	return xasprintf("usdt_%d_%llu", (int)getpid(), start);
 }
 
 static void
-tell_unopened(const char *name, int error)
+report_unopened(const char *name, int error)
 {
 	if (error == ENOENT)
-		fprintf(stderr, "usdt: %s: not there: this kernel has no "
+		fprintf(stderr, "usdt: %s does not exist: this kernel has no "
 		    "uprobe events (CONFIG_UPROBE_EVENTS)\n", name);
 	else if (error == EACCES)
 		fprintf(stderr, "usdt: %s may not be written: only root may "
@@ -192,11 +195,11 @@ tracefs_open(struct tracefs *tracefs)
 	tracefs->root = find_or_mount();
 	if (tracefs->root == NULL)
 		return -1;
-	name = need_format("%s/uprobe_events", tracefs->root);
-	/* O_APPEND: without it a shell's '>' would remove everybody's. */
+	name = xasprintf("%s/uprobe_events", tracefs->root);
+	/* O_APPEND: without it the open would remove everybody's events. */
 	tracefs->events = open(name, O_WRONLY | O_APPEND | O_CLOEXEC);
 	if (tracefs->events < 0) {
-		tell_unopened(name, errno);
+		report_unopened(name, errno);
 		free(name);
 		free(tracefs->root);
 		return -1;
@@ -227,7 +230,7 @@ char *
 tracefs_event_file(struct tracefs *tracefs, unsigned number,
     const char *name)
 {
-	char *path = need_format("%s/events/%s/e%u/%s", tracefs->root,
+	char *path = xasprintf("%s/events/%s/e%u/%s", tracefs->root,
 	    tracefs->group, number, name);
 	char *text = read_all(path);
 	int error = errno;

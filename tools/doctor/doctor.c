@@ -1,9 +1,10 @@
 /*
  * doctor.c - the subcommand "doctor": what keeps tracers from seeing probes?
  *
- * One line for each finding: what is well ("ok"), what to know ("note"), and
- * what could be otherwise ("PROBLEM"), with what to do about it.  First the
- * system, as the user who asks has it, then processes.  Nothing is changed.
+ * It prints one line for each finding:  "ok" for what is well, "note" for what
+ * is worth knowing, and "PROBLEM" for what could be better, with the remedy.
+ * First come findings about the system, for the user who runs the command, then
+ * those about processes.  Nothing is changed.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -30,12 +31,13 @@ help(FILE *out)
 	    "keeps others from it: of this system and user, then of process\n"
 	    "PID, or of each that has probes.\n"
 	    "\n"
-	    "A line begins with ok, note or PROBLEM; a problem is followed by\n"
-	    "what to do.  Exit status: 0 no problem, 1 there are some.\n", out);
+	    "A line begins with ok, note or PROBLEM; a problem comes with\n"
+	    "its remedy.  Exit status: 0 without a problem, 1 with some.\n",
+	    out);
 }
 
 int
-finding_tell(pid_t pid, struct finding finding)
+finding_print(pid_t pid, struct finding finding)
 {
 	static const char *const word[] = { "ok     ", "note   ", "PROBLEM" };
 	int problem = finding.verdict == VERDICT_PROBLEM;
@@ -55,7 +57,7 @@ finding_tell(pid_t pid, struct finding finding)
 
 /* --- the system --- */
 
-/* What a small file says, or NULL.  To be freed. */
+/* The text of a small file, or NULL.  To be freed. */
 static char *
 read_small(const char *path)
 {
@@ -80,7 +82,7 @@ there(const char *path)
 	return access(path, F_OK) == 0;
 }
 
-/* The first user namespace has all users; others a part, or in other order. */
+/* The first user namespace maps all users, each to himself; others do not. */
 static int
 is_apart(void)
 {
@@ -101,12 +103,12 @@ look_at_tracefs(void)
 	int error = 0, problem;
 
 	if (mount != NULL) {
-		events = need_format("%s/uprobe_events", mount);
+		events = xasprintf("%s/uprobe_events", mount);
 		if (access(events, W_OK) < 0)
 			error = errno;
 		free(events);
 	}
-	problem = finding_tell(0, fact_tracefs(mount, error, geteuid() == 0));
+	problem = finding_print(0, fact_tracefs(mount, error, geteuid() == 0));
 	free(mount);
 	return problem;
 }
@@ -146,7 +148,7 @@ look_at_helper(void)
 		return 0;
 	if (stat(device, &st) < 0)
 		error = errno;
-	return finding_tell(0, fact_helper(device, error, st.st_mode,
+	return finding_print(0, fact_helper(device, error, st.st_mode,
 	    there("/usr/sbin/dtprobed") || there("/usr/local/sbin/dtprobed") ||
 	    there("/run/dtrace"), is_running("dtprobed")));
 }
@@ -159,7 +161,7 @@ is_noexec(const char *path)
 	return statvfs(path, &vfs) < 0 || (vfs.f_flag & ST_NOEXEC) != 0;
 }
 
-/* Does logind's configuration have it remove what is in /dev/shm? */
+/* Does logind's configuration make it remove files in /dev/shm? */
 static int
 removes_ipc(void)
 {
@@ -182,13 +184,13 @@ removes_ipc(void)
 	return removes;
 }
 
-/* Where are images of this user, and who clears them away? */
+/* Where are images of this user, and what removes them? */
 static int
 look_at_places(void)
 {
 	static const char *const parents[] = { "/dev/shm", "/tmp" };
 	int noexec[] = { is_noexec("/dev/shm"), is_noexec("/tmp") };
-	int problems = finding_tell(0, fact_places(noexec[0], noexec[1]));
+	int problems = finding_print(0, fact_places(noexec[0], noexec[1]));
 	int systemd = there("/run/systemd/system"), taken = 0;
 	char dir[USDT__DIR_SIZE];
 	struct stat st;
@@ -198,15 +200,15 @@ look_at_places(void)
 		if (noexec[i])
 			continue;
 		usdt__image_dir(parents[i], dir);
-		taken = lstat(dir, &st) < 0 || !finding_tell(0,
+		taken = lstat(dir, &st) < 0 || !finding_print(0,
 		    fact_directory(dir, st.st_uid, geteuid(), st.st_mode));
 		if (!taken)
 			problems++;
 		else if (systemd && i == 0 && is_running("systemd-logind"))
-			problems += finding_tell(0, fact_logind(removes_ipc(),
+			problems += finding_print(0, fact_logind(removes_ipc(),
 			    geteuid()));
 		else if (systemd && i == 1)
-			problems += finding_tell(0, fact_ageing(parents[i]));
+			problems += finding_print(0, fact_ageing(parents[i]));
 	}
 	return problems;
 }
@@ -218,25 +220,25 @@ look_at_system(void)
 	char *status = read_small("/proc/self/status");
 	char *paranoid = read_small("/proc/sys/kernel/perf_event_paranoid");
 	char *lockdown = read_small("/sys/kernel/security/lockdown");
-	char *counter = need_format("%s/format/ref_ctr_offset", uprobe);
+	char *counter = xasprintf("%s/format/ref_ctr_offset", uprobe);
 	int apart = is_apart(), problems = 0, privileged, error;
 
 	if (status == NULL) {
-		problems += finding_tell(0, finding_make(VERDICT_PROBLEM,
+		problems += finding_print(0, finding_make(VERDICT_PROBLEM,
 		    "mount -t proc proc /proc", "/proc is not mounted: no "
 		    "tracer finds any process"));
-		status = need_copy("", 0);
+		status = xstrndup("", 0);
 	}
 	privileged = fact_privileged(status, apart);
-	problems += finding_tell(0, fact_privilege(status, apart,
+	problems += finding_print(0, fact_privilege(status, apart,
 	    geteuid() == 0));
-	problems += finding_tell(0, fact_paranoid(paranoid, privileged,
+	problems += finding_print(0, fact_paranoid(paranoid, privileged,
 	    geteuid() == 0));
-	problems += finding_tell(0, fact_lockdown(lockdown));
-	problems += finding_tell(0, fact_uprobes(there("/sys/kernel"),
+	problems += finding_print(0, fact_lockdown(lockdown));
+	problems += finding_print(0, fact_uprobes(there("/sys/kernel"),
 	    there(uprobe), there(counter)));
 	error = syscall(SYS_bpf, -1, NULL, 0) < 0 ? errno : 0;
-	problems += finding_tell(0, fact_bpf(error, privileged));
+	problems += finding_print(0, fact_bpf(error, privileged));
 	problems += look_at_tracefs();
 	problems += look_at_helper();
 	problems += look_at_places();
@@ -254,17 +256,17 @@ look_at_process(pid_t pid)
 {
 	struct census census;
 	int error = census_take(&census, pid), problems;
-	char *remedy = geteuid() == 0 ? need_format("run usdt where it was "
+	char *remedy = geteuid() == 0 ? xasprintf("run usdt where it was "
 	    "started, outside of this container or user namespace") :
-	    need_format("sudo usdt doctor -p %d", (int)pid);
+	    xasprintf("sudo usdt doctor -p %d", (int)pid);
 
 	if (error == 0)
 		problems = process_examine(pid, &census, 1);
 	else if (error == ENOENT || error == ESRCH)
-		problems = finding_tell(pid, finding_make(VERDICT_PROBLEM,
+		problems = finding_print(pid, finding_make(VERDICT_PROBLEM,
 		    NULL, "there is no such process in this pid namespace"));
 	else
-		problems = finding_tell(pid, finding_make(VERDICT_PROBLEM,
+		problems = finding_print(pid, finding_make(VERDICT_PROBLEM,
 		    remedy, "%s not look into it: %s", geteuid() == 0 ?
 		    "the kernel lets this root" : "this user may",
 		    strerror(error)));
@@ -285,7 +287,7 @@ look_at_processes(void)
 {
 	struct dirent **entries;
 	int count = scandir("/proc", &entries, is_process, versionsort);
-	int i, n, problems = 0, told = 0;
+	int i, n, problems = 0, printed = 0;
 	size_t hidden = 0;
 	char *text;
 
@@ -293,23 +295,23 @@ look_at_processes(void)
 		pid_t pid = (pid_t)strtol(entries[i]->d_name, NULL, 10);
 		struct census census;
 
-		/* What is gone meanwhile is of no interest. */
+		/* A process that is gone meanwhile is of no interest. */
 		n = census_take(&census, pid) == 0 ?
 		    process_examine(pid, &census, 0) : -1;
 		hidden += census.hidden;
 		census_free(&census);
 		problems += n > 0 ? n : 0;
-		told += n >= 0;
+		printed += n >= 0;
 		free(entries[i]);
 	}
 	if (count >= 0)
 		free(entries);
-	if (told == 0)
-		finding_tell(0, finding_make(VERDICT_NOTE, NULL, "no process "
+	if (printed == 0)
+		finding_print(0, finding_make(VERDICT_NOTE, NULL, "no process "
 		    "has probes but those of system libraries"));
 	if (hidden > 0) {
 		text = hidden_text(hidden);
-		finding_tell(0, finding_make(VERDICT_NOTE, geteuid() == 0 ?
+		finding_print(0, finding_make(VERDICT_NOTE, geteuid() == 0 ?
 		    NULL : "sudo usdt doctor", "%s", text));
 		free(text);
 	}
@@ -325,27 +327,22 @@ command_doctor(int argc, char **argv)
 		{ NULL, 0, NULL, 0 }
 	};
 	int option, problems;
-	long pid = 0;
+	pid_t pid = 0;
 
 	while ((option = getopt_long(argc, argv, "p:h", options, NULL)) != -1)
 		switch (option) {
 		case 'p':
-			if ((pid = parse_count("--pid", optarg)) < 0)
+			if ((pid = parse_pid(optarg)) < 0)
 				return EXIT_USAGE;
 			break;
-		case 'h':
-			help(stdout);
-			return EXIT_FINE;
 		default:
-			help(stderr);
-			return EXIT_USAGE;
+			return print_help(option, help);
 		}
 	if (optind < argc) {
 		help(stderr);
 		return EXIT_USAGE;
 	}
 	problems = look_at_system();
-	problems += pid != 0 ? look_at_process((pid_t)pid) :
-	    look_at_processes();
+	problems += pid != 0 ? look_at_process(pid) : look_at_processes();
 	return problems > 0 ? EXIT_TROUBLE : EXIT_FINE;
 }

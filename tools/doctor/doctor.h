@@ -11,7 +11,7 @@
 enum verdict {
 	VERDICT_OK,
 	VERDICT_NOTE,		/* worth knowing, or a tracer's own limit */
-	VERDICT_PROBLEM		/* something is not seen that could be */
+	VERDICT_PROBLEM		/* a tracer misses something */
 };
 
 struct finding {
@@ -24,47 +24,54 @@ struct finding finding_make(enum verdict verdict, const char *remedy,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 void finding_free(struct finding *finding);
 
-/* From the text of /proc/self/status; APART: in a user namespace.  ROOT, here
- * and below: becoming root is no remedy. */
+/*
+ * STATUS is the text of /proc/self/status; APART: in a user namespace; ROOT,
+ * here and below: the user is root, so that becoming root is no remedy.
+ */
 struct finding fact_privilege(const char *status, int apart, int root);
-/* Of /proc/sys/kernel/perf_event_paranoid; NULL: there is none. */
+/* Of the text of /proc/sys/kernel/perf_event_paranoid; NULL: there is none. */
 struct finding fact_paranoid(const char *text, int privileged, int root);
-/* Of /sys/kernel/security/lockdown; NULL: there is none. */
+/* Of the text of /sys/kernel/security/lockdown; NULL: there is none. */
 struct finding fact_lockdown(const char *text);
-/* What is there below /sys: its own mount, uprobes, and their counters? */
+/* Is /sys mounted, has it uprobes, and do these count semaphores? */
 struct finding fact_uprobes(int sys, int uprobes, int counters);
-/* What did a senseless bpf() fail with? */
+/* ERROR is the errno of a bpf() call with senseless arguments. */
 struct finding fact_bpf(int error, int privileged);
 /* Where tracefs is mounted, or NULL; the errno of its uprobe_events, or 0. */
 struct finding fact_tracefs(const char *mount, int error, int root);
-/* The errno of stat of DEVICE, or its mode; what of DTrace is here? */
+/*
+ * The errno of stat of DEVICE, or its mode; is DTrace installed, and running?
+ */
 struct finding fact_helper(const char *device, int error, unsigned mode,
     int installed, int running);
 /* Are both usual places for images mounted noexec? */
 struct finding fact_places(int shm_noexec, int tmp_noexec);
-/* Whose is a directory of USER's images, and who may write there? */
+/* A directory of USER's images: who owns it, and who may write there? */
 struct finding fact_directory(const char *dir, unsigned long owner,
     unsigned long user, unsigned mode);
-/* Does logind remove what users left in /dev/shm, by the text of one more
- * configuration file and what those before it said? */
+/*
+ * Does logind remove files that users left in /dev/shm?  CONF is the text of
+ * one more configuration file, BEFORE what the earlier files said.
+ */
 int fact_removes_ipc(const char *conf, int before);
 struct finding fact_logind(int removes, unsigned long user);
-/* systemd-tmpfiles ages the place in which images are. */
+/* systemd-tmpfiles removes old files where the images are. */
 struct finding fact_ageing(const char *dir);
-/* May a process with that privilege trace at all?  For the calls above. */
+/* May a process with that status trace at all?  For the calls above. */
 int fact_privileged(const char *status, int apart);
 
 /* --- process.c: what of a process's probes do tracers see? ---------------- */
 
-/* Print a finding about PID, or about the system if that is 0; 1: a problem.
- * It is freed. */
-int finding_tell(pid_t pid, struct finding finding);	/* doctor.c */
+/*
+ * Print a finding about PID, or about the system if that is 0, and free it.
+ * Returns 1 for a problem.
+ */
+int finding_print(pid_t pid, struct finding finding);	/* doctor.c */
 
 /*
- * Print what is found of a process with the files that CENSUS tells of, which
- * is of this process only.  Without ALWAYS nothing, if it has no probes but
- * those of system libraries.  Returns how many problems, or -1: nothing was
- * printed.
+ * Print the findings about a process; CENSUS has the files of this process
+ * only.  Without ALWAYS nothing is printed if its only probes are those of
+ * system libraries.  Returns how many problems, or -1: nothing was printed.
  */
 int process_examine(pid_t pid, const struct census *census, int always);
 

@@ -2,8 +2,8 @@
  * facts.c - what does a fact about this system mean for tracers, and what
  * helps?
  *
- * Pure: facts come in as the text of a file or an errno, a finding goes out,
- * so that a test can tell what no machine at hand has.
+ * Pure: facts come in as the text of a file or an errno, and a finding goes
+ * out, so that a test can try facts that no machine at hand has.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -34,7 +34,7 @@ finding_make(enum verdict verdict, const char *remedy, const char *format,
 	va_end(args);
 	fclose(out);
 	if (remedy != NULL)
-		finding.remedy = need_format("%s", remedy);
+		finding.remedy = xasprintf("%s", remedy);
 	return finding;
 }
 
@@ -77,8 +77,8 @@ fact_privilege(const char *status, int apart, int root)
 
 	if (apart)
 		return finding_make(VERDICT_PROBLEM, "run the tracer outside",
-		    "privilege: this is a user namespace, whose root the "
-		    "kernel gives no uprobes");
+		    "privilege: this is a user namespace, in which the "
+		    "kernel permits no uprobes");
 	if (has(caps, SYS_ADMIN))
 		return finding_make(VERDICT_OK, NULL,
 		    "privilege: this user may trace (CAP_SYS_ADMIN)");
@@ -86,11 +86,11 @@ fact_privilege(const char *status, int apart, int root)
 		return finding_make(VERDICT_NOTE, NULL, "privilege: CAP_BPF "
 		    "and CAP_PERFMON let this user use uprobes by BPF and "
 		    "perf_event_open; bpftrace, `usdt watch` and `perf probe` "
-		    "may want root all the same");
+		    "may still need root");
 	return finding_make(VERDICT_PROBLEM, root ? "run the tracer outside of "
 	    "this container, or give it these capabilities" :
 	    "run the tracer as root: sudo ...", "privilege: this %s may not "
-	    "use uprobes, since he lacks CAP_SYS_ADMIN%s%s", root ? "root" :
+	    "use uprobes: it lacks CAP_SYS_ADMIN%s%s", root ? "root" :
 	    "user", has(caps, PERFMON) ? "" : ", CAP_PERFMON",
 	    has(caps, BPF) ? "" : ", CAP_BPF");
 }
@@ -104,7 +104,7 @@ fact_paranoid(const char *text, int privileged, int root)
 		return finding_make(VERDICT_PROBLEM, "use a kernel with "
 		    "CONFIG_PERF_EVENTS", "perf: this kernel has no "
 		    "/proc/sys/kernel/perf_event_paranoid, so no perf "
-		    "events, by which tracers attach");
+		    "events, which tracers need to attach");
 	if (privileged || level < 0)
 		return finding_make(VERDICT_OK, NULL, "perf: "
 		    "kernel.perf_event_paranoid is %d, which does not stop "
@@ -122,12 +122,12 @@ fact_lockdown(const char *text)
 	if (text != NULL && strstr(text, "[confidentiality]") != NULL)
 		return finding_make(VERDICT_PROBLEM, "boot with "
 		    "lockdown=integrity or none", "lockdown: the kernel is "
-		    "locked down for confidentiality: it refuses tracefs and "
-		    "lets BPF read no memory");
+		    "locked down for confidentiality: it refuses tracefs, "
+		    "and BPF can't read memory");
 	if (text != NULL && strstr(text, "[integrity]") != NULL)
 		return finding_make(VERDICT_NOTE, NULL, "lockdown: the kernel "
-		    "is locked down for integrity; uprobes work, what writes "
-		    "to memory by BPF does not");
+		    "is locked down for integrity; uprobes work, but BPF "
+		    "can't write to memory");
 	return finding_make(VERDICT_OK, NULL,
 	    "lockdown: the kernel is not locked down");
 }
@@ -143,9 +143,9 @@ fact_uprobes(int sys, int uprobes, int counters)
 		    "mounted: bpftrace and perf find no uprobes there");
 	if (!uprobes)
 		return finding_make(VERDICT_PROBLEM, "use a kernel with "
-		    "CONFIG_UPROBE_EVENTS", "uprobes: there is no "
-		    "/sys/bus/event_source/devices/uprobe: nothing can attach "
-		    "to a program");
+		    "CONFIG_UPROBE_EVENTS", "uprobes: "
+		    "/sys/bus/event_source/devices/uprobe does not exist: "
+		    "nothing can attach to a program");
 	if (!counters)
 		return finding_make(VERDICT_PROBLEM, "use Linux 4.20 or "
 		    "later", "uprobes: this kernel counts no semaphores (no "
@@ -164,11 +164,11 @@ fact_bpf(int error, int privileged)
 	if (error == EPERM && privileged)
 		return finding_make(VERDICT_PROBLEM, "run the tracer outside "
 		    "of this container, or with another seccomp profile",
-		    "BPF: bpf() is refused to this user, who has the "
-		    "capabilities: by seccomp, or a security module");
+		    "BPF: seccomp or a security module refuses bpf(), though "
+		    "this user has the capabilities");
 	if (error == EPERM)
 		return finding_make(VERDICT_NOTE, NULL,
-		    "BPF: the kernel has it, this user may not use it");
+		    "BPF: the kernel has it, but this user may not use it");
 	return finding_make(VERDICT_OK, NULL, "BPF: the kernel has it");
 }
 
@@ -205,24 +205,24 @@ fact_helper(const char *device, int error, unsigned mode, int installed,
 		    "installed here (no %s, no dtprobed)", device);
 	if (error != 0)
 		return finding_make(VERDICT_PROBLEM, "systemctl start "
-		    "dtprobed (then enable providers anew)", "DTrace: %s: %s: "
+		    "dtprobed (then enable providers again)", "DTrace: %s: %s: "
 		    "dtprobed, which makes it, is not running", device,
 		    strerror(error));
 	if (!S_ISCHR(mode))
 		return finding_make(VERDICT_PROBLEM, "remove it, and "
-		    "systemctl restart dtprobed", "DTrace: %s is no device",
+		    "systemctl restart dtprobed", "DTrace: %s is not a device",
 		    device);
 	if (!running)
 		return finding_make(VERDICT_PROBLEM, "systemctl start "
-		    "dtprobed (then enable providers anew)", "DTrace: %s is "
+		    "dtprobed (then enable providers again)", "DTrace: %s is "
 		    "there, but no dtprobed is running", device);
 	if ((mode & 0666) != 0666)
 		return finding_make(VERDICT_PROBLEM,
 		    "chmod 666 /dev/dtrace/helper", "DTrace: %s has mode %03o: "
-		    "processes of others can't register their probes", device,
-		    mode & 0777);
+		    "processes of other users can't register their probes",
+		    device, mode & 0777);
 	return finding_make(VERDICT_OK, NULL,
-	    "DTrace: %s takes probes, and dtprobed runs", device);
+	    "DTrace: %s accepts probes, and dtprobed runs", device);
 }
 
 struct finding
@@ -259,7 +259,7 @@ fact_directory(const char *dir, unsigned long owner, unsigned long user,
 	    dir);
 }
 
-/* The last setting holds; yes is what logind does without one. */
+/* The last setting counts; without one logind removes. */
 int
 fact_removes_ipc(const char *conf, int before)
 {
@@ -286,7 +286,7 @@ fact_removes_ipc(const char *conf, int before)
 struct finding
 fact_logind(int removes, unsigned long user)
 {
-	/* It spares root and the numbers of services. */
+	/* It spares root and the user numbers of services. */
 	if (!removes || user < 1000)
 		return finding_make(VERDICT_OK, NULL, "images: systemd-logind "
 		    "leaves those of user %lu in /dev/shm", user);
@@ -294,7 +294,7 @@ fact_logind(int removes, unsigned long user)
 	    "RemoveIPC=no in /etc/systemd/logind.conf; a program makes its "
 	    "images again when it next enables", "images: systemd-logind "
 	    "removes those of user %lu from /dev/shm at the last logout, "
-	    "and tracers find them no more (RemoveIPC)", user);
+	    "and then tracers do not find them (RemoveIPC)", user);
 }
 
 struct finding
@@ -302,6 +302,6 @@ fact_ageing(const char *dir)
 {
 	return finding_make(VERDICT_NOTE, "a line \"x /tmp/usdt-*\" in "
 	    "/etc/tmpfiles.d/usdt.conf; a program makes its images again when "
-	    "it next enables", "images: systemd-tmpfiles removes what is old "
-	    "from %s, and tracers find it no more", dir);
+	    "it next enables", "images: systemd-tmpfiles removes old files "
+	    "from %s; then tracers do not find them", dir);
 }

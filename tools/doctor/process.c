@@ -1,9 +1,9 @@
 /*
- * process.c - what of a process's probes do tracers see, and why not all?
+ * process.c - which probes of a process do tracers see, and why not all?
  *
- * What is asked of each file that the process maps: has it a name that leads
- * to it, are there limits of tracers that its probes meet, does DTrace's
- * daemon know the process, are semaphores as they should be?
+ * It asks of each file that the process maps: does a name lead to it, do its
+ * probes exceed limits of tracers, does DTrace's daemon know the process, do
+ * semaphores have the right counts?
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -20,8 +20,10 @@
 
 #include "tools/doctor/doctor.h"
 
-/* Of a stub, from the notes' site on: DTrace's site, where old bpftrace
- * attaches too, is in there. */
+/*
+ * Bytes of a stub from the notes' site on, up to and with DTrace's site, where
+ * old bpftrace attaches too.
+ */
 #define SITE_SPAN	24
 
 struct seen {
@@ -39,14 +41,14 @@ struct process {
 };
 
 static void
-tell(struct process *process, struct finding finding)
+show(struct process *process, struct finding finding)
 {
-	process->problems += finding_tell(process->pid, finding);
+	process->problems += finding_print(process->pid, finding);
 }
 
 /* --- what it has --- */
 
-/* Probes of the C library and its like are in every process. */
+/* Probes of the C library and similar ones are in every process. */
 static int
 is_common(const struct image *image)
 {
@@ -86,11 +88,13 @@ find_files(struct process *process, const struct census *census)
 
 /* --- the process's environment and place --- */
 
-/* The value of a variable that it was started with, or NULL.  To be freed. */
+/*
+ * A variable of the environment in which it was started, or NULL.  To be freed.
+ */
 static char *
 variable(pid_t pid, const char *name)
 {
-	char *path = need_format("/proc/%d/environ", (int)pid), *line = NULL;
+	char *path = xasprintf("/proc/%d/environ", (int)pid), *line = NULL;
 	FILE *in = fopen(path, "re");
 	size_t space = 0, length = strlen(name);
 	char *value = NULL;
@@ -99,7 +103,7 @@ variable(pid_t pid, const char *name)
 	while (in != NULL && value == NULL &&
 	    getdelim(&line, &space, '\0', in) > 0)
 		if (strncmp(line, name, length) == 0 && line[length] == '=')
-			value = need_format("%s", line + length + 1);
+			value = xasprintf("%s", line + length + 1);
 	free(line);
 	if (in != NULL)
 		fclose(in);
@@ -113,19 +117,19 @@ ask_environment(struct process *process)
 	char *backends = variable(process->pid, "USDT_BACKENDS");
 
 	if (disable != NULL && *disable != '\0' && strcmp(disable, "0") != 0)
-		tell(process, finding_make(VERDICT_PROBLEM, "start it "
+		show(process, finding_make(VERDICT_PROBLEM, "start it "
 		    "without: env -u USDT_DISABLE ...", "USDT_DISABLE=%s is in "
 		    "its environment: no probe of libusdt is ever made",
 		    disable));
 	if (backends != NULL && strstr(backends, "sdt") == NULL)
-		tell(process, finding_make(VERDICT_PROBLEM, "start it "
+		show(process, finding_make(VERDICT_PROBLEM, "start it "
 		    "without: env -u USDT_BACKENDS ...", "USDT_BACKENDS=%s is "
 		    "in its environment: only DTrace sees its probes",
 		    backends));
 	if (backends != NULL && strstr(backends, "dof") == NULL)
-		tell(process, finding_make(VERDICT_NOTE, "start it without: "
+		show(process, finding_make(VERDICT_NOTE, "start it without: "
 		    "env -u USDT_BACKENDS ...", "USDT_BACKENDS=%s is in its "
-		    "environment: DTrace is not told of its probes",
+		    "environment: DTrace does not see its probes",
 		    backends));
 	free(disable);
 	free(backends);
@@ -135,8 +139,8 @@ ask_environment(struct process *process)
 static int
 is_elsewhere(pid_t pid, const char *kind)
 {
-	char *ours = need_format("/proc/self/ns/%s", kind);
-	char *its = need_format("/proc/%d/ns/%s", (int)pid, kind);
+	char *ours = xasprintf("/proc/self/ns/%s", kind);
+	char *its = xasprintf("/proc/%d/ns/%s", (int)pid, kind);
 	struct stat a, b;
 	int differs = stat(ours, &a) == 0 && stat(its, &b) == 0 &&
 	    (a.st_ino != b.st_ino || a.st_dev != b.st_dev);
@@ -150,13 +154,13 @@ static void
 ask_namespaces(struct process *process)
 {
 	if (is_elsewhere(process->pid, "mnt"))
-		tell(process, finding_make(VERDICT_NOTE, NULL, "is in another "
+		show(process, finding_make(VERDICT_NOTE, NULL, "is in another "
 		    "mount namespace: put /proc/%d/root before paths of its "
 		    "files", (int)process->pid));
 	if (is_elsewhere(process->pid, "pid"))
-		tell(process, finding_make(VERDICT_NOTE, NULL, "is in another "
-		    "pid namespace: tracers out here take the number that is "
-		    "told here, %d", (int)process->pid));
+		show(process, finding_make(VERDICT_NOTE, NULL, "is in another "
+		    "pid namespace: tracers out here need its number out "
+		    "here, %d", (int)process->pid));
 }
 
 /* --- a file: how is it found? --- */
@@ -173,7 +177,7 @@ is_same(const char *path, int fd)
 static int
 is_noexec(pid_t pid, const char *dir)
 {
-	char *path = need_format("/proc/%d/root%s", (int)pid, dir);
+	char *path = xasprintf("/proc/%d/root%s", (int)pid, dir);
 	struct statvfs vfs;
 	int noexec = statvfs(path, &vfs) < 0 || (vfs.f_flag & ST_NOEXEC) != 0;
 
@@ -189,11 +193,11 @@ ask_memfd(struct process *process, const struct seen *seen)
 	    is_noexec(process->pid, "/tmp");
 
 	if (descriptor == NULL)
-		tell(process, finding_make(VERDICT_PROBLEM, "restart it",
+		show(process, finding_make(VERDICT_PROBLEM, "restart it",
 		    "%s: is a memfd, and its descriptor was closed: bpftrace "
 		    "does not find it, `usdt watch` does", seen->file->path));
 	else
-		tell(process, finding_make(VERDICT_PROBLEM, "set "
+		show(process, finding_make(VERDICT_PROBLEM, "set "
 		    "USDT_IMAGE_DIR to a directory of its user, mode 700, on "
 		    "a mount with exec, and restart it", "%s: is a memfd%s: "
 		    "bpftrace 0.25 and later does not see it by -p (by the "
@@ -203,18 +207,18 @@ ask_memfd(struct process *process, const struct seen *seen)
 	free(descriptor);
 }
 
-/* Prints how tracers reach the file; returns if by a name. */
+/* Print how tracers reach the file.  Returns non-zero if a name leads to it. */
 static int
 ask_name(struct process *process, const struct seen *seen)
 {
 	const char *path = seen->file->path;
-	char *inside = need_format("/proc/%d/root%s", (int)process->pid, path);
+	char *inside = xasprintf("/proc/%d/root%s", (int)process->pid, path);
 	int named = 0;
 
 	if (seen->file->deleted && strncmp(path, "/memfd:", 7) == 0)
 		ask_memfd(process, seen);
 	else if (seen->file->deleted)
-		tell(process, finding_make(VERDICT_PROBLEM, "have it disable "
+		show(process, finding_make(VERDICT_PROBLEM, "have it disable "
 		    "and enable its provider, which makes the file again, or "
 		    "restart it", "%s: the file is gone: of tracers that start "
 		    "now only `usdt watch` sees its probes", path));
@@ -223,18 +227,22 @@ ask_name(struct process *process, const struct seen *seen)
 	else if (is_same(inside, seen->fd))
 		named = 2;
 	else
-		tell(process, finding_make(VERDICT_PROBLEM, "restart it",
-		    "%s: by this name there is another file than the process "
-		    "has: tracers attach to that one, and see nothing", path));
+		show(process, finding_make(VERDICT_PROBLEM, "restart it",
+		    "%s: this name leads to another file than the process "
+		    "maps: tracers attach to that file, and see nothing",
+		    path));
 	free(inside);
 	return named;
 }
 
 /* --- a file: what do tracers make of its probes? --- */
 
-/* Tell once of all probes of the file for which TEST holds, by an example. */
+/*
+ * Print one finding for all probes of the file for which TEST holds, with the
+ * first as an example.
+ */
 static void
-tell_of(struct process *process, const struct seen *seen,
+show_if(struct process *process, const struct seen *seen,
     int (*test)(const struct seen *, const struct probe *),
     enum verdict verdict, const char *remedy, const char *what)
 {
@@ -247,9 +255,9 @@ tell_of(struct process *process, const struct seen *seen,
 			example = &seen->image->probes[i];
 	if (count == 0)
 		return;
-	more = count > 1 ? need_format(" and %zu more", count - 1) :
-	    need_copy("", 0);
-	tell(process, finding_make(verdict, remedy, "%s:%s%s: %s",
+	more = count > 1 ? xasprintf(" and %zu more", count - 1) :
+	    xstrndup("", 0);
+	show(process, finding_make(verdict, remedy, "%s:%s%s: %s",
 	    example->provider, example->name, more, what));
 	free(more);
 }
@@ -326,15 +334,15 @@ has_odd_name(const struct seen *seen, const struct probe *probe)
 	    probe->note_name[strspn(probe->note_name, taken)] != '\0');
 }
 
-/* perf makes events of all names in a file that it is given, or of none. */
+/* perf makes events for all names in a file, or for none. */
 static void
 ask_perf(struct process *process, const struct seen *seen)
 {
-	const struct probe *probe = commands_perf_stumbles(seen->image);
+	const struct probe *probe = commands_perf_obstacle(seen->image);
 
 	if (seen->image->build_id && probe != NULL)
-		tell(process, finding_make(VERDICT_NOTE, NULL, "%s:%s: perf "
-		    "can't spell its name, and so takes no probe of %s",
+		show(process, finding_make(VERDICT_NOTE, NULL, "%s:%s: perf "
+		    "can't spell its name, and so accepts no probe of %s",
 		    probe->provider, probe->name, seen->file->path));
 }
 
@@ -343,36 +351,38 @@ ask_probes(struct process *process, const struct seen *seen)
 {
 	const struct usdt__platform *row = usdt__native_platform();
 
-	tell_of(process, seen, is_broken, VERDICT_PROBLEM, "build the program "
-	    "anew", "the note leads to no code or no counter, or tells of "
-	    "more arguments than there can be: no tracer can attach");
-	tell_of(process, seen, has_no_note, VERDICT_NOTE, NULL, "is described "
+	show_if(process, seen, is_broken, VERDICT_PROBLEM, "build the program "
+	    "again", "the note leads to no code or no counter, or has more "
+	    "arguments than a probe can have: no tracer can attach");
+	show_if(process, seen, has_no_note, VERDICT_NOTE, NULL, "is described "
 	    "for DTrace only");
-	tell_of(process, seen, ends_in_digit, VERDICT_PROBLEM, "name the "
-	    "provider otherwise", "the provider's name ends in a digit: DTrace "
-	    "takes that for the pid's and lists none of its probes");
-	tell_of(process, seen, has_hyphen, VERDICT_NOTE, NULL, "bpftrace, bcc "
-	    "and perf write __ for the - of its name");
-	tell_of(process, seen, has_odd_name, VERDICT_PROBLEM, "name it by "
+	show_if(process, seen, ends_in_digit, VERDICT_PROBLEM, "name the "
+	    "provider differently", "the provider's name ends in a digit: "
+	    "DTrace counts it to the pid and lists none of its probes");
+	show_if(process, seen, has_hyphen, VERDICT_NOTE, NULL, "bpftrace, bcc "
+	    "and perf write __ for the - in its name");
+	show_if(process, seen, has_odd_name, VERDICT_PROBLEM, "name it by "
 	    "letters, digits, '_', '-' and '.'", "bpftrace can't spell its "
 	    "name; `usdt watch` can");
 	ask_perf(process, seen);
-	tell_of(process, seen, has_over_6, VERDICT_NOTE, NULL, "has more than "
+	show_if(process, seen, has_over_6, VERDICT_NOTE, NULL, "has more than "
 	    "6 arguments, of which bpftrace 0.17 reads 6");
-	tell_of(process, seen, has_over_10, VERDICT_NOTE, NULL, "has more than "
+	show_if(process, seen, has_over_10, VERDICT_NOTE, NULL, "has more than "
 	    "10 arguments, of which DTrace shows 10");
-	tell_of(process, seen, has_over_12, VERDICT_NOTE, NULL, "has more than "
+	show_if(process, seen, has_over_12, VERDICT_NOTE, NULL, "has more than "
 	    "12 arguments, of which bpftrace, perf and gdb show 12; "
 	    "`usdt watch` shows all");
 	if (seen->image->machine == EM_386 && row->narrow != NULL)
-		tell(process, finding_make(VERDICT_NOTE, NULL, "is a 32-bit "
-		    "process, and DTrace takes none: %s", row->narrow));
+		show(process, finding_make(VERDICT_NOTE, NULL, "is a 32-bit "
+		    "process, which DTrace can't trace: %s", row->narrow));
 }
 
 /* --- a file: are semaphores stuck? --- */
 
-/* Where does the process map the byte at OFFSET of the file, with the right
- * that LETTER at AT stands for?  0: nowhere. */
+/*
+ * Where does the process map the byte at OFFSET of the file, with the
+ * permission LETTER at index AT?  0: nowhere.
+ */
 static uint64_t
 address_of(pid_t pid, const struct mapped *file, uint64_t offset, size_t at,
     char letter)
@@ -398,7 +408,7 @@ address_of(pid_t pid, const struct mapped *file, uint64_t offset, size_t at,
 	return found;
 }
 
-/* Has a tracer put a breakpoint at the site?  -1: nobody can tell. */
+/* Has a tracer put a breakpoint at the site?  -1: unknown. */
 static int
 is_patched(const struct seen *seen, const struct probe *probe, pid_t pid,
     int memory)
@@ -413,7 +423,7 @@ is_patched(const struct seen *seen, const struct probe *probe, pid_t pid,
 	return memcmp(file, now, (size_t)n) != 0;
 }
 
-/* All sites that share a semaphore tell whether somebody counts in it. */
+/* Is any of the sites that share a semaphore traced? */
 static int
 is_traced(const struct seen *seen, uint64_t semaphore, pid_t pid, int memory)
 {
@@ -431,7 +441,7 @@ is_traced(const struct seen *seen, uint64_t semaphore, pid_t pid, int memory)
 static void
 ask_semaphores(struct process *process, const struct seen *seen)
 {
-	char *name = need_format("/proc/%d/mem", (int)process->pid);
+	char *name = xasprintf("/proc/%d/mem", (int)process->pid);
 	int memory = open(name, O_RDONLY | O_CLOEXEC);
 	const struct probe *probe = seen->image->probes;
 	size_t i, traced = 0;
@@ -449,9 +459,9 @@ ask_semaphores(struct process *process, const struct seen *seen)
 		switch (is_traced(seen, probe->semaphore, process->pid,
 		    memory)) {
 		case 0:
-			tell(process, finding_make(VERDICT_PROBLEM,
+			show(process, finding_make(VERDICT_PROBLEM,
 			    "restart it", "%s:%s: the semaphore is stuck at "
-			    "%u: it costs as if it were traced, and no "
+			    "%u: it costs as if it were traced, but no "
 			    "breakpoint is at its sites", probe->provider,
 			    probe->name, (unsigned)count));
 			break;
@@ -463,7 +473,7 @@ ask_semaphores(struct process *process, const struct seen *seen)
 	if (memory >= 0)
 		close(memory);
 	if (traced > 0)
-		tell(process, finding_make(VERDICT_OK, NULL, "%s: %zu of %zu "
+		show(process, finding_make(VERDICT_OK, NULL, "%s: %zu of %zu "
 		    "probes are being traced", seen->file->path, traced,
 		    seen->image->count));
 }
@@ -474,19 +484,19 @@ static void
 ask_dtprobed(struct process *process, const struct seen *seen)
 {
 	const char *provider = seen->image->probes[0].provider;
-	char *all = need_format("/run/dtrace/probes");
-	char *one = need_format("%s/%d/%s%d", all, (int)process->pid,
+	char *all = xasprintf("/run/dtrace/probes");
+	char *one = xasprintf("%s/%d/%s%d", all, (int)process->pid,
 	    provider, (int)process->pid);
 
 	if (access(all, X_OK) < 0 && errno == EACCES)
-		tell(process, finding_make(VERDICT_NOTE, geteuid() == 0 ?
+		show(process, finding_make(VERDICT_NOTE, geteuid() == 0 ?
 		    NULL : "sudo usdt doctor", "this user can't see whether "
 		    "dtprobed knows %s", provider));
 	else if (access(all, F_OK) == 0 && access(one, F_OK) == 0)
-		tell(process, finding_make(VERDICT_OK, NULL, "%s: dtprobed "
+		show(process, finding_make(VERDICT_OK, NULL, "%s: dtprobed "
 		    "knows it: visible to DTrace", provider));
 	else if (access(all, F_OK) == 0)
-		tell(process, finding_make(VERDICT_PROBLEM, "have it disable "
+		show(process, finding_make(VERDICT_PROBLEM, "have it disable "
 		    "and enable the provider while dtprobed runs, or restart "
 		    "it", "%s: dtprobed does not know it: invisible to DTrace",
 		    provider));
@@ -497,8 +507,8 @@ ask_dtprobed(struct process *process, const struct seen *seen)
 /* --- all of it --- */
 
 /*
- * Images of libusdt stay mapped and as they are when their provider is
- * disabled: only the program's own memory knows.
+ * When its provider is disabled, an image of libusdt stays mapped unchanged:
+ * only the program's own memory shows the difference.
  */
 static const char *
 unless_disabled(const struct image *image)
@@ -514,20 +524,20 @@ ask_file(struct process *process, const struct seen *seen)
 	int named = ask_name(process, seen);
 
 	if (named != 0)
-		tell(process, finding_make(VERDICT_OK, NULL, "%s: %zu probe%s "
+		show(process, finding_make(VERDICT_OK, NULL, "%s: %zu probe%s "
 		    "of %s%s: visible to usdt watch, bpftrace, bcc%s%s",
 		    seen->file->path, image->count, image->count == 1 ? "" :
 		    "s", image->probes[0].provider, image->dof ? " (libusdt, "
 		    "or dtrace -G)" : "", image->build_id &&
-		    commands_perf_stumbles(image) == NULL ? ", perf" : "",
+		    commands_perf_obstacle(image) == NULL ? ", perf" : "",
 		    unless_disabled(image)));
 	if (named != 0 && !image->build_id)
-		tell(process, finding_make(VERDICT_PROBLEM, "link it with "
-		    "-Wl,--build-id", "%s: has no build-id: perf does not "
-		    "take it, nor does SystemTap", seen->file->path));
+		show(process, finding_make(VERDICT_PROBLEM, "link it with "
+		    "-Wl,--build-id", "%s: has no build-id: perf and "
+		    "SystemTap do not accept it", seen->file->path));
 	if (named != 0 && image->dof)
-		tell(process, finding_make(VERDICT_NOTE, NULL, "%s: gdb has "
-		    "to be told of it, as \"usdt list -v -p %d\" says; "
+		show(process, finding_make(VERDICT_NOTE, NULL, "%s: gdb has "
+		    "to load it, as \"usdt list -v -p %d\" says; "
 		    "SystemTap lists its probes, but misplaces their "
 		    "semaphores: is-enabled stays false for it",
 		    seen->file->path, (int)process->pid));
@@ -537,7 +547,7 @@ ask_file(struct process *process, const struct seen *seen)
 		ask_dtprobed(process, seen);
 }
 
-/* Have both files a probe of one name, for tracers that read notes? */
+/* Do both files have a probe of one name, for tracers that read notes? */
 static int
 are_twins(const struct image *one, const struct image *other)
 {
@@ -556,7 +566,7 @@ are_twins(const struct image *one, const struct image *other)
 	return 0;
 }
 
-/* bpftrace 0.17 takes the first file's semaphore for the other's. */
+/* bpftrace 0.17 uses the first file's semaphore for the other file's probe. */
 static void
 ask_twins(struct process *process)
 {
@@ -571,9 +581,9 @@ ask_twins(struct process *process)
 				other = process->seen[b].file->path;
 			}
 	if (pairs > 0)
-		tell(process, finding_make(VERDICT_PROBLEM, "trace each by "
+		show(process, finding_make(VERDICT_PROBLEM, "trace each by "
 		    "its path", "%s and %s%s have a probe of one name: "
-		    "bpftrace 0.17 and bcc mistake them with -p", one, other,
+		    "bpftrace 0.17 and bcc confuse them with -p", one, other,
 		    pairs > 1 ? " (and others)" : ""));
 }
 
@@ -584,16 +594,16 @@ ask_all(struct process *process)
 
 	ask_environment(process);
 	if (process->unreadable > 0)
-		tell(process, finding_make(VERDICT_PROBLEM, geteuid() == 0 ?
+		show(process, finding_make(VERDICT_PROBLEM, geteuid() == 0 ?
 		    "run usdt with CAP_SYS_ADMIN, outside of this container" :
 		    "sudo usdt doctor", "this user may not read %zu of the "
 		    "files that it maps", process->unreadable));
 	if (process->count == 0) {
-		tell(process, finding_make(VERDICT_PROBLEM, "link it with "
-		    "libusdt, and call usdt_provider_enable: what is said "
-		    "then, usdt_provider_status tells", "has no probes but "
-		    "those of system libraries: it does not use libusdt, or "
-		    "has enabled no provider"));
+		show(process, finding_make(VERDICT_PROBLEM, "link it with "
+		    "libusdt and call usdt_provider_enable; "
+		    "usdt_provider_status says what happened", "has no "
+		    "probes but those of system libraries: it does not "
+		    "use libusdt, or has enabled no provider"));
 		return;
 	}
 	ask_namespaces(process);

@@ -1,10 +1,10 @@
 /*
  * definition.c - what document does a definition of probes give?
  *
- *	PROVIDER:MODULE:FUNCTION:NAME(TYPE, ...)
+ * The library checks and builds it: names by the calls of usdt.h and by the
+ * rules of the chosen system, bytes by the builders that processes use.
  *
- * The library checks and builds it: names by usdt.h's calls and by the rules
- * of the system it is for, bytes by the builders that processes use.
+ * The form of a definition is PROVIDER:MODULE:FUNCTION:NAME(TYPE, ...).
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -13,7 +13,7 @@
 
 #include "tools/dump/dump.h"
 
-/* Where documents and stubs that need no image are, to show addresses. */
+/* Addresses that documents and stubs without an image seem to have. */
 #define STUBS_AT	0x100000
 
 static int
@@ -22,12 +22,12 @@ wrong(const char *text, const char *why)
 	fputs("usdt: ", stderr);
 	quote_line(stderr, text);
 	fputs(": ", stderr);
-	quote_told(stderr, why);
+	quote_message(stderr, why);
 	putc('\n', stderr);
 	return -1;
 }
 
-/* Three colons before the first slash: no provider or module holds one. */
+/* Three colons before the first slash: no provider or module has a colon. */
 int
 definition_is(const char *text)
 {
@@ -42,7 +42,7 @@ definition_is(const char *text)
 /* --- parsing --- */
 
 struct parsed {
-	char *copy;		/* what the rest is in */
+	char *copy;		/* memory that holds the parts */
 	char *part[4];		/* provider, module, function, name */
 	const char *types[USDT_ARG_MAX];
 	size_t count;
@@ -61,7 +61,7 @@ trim(char *text)
 	return text;
 }
 
-/* Where a type ends: at a comma or a bracket that is in no bracket. */
+/* A type ends at a comma or bracket that is in no inner bracket. */
 static size_t
 type_length(const char *text)
 {
@@ -79,7 +79,7 @@ type_length(const char *text)
 	return i;
 }
 
-/* TEXT follows the opening bracket.  Returns why not, or NULL. */
+/* TEXT follows the opening bracket.  Returns what is wrong, or NULL. */
 static const char *
 parse_types(struct parsed *parsed, char *text)
 {
@@ -96,7 +96,7 @@ parse_types(struct parsed *parsed, char *text)
 			return "the types have no closing bracket";
 		if (parsed->count < USDT_ARG_MAX)
 			parsed->types[parsed->count] = trim(text);
-		parsed->count++;	/* too many are refused by number */
+		parsed->count++;	/* a later check has the limit */
 		text += length + 1;
 	} while (end == ',');
 	return *trim(text) == '\0' ? NULL :
@@ -110,7 +110,7 @@ parse(struct parsed *parsed, const char *text)
 	size_t i;
 
 	memset(parsed, 0, sizeof *parsed);
-	at = parsed->copy = need_format("%s", text);
+	at = parsed->copy = xasprintf("%s", text);
 	for (i = 0; i < 4; i++) {
 		parsed->part[i] = at;
 		if (i == 3 || (at = strchr(at, ':')) == NULL)
@@ -122,7 +122,7 @@ parse(struct parsed *parsed, const char *text)
 	bracket = strchr(parsed->part[3], '(');
 	if (bracket != NULL)
 		*bracket = '\0';
-	/* As `usdt list` shows names. */
+	/* Undo the way in which `usdt list` prints names. */
 	quote_undo(parsed->part[2]);
 	quote_undo(parsed->part[3]);
 	return bracket != NULL ? parse_types(parsed, bracket + 1) : NULL;
@@ -146,7 +146,7 @@ take_provider(struct definition *definition, const struct parsed *parsed,
 	}
 	if (strcmp(definition->provider->name, name) != 0 ||
 	    strcmp(definition->provider->module, module) != 0)
-		return "a document has one provider and module, and the first "
+		return "a document has one provider and module, but the first "
 		    "definition has another";
 	return NULL;
 }
@@ -203,8 +203,10 @@ definition_free(struct definition *definition)
 
 /* --- building --- */
 
-/* Where an image has its stubs and its document: which nop they have, and
- * whether there are notes, changes neither. */
+/*
+ * Find the places of stubs and document in an image.  They do not depend on the
+ * nop in the stubs, or on whether there are notes.
+ */
 static int
 place_in_image(const struct usdt__description *description,
     const struct usdt__platform *row, const struct usdt__arch *arch,
@@ -246,7 +248,7 @@ definition_build(const struct definition *definition,
 		wrong(definition->provider->name, why.text);
 		return NULL;
 	}
-	bytes = need_zeroed(1, dof.size);
+	bytes = xcalloc(1, dof.size);
 	usdt__dof_write(&dof, &arch->sites[row->isenabled], *stubs, *address,
 	    bytes);
 	*size = dof.size;

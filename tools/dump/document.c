@@ -1,10 +1,10 @@
 /*
  * document.c - what is in a DOF document, in words?
  *
- * The header, then each section with all that is in it, in the order of their
- * numbers, then what belongs to none.  What some system would refuse, or what
- * can't be read, is told where it is found, and the rest is gone on with: each
- * byte is told once, however often a document names it.
+ * First the header, then each section with its contents, in the order of their
+ * numbers, then the bytes that are in no section.  If some system would refuse
+ * a part, or a part can't be read, a line in that place says so, and the rest
+ * follows.  Each byte is printed once, however many sections have it.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -15,12 +15,14 @@
 #include "tools/dump/dump.h"
 #include "core/dof_format.h"
 
-/* Strings that are named may be so many times as long as the document: probes
- * may share them. */
+/*
+ * The strings that are printed may be this many times as long as the document:
+ * probes may share strings.
+ */
 #define TEXT_TIMES	32
 
 int
-dump_takes_version(const struct usdt__platform *row, unsigned version)
+dump_accepts_version(const struct usdt__platform *row, unsigned version)
 {
 	if (row->offsets == USDT__OFFSET_DOF)
 		return version == row->dof_version;
@@ -30,16 +32,16 @@ dump_takes_version(const struct usdt__platform *row, unsigned version)
 /* --- the header --- */
 
 static unsigned
-tell_ident(struct telling *t, unsigned at, const char *name)
+print_ident(struct dof_dump *t, unsigned at, const char *name)
 {
-	return (unsigned)dof_tell_member(t, at, 1, name);
+	return (unsigned)dof_print_member(t, at, 1, name);
 }
 
 static void
-tell_model(struct telling *t)
+print_model(struct dof_dump *t)
 {
 	const struct usdt__arch *arch = t->dump->arch;
-	unsigned model = tell_ident(t, DOF_ID_MODEL, "model");
+	unsigned model = print_ident(t, DOF_ID_MODEL, "model");
 	int known = model == 1 || model == 2;
 
 	if (known)
@@ -53,10 +55,10 @@ tell_model(struct telling *t)
 }
 
 static void
-tell_encoding(struct telling *t)
+print_encoding(struct dof_dump *t)
 {
 	const struct usdt__arch *arch = t->dump->arch;
-	unsigned encoding = tell_ident(t, DOF_ID_ENCODING, "encoding");
+	unsigned encoding = print_ident(t, DOF_ID_ENCODING, "encoding");
 	int known = encoding == 1 || encoding == 2;
 
 	if (known)
@@ -71,18 +73,18 @@ tell_encoding(struct telling *t)
 		    arch->big_endian ? "big" : "little");
 }
 
-/* What a version means is not the same everywhere. */
+/* A version does not mean the same on all systems. */
 static void
-tell_version(struct telling *t)
+print_version(struct dof_dump *t)
 {
 	const struct usdt__platform *row = t->dump->row;
-	unsigned version = tell_ident(t, DOF_ID_VERSION, "version");
-	int taken = dump_takes_version(row, version);
+	unsigned version = print_ident(t, DOF_ID_VERSION, "version");
+	int taken = dump_accepts_version(row, version);
 
 	if (version == 1)
 		fputs(", no is-enabled sites", t->dump->out);
 	else if (taken && row->offsets == USDT__OFFSET_DOF)
-		fputs(", sites are told from dofhp_addr on", t->dump->out);
+		fputs(", sites are relative to dofhp_addr", t->dump->out);
 	else if (taken && row->isenabled == USDT__ISENABLED_POINTER &&
 	    version == row->dof_version)
 		fputs(", is-enabled is answered by a 1 where the first "
@@ -92,38 +94,38 @@ tell_version(struct telling *t)
 		    t->dump->out);
 	dump_end(t->dump);
 	if (!taken && row->offsets == USDT__OFFSET_DOF)
-		dump_wrong(t->dump, "%s takes version %u only", row->name,
+		dump_wrong(t->dump, "%s accepts version %u only", row->name,
 		    row->dof_version);
 	else if (!taken)
-		dump_wrong(t->dump, "%s takes versions 1 to %u", row->name,
+		dump_wrong(t->dump, "%s accepts versions 1 to %u", row->name,
 		    row->dof_version);
 }
 
 static void
-tell_idents(struct telling *t)
+print_idents(struct dof_dump *t)
 {
 	unsigned value, i, unused = 0;
 
 	dump_begin(t->dump, t->dof.bytes, 0, 4, "magic");
 	quote_string(t->dump->out, (const char *)t->dof.bytes, 4);
 	dump_end(t->dump);
-	tell_model(t);
-	tell_encoding(t);
-	tell_version(t);
-	value = tell_ident(t, DOF_ID_DIFVERS, "DIF version");
+	print_model(t);
+	print_encoding(t);
+	print_version(t);
+	value = print_ident(t, DOF_ID_DIFVERS, "DIF version");
 	dump_end(t->dump);
 	if (value != 2)
-		dump_wrong(t->dump, "systems take 2");
-	value = tell_ident(t, DOF_ID_DIFIREG, "DIF integers");
+		dump_wrong(t->dump, "systems accept 2");
+	value = print_ident(t, DOF_ID_DIFIREG, "DIF integers");
 	fputs(" registers", t->dump->out);
 	dump_end(t->dump);
 	if (value > 8)
-		dump_wrong(t->dump, "systems take 8 at the most");
-	value = tell_ident(t, DOF_ID_DIFTREG, "DIF tuples");
+		dump_wrong(t->dump, "systems accept 8 at the most");
+	value = print_ident(t, DOF_ID_DIFTREG, "DIF tuples");
 	fputs(" registers", t->dump->out);
 	dump_end(t->dump);
 	if (value > 8)
-		dump_wrong(t->dump, "systems take 8 at the most");
+		dump_wrong(t->dump, "systems accept 8 at the most");
 	for (i = DOF_ID_DIFTREG + 1; i < 16; i++)
 		unused |= t->dof.bytes[i];
 	dump_begin(t->dump, t->dof.bytes + DOF_ID_DIFTREG + 1,
@@ -131,27 +133,27 @@ tell_idents(struct telling *t)
 	fputs(unused ? "not all 0" : "0", t->dump->out);
 	dump_end(t->dump);
 	if (unused)
-		dump_wrong(t->dump, "systems take zeros only");
+		dump_wrong(t->dump, "systems accept zeros only");
 }
 
-/* AVAILABLE: bytes from the document's begin to the end of what there is. */
+/* AVAILABLE: how many bytes there are from the document's beginning. */
 static void
-tell_header(struct telling *t, size_t available)
+print_header(struct dof_dump *t, size_t available)
 {
 	uint64_t size, offset, value;
 
-	tell_idents(t);
-	if (TELL_NUMBER(t, 0, dof_hdr, dofh_flags, NULL) != 0)
-		dump_wrong(t->dump, "systems take 0 only");
-	if (TELL_NUMBER(t, 0, dof_hdr, dofh_hdrsize,
+	print_idents(t);
+	if (PRINT_NUMBER(t, 0, dof_hdr, dofh_flags, NULL) != 0)
+		dump_wrong(t->dump, "systems accept 0 only");
+	if (PRINT_NUMBER(t, 0, dof_hdr, dofh_hdrsize,
 	    "bytes of this header") != sizeof(struct dof_hdr))
 		dump_wrong(t->dump, "a header has 64 bytes");
-	size = TELL_NUMBER(t, 0, dof_hdr, dofh_secsize,
+	size = PRINT_NUMBER(t, 0, dof_hdr, dofh_secsize,
 	    "bytes of a section's header");
 	if (size != sizeof(struct dof_sec))
 		dump_wrong(t->dump, "a section's header has 32 bytes");
-	TELL_NUMBER(t, 0, dof_hdr, dofh_secnum, "sections");
-	offset = dof_tell_hex(t, offsetof(struct dof_hdr, dofh_secoff), 8,
+	PRINT_NUMBER(t, 0, dof_hdr, dofh_secnum, "sections");
+	offset = dof_print_hex(t, offsetof(struct dof_hdr, dofh_secoff), 8,
 	    "secoff");
 	if (offset % 8 != 0)
 		dump_wrong(t->dump, "it is not a multiple of 8");
@@ -160,31 +162,31 @@ tell_header(struct telling *t, size_t available)
 		    PRIu64 " bytes at %#" PRIx64 " end beyond the document's "
 		    "%zu; %" PRIu64 " can be read", t->dof.section_claim, size,
 		    offset, t->dof.size, t->dof.section_count);
-	value = TELL_NUMBER(t, 0, dof_hdr, dofh_loadsz,
+	value = PRINT_NUMBER(t, 0, dof_hdr, dofh_loadsz,
 	    "bytes that are loaded");
 	if (value < sizeof(struct dof_hdr))
 		dump_wrong(t->dump, "it is less than a header");
 	else if (value > available)
-		dump_wrong(t->dump, "there are %zu bytes only", available);
+		dump_wrong(t->dump, "there are only %zu bytes", available);
 	else if (value > t->dump->row->max_dof)
-		dump_wrong(t->dump, "%s takes %zu bytes", t->dump->row->limits,
-		    t->dump->row->max_dof);
-	size = TELL_NUMBER(t, 0, dof_hdr, dofh_filesz, "bytes in all");
+		dump_wrong(t->dump, "%s accepts %zu bytes",
+		    t->dump->row->limits, t->dump->row->max_dof);
+	size = PRINT_NUMBER(t, 0, dof_hdr, dofh_filesz, "bytes in all");
 	if (size < value)
 		dump_wrong(t->dump, "it is less than loadsz");
-	TELL_NUMBER(t, 0, dof_hdr, dofh_pad, NULL);
+	PRINT_NUMBER(t, 0, dof_hdr, dofh_pad, NULL);
 }
 
 /* --- what sections hold --- */
 
 static void
-tell_bytes(struct telling *t, const struct dof_part *part)
+print_bytes(struct dof_dump *t, const struct dof_part *part)
 {
-	dof_tell_rest(t, part->at, part->size, "bytes");
+	dof_print_rest(t, part->at, part->size, "bytes");
 }
 
 static void
-tell_text(struct telling *t, const struct dof_part *part)
+print_text(struct dof_dump *t, const struct dof_part *part)
 {
 	const char *text = (const char *)t->dof.bytes + part->at;
 	size_t length = part->size;
@@ -199,7 +201,7 @@ tell_text(struct telling *t, const struct dof_part *part)
 }
 
 static void
-tell_strings(struct telling *t, const struct dof_part *part)
+print_strings(struct dof_dump *t, const struct dof_part *part)
 {
 	const char *start = (const char *)t->dof.bytes + part->at;
 	size_t at, length, size = part->size;
@@ -217,11 +219,11 @@ tell_strings(struct telling *t, const struct dof_part *part)
 		dump_end(t->dump);
 	}
 	if (size == 0 || start[size - 1] != '\0')
-		dump_wrong(t->dump, "the last byte is no zero");
+		dump_wrong(t->dump, "the last byte is not zero");
 }
 
 static void
-tell_maps(struct telling *t, const struct dof_part *part)
+print_maps(struct dof_dump *t, const struct dof_part *part)
 {
 	uint64_t i, k, count;
 	char name[32];
@@ -239,7 +241,7 @@ tell_maps(struct telling *t, const struct dof_part *part)
 }
 
 static void
-tell_offsets(struct telling *t, const struct dof_part *part)
+print_offsets(struct dof_dump *t, const struct dof_part *part)
 {
 	int from_dof = t->dump->row->offsets == USDT__OFFSET_DOF;
 	uint64_t i, at, value;
@@ -258,7 +260,7 @@ tell_offsets(struct telling *t, const struct dof_part *part)
 			    from_dof ? "dofhp_addr" : "a probe's addr");
 		dump_end(t->dump);
 	}
-	dof_tell_rest(t, part->at + part->size / 4 * 4, part->size % 4,
+	dof_print_rest(t, part->at + part->size / 4 * 4, part->size % 4,
 	    "bytes");
 }
 
@@ -266,64 +268,64 @@ tell_offsets(struct telling *t, const struct dof_part *part)
 
 static const struct {
 	const char *name;
-	void (*tell)(struct telling *t, const struct dof_part *part);
-	int optional;		/* may be there without being loaded */
+	void (*print)(struct dof_dump *t, const struct dof_part *part);
+	int optional;		/* it need not be loaded */
 } kinds[] = {
-	{ "NONE", NULL, 1 }, { "COMMENTS", tell_text, 1 },
-	{ "SOURCE", tell_text, 1 }, { "ECBDESC", NULL, 0 },
+	{ "NONE", NULL, 1 }, { "COMMENTS", print_text, 1 },
+	{ "SOURCE", print_text, 1 }, { "ECBDESC", NULL, 0 },
 	{ "PROBEDESC", NULL, 0 }, { "ACTDESC", NULL, 0 },
 	{ "DIFOHDR", NULL, 0 }, { "DIF", NULL, 0 },
-	{ "STRTAB", tell_strings, 0 }, { "VARTAB", NULL, 0 },
-	{ "RELTAB", dof_tell_relocations, 0 }, { "TYPTAB", NULL, 0 },
-	{ "URELHDR", dof_tell_relocation_header, 0 }, { "KRELHDR", NULL, 0 },
-	{ "OPTDESC", NULL, 0 }, { "PROVIDER", dof_tell_provider, 0 },
-	{ "PROBES", dof_tell_probes, 0 }, { "PRARGS", tell_maps, 0 },
-	{ "PROFFS", tell_offsets, 0 }, { "INTTAB", NULL, 0 },
+	{ "STRTAB", print_strings, 0 }, { "VARTAB", NULL, 0 },
+	{ "RELTAB", dof_print_relocations, 0 }, { "TYPTAB", NULL, 0 },
+	{ "URELHDR", dof_print_relocation_header, 0 }, { "KRELHDR", NULL, 0 },
+	{ "OPTDESC", NULL, 0 }, { "PROVIDER", dof_print_provider, 0 },
+	{ "PROBES", dof_print_probes, 0 }, { "PRARGS", print_maps, 0 },
+	{ "PROFFS", print_offsets, 0 }, { "INTTAB", NULL, 0 },
 	{ "UTSNAME", NULL, 1 }, { "XLTAB", NULL, 0 },
 	{ "XLMEMBERS", NULL, 0 }, { "XLIMPORT", NULL, 0 },
 	{ "XLEXPORT", NULL, 0 }, { "PREXPORT", NULL, 0 },
-	{ "PRENOFFS", tell_offsets, 0 }
+	{ "PRENOFFS", print_offsets, 0 }
 };
 
 #define KINDS	(sizeof kinds / sizeof *kinds)
 
 static void
-tell_section_header(struct telling *t, const struct dof_part *part)
+print_section_header(struct dof_dump *t, const struct dof_part *part)
 {
 	uint64_t at = part->header;
 	int unloaded;
 
-	TELL_MEMBER(t, at, dof_sec, dofs_type);
+	PRINT_MEMBER(t, at, dof_sec, dofs_type);
 	fprintf(t->dump->out, ", %s", part->type < KINDS ?
 	    kinds[part->type].name : "of no known kind");
 	dump_end(t->dump);
-	TELL_NUMBER(t, at, dof_sec, dofs_align, NULL);
+	PRINT_NUMBER(t, at, dof_sec, dofs_align, NULL);
 	if ((part->align & (part->align - 1)) != 0)
 		dump_wrong(t->dump, "it is not a power of two");
-	unloaded = (TELL_MEMBER(t, at, dof_sec, dofs_flags) &
+	unloaded = (PRINT_MEMBER(t, at, dof_sec, dofs_flags) &
 	    DOF_SECF_LOAD) == 0;
 	fputs(unloaded ? ", not loaded" : ", loaded", t->dump->out);
 	dump_end(t->dump);
 	if (unloaded && part->type < KINDS && !kinds[part->type].optional)
 		dump_wrong(t->dump, "sections of this kind must be loaded");
-	TELL_NUMBER(t, at, dof_sec, dofs_entsize, NULL);
-	dof_tell_hex(t, at + offsetof(struct dof_sec, dofs_offset), 8,
+	PRINT_NUMBER(t, at, dof_sec, dofs_entsize, NULL);
+	dof_print_hex(t, at + offsetof(struct dof_sec, dofs_offset), 8,
 	    "offset");
 	if (part->align != 0 ? part->at % part->align != 0 : part->at != 0)
 		dump_wrong(t->dump, "it is not a multiple of align");
-	TELL_NUMBER(t, at, dof_sec, dofs_size, "bytes");
-	dof_tell_rest(t, at + sizeof(struct dof_sec), t->dof.section_size -
+	PRINT_NUMBER(t, at, dof_sec, dofs_size, "bytes");
+	dof_print_rest(t, at + sizeof(struct dof_sec), t->dof.section_size -
 	    sizeof(struct dof_sec), "bytes");
 }
 
 static void
-tell_section(struct telling *t, const struct dof_part *part)
+print_section(struct dof_dump *t, const struct dof_part *part)
 {
 	const char *name = part->type < KINDS ? kinds[part->type].name : NULL;
 
 	fprintf(t->dump->out, "section %" PRIu64 ": %s\n", part->index,
 	    name != NULL ? name : "unknown");
-	tell_section_header(t, part);
+	print_section_header(t, part);
 	if (!part->inside) {
 		dump_wrong(t->dump, "%" PRIu64 " bytes at %#" PRIx64 " end "
 		    "beyond the document's %zu", part->size, part->at,
@@ -331,25 +333,25 @@ tell_section(struct telling *t, const struct dof_part *part)
 		return;
 	}
 	if (part->size > t->bytes_left) {
-		dump_wrong(t->dump, "it lies over other sections, and is left "
+		dump_wrong(t->dump, "it overlaps other sections, and is left "
 		    "out");
 		return;
 	}
 	t->bytes_left -= part->size;
-	if (name != NULL && kinds[part->type].tell != NULL)
-		kinds[part->type].tell(t, part);
+	if (name != NULL && kinds[part->type].print != NULL)
+		kinds[part->type].print(t, part);
 	else
-		tell_bytes(t, part);
+		print_bytes(t, part);
 }
 
-/* Which provider has the probes of a section?  The first that names it. */
+/* Which provider has the probes of a section?  The first that refers to it. */
 static void
-find_providers(struct telling *t)
+find_providers(struct dof_dump *t)
 {
 	struct dof_part part, probes;
 	uint64_t i, index;
 
-	t->provider_of = need_zeroed(t->dof.section_count,
+	t->provider_of = xcalloc(t->dof.section_count,
 	    sizeof *t->provider_of);
 	for (i = 0; i < t->dof.section_count; i++)
 		t->provider_of[i] = NO_PROVIDER;
@@ -379,10 +381,10 @@ by_place(const void *one, const void *other)
 }
 
 static void
-tell_gaps(struct telling *t)
+print_gaps(struct dof_dump *t)
 {
 	uint64_t i, count = 0, end = 0;
-	struct range *range = need_zeroed(t->dof.section_count + 3,
+	struct range *range = xcalloc(t->dof.section_count + 3,
 	    sizeof *range);
 	struct dof_part part;
 
@@ -397,7 +399,7 @@ tell_gaps(struct telling *t)
 	range[count++].at = t->dof.size;
 	for (i = 0; i < count; i++) {
 		if (range[i].at > end)
-			dof_tell_rest(t, end, range[i].at - end, "between");
+			dof_print_rest(t, end, range[i].at - end, "between");
 		if (range[i].at + range[i].size > end)
 			end = range[i].at + range[i].size;
 	}
@@ -407,7 +409,7 @@ tell_gaps(struct telling *t)
 /* --- entry point --- */
 
 static void
-tell_document(struct telling *t, size_t available)
+print_document(struct dof_dump *t, size_t available)
 {
 	const struct dump *dump = t->dump;
 	struct dof_part part;
@@ -419,31 +421,31 @@ tell_document(struct telling *t, size_t available)
 	if (dump->placed)
 		fprintf(dump->out, "; dofhp_addr is %#" PRIx64, dump->address);
 	putc('\n', dump->out);
-	tell_header(t, available);
+	print_header(t, available);
 	for (i = 0; i < t->dof.section_count; i++)
 		if (dof_section(&t->dof, i, &part) == 0)
-			tell_section(t, &part);
-	tell_gaps(t);
+			print_section(t, &part);
+	print_gaps(t);
 }
 
-/* Zeros may be there, to fill up a section of a file. */
+/* Zeros after a document may fill up a section of a file. */
 static void
-tell_behind(struct dump *dump, const uint8_t *bytes, size_t size, size_t at)
+print_behind(struct dump *dump, const uint8_t *bytes, size_t size, size_t at)
 {
 	size_t i;
 
 	for (i = 0; i < size && bytes[i] == 0; i++)
 		;
 	if (i < size)
-		dump_wrong(dump, "%zu bytes behind it, at %#zx, are no DOF",
+		dump_wrong(dump, "%zu bytes after it, at %#zx, are not DOF",
 		    size, at);
 }
 
-/* Tell one document; returns where behind its begin another one may be. */
+/* Print one document; returns the offset at which the next may begin. */
 static size_t
-tell_one(struct dump *dump, const struct dof *dof, size_t available)
+print_one(struct dump *dump, const struct dof *dof, size_t available)
 {
-	struct telling t = {
+	struct dof_dump t = {
 		.dump = dump,
 		.dof = *dof,
 		.bytes_left = dof->size,
@@ -454,7 +456,7 @@ tell_one(struct dump *dump, const struct dof *dof, size_t available)
 
 	find_providers(&t);
 	dof_find_relocated(&t);
-	tell_document(&t, available);
+	print_document(&t, available);
 	free(t.provider_of);
 	free(t.relocated);
 	return dof_next(dof, available);
@@ -467,9 +469,9 @@ dump_dof(struct dump *dump, const uint8_t *bytes, size_t size)
 	struct dof dof;
 
 	while (dof_open(&dof, bytes + at, size - at) == 0) {
-		at += tell_one(dump, &dof, size - at);
+		at += print_one(dump, &dof, size - at);
 		count++;
 	}
-	tell_behind(dump, bytes + at, count > 0 ? size - at : 0, at);
+	print_behind(dump, bytes + at, count > 0 ? size - at : 0, at);
 	return count;
 }

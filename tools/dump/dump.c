@@ -1,9 +1,9 @@
 /*
  * dump.c - the subcommand "dump": what is in the documents of probes?
  *
- * DOF and SDT notes, in words: of a process, of a file, or of probes that are
- * defined on the command line, for any system and processor that the library
- * builds documents for.
+ * It prints DOF and SDT notes in words: those of a process, of a file, or of
+ * probes that are defined on the command line, for any system and processor for
+ * which the library builds documents.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -24,8 +24,8 @@ help(FILE *out)
 	    "       usdt dump [--hex | --raw] [--os OS] [--arch ARCH]\n"
 	    "           'PROVIDER:MODULE:FUNCTION:NAME(TYPE, ...)'...\n"
 	    "\n"
-	    "Tell the DOF documents and the SDT notes of a process, or of a\n"
-	    "file (ELF, or a DOF document; - is standard input); or tell the\n"
+	    "Print the DOF documents and SDT notes of a process, or of a file\n"
+	    "(ELF, or a DOF document; - is standard input); or print the\n"
 	    "document that these probes get on that system and processor.\n"
 	    "\n"
 	    "  -p, --pid=PID    of this process\n"
@@ -55,7 +55,9 @@ find_arch(const char *name)
 	return NULL;
 }
 
-/* Has that system probes on that processor?  -1, and told, if not. */
+/*
+ * Has that system probes on that processor?  If not, prints why and returns -1.
+ */
 static int
 check_both(const struct usdt__platform *row, const struct usdt__arch *arch)
 {
@@ -78,7 +80,7 @@ check_both(const struct usdt__platform *row, const struct usdt__arch *arch)
 /* --- a definition --- */
 
 static int
-tell_definition(const struct dump_options *options,
+print_definition(const struct dump_options *options,
     const struct definition *definition)
 {
 	struct dump dump = dump_for(options, NULL);
@@ -89,8 +91,8 @@ tell_definition(const struct dump_options *options,
 	if (dump.arch == NULL)
 		dump.arch = usdt__native_arch();
 	if (dump.arch == NULL) {
-		fputs("usdt: this processor is not known: --arch names one\n",
-		    stderr);
+		fputs("usdt: this processor is not known: name one with "
+		    "--arch\n", stderr);
 		return EXIT_USAGE;
 	}
 	if (check_both(dump.row, dump.arch) < 0)
@@ -127,7 +129,7 @@ dump_definitions(const struct dump_options *options, char **texts, int count)
 		    dump_row(options, NULL)) < 0)
 			result = EXIT_USAGE;
 	if (result == EXIT_FINE)
-		result = tell_definition(options, &definition);
+		result = print_definition(options, &definition);
 	definition_free(&definition);
 	return result;
 }
@@ -154,7 +156,7 @@ run(const struct dump_options *options, char **words, int count)
 	if (options->pid != 0 && count > 0)
 		return misuse("either a process or something else");
 	if (options->pid == 0 && count == 0)
-		return misuse("what is to be told?");
+		return misuse("what is to be printed?");
 	if (options->raw && isatty(STDOUT_FILENO)) {
 		fputs("usdt: --raw writes bytes, which are not for terminals\n",
 		    stderr);
@@ -184,15 +186,13 @@ command_dump(int argc, char **argv)
 	};
 	struct dump_options options = { .pid = 0 };
 	int option;
-	long pid;
 
 	while ((option = getopt_long(argc, argv, "p:xrh", long_options,
 	    NULL)) != -1)
 		switch (option) {
 		case 'p':
-			if ((pid = parse_count("--pid", optarg)) < 0)
+			if ((options.pid = parse_pid(optarg)) < 0)
 				return EXIT_USAGE;
-			options.pid = (pid_t)pid;
 			break;
 		case 'x':
 			options.hex = 1;
@@ -208,12 +208,8 @@ command_dump(int argc, char **argv)
 			if ((options.arch = find_arch(optarg)) == NULL)
 				return EXIT_USAGE;
 			break;
-		case 'h':
-			help(stdout);
-			return EXIT_FINE;
 		default:
-			help(stderr);
-			return EXIT_USAGE;
+			return print_help(option, help);
 		}
 	return run(&options, argv + optind, argc - optind);
 }

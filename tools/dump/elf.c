@@ -1,10 +1,10 @@
 /*
  * elf.c - which documents and notes are in an ELF file?
  *
- * Where tools/image.c takes from a file what is needed to trace its probes,
- * this tells what is there.  The file may be anybody's: libelf reads it, by
- * pread and not mapped, and no more of it is taken than it has bytes, however
- * often its sections name the same ones.
+ * common/image.c reads what is needed to trace a file's probes; this prints
+ * everything that is there.  The file may be anybody's: libelf reads it by
+ * pread instead of mapping it, and no more of it is read than it has bytes,
+ * however often its sections refer to the same ones.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* strnlen */
@@ -83,7 +83,7 @@ add_segments(struct elf_file *file)
 
 	if (elf_getphdrnum(file->elf, &count) < 0)
 		return;
-	file->segments = need_zeroed(count, sizeof *file->segments);
+	file->segments = xcalloc(count, sizeof *file->segments);
 	for (i = 0; i < count; i++) {
 		if (gelf_getphdr(file->elf, (int)i, &header) == NULL ||
 		    header.p_type != PT_LOAD)
@@ -96,7 +96,7 @@ add_segments(struct elf_file *file)
 	}
 }
 
-/* Take what ELF leads to, if it is that of an ELF file. */
+/* Read the sections of ELF, if it is an ELF file. */
 static struct elf_file *
 open_elf(Elf *elf, size_t size)
 {
@@ -110,7 +110,7 @@ open_elf(Elf *elf, size_t size)
 		elf_end(elf);
 		return NULL;
 	}
-	file = need_zeroed(1, sizeof *file);
+	file = xcalloc(1, sizeof *file);
 	file->elf = elf;
 	file->room = size;
 	file->machine = header.e_machine;
@@ -214,7 +214,7 @@ note_text(const struct note *note, size_t at, size_t length, size_t size,
 	dump_end(note->dump);
 }
 
-/* Where in the file is ADDRESS?  -1: in no such segment. */
+/* Offset in the file of ADDRESS; -1: it is in no such segment. */
 static int
 to_offset(const struct elf_file *file, uint64_t address, int executable,
     uint64_t *offset)
@@ -235,9 +235,9 @@ to_offset(const struct elf_file *file, uint64_t address, int executable,
 	return -1;
 }
 
-/* An address that tracers use, and where that is. */
+/* Print an address that tracers use, and where that is. */
 static void
-tell_place(const struct note *note, const char *name, uint64_t address,
+print_place(const struct note *note, const char *name, uint64_t address,
     int executable)
 {
 	struct dump *dump = note->dump;
@@ -246,7 +246,7 @@ tell_place(const struct note *note, const char *name, uint64_t address,
 	if (!note->file->linked)
 		return;
 	if (to_offset(note->file, address, executable, &offset) < 0) {
-		dump_wrong(dump, "nothing %s of the file is at %#" PRIx64,
+		dump_wrong(dump, "the file has nothing %s at %#" PRIx64,
 		    executable ? "executable" : "writable", address);
 		return;
 	}
@@ -258,9 +258,9 @@ tell_place(const struct note *note, const char *name, uint64_t address,
 	dump_end(dump);
 }
 
-/* Each argument by itself, as tools that trace understand it. */
+/* Print each argument by itself, as tracers understand it. */
 static void
-tell_arguments(const struct note *note, const char *text)
+print_arguments(const struct note *note, const char *text)
 {
 	const struct image image = { .machine = note->file->machine };
 	const struct probe probe = { .note_args = text };
@@ -285,7 +285,7 @@ tell_arguments(const struct note *note, const char *text)
 
 /* Three addresses and three strings. */
 static void
-tell_probe(const struct note *note)
+print_probe(const struct note *note)
 {
 	static const char *const names[] = { "provider", "name", "arguments" };
 	size_t word = note->file->wide ? 8 : 4, at = note->desc, length, i;
@@ -294,8 +294,8 @@ tell_probe(const struct note *note)
 	const char *args = "";
 
 	if (note->desc_size < 3 * word) {
-		dump_wrong(note->dump, "%zu bytes hold no three addresses",
-		    note->desc_size);
+		dump_wrong(note->dump, "%zu bytes are too few for three "
+		    "addresses", note->desc_size);
 		return;
 	}
 	location = note_number(note, at, word, "location", "%#" PRIx64);
@@ -315,14 +315,14 @@ tell_probe(const struct note *note)
 	}
 	if (base != 0 && note->file->base != 0 && base != note->file->base) {
 		location += note->file->base - base;
-		dump_tell(note->dump, "moved to", "%#" PRIx64
+		dump_line(note->dump, "moved to", "%#" PRIx64
 		    ", since .stapsdt.base is at %#" PRIx64, location,
 		    note->file->base);
 	}
-	tell_place(note, "site", location, 1);
+	print_place(note, "site", location, 1);
 	if (semaphore != 0)
-		tell_place(note, "counter", semaphore, 0);
-	tell_arguments(note, args);
+		print_place(note, "counter", semaphore, 0);
+	print_arguments(note, args);
 }
 
 static void
@@ -347,7 +347,7 @@ head_note(const struct note *note, size_t number)
 }
 
 static void
-tell_note(struct note *note, size_t number)
+print_note(struct note *note, size_t number)
 {
 	size_t name_size = load(note->file, note->bytes, 4), padding, end;
 	int known;
@@ -365,7 +365,7 @@ tell_note(struct note *note, size_t number)
 	note_text(note, NOTE_HEADER, name_size - (name_size > 0), note->desc -
 	    NOTE_HEADER, "note's name");
 	if (known)
-		tell_probe(note);
+		print_probe(note);
 	else
 		dump_wrong(note->dump, "it is not of the kind \"stapsdt\", "
 		    "3");
@@ -379,7 +379,7 @@ tell_note(struct note *note, size_t number)
 	}
 }
 
-/* The note at AT; -1 if it is not all there. */
+/* Find the note at AT; -1 if it is not complete. */
 static int
 find_note(struct note *note, const struct elf_piece *piece, size_t at)
 {
@@ -415,11 +415,11 @@ dump_notes(struct dump *dump, const struct elf_file *file)
 		for (at = 0; at < piece->size; at += note.size, count++) {
 			if (find_note(&note, piece, at) < 0) {
 				dump_wrong(dump, "the %zu bytes at %#" PRIx64
-				    " hold no whole note", piece->size - at,
+				    " are not a whole note", piece->size - at,
 				    piece->at + at);
 				break;
 			}
-			tell_note(&note, count);
+			print_note(&note, count);
 		}
 	}
 	return count;

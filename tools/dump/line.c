@@ -1,9 +1,9 @@
 /*
- * line.c - how is a line told, with the bytes that it is about?
+ * line.c - how is a line printed, with the bytes that it describes?
  *
- * With --hex the place and the bytes stand left of the text, eight on a line,
- * so that all bytes of a document can be read from top to bottom; without it
- * the lines are the same but for that.
+ * With --hex the offset and the bytes are to the left of the text, eight bytes
+ * per line, so that all bytes of a document can be read from top to bottom.
+ * Without it the lines are otherwise the same.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -15,7 +15,7 @@
 
 #define BYTES	8	/* on a line */
 
-/* The next bytes of the line; FILLED: text follows. */
+/* Print the next bytes of the line; FILLED: text follows. */
 static void
 show_bytes(struct dump *dump, int filled)
 {
@@ -57,7 +57,7 @@ dump_end(struct dump *dump)
 }
 
 void
-dump_tell(struct dump *dump, const char *name, const char *format, ...)
+dump_line(struct dump *dump, const char *name, const char *format, ...)
 {
 	va_list args;
 

@@ -1,6 +1,6 @@
 /*
- * member.c - how are the numbers of a DOF document told, and which of
- * them do relocations change?
+ * member.c - how are the numbers of a DOF document printed, and which of them
+ * do relocations change?
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -12,7 +12,8 @@
 #include "core/dof_format.h"
 
 uint64_t
-dof_tell_member(struct telling *t, uint64_t at, unsigned size, const char *name)
+dof_print_member(struct dof_dump *t, uint64_t at, unsigned size,
+    const char *name)
 {
 	uint64_t value = dof_load(&t->dof, at, size);
 	const char *bare = strchr(name, '_');
@@ -24,10 +25,10 @@ dof_tell_member(struct telling *t, uint64_t at, unsigned size, const char *name)
 }
 
 uint64_t
-dof_tell_number(struct telling *t, uint64_t at, unsigned size,
+dof_print_number(struct dof_dump *t, uint64_t at, unsigned size,
     const char *name, const char *words)
 {
-	uint64_t value = dof_tell_member(t, at, size, name);
+	uint64_t value = dof_print_member(t, at, size, name);
 
 	if (words != NULL)
 		fprintf(t->dump->out, ", %s", words);
@@ -36,7 +37,7 @@ dof_tell_number(struct telling *t, uint64_t at, unsigned size,
 }
 
 uint64_t
-dof_tell_hex(struct telling *t, uint64_t at, unsigned size, const char *name)
+dof_print_hex(struct dof_dump *t, uint64_t at, unsigned size, const char *name)
 {
 	uint64_t value = dof_load(&t->dof, at, size);
 
@@ -47,7 +48,7 @@ dof_tell_hex(struct telling *t, uint64_t at, unsigned size, const char *name)
 }
 
 void
-dof_tell_rest(struct telling *t, uint64_t at, uint64_t size, const char *name)
+dof_print_rest(struct dof_dump *t, uint64_t at, uint64_t size, const char *name)
 {
 	const uint8_t *bytes = t->dof.bytes + at;
 	uint64_t i, set = 0;
@@ -67,52 +68,55 @@ dof_tell_rest(struct telling *t, uint64_t at, uint64_t size, const char *name)
 /* --- relocations --- */
 
 static void
-tell_relocation(struct telling *t, uint64_t at)
+print_relocation(struct dof_dump *t, uint64_t at)
 {
 	uint64_t type;
 
-	TELL_NUMBER(t, at, dof_relodesc, dofr_name, NULL);
-	type = TELL_MEMBER(t, at, dof_relodesc, dofr_type);
+	PRINT_NUMBER(t, at, dof_relodesc, dofr_name, NULL);
+	type = PRINT_MEMBER(t, at, dof_relodesc, dofr_type);
 	fputs(type == 0 ? ", nothing to do" : type == DOF_RELO_SETX ?
 	    ", SETX: dofhp_addr is added" : type == 2 ?
 	    ", DOFREL: the place's own address is added" : "", t->dump->out);
 	dump_end(t->dump);
-	if (type > 2 || (type == 2 &&	/* it alone has this one */
+	if (type > 2 || (type == 2 &&	/* only this system has it */
 	    strcmp(t->dump->row->name, "freebsd") != 0))
 		dump_wrong(t->dump, "%s does not know this type",
 		    t->dump->row->name);
-	dof_tell_hex(t, at + offsetof(struct dof_relodesc, dofr_offset), 8,
+	dof_print_hex(t, at + offsetof(struct dof_relodesc, dofr_offset), 8,
 	    "offset");
-	TELL_NUMBER(t, at, dof_relodesc, dofr_data, NULL);
+	PRINT_NUMBER(t, at, dof_relodesc, dofr_data, NULL);
 }
 
 void
-dof_tell_relocations(struct telling *t, const struct dof_part *part)
+dof_print_relocations(struct dof_dump *t, const struct dof_part *part)
 {
 	uint64_t i, at, count;
 
 	if (part->entry < sizeof(struct dof_relodesc) || part->align != 8) {
-		dump_wrong(t->dump, "entsize is %u and align %u, systems take "
-		    "%zu and 8", part->entry, part->align,
+		dump_wrong(t->dump, "entsize is %u and align %u, systems "
+		    "accept %zu and 8", part->entry, part->align,
 		    sizeof(struct dof_relodesc));
-		dof_tell_rest(t, part->at, part->size, "bytes");
+		dof_print_rest(t, part->at, part->size, "bytes");
 		return;
 	}
 	count = part->size / part->entry;
 	for (i = 0; i < count; i++) {
 		at = part->at + i * part->entry;
 		fprintf(t->dump->out, "relocation %" PRIu64 "\n", i);
-		tell_relocation(t, at);
-		dof_tell_rest(t, at + sizeof(struct dof_relodesc), part->entry -
-		    sizeof(struct dof_relodesc), "bytes");
+		print_relocation(t, at);
+		dof_print_rest(t, at + sizeof(struct dof_relodesc),
+		    part->entry - sizeof(struct dof_relodesc), "bytes");
 	}
-	dof_tell_rest(t, part->at + count * part->entry,
+	dof_print_rest(t, part->at + count * part->entry,
 	    part->size % part->entry, "bytes");
 }
 
-/* What a section of relocations' header leads to; -1 if not to that. */
+/*
+ * Find what the header of a section of relocations leads to; -1 if it leads
+ * nowhere.
+ */
 static int
-find_relocations(const struct telling *t, const struct dof_part *header,
+find_relocations(const struct dof_dump *t, const struct dof_part *header,
     struct dof_part *table, struct dof_part *target)
 {
 	uint64_t at = header->at;
@@ -127,7 +131,7 @@ find_relocations(const struct telling *t, const struct dof_part *header,
 	return 0;
 }
 
-/* Are there 8 aligned bytes, and not in the section's own header? */
+/* Are there 8 aligned bytes, outside of the section's own header? */
 static int
 can_relocate(const struct dof_part *target, uint64_t place)
 {
@@ -139,33 +143,33 @@ can_relocate(const struct dof_part *target, uint64_t place)
 }
 
 void
-dof_tell_relocation_header(struct telling *t, const struct dof_part *part)
+dof_print_relocation_header(struct dof_dump *t, const struct dof_part *part)
 {
 	struct dof_part table, target, strings;
 	uint64_t i, at, place, bad = 0;
 
 	if (part->size < sizeof(struct dof_relohdr) || part->align != 4) {
 		dump_wrong(t->dump, "it has %" PRIu64 " bytes and align %u, "
-		    "systems take %zu and 4", part->size, part->align,
+		    "systems accept %zu and 4", part->size, part->align,
 		    sizeof(struct dof_relohdr));
-		dof_tell_rest(t, part->at, part->size, "bytes");
+		dof_print_rest(t, part->at, part->size, "bytes");
 		return;
 	}
-	TELL_NUMBER(t, part->at, dof_relohdr, dofr_strtab,
+	PRINT_NUMBER(t, part->at, dof_relohdr, dofr_strtab,
 	    "section with names");
-	TELL_NUMBER(t, part->at, dof_relohdr, dofr_relsec,
+	PRINT_NUMBER(t, part->at, dof_relohdr, dofr_relsec,
 	    "section with relocations");
-	TELL_NUMBER(t, part->at, dof_relohdr, dofr_tgtsec,
+	PRINT_NUMBER(t, part->at, dof_relohdr, dofr_tgtsec,
 	    "section that they change");
-	dof_tell_rest(t, part->at + sizeof(struct dof_relohdr), part->size -
+	dof_print_rest(t, part->at + sizeof(struct dof_relohdr), part->size -
 	    sizeof(struct dof_relohdr), "bytes");
 	if (t->dump->row->offsets == USDT__OFFSET_DOF)
-		dump_tell(t->dump, "", "%s does not look at it",
+		dump_line(t->dump, "", "%s ignores it",
 		    t->dump->row->name);
 	if (find_relocations(t, part, &table, &target) < 0 ||
 	    dof_section_of(&t->dof, DOF_LOAD(&t->dof, part->at, dof_relohdr,
 	    dofr_strtab), DOF_SECT_STRTAB, &strings) < 0) {
-		dump_wrong(t->dump, "these sections can't be used so");
+		dump_wrong(t->dump, "these sections are of the wrong kind");
 		return;
 	}
 	for (i = 0; i < table.size / table.entry && t->checks_left > 0;
@@ -189,9 +193,9 @@ by_value(const void *one, const void *other)
 	return *a < *b ? -1 : *a > *b;
 }
 
-/* Find all places that have dofhp_addr added, as many as there is room for. */
+/* Find all places to which dofhp_addr is added, up to the room there is. */
 void
-dof_find_relocated(struct telling *t)
+dof_find_relocated(struct dof_dump *t)
 {
 	size_t most = t->dof.size / sizeof(struct dof_relodesc), space = 0;
 	struct dof_part header, table, target;
@@ -219,7 +223,7 @@ dof_find_relocated(struct telling *t)
 }
 
 int
-dof_is_relocated(const struct telling *t, uint64_t place)
+dof_is_relocated(const struct dof_dump *t, uint64_t place)
 {
 	return t->relocated_count > 0 && bsearch(&place, t->relocated,
 	    t->relocated_count, sizeof place, by_value) != NULL;

@@ -1,10 +1,10 @@
 /*
- * provider.c - what does DOF say of providers and probes?
+ * provider.c - what does DOF say about providers and probes?
  *
- * A probe's record holds but numbers: offsets in the string table, indexes of
- * arguments and sites, all of which its provider's record names.  Here they
- * are shown with what they lead to, and sites with the addresses that the
- * chosen system makes of them.
+ * A probe's record has only numbers: offsets in the string table, and indexes
+ * of arguments and sites in sections that its provider's record names.  Here
+ * they are printed with what they lead to, and sites with the addresses that
+ * the chosen system derives from them.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -15,13 +15,13 @@
 #include "tools/dump/dump.h"
 #include "core/dof_format.h"
 
-/* What a provider refers to.  A part that is not there has no size. */
+/* What a provider refers to.  A missing part has size 0. */
 struct provider {
 	struct dof_part strings, probes, args, offsets, enabled;
 	int has_enabled;	/* it names a section of is-enabled sites */
 };
 
-/* A probe while it is told. */
+/* A probe while it is printed. */
 struct probe_record {
 	uint64_t at;		/* where its record is */
 	uint64_t address;
@@ -29,7 +29,7 @@ struct probe_record {
 };
 
 static unsigned
-version(const struct telling *t)
+version(const struct dof_dump *t)
 {
 	return t->dof.bytes[DOF_ID_VERSION];
 }
@@ -38,7 +38,7 @@ version(const struct telling *t)
 
 /* Stability of the name and of the data, and dependency class. */
 static void
-tell_attribute(struct telling *t, uint64_t at, const char *name)
+print_attribute(struct dof_dump *t, uint64_t at, const char *name)
 {
 	static const char *const stability[] = {
 		"Internal", "Private", "Obsolete", "External", "Unstable",
@@ -65,13 +65,15 @@ tell_attribute(struct telling *t, uint64_t at, const char *name)
 		    of_class);
 }
 
-/* A member that is the number of a section.  PART has no size if it can't be
- * used as one of that TYPE. */
+/*
+ * Print a member that is the number of a section.  PART gets size 0 if it can't
+ * be used as one of that TYPE.
+ */
 static void
-tell_reference(struct telling *t, uint64_t at, const char *name,
+print_reference(struct dof_dump *t, uint64_t at, const char *name,
     uint32_t type, const char *type_name, struct dof_part *part)
 {
-	uint64_t index = dof_tell_member(t, at, 4, name);
+	uint64_t index = dof_print_member(t, at, 4, name);
 
 	fprintf(t->dump->out, ", section with %s", type_name);
 	dump_end(t->dump);
@@ -84,7 +86,7 @@ tell_reference(struct telling *t, uint64_t at, const char *name,
 }
 
 static void
-find_part(const struct telling *t, uint64_t at, uint32_t type,
+find_part(const struct dof_dump *t, uint64_t at, uint32_t type,
     struct dof_part *part)
 {
 	if (dof_section_of(&t->dof, dof_load(&t->dof, at, 4), type,
@@ -92,9 +94,9 @@ find_part(const struct telling *t, uint64_t at, uint32_t type,
 		memset(part, 0, sizeof *part);
 }
 
-/* What the provider at AT refers to, without a word. */
+/* Find what the provider at AT refers to, without printing. */
 static void
-find_provider(const struct telling *t, uint64_t at, struct provider *p)
+find_provider(const struct dof_dump *t, uint64_t at, struct provider *p)
 {
 	memset(p, 0, sizeof *p);
 	find_part(t, at + offsetof(struct dof_provider, dofpv_strtab),
@@ -122,12 +124,12 @@ is_path_part(const char *text)
 	    strchr(text, '/') == NULL;
 }
 
-/* A member that is a string's offset in the string table. */
+/* Print a member that is a string's offset in the string table. */
 static void
-tell_string(struct telling *t, uint64_t at, const char *name,
+print_string(struct dof_dump *t, uint64_t at, const char *name,
     const struct dof_part *strings, size_t most)
 {
-	uint64_t offset = dof_tell_member(t, at, 4, name);
+	uint64_t offset = dof_print_member(t, at, 4, name);
 	const char *text = dof_string(&t->dof, strings, offset);
 	size_t length = text != NULL ? strlen(text) : 0;
 
@@ -140,9 +142,9 @@ tell_string(struct telling *t, uint64_t at, const char *name,
 	if (text == NULL)
 		dump_wrong(t->dump, "there is no string at %" PRIu64 " in the "
 		    "string table of %" PRIu64 " bytes, or none that a system "
-		    "takes", offset, strings->size);
+		    "accepts", offset, strings->size);
 	else if (length > most)
-		dump_wrong(t->dump, "it has %zu bytes, %s takes %zu", length,
+		dump_wrong(t->dump, "it has %zu bytes, %s accepts %zu", length,
 		    t->dump->row->limits, most);
 	else if (t->dump->row->image && !is_path_part(text))
 		dump_wrong(t->dump, "on %s it becomes part of a path, and "
@@ -150,7 +152,7 @@ tell_string(struct telling *t, uint64_t at, const char *name,
 }
 
 static void
-check_shapes(struct telling *t, const struct provider *p)
+check_shapes(struct dof_dump *t, const struct provider *p)
 {
 	if (p->probes.size > 0 && (p->probes.entry < sizeof(struct dof_probe) ||
 	    p->probes.entry % 8 != 0 || p->probes.entry > p->probes.size))
@@ -159,7 +161,7 @@ check_shapes(struct telling *t, const struct provider *p)
 	if (p->offsets.size > 0 && (p->offsets.entry != 4 ||
 	    p->offsets.at % 4 != 0))
 		dump_wrong(t->dump, "the entsize of its PROFFS is %u, at %#"
-		    PRIx64 ": numbers of 4 bytes are not there",
+		    PRIx64 ": it has no numbers of 4 bytes",
 		    p->offsets.entry, p->offsets.at);
 	if (p->args.size > 0 && p->args.entry != 1)
 		dump_wrong(t->dump, "the entsize of its PRARGS is %u, not 1",
@@ -167,40 +169,40 @@ check_shapes(struct telling *t, const struct provider *p)
 	if (p->enabled.size > 0 && (p->enabled.entry != 4 ||
 	    p->enabled.at % 4 != 0))
 		dump_wrong(t->dump, "the entsize of its PRENOFFS is %u, at %#"
-		    PRIx64 ": numbers of 4 bytes are not there",
+		    PRIx64 ": it has no numbers of 4 bytes",
 		    p->enabled.entry, p->enabled.at);
 }
 
 #define AT(member)	(at + offsetof(struct dof_provider, member))
 
 static void
-tell_attributes(struct telling *t, uint64_t at)
+print_attributes(struct dof_dump *t, uint64_t at)
 {
-	tell_attribute(t, AT(dofpv_provattr), "provattr");
-	tell_attribute(t, AT(dofpv_modattr), "modattr");
-	tell_attribute(t, AT(dofpv_funcattr), "funcattr");
-	tell_attribute(t, AT(dofpv_nameattr), "nameattr");
-	tell_attribute(t, AT(dofpv_argsattr), "argsattr");
+	print_attribute(t, AT(dofpv_provattr), "provattr");
+	print_attribute(t, AT(dofpv_modattr), "modattr");
+	print_attribute(t, AT(dofpv_funcattr), "funcattr");
+	print_attribute(t, AT(dofpv_nameattr), "nameattr");
+	print_attribute(t, AT(dofpv_argsattr), "argsattr");
 }
 
-/* 0 is a section too, but here it means that there are none. */
+/* 0 is a valid section number, but here it means that there are none. */
 static void
-tell_enabled(struct telling *t, uint64_t at, struct provider *p)
+print_enabled(struct dof_dump *t, uint64_t at, struct provider *p)
 {
 	p->has_enabled = DOF_LOAD(&t->dof, at, dof_provider,
 	    dofpv_prenoffs) != 0;
 	if (p->has_enabled) {
-		tell_reference(t, AT(dofpv_prenoffs), "prenoffs",
+		print_reference(t, AT(dofpv_prenoffs), "prenoffs",
 		    DOF_SECT_PRENOFFS, "is-enabled sites", &p->enabled);
 	} else {
-		TELL_MEMBER(t, at, dof_provider, dofpv_prenoffs);
+		PRINT_MEMBER(t, at, dof_provider, dofpv_prenoffs);
 		fputs(", no is-enabled sites", t->dump->out);
 		dump_end(t->dump);
 	}
 }
 
 void
-dof_tell_provider(struct telling *t, const struct dof_part *part)
+dof_print_provider(struct dof_dump *t, const struct dof_part *part)
 {
 	uint64_t at = part->at;
 	size_t least = version(t) < 2 ?
@@ -210,26 +212,26 @@ dof_tell_provider(struct telling *t, const struct dof_part *part)
 
 	if (part->size < least) {
 		dump_wrong(t->dump, "a provider has %zu bytes", least);
-		dof_tell_rest(t, at, part->size, "bytes");
+		dof_print_rest(t, at, part->size, "bytes");
 		return;
 	}
 	if (at % 4 != 0)
 		dump_wrong(t->dump, "its place is not a multiple of 4");
 	find_provider(t, at, &p);
-	tell_reference(t, AT(dofpv_strtab), "strtab", DOF_SECT_STRTAB,
+	print_reference(t, AT(dofpv_strtab), "strtab", DOF_SECT_STRTAB,
 	    "strings", &p.strings);
-	tell_reference(t, AT(dofpv_probes), "probes", DOF_SECT_PROBES,
+	print_reference(t, AT(dofpv_probes), "probes", DOF_SECT_PROBES,
 	    "probes", &p.probes);
-	tell_reference(t, AT(dofpv_prargs), "prargs", DOF_SECT_PRARGS,
+	print_reference(t, AT(dofpv_prargs), "prargs", DOF_SECT_PRARGS,
 	    "argument maps", &p.args);
-	tell_reference(t, AT(dofpv_proffs), "proffs", DOF_SECT_PROFFS,
+	print_reference(t, AT(dofpv_proffs), "proffs", DOF_SECT_PROFFS,
 	    "sites", &p.offsets);
-	tell_string(t, AT(dofpv_name), "name", &p.strings,
+	print_string(t, AT(dofpv_name), "name", &p.strings,
 	    t->dump->row->max_provider);
-	tell_attributes(t, at);
+	print_attributes(t, at);
 	if (least == sizeof(struct dof_provider))
-		tell_enabled(t, at, &p);
-	dof_tell_rest(t, at + least, part->size - least, "bytes");
+		print_enabled(t, at, &p);
+	dof_print_rest(t, at + least, part->size - least, "bytes");
 	check_shapes(t, &p);
 }
 
@@ -237,9 +239,9 @@ dof_tell_provider(struct telling *t, const struct dof_part *part)
 
 /* --- where the sites of probes are --- */
 
-/* An address, or how far it is from what the helper is told as dofhp_addr. */
+/* Print an address, or its distance from dofhp_addr. */
 static void
-show_place(struct telling *t, uint64_t value, int relative)
+show_place(struct dof_dump *t, uint64_t value, int relative)
 {
 	FILE *out = t->dump->out;
 
@@ -253,20 +255,20 @@ show_place(struct telling *t, uint64_t value, int relative)
 		fprintf(out, "dofhp_addr + %#" PRIx64, value);
 }
 
-/* Linux takes an address above dofhp_addr for one that has it in already. */
+/* Linux does not add dofhp_addr to an address above it. */
 static int
-is_added(const struct telling *t, const struct probe_record *probe)
+is_added(const struct dof_dump *t, const struct probe_record *probe)
 {
 	return probe->relocated && !(t->dump->placed &&
 	    probe->address > t->dump->address);
 }
 
 /*
- * What a kernel makes of an offset; BIAS is what the builder adds where the
- * kernel takes it off again.
+ * Print the address that a kernel derives from an offset; BIAS is added by the
+ * builder where the kernel subtracts it.
  */
 static void
-show_site(struct telling *t, const struct probe_record *probe,
+show_site(struct dof_dump *t, const struct probe_record *probe,
     uint64_t offset, int bias)
 {
 	const struct usdt__arch *arch = t->dump->arch;
@@ -284,9 +286,9 @@ show_site(struct telling *t, const struct probe_record *probe,
 	show_place(t, value, 1);
 }
 
-/* Linux answers is-enabled in its own version only. */
+/* Linux answers is-enabled only in its own version. */
 static int
-ignores_enabled(const struct telling *t)
+ignores_enabled(const struct dof_dump *t)
 {
 	const struct usdt__platform *row = t->dump->row;
 
@@ -303,7 +305,7 @@ by_value(const void *one, const void *other)
 }
 
 static void
-check_twice(struct telling *t, uint64_t *offsets, size_t count)
+check_twice(struct dof_dump *t, uint64_t *offsets, size_t count)
 {
 	size_t i, twice = 0;
 
@@ -315,7 +317,7 @@ check_twice(struct telling *t, uint64_t *offsets, size_t count)
 }
 
 static void
-tell_sites(struct telling *t, const struct probe_record *probe,
+print_sites(struct dof_dump *t, const struct probe_record *probe,
     const struct dof_part *part, uint64_t first, uint64_t count, int enabled)
 {
 	const struct usdt__platform *row = t->dump->row;
@@ -329,7 +331,7 @@ tell_sites(struct telling *t, const struct probe_record *probe,
 		    "is-enabled sites" : "sites");
 		return;
 	}
-	seen = need_zeroed(count < t->sites_left ? count : t->sites_left,
+	seen = xcalloc(count < t->sites_left ? count : t->sites_left,
 	    sizeof *seen);
 	for (i = 0; i < count && t->sites_left > 0; i++, t->sites_left--) {
 		seen[i] = dof_load(&t->dof, part->at + 4 * (first + i), 4);
@@ -339,7 +341,7 @@ tell_sites(struct telling *t, const struct probe_record *probe,
 		show_site(t, probe, seen[i], enabled ? row->isenabled_bias :
 		    row->probe_bias);
 		if (ignored)
-			fprintf(t->dump->out, ", which %s does not look at "
+			fprintf(t->dump->out, ", which %s ignores "
 			    "below version %u", row->name, row->dof_version);
 		dump_end(t->dump);
 	}
@@ -353,7 +355,7 @@ tell_sites(struct telling *t, const struct probe_record *probe,
 /* --- probes --- */
 
 static void
-tell_address(struct telling *t, struct probe_record *probe)
+print_address(struct dof_dump *t, struct probe_record *probe)
 {
 	uint64_t at = probe->at + offsetof(struct dof_probe, dofpr_addr);
 	int used = t->dump->row->offsets == USDT__OFFSET_PROBE;
@@ -363,7 +365,7 @@ tell_address(struct telling *t, struct probe_record *probe)
 	dump_begin(t->dump, t->dof.bytes + at, at, 8, "addr");
 	fprintf(t->dump->out, "%#" PRIx64, probe->address);
 	if (!used)
-		fprintf(t->dump->out, ", %s does not look at it",
+		fprintf(t->dump->out, ", %s ignores it",
 		    t->dump->row->name);
 	else if (is_added(t, probe))
 		fputs(", and dofhp_addr by a relocation", t->dump->out);
@@ -377,12 +379,12 @@ tell_address(struct telling *t, struct probe_record *probe)
 	dump_end(t->dump);
 }
 
-/* A member that is the offset of the first of COUNT types. */
+/* Print a member that is the offset of the first of COUNT types. */
 static void
-tell_types(struct telling *t, uint64_t at, const char *name,
+print_types(struct dof_dump *t, uint64_t at, const char *name,
     const char *kind, const struct dof_part *strings, uint64_t count)
 {
-	uint64_t offset = dof_tell_member(t, at, 4, name), i, longest = 0;
+	uint64_t offset = dof_print_member(t, at, 4, name), i, longest = 0;
 	const char *type = "";
 
 	for (i = 0; i < count; i++, offset += strlen(type) + 1) {
@@ -404,17 +406,17 @@ tell_types(struct telling *t, uint64_t at, const char *name,
 		dump_wrong(t->dump, "%" PRIu64 " types are left out: there are "
 		    "more than the document has room for", count - i);
 	if (longest > t->dump->row->max_type)
-		dump_wrong(t->dump, "a type has %" PRIu64 " bytes, %s takes "
+		dump_wrong(t->dump, "a type has %" PRIu64 " bytes, %s accepts "
 		    "%zu", longest, t->dump->row->limits,
 		    t->dump->row->max_type);
 }
 
-/* A member that is the index of the first of COUNT entries of PRARGS. */
+/* Print a member that is the index of the first of COUNT entries of PRARGS. */
 static void
-tell_map(struct telling *t, uint64_t at, const struct provider *p,
+print_map(struct dof_dump *t, uint64_t at, const struct provider *p,
     uint64_t native, uint64_t count)
 {
-	uint64_t first = TELL_MEMBER(t, at, dof_probe, dofpr_argidx), i;
+	uint64_t first = PRINT_MEMBER(t, at, dof_probe, dofpr_argidx), i;
 	int inside = first <= p->args.size && count <= p->args.size - first;
 	unsigned highest = 0;
 
@@ -435,11 +437,11 @@ tell_map(struct telling *t, uint64_t at, const struct provider *p,
 }
 
 #define NUMBER(member, words) \
-	TELL_NUMBER(t, at, dof_probe, member, words)
+	PRINT_NUMBER(t, at, dof_probe, member, words)
 
-/* In the order of the record; then what is made of it. */
+/* The members in the order of the record; then what they mean. */
 static void
-tell_probe(struct telling *t, const struct provider *p, uint64_t at)
+print_probe(struct dof_dump *t, const struct provider *p, uint64_t at)
 {
 	struct probe_record probe = { .at = at };
 	uint64_t native = DOF_LOAD(&t->dof, at, dof_probe, dofpr_nargc);
@@ -448,16 +450,16 @@ tell_probe(struct telling *t, const struct provider *p, uint64_t at)
 	uint64_t enabled = version(t) < 2 ? 0 :
 	    DOF_LOAD(&t->dof, at, dof_probe, dofpr_nenoffs);
 
-	tell_address(t, &probe);
-	tell_string(t, at + offsetof(struct dof_probe, dofpr_func), "func",
+	print_address(t, &probe);
+	print_string(t, at + offsetof(struct dof_probe, dofpr_func), "func",
 	    &p->strings, t->dump->row->max_function);
-	tell_string(t, at + offsetof(struct dof_probe, dofpr_name), "name",
+	print_string(t, at + offsetof(struct dof_probe, dofpr_name), "name",
 	    &p->strings, t->dump->row->max_name);
-	tell_types(t, at + offsetof(struct dof_probe, dofpr_nargv), "nargv",
+	print_types(t, at + offsetof(struct dof_probe, dofpr_nargv), "nargv",
 	    "native", &p->strings, native);
-	tell_types(t, at + offsetof(struct dof_probe, dofpr_xargv), "xargv",
+	print_types(t, at + offsetof(struct dof_probe, dofpr_xargv), "xargv",
 	    "translated", &p->strings, translated);
-	tell_map(t, at, p, native, translated);
+	print_map(t, at, p, native, translated);
 	NUMBER(dofpr_offidx, "entry of its first site");
 	NUMBER(dofpr_nargc, "native types");
 	NUMBER(dofpr_xargc, "translated types");
@@ -466,24 +468,24 @@ tell_probe(struct telling *t, const struct provider *p, uint64_t at)
 	NUMBER(dofpr_nenoffs, "is-enabled sites");
 	NUMBER(dofpr_pad1, NULL);
 	NUMBER(dofpr_pad2, NULL);
-	tell_sites(t, &probe, &p->offsets,
+	print_sites(t, &probe, &p->offsets,
 	    DOF_LOAD(&t->dof, at, dof_probe, dofpr_offidx), sites, 0);
 	if (!p->has_enabled && version(t) >= 2 && (enabled > 0 ||
 	    DOF_LOAD(&t->dof, at, dof_probe, dofpr_enoffidx) != 0))
-		dump_wrong(t->dump, "it has is-enabled sites, and its provider "
-		    "no section of them");
+		dump_wrong(t->dump, "it has is-enabled sites, but its "
+		    "provider has no section of them");
 	else
-		tell_sites(t, &probe, &p->enabled, DOF_LOAD(&t->dof, at,
+		print_sites(t, &probe, &p->enabled, DOF_LOAD(&t->dof, at,
 		    dof_probe, dofpr_enoffidx), enabled, 1);
 	if (sites == 0 && (enabled == 0 || ignores_enabled(t)))
 		dump_wrong(t->dump, "it has no site%s", enabled == 0 ? "" :
-		    " that is looked at");
+		    " that is used");
 }
 
 #undef NUMBER
 
 static void
-head_probe(struct telling *t, const struct provider *p, uint64_t at,
+head_probe(struct dof_dump *t, const struct provider *p, uint64_t at,
     uint64_t index)
 {
 	FILE *out = t->dump->out;
@@ -503,7 +505,7 @@ head_probe(struct telling *t, const struct provider *p, uint64_t at,
 }
 
 void
-dof_tell_probes(struct telling *t, const struct dof_part *part)
+dof_print_probes(struct dof_dump *t, const struct dof_part *part)
 {
 	uint32_t owner = t->provider_of[part->index];
 	struct dof_part provider;
@@ -515,7 +517,7 @@ dof_tell_probes(struct telling *t, const struct dof_part *part)
 		dump_wrong(t->dump, owner == NO_PROVIDER ?
 		    "no provider has these probes" :
 		    "probes of this entsize can't be read");
-		dof_tell_rest(t, part->at, part->size, "bytes");
+		dof_print_rest(t, part->at, part->size, "bytes");
 		return;
 	}
 	find_provider(t, provider.at, &p);
@@ -523,10 +525,10 @@ dof_tell_probes(struct telling *t, const struct dof_part *part)
 	for (i = 0; i < count; i++) {
 		at = part->at + i * part->entry;
 		head_probe(t, &p, at, i);
-		tell_probe(t, &p, at);
-		dof_tell_rest(t, at + sizeof(struct dof_probe), part->entry -
+		print_probe(t, &p, at);
+		dof_print_rest(t, at + sizeof(struct dof_probe), part->entry -
 		    sizeof(struct dof_probe), "bytes");
 	}
-	dof_tell_rest(t, part->at + count * part->entry,
+	dof_print_rest(t, part->at + count * part->entry,
 	    part->size % part->entry, "bytes");
 }

@@ -1,9 +1,9 @@
 /*
  * source.c - which files and processes have documents, and of what kind?
  *
- * A file may be ELF or a DOF document; a process has the files that it maps:
- * the library's DOF lies in its probe image, which both it and the helper read
- * there, so that the file tells all.
+ * A file may be ELF or a DOF document.  For a process these are the files that
+ * it maps: the library's DOF is in its probe image, where both the process and
+ * the helper read it, so the file has it all.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -17,7 +17,7 @@
 #include "tools/dump/dump.h"
 #include "core/dof_format.h"
 
-/* More than any system takes in one document. */
+/* More than any system accepts in one document. */
 #define FILE_MAX	((size_t)512 << 20)
 
 const struct usdt__platform *
@@ -39,7 +39,10 @@ dump_find_row(const char *name)
 	return NULL;
 }
 
-/* By whose rules is it read: what the user says, the file, or this system. */
+/*
+ * By whose rules is FILE read: those that the user chose, the file's, or this
+ * system's.
+ */
 const struct usdt__platform *
 dump_row(const struct dump_options *options, const struct elf_file *file)
 {
@@ -67,7 +70,7 @@ arch_of_machine(unsigned machine)
 	return NULL;
 }
 
-/* Which processor can a document be for?  This one, if it can. */
+/* Which processor can a document be for?  This one, if possible. */
 static const struct usdt__arch *
 arch_of_document(const uint8_t *bytes)
 {
@@ -107,7 +110,7 @@ dump_wrongs(const struct dump *dump)
 	return EXIT_TROUBLE;
 }
 
-/* What --raw writes of SIZE bytes; there may be several documents in them. */
+/* The SIZE bytes that --raw writes; they may have several documents. */
 struct raw {
 	const uint8_t *bytes;
 	size_t size, count;
@@ -144,7 +147,7 @@ raw_end(const struct raw *raw)
 /* --- ELF files --- */
 
 static void
-tell_elf(struct dump *dump, const struct elf_file *file)
+print_elf(struct dump *dump, const struct elf_file *file)
 {
 	size_t i, count = 0, documents;
 
@@ -165,7 +168,7 @@ tell_elf(struct dump *dump, const struct elf_file *file)
 		fputs("no SDT notes\n", dump->out);
 	if (file->left_out > 0)
 		dump_wrong(dump, "%zu sections are left out: they can't be "
-		    "read, or lie over others", file->left_out);
+		    "read, or overlap others", file->left_out);
 }
 
 static void
@@ -203,7 +206,7 @@ dump_elf(const struct dump_options *options, const struct elf_file *file,
 		return raw_end(&raw);
 	}
 	head_elf(&dump, file, path);
-	tell_elf(&dump, file);
+	print_elf(&dump, file);
 	return dump_wrongs(&dump);
 }
 
@@ -235,7 +238,7 @@ dump_document(const struct dump_options *options, const uint8_t *bytes,
 	return dump_wrongs(&dump);
 }
 
-/* What FD gives, to be freed; NULL and told if that can't be. */
+/* Read all of FD, to be freed; or print an error and return NULL. */
 static uint8_t *
 read_all(int fd, const char *path, size_t *size)
 {
@@ -246,7 +249,7 @@ read_all(int fd, const char *path, size_t *size)
 	for (*size = 0; n > 0 && *size <= FILE_MAX; *size += (size_t)n) {
 		if (*size == space) {
 			space = space ? space * 2 : 65536;
-			bytes = need_grown(bytes, space, 1);
+			bytes = xreallocarray(bytes, space, 1);
 		}
 		do
 			n = read(fd, bytes + *size, space - *size);
@@ -258,7 +261,7 @@ read_all(int fd, const char *path, size_t *size)
 		}
 	}
 	if (*size > FILE_MAX) {
-		fail(path, "has more than 512 MB: no system takes such a "
+		fail(path, "has more than 512 MB: no system accepts such a "
 		    "document");
 		free(bytes);
 		return NULL;
@@ -291,7 +294,7 @@ dump_bytes(const struct dump_options *options, int fd, const char *path)
 	return result;
 }
 
-/* A definition with too few parts is taken for a file's name. */
+/* A definition with too few parts counts as a file's name. */
 static const char *
 no_file(const char *path, int error)
 {
@@ -312,7 +315,7 @@ dump_file(const struct dump_options *options, const char *path)
 		return dump_bytes(options, STDIN_FILENO, "standard input");
 	fd = open_regular(path, 1);
 	if (fd < 0)
-		return fail(path, errno == 0 ? "is no regular file" :
+		return fail(path, errno == 0 ? "is not a regular file" :
 		    no_file(path, errno));
 	file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ?
 	    elf_file_read(fd) : NULL;
@@ -384,7 +387,7 @@ find_files(struct founds *founds, const struct census *census)
 		    by_dof);
 }
 
-/* Which offset in its file has the mapping that begins at START? */
+/* The offset in its file of the mapping that begins at START. */
 static int
 mapping_offset(pid_t pid, uint64_t start, uint64_t *offset)
 {
@@ -403,7 +406,7 @@ mapping_offset(pid_t pid, uint64_t start, uint64_t *offset)
 	return found ? 0 : -1;
 }
 
-/* What is added to a file's addresses is what helpers get as dofhp_addr. */
+/* Find what is added to a file's addresses: helpers get it as dofhp_addr. */
 static void
 place_file(struct dump *dump, const struct found *found)
 {
@@ -417,7 +420,7 @@ place_file(struct dump *dump, const struct found *found)
 }
 
 static size_t
-tell_found(const struct dump_options *options, const struct found *found)
+print_found(const struct dump_options *options, const struct found *found)
 {
 	struct dump dump = dump_for(options, found->file);
 
@@ -428,12 +431,12 @@ tell_found(const struct dump_options *options, const struct found *found)
 	if (dump.placed)
 		printf("in process %d its addresses begin at %#" PRIx64 "\n",
 		    (int)found->mapped->holders[0].pid, dump.address);
-	tell_elf(&dump, found->file);
+	print_elf(&dump, found->file);
 	return dump.wrong;
 }
 
 static int
-tell_founds(const struct dump_options *options, const struct founds *founds)
+print_founds(const struct dump_options *options, const struct founds *founds)
 {
 	struct dump all = { .wrong = 0 };
 	struct raw raw = { .count = 0 };
@@ -452,7 +455,7 @@ tell_founds(const struct dump_options *options, const struct founds *founds)
 			continue;
 		if (i > 0)
 			putchar('\n');
-		all.wrong += tell_found(options, &founds->found[i]);
+		all.wrong += print_found(options, &founds->found[i]);
 	}
 	if (founds->unreadable > 0)
 		fprintf(stderr, "usdt: this user may not read %zu mapped "
@@ -476,7 +479,7 @@ dump_process(const struct dump_options *options)
 		result = EXIT_TROUBLE;
 	} else {
 		find_files(&founds, &census);
-		result = tell_founds(options, &founds);
+		result = print_founds(options, &founds);
 	}
 	while (founds.count > 0) {
 		founds.count--;

@@ -1,10 +1,10 @@
 /*
  * list.c - the subcommand "list": which probes do live processes have?
  *
- * Probes belong to files, and processes share files, so that is how they are
- * shown: a file, the processes that have mapped it, its probes.  With --lines
- * there is one line for each process and probe, for scripts; a file that was
- * named and that no process has mapped has a line for each probe.
+ * Probes belong to files, and processes share files.  So the output has for
+ * each file the processes that map it and its probes.  With --lines there is
+ * one line for each process and probe, for scripts; a named file that no
+ * process maps has a line for each probe.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -19,17 +19,19 @@
 #include "tools/common/common.h"
 #include "tools/subcommands.h"
 
-/* How many processes are named, and for how many files commands are shown,
- * unless all are wanted. */
+/*
+ * How many processes are listed, and for how many files commands are printed,
+ * without -v.
+ */
 #define FEW_PROCESSES	6
 #define FEW_FILES	3
 
-/* A file that has something to show. */
+/* A file with probes to print. */
 struct shown {
 	const struct mapped *file;
 	struct image *image;
 	struct stat stat;
-	size_t order;			/* in which it was found */
+	size_t order;			/* the process in which it was found */
 };
 
 struct list {
@@ -39,11 +41,11 @@ struct list {
 	struct pattern *patterns;
 	size_t pattern_count;
 	struct mapped *named;	/* files that patterns name, one for each */
-	struct stat *there;	/* what is there; st_ino 0: nothing */
+	struct stat *there;	/* what is at those paths; st_ino 0: nothing */
 	int *met;		/* a process has mapped it */
 	struct shown *shown;
 	size_t count, space;
-	size_t unreadable;	/* files that may have had */
+	size_t unreadable;	/* files that we could not read */
 };
 
 static void
@@ -76,8 +78,8 @@ is_time(const struct timespec *one, const struct timespec *other)
 
 /*
  * Is that file the one that pattern INDEX names?  In another mount namespace
- * another may have its path, and links lead to it, too.  What is mapped of an
- * overlay has another device, and inode, than what the path leads to.
+ * another file may have that path, and a link may lead to it.  A mapped file of
+ * an overlay has another device and inode than the file at its path.
  */
 static int
 is_named(const struct list *list, size_t index, const char *path,
@@ -178,9 +180,9 @@ reachable(const struct shown *shown)
 
 	for (i = 0; i < 2 && !file->deleted; i++) {
 		if (i == 0)
-			path = need_format("%s", file->path);
+			path = xasprintf("%s", file->path);
 		else if (file->count > 0)
-			path = need_format("/proc/%d/root%s",
+			path = xasprintf("/proc/%d/root%s",
 			    (int)file->holders[0].pid, file->path);
 		else
 			break;
@@ -193,9 +195,12 @@ reachable(const struct shown *shown)
 	return NULL;
 }
 
-/* How to trace: bpftrace -p looks at files that have a name only. */
+/*
+ * Print the commands that trace a probe.  bpftrace -p finds only files that
+ * have a name.
+ */
 static void
-advise(const struct shown *shown, const struct probe *example)
+show_commands(const struct shown *shown, const struct probe *example)
 {
 	const struct mapped *file = shown->file;
 	char *path = reachable(shown);
@@ -236,7 +241,7 @@ show_file(const struct list *list, const struct shown *shown, int commands)
 		show_probe(image, probe, file->path);
 	}
 	if (commands)
-		advise(shown, example);
+		show_commands(shown, example);
 }
 
 /*
@@ -253,7 +258,7 @@ by_dof(const void *one, const void *other)
 	return a->order < b->order ? -1 : 1;
 }
 
-/* Few commands help, many would hide the probes. */
+/* A few commands help; many would hide the probes. */
 static void
 show_files(const struct list *list)
 {
@@ -276,7 +281,7 @@ show_files(const struct list *list)
 
 /* --- for scripts --- */
 
-/* Without a process, PID is 0. */
+/* PID is 0 without a process. */
 static void
 show_line(const char *command, pid_t pid, const struct shown *shown,
     const struct probe *probe)
@@ -340,7 +345,7 @@ show_lines(const struct list *list)
 
 /* --- going through files --- */
 
-/* Remember a file if it has something to show. */
+/* Keep a file if it has something to print. */
 static void
 list_file(struct list *list, const struct mapped *file, int fd)
 {
@@ -415,7 +420,7 @@ list_named(struct list *list)
 }
 
 static void
-tell_none(const struct list *list)
+report_none(const struct list *list)
 {
 	fputs("usdt: no probes found", stderr);
 	if (list->only != 0)
@@ -426,14 +431,14 @@ tell_none(const struct list *list)
 	putc('\n', stderr);
 }
 
-/* What could not be shown, and why. */
+/* Report what could not be listed, and why. */
 static int
-tell_rest(const struct list *list, const struct census *census)
+report_rest(const struct list *list, const struct census *census)
 {
 	char *text;
 
 	if (list->count == 0)
-		tell_none(list);
+		report_none(list);
 	if (census->hidden > 0) {
 		text = hidden_text(census->hidden);
 		fprintf(stderr, "usdt: %s\n", text);
@@ -469,7 +474,7 @@ run(struct list *list)
 			show_lines(list);
 		else
 			show_files(list);
-		result |= tell_rest(list, &census);
+		result |= report_rest(list, &census);
 	}
 	while (list->count > 0)
 		image_free(list->shown[--list->count].image);
@@ -489,17 +494,15 @@ command_list(int argc, char **argv)
 		{ NULL, 0, NULL, 0 }
 	};
 	struct list list = { 0 };
-	int option, result = EXIT_USAGE;
+	int option, result;
 	size_t i;
-	long pid;
 
 	while ((option = getopt_long(argc, argv, "p:vlh", options,
 	    NULL)) != -1)
 		switch (option) {
 		case 'p':
-			if ((pid = parse_count("--pid", optarg)) < 0)
+			if ((list.only = parse_pid(optarg)) < 0)
 				return EXIT_USAGE;
-			list.only = (pid_t)pid;
 			break;
 		case 'v':
 			list.verbose = 1;
@@ -507,33 +510,23 @@ command_list(int argc, char **argv)
 		case 'l':
 			list.lines = 1;
 			break;
-		case 'h':
-			help(stdout);
-			return EXIT_FINE;
 		default:
-			help(stderr);
-			return EXIT_USAGE;
+			return print_help(option, help);
 		}
-	list.patterns = need_zeroed((size_t)(argc - optind),
-	    sizeof *list.patterns);
-	for (; optind < argc; optind++, list.pattern_count++)
-		if (pattern_parse(&list.patterns[list.pattern_count],
-		    argv[optind]) < 0)
-			break;
-	list.named = need_zeroed(list.pattern_count, sizeof *list.named);
-	list.there = need_zeroed(list.pattern_count, sizeof *list.there);
-	list.met = need_zeroed(list.pattern_count, sizeof *list.met);
+	if (patterns_parse(&list.patterns, &list.pattern_count,
+	    argv + optind) < 0)
+		return EXIT_USAGE;
+	list.named = xcalloc(list.pattern_count, sizeof *list.named);
+	list.there = xcalloc(list.pattern_count, sizeof *list.there);
+	list.met = xcalloc(list.pattern_count, sizeof *list.met);
 	for (i = 0; i < list.pattern_count; i++)
 		if (list.patterns[i].path != NULL &&
 		    stat(list.patterns[i].path, &list.there[i]) < 0)
 			list.there[i].st_ino = 0;
-	if (optind == argc)
-		result = run(&list);
+	result = run(&list);
 	free(list.there);
 	free(list.met);
 	free(list.named);
-	while (list.pattern_count > 0)
-		pattern_free(&list.patterns[--list.pattern_count]);
-	free(list.patterns);
+	patterns_free(list.patterns, list.pattern_count);
 	return result;
 }

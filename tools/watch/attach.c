@@ -1,10 +1,9 @@
 /*
  * attach.c - to which probes is a watch attached?
  *
- * Which files have probes that match is found out at the start and again every
- * now and then, so that a provider that is enabled later, or a program that is
- * started later, is seen too.  A file is read once, and held open as long as
- * its probes are watched.
+ * The search for files with matching probes is repeated regularly, so that it
+ * finds providers that are enabled later and programs that start later.  A file
+ * is read once, and held open as long as its probes are watched.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -17,16 +16,22 @@
 
 #include "tools/watch/watch.h"
 
-/* More troubles than this with single probes are not told.  Others' files may
- * have any number of them, and what is well goes on. */
+/*
+ * The most errors with single probes that are printed.  Other people's files
+ * may cause any number of them; the other probes are still watched.
+ */
 #define TROUBLES_MAX	20
 
-/* The kernel needs some 0.1 s to take each event back, in which nothing ends
- * us, and other tracers wait.  So of one file there are no more ... */
+/*
+ * The kernel needs some 0.1 s to remove each event.  Meanwhile nothing can end
+ * us, and other tracers wait.  So one file gets at most so many events ...
+ */
 #define KINDS_MAX	64
 
-/* ... and after that many refusals no more of its probes are tried: each one
- * is looked for by halves, which takes as long. */
+/*
+ * ... and after so many refusals no more of its probes are tried: each refused
+ * probe is found by halving, which takes as long.
+ */
 #define REFUSED_MAX	20
 
 /* A file with probes that match. */
@@ -34,12 +39,12 @@ struct watched {
 	struct image *image;
 	char *path;
 	int fd;
-	uint64_t device, inode;		/* as stat tells */
-	unsigned refused;		/* of its probes, by the kernel */
+	uint64_t device, inode;		/* from stat */
+	unsigned refused;		/* probes that the kernel refused */
 };
 
 static void
-tell(const struct target *target, const char *why)
+report(const struct target *target, const char *why)
 {
 	fputs("usdt: ", stderr);
 	quote_line(stderr, target->probe->provider);
@@ -54,9 +59,9 @@ static void
 trouble(struct attachment *to, const struct target *target, const char *why)
 {
 	if (to->troubles++ == TROUBLES_MAX)
-		fputs("usdt: and so on\n", stderr);
+		fputs("usdt: further errors are not printed\n", stderr);
 	if (to->troubles <= TROUBLES_MAX)
-		tell(target, why);
+		report(target, why);
 }
 
 static const char *
@@ -97,7 +102,7 @@ by_signature(const void *one, const void *other)
 	return a->probe < b->probe ? -1 : a->probe > b->probe;
 }
 
-/* Make one event of targets that have one signature.  0 or an errno. */
+/* Make one event for targets with one signature.  Returns 0 or an errno. */
 static int
 attach_event(struct attachment *to, size_t first, size_t count)
 {
@@ -122,7 +127,7 @@ attach_event(struct attachment *to, size_t first, size_t count)
 	return 0;
 }
 
-/* The file that a target is of. */
+/* The file that has the target. */
 static struct watched *
 file_of(struct attachment *to, const struct target *target)
 {
@@ -133,7 +138,7 @@ file_of(struct attachment *to, const struct target *target)
 	return file;
 }
 
-/* Is there nothing among these but what is of a file that is not worth it? */
+/* Do all these targets belong to files with too many refusals? */
 static int
 is_hopeless(struct attachment *to, const struct target *targets, size_t count)
 {
@@ -142,9 +147,9 @@ is_hopeless(struct attachment *to, const struct target *targets, size_t count)
 }
 
 /*
- * Attach targets that have one signature, in order of their files.  One that
- * can't be attached takes the whole event with it: halve until it is found, and
- * do without it.
+ * Attach targets with one signature, in order of their files.  One that can't
+ * be attached makes the whole event fail: halve the targets until it is found,
+ * and leave it out.
  */
 static void
 attach_targets(struct attachment *to, size_t first, size_t count)
@@ -163,7 +168,7 @@ attach_targets(struct attachment *to, size_t first, size_t count)
 		return;
 	if (error == EMFILE || error == ENFILE || error == ENOMEM ||
 	    error == EACCES || error == EPERM) {
-		tell(&to->targets[first], reason(error));
+		report(&to->targets[first], reason(error));
 		to->fatal = 1;
 	} else if (count == 1) {
 		file_of(to, &to->targets[first])->refused++;
@@ -214,7 +219,7 @@ is_wanted(const struct attachment *to, const char *path, const char *named,
 	return 0;
 }
 
-/* Has the last target a signature among KINDS, or is there room for it? */
+/* Is the last target's signature among KINDS, or is there room for it? */
 static int
 is_kind(const struct attachment *to, const char **kinds, size_t *count)
 {
@@ -296,7 +301,7 @@ by_place(const void *one, const void *other)
 	return order != 0 ? order : strcmp(a->name, b->name);
 }
 
-/* Has the file told of it twice?  GIVEN has those that were met before. */
+/* Does the file describe the probe twice?  GIVEN has the probes already met. */
 static int
 is_repeated(void **given, const struct probe *probe)
 {
@@ -311,7 +316,7 @@ nothing(void *node)
 	(void)node;
 }
 
-/* Add the probes of a file that match.  NAMED is the path of a pattern. */
+/* Add the matching probes of a file.  NAMED is the path of a pattern. */
 static void
 add_file(struct attachment *to, int fd, const char *path, const char *named)
 {
@@ -327,7 +332,7 @@ add_file(struct attachment *to, int fd, const char *path, const char *named)
 		close(fd);
 		return;
 	}
-	file.path = need_copy(path, strlen(path));
+	file.path = xstrndup(path, strlen(path));
 	file.device = st.st_dev;
 	file.inode = st.st_ino;
 	for (i = 0; i < image->count; i++) {
@@ -364,12 +369,12 @@ by_inode(const void *one, const void *other)
 	return 0;
 }
 
-/* Was this file looked at before?  If not, it will have been. */
+/* Was this file looked at before?  It counts as such from now on. */
 static int
 is_known(struct attachment *to, uint64_t device, uint64_t inode,
     uint64_t changed)
 {
-	uint64_t *key = need_zeroed(3, sizeof *key), **found;
+	uint64_t *key = xcalloc(3, sizeof *key), **found;
 
 	key[0] = device;
 	key[1] = inode;
@@ -420,14 +425,14 @@ find_mapped(struct attachment *to)
 			fprintf(stderr, "usdt: %s\n", reason(errno));
 			to->fatal = 1;
 			break;
-		} else {	/* its process has ended; others may come */
+		} else {	/* the process has ended; others may come */
 			forget(to, file, changed);
 		}
 	}
 	census_free(&census);
 }
 
-/* The file that a pattern names.  It need not be there yet with --wait. */
+/* Look at the file that a pattern names.  With --wait it may be missing. */
 static void
 find_named(struct attachment *to, const char *path)
 {
@@ -435,8 +440,10 @@ find_named(struct attachment *to, const char *path)
 	struct stat st;
 
 	if (fd >= 0 && fstat(fd, &st) == 0) {
-		/* Its key must differ from that of a mapped file, which is
-		 * looked at for the patterns without a path. */
+		/*
+		 * Its key must differ from that of a mapped file, to which the
+		 * patterns without a path apply.
+		 */
 		if (!is_known(to, ~(uint64_t)st.st_dev, st.st_ino,
 		    file_changed(&st)))
 			add_file(to, fd, path, path);
@@ -475,7 +482,7 @@ attach_scan(struct attachment *to)
 /* --- finding nothing --- */
 
 static void
-tell_none_in_file(const char *path, int fd)
+report_none_in_file(const char *path, int fd)
 {
 	struct image *image = image_read(fd);
 
@@ -484,7 +491,7 @@ tell_none_in_file(const char *path, int fd)
 	else if (image->count == 0)
 		fputs(" has no probes", stderr);
 	else {
-		char *all = need_format("%s:*", path);
+		char *all = xasprintf("%s:*", path);
 
 		fputs(" has other probes: usdt list ", stderr);
 		quote_shell(stderr, all);
@@ -494,7 +501,7 @@ tell_none_in_file(const char *path, int fd)
 }
 
 static void
-tell_none_of(const struct attachment *to, const struct pattern *pattern)
+report_none_of(const struct attachment *to, const struct pattern *pattern)
 {
 	int fd;
 
@@ -504,7 +511,7 @@ tell_none_of(const struct attachment *to, const struct pattern *pattern)
 		fd = open_regular(pattern->path, 0);
 		fputs("; ", stderr);
 		quote_line(stderr, pattern->path);
-		tell_none_in_file(pattern->path, fd);
+		report_none_in_file(pattern->path, fd);
 		if (fd >= 0)
 			close(fd);
 	} else if (to->only != 0) {
@@ -519,13 +526,13 @@ tell_none_of(const struct attachment *to, const struct pattern *pattern)
 }
 
 void
-attach_tell_none(const struct attachment *to)
+attach_report_none(const struct attachment *to)
 {
 	size_t i;
 	char *text;
 
 	for (i = 0; i < to->pattern_count; i++)
-		tell_none_of(to, &to->patterns[i]);
+		report_none_of(to, &to->patterns[i]);
 	if (to->hidden == 0 || to->only != 0)
 		return;
 	text = hidden_text(to->hidden);

@@ -1,22 +1,21 @@
 /*
- * event.c - which kernel events describe probes, and what do they tell?
+ * event.c - which kernel events describe probes, what do they record?
  *
- * One kernel event can have many probes, as long as the same kinds of
- * arguments are fetched of each, and attaching costs a descriptor for each
- * event and processor, not for each probe.  So probes with one signature share
- * an event, and its field "target" is a constant that says which it was.
+ * One kernel event can have many probes if the same kinds of arguments are
+ * fetched of each.  Attaching costs a descriptor for each event and processor,
+ * not for each probe.  So probes with one signature share an event, and its
+ * field "target" is a constant that says which probe fired.
  *
  *	p:GROUP/e1 /proc/PID/fd/9:0x1010(0x2000) target=\7:u32 comm=$comm
  *	    w0=%di:u32 w1=%si:u64 t1=+0(%si):x64[64]
  *
- * The file is named by our own descriptor: that is the very file that the
- * notes were read from, and no blank or colon in a path can mislead.
+ * The definition names the file by our own descriptor: that is the very file
+ * from which the notes were read, and blanks and colons in its path do no harm.
  *
- * Text is fetched as an array of words and not as the kernel's "string":
- * with strings that make a record larger than a page the kernel warns of
- * itself (WARN_ON in trace_uprobe.c, which can be set to panic), and one that
- * is longer than a page it takes for a fault.  Of an array, it leaves zero
- * what it can't read.
+ * Text is fetched as an array of words and not as the kernel's "string".  If
+ * strings make a record larger than a page, the kernel warns about itself
+ * (WARN_ON in trace_uprobe.c, which can be set to panic); it reports a string
+ * longer than a page as a fault.  In an array, unreadable words are zero.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -28,23 +27,26 @@
 
 #include "tools/watch/watch.h"
 
-/* The kernel takes 128 fields: two of ours, and at most two per argument. */
+/* The kernel accepts 128 fields: two of ours, and at most two per argument. */
 #define ARGS_MAX	62
 
-/* How much is written at once. */
+/* How many bytes of definitions are written at once. */
 #define BATCH	65536
 
-/* The most bytes that are fetched of a text; and what an event can hold,
- * which is MAX_PROBE_EVENT_SIZE (3072) in the kernel, less our own fields. */
+/*
+ * The most bytes of a text that are fetched; and the most that an event can
+ * have, which is MAX_PROBE_EVENT_SIZE (3072) in the kernel, less our own
+ * fields.
+ */
 #define TEXT_MAX	512
 #define RECORD_MAX	3040
 
-/* How often mappings are looked at for the texts of one round. */
+/* How often mappings are looked up for the texts of one round. */
 #define LOOKUPS_MAX	256
 
 /*
- * Letters of a signature: 1 2 4 8 is an integer of so many bytes, H bits 8 to
- * 15 of a register, T a pointer with the text that it points to, - nothing.
+ * Letters of a signature:  1 2 4 8 is an integer of that many bytes, H is bits
+ * 8 to 15 of a register, T a pointer with the text at it, - nothing.
  */
 static char
 signature_letter(const struct argument *argument, const char *fetch, int high)
@@ -55,8 +57,10 @@ signature_letter(const struct argument *argument, const char *fetch, int high)
 		return '-';
 	if (high)
 		return 'H';
-	/* Pointers in memory are followed as words of 64-bit kernels: one of
-	 * 4 bytes would come out with its neighbour as the upper half. */
+	/*
+	 * A 64-bit kernel follows a pointer in memory as 8 bytes: a pointer of
+	 * 4 bytes would get its neighbour as the upper half.
+	 */
 	if (argument_is_text(argument) && *fetch != '\\' &&
 	    (size == 8 || *fetch == '%'))
 		return 'T';
@@ -70,8 +74,8 @@ target_prepare(struct target *target)
 
 	target->args = arguments_of(target->image, target->probe,
 	    &target->argc);
-	target->fetch = need_zeroed(target->argc, sizeof *target->fetch);
-	target->signature = need_zeroed(target->argc + 1, 1);
+	target->fetch = xcalloc(target->argc, sizeof *target->fetch);
+	target->signature = xcalloc(target->argc + 1, 1);
 	for (i = 0; i < target->argc; i++) {
 		int high = 0;
 
@@ -97,7 +101,7 @@ target_done(struct target *target)
 
 /* --- defining --- */
 
-/* How many words are fetched of each text: they share a record. */
+/* How many words of each text are fetched: all texts share a record. */
 static size_t
 text_words(const char *signature)
 {
@@ -234,7 +238,7 @@ learn(struct tracefs *tracefs, struct event *event)
 	text = tracefs_event_file(tracefs, event->number, "format");
 	if (text == NULL)
 		return errno;
-	event->fields = need_zeroed(event->argc, sizeof *event->fields);
+	event->fields = xcalloc(event->argc, sizeof *event->fields);
 	learn_format(event, text);
 	free(text);
 	return event->target_at != 0 && event->comm_at != 0 ? 0 : EPROTO;
@@ -302,7 +306,10 @@ event_target(const struct event *event, const uint8_t *record, size_t size)
 	return (long)index;
 }
 
-/* What a data location, length above and place below, points to. */
+/*
+ * The data that a data location points to: it has the length in its upper half
+ * and the place in its lower half.
+ */
 void
 event_show_comm(FILE *out, const struct event *event, const uint8_t *record,
     size_t size)
@@ -315,7 +322,7 @@ event_show_comm(FILE *out, const struct event *event, const uint8_t *record,
 		putc('?', out);
 		return;
 	}
-	comm = need_copy((const char *)record + at, length);
+	comm = xstrndup((const char *)record + at, length);
 	quote_word(out, comm);
 	free(comm);
 }
@@ -336,11 +343,11 @@ show_integer(FILE *out, const struct argument *argument, uint64_t value,
 }
 
 /*
- * A record has the same zeros for an empty text and for one that could not be
- * read: look whether the process has something there.  The memory itself is
- * not touched: what lies below it may be a file system of the process's own,
- * which answers when it likes.  And a process may have so many mappings that
- * looking takes time: what it calls too many, at too many places, is empty.
+ * A record has the same zeros for an empty text and for an unreadable one:
+ * check whether the process has memory there.  The memory itself is not
+ * touched: behind it may be a file system of the process's own, which may
+ * answer late or never.  A process may also have so many mappings that a lookup
+ * takes long: after too many lookups its unreadable texts count as empty.
  */
 static int
 is_readable(struct lookups *lookups, pid_t pid, uint64_t address)

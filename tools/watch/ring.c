@@ -2,14 +2,15 @@
  * ring.c - how do records get from the kernel to us?
  *
  * Through perf's ring buffers, one per processor, and not through tracefs's
- * own.  Both carry records in binary, so that strings come out right whatever
- * bytes they hold.  But perf events can be attached to the threads of one
- * process, so that no other program is slowed or told that it is traced; their
- * samples tell process and thread in our own pid namespace; and they go away
- * when we do, even by SIGKILL, where a tracefs instance would go on tracing.
+ * own.  Both carry binary records, so that strings are right whatever bytes
+ * they have.  But perf events have three advantages.  They can be attached to
+ * the threads of one process, so that no other program becomes slower or
+ * appears traced.  Their samples have process and thread in our own pid
+ * namespace.  And they go away when we do, even by SIGKILL, where a tracefs
+ * instance would go on tracing.
  *
- * A counter that nothing increments owns each ring; all events of a processor
- * write to its ring.  What is read is put in order of time.
+ * Each ring belongs to a counter that nothing increments; all events of a
+ * processor write to its ring.  The records that are read are sorted by time.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -50,8 +51,8 @@ struct rings {
 	size_t fd_count, fd_space;
 	int counts_lost;	/* the kernel has PERF_FORMAT_LOST */
 	int only_threads;	/* the kernel has inherit_thread */
-	uint64_t lost;		/* as the rings told */
-	struct sample *samples;	/* not yet given out */
+	uint64_t lost;		/* according to the rings */
+	struct sample *samples;	/* not yet returned */
 	size_t sample_count, sample_space, arrived;
 };
 
@@ -65,7 +66,7 @@ perf_open(struct perf_event_attr *attr, pid_t pid, int cpu)
 /* --- opening --- */
 
 static void
-tell_refused(int error)
+report_refused(int error)
 {
 	if (error == EACCES || error == EPERM)
 		fputs("usdt: the kernel does not let this user trace all "
@@ -79,9 +80,9 @@ tell_refused(int error)
 }
 
 /*
- * Has this kernel what ATTR asks for, of an event that counts nothing?  Linux
- * 5.13 brought inherit_thread, without which forked children are traced too,
- * 6.0 PERF_FORMAT_LOST.
+ * Does this kernel support what ATTR asks for, in an event that counts nothing?
+ * Linux 5.13 brought inherit_thread, without which forked children are traced
+ * too, 6.0 PERF_FORMAT_LOST.
  */
 static int
 is_known(struct perf_event_attr *attr)
@@ -138,9 +139,8 @@ open_ring(struct ring *ring, int cpu)
 }
 
 /*
- * A descriptor per event, thread and processor, and one per file that is
- * watched, may be more than usual: take what we may, and more than that if
- * it is needed and permitted.
+ * We need a descriptor per event, thread and processor, and one per watched
+ * file.  If the limit is lower, raise it as far as we need and are permitted.
  */
 static void
 raise_limit(size_t wanted)
@@ -165,7 +165,7 @@ struct rings *
 rings_open(void)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_CONF), cpu;
-	struct rings *rings = need_zeroed(1, sizeof *rings);
+	struct rings *rings = xcalloc(1, sizeof *rings);
 
 	raise_limit(0);
 	rings->counts_lost = is_known(&(struct perf_event_attr){
@@ -174,14 +174,14 @@ rings_open(void)
 	rings->only_threads = is_known(&(struct perf_event_attr){
 		.inherit = 1, .inherit_thread = 1
 	});
-	rings->ring = need_zeroed((size_t)cpus, sizeof *rings->ring);
+	rings->ring = xcalloc((size_t)cpus, sizeof *rings->ring);
 	for (cpu = 0; cpu < cpus; cpu++) {
 		int error = open_ring(&rings->ring[rings->count], (int)cpu);
 
 		if (error == 0) {
 			rings->count++;
 		} else if (error != ENODEV) {	/* a processor that is off */
-			tell_refused(error);
+			report_refused(error);
 			rings_close(rings);
 			return NULL;
 		}
@@ -209,7 +209,7 @@ rings_close(struct rings *rings)
 
 /* --- attaching --- */
 
-/* Open an event on one processor, with what this kernel has. */
+/* Open an event on one processor, with the features of this kernel. */
 static int
 open_event(struct rings *rings, unsigned id, pid_t thread, int cpu)
 {
@@ -221,7 +221,7 @@ open_event(struct rings *rings, unsigned id, pid_t thread, int cpu)
 		.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME |
 		    PERF_SAMPLE_RAW,
 		.read_format = rings->counts_lost ? PERF_FORMAT_LOST : 0,
-		.inherit = thread > 0,	/* to threads that it starts */
+		.inherit = thread > 0,	/* for threads that it starts */
 		.inherit_thread = thread > 0 && rings->only_threads,
 		.watermark = 1,
 		.wakeup_watermark = 1,
@@ -258,13 +258,14 @@ attach_thread(struct rings *rings, unsigned id, pid_t thread)
 }
 
 /*
- * Attach to each thread of a process.  Threads started by one that is attached
- * inherit the event, others may come meanwhile: go on until there are none.
+ * Attach to each thread of a process.  Threads started by an attached thread
+ * inherit the event, but others may start meanwhile: repeat until there are no
+ * new threads.
  */
 static int
 attach_threads(struct rings *rings, unsigned id, pid_t process)
 {
-	char *name = need_format("/proc/%d/task", (int)process);
+	char *name = xasprintf("/proc/%d/task", (int)process);
 	pid_t *done = NULL;
 	size_t count = 0, space = 0, i;
 	int fresh = 1, error = 0;
@@ -287,7 +288,7 @@ attach_threads(struct rings *rings, unsigned id, pid_t process)
 			fresh = 1;
 			raise_limit(rings->fd_count + rings->count + 64);
 			error = attach_thread(rings, id, thread);
-			if (error == ESRCH)	/* it has ended */
+			if (error == ESRCH)	/* the thread has ended */
 				error = 0;
 		}
 		if (threads != NULL)
@@ -314,7 +315,7 @@ rings_attach(struct rings *rings, unsigned id, pid_t only)
 
 /* --- reading --- */
 
-/* Copy SIZE bytes from place AT, which goes round, of a ring. */
+/* Copy SIZE bytes from offset AT of a ring, which wraps around. */
 static void
 copy_out(const struct ring *ring, uint64_t at, void *to, size_t size)
 {
@@ -352,11 +353,11 @@ take_sample(struct rings *rings, const struct ring *ring, uint64_t at,
 	sample->time = head.time;
 	sample->order = rings->arrived++;
 	sample->size = head.size;
-	sample->record = need_zeroed(head.size, 1);
+	sample->record = xcalloc(head.size, 1);
 	copy_out(ring, at + fixed, sample->record, head.size);
 }
 
-/* Take all that is in a ring. */
+/* Read all records in a ring. */
 static void
 drain(struct rings *rings, struct ring *ring)
 {
@@ -425,8 +426,8 @@ rings_done(struct rings *rings, size_t count)
 }
 
 /*
- * A ring tells of what found no room with the next that finds some; the last
- * losses only the events themselves tell, if the kernel counts them there.
+ * A ring reports lost records only with its next record.  The last losses are
+ * in the events themselves, if the kernel counts them there.
  */
 uint64_t
 rings_lost(struct rings *rings)

@@ -2,8 +2,8 @@
  * watch.c - the subcommand "watch": what happens at probes, as it happens?
  *
  * Only the kernel takes part: uprobe events that are defined in tracefs and
- * delivered by perf.  Here is the life of a watch and the line that it prints
- * for each event; attach.c finds the probes.
+ * delivered by perf.  This file has the course of a watch and the line that it
+ * prints for each event; attach.c finds the probes.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -24,11 +24,13 @@
 
 #define SECOND	((uint64_t)1000000000)
 
-/* How often the rings are read: nobody waits long, and an idle watch sleeps. */
+/*
+ * How often the rings are read: no reader waits long, and an idle watch sleeps.
+ */
 #define ROUND_MS	50
-/* Records of this age have arrived in their rings, on whatever processor. */
+/* Records of this age have arrived in their rings, on every processor. */
 #define SLACK		(SECOND / 500)
-/* How often new probes are looked for: in one process, and in all. */
+/* How often we look for new probes: in one process, and in all. */
 #define SCAN_ONE	SECOND
 #define SCAN_ALL	(3 * SECOND)
 
@@ -39,7 +41,7 @@ struct watch {
 	int signals;		/* signalfd */
 	int process;		/* pidfd of -p, or -1 */
 	long printed;
-	uint64_t lost;		/* that the user was told of */
+	uint64_t lost;		/* the losses already reported */
 };
 
 static void
@@ -47,8 +49,8 @@ help(FILE *out)
 {
 	fputs("usage: usdt watch [-w] [-p PID] [-n COUNT] PATTERN...\n"
 	    "\n"
-	    "Print a line for each time that one of the probes fires: time,\n"
-	    "process, program, probe, arguments.  Needs root, and no tracer.\n"
+	    "Print a line each time that one of the probes fires: time,\n"
+	    "process, program, probe, arguments.  Needs root, but no tracer.\n"
 	    "\n"
 	    "  -p, --pid=PID      in this process only, until it ends\n"
 	    "  -n, --count=COUNT  until COUNT lines are printed\n"
@@ -123,9 +125,8 @@ print_sample(FILE *out, struct watch *watch, const struct sample *sample,
 }
 
 /*
- * Write what was printed.  Whoever reads it may be slow or stand still, and a
- * signal must end us all the same.  Returns -1 if there is nobody to read, or
- * no place.
+ * Write to standard output.  The reader may be slow or stand still, and a
+ * signal must still end us.  Returns -1 if there is no reader, or no space.
  */
 static int
 put_out(struct watch *watch, const char *text, size_t length)
@@ -142,7 +143,10 @@ put_out(struct watch *watch, const char *text, size_t length)
 			continue;
 		if (fds[0].revents == 0)
 			return -1;
-		/* A pipe that is ready takes so much without blocking. */
+		/*
+		 * A pipe that poll reports as ready accepts this much without
+		 * blocking.
+		 */
 		n = write(STDOUT_FILENO, text, length < 4096 ? length : 4096);
 		if (n < 0 && errno == EAGAIN) {
 			n = 0;
@@ -158,8 +162,10 @@ put_out(struct watch *watch, const char *text, size_t length)
 	return 0;
 }
 
-/* Print what happened before UNTIL.  Returns -1 if there is no point any
- * more: enough lines, or nowhere to print them. */
+/*
+ * Print the events before UNTIL.  Returns -1 when it is time to stop: enough
+ * lines are printed, or the output is gone.
+ */
 static int
 print_until(struct watch *watch, uint64_t until)
 {
@@ -190,7 +196,7 @@ print_until(struct watch *watch, uint64_t until)
 }
 
 static void
-tell_lost(struct watch *watch)
+report_lost(struct watch *watch)
 {
 	uint64_t lost = rings_lost(watch->to.rings);
 
@@ -203,9 +209,9 @@ tell_lost(struct watch *watch)
 /* --- the life of a watch --- */
 
 /*
- * Every signal that would end us becomes something to read, so that what was
- * defined is removed first.  Those that were ignored stay ignored, and those
- * that tell of a fault of our own end us as ever.
+ * Every signal that would end us is read from a descriptor instead, so that our
+ * events are removed first.  Ignored signals stay ignored, and signals for a
+ * fault of our own end us as usual.
  */
 static int
 take_signals(void)
@@ -227,19 +233,19 @@ take_signals(void)
 		if (sigaction(signo, NULL, &action) == 0 &&
 		    action.sa_handler == SIG_IGN)
 			sigdelset(&set, signo);
-	/* A reader that has gone is told by write, in any case. */
+	/* write reports a reader that is gone in any case. */
 	sigaddset(&set, SIGPIPE);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	sigdelset(&set, SIGPIPE);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Sleep until something is to be done.  Returns 1 if it is to stop. */
+/* Sleep until there is something to do.  Returns 1 to stop. */
 static int
 sleep_round(const struct watch *watch)
 {
 	size_t rings = rings_count(watch->to.rings), i;
-	struct pollfd *fds = need_zeroed(rings + 2, sizeof *fds);
+	struct pollfd *fds = xcalloc(rings + 2, sizeof *fds);
 	int stop;
 
 	fds[0] = (struct pollfd){ .fd = watch->signals, .events = POLLIN };
@@ -272,11 +278,11 @@ loop(struct watch *watch)
 			break;
 		if (now < next)
 			continue;
-		tell_lost(watch);
+		report_lost(watch);
 		attach_scan(&watch->to);
 		next = clock_now(CLOCK_MONOTONIC) + every;
 	}
-	tell_lost(watch);
+	report_lost(watch);
 }
 
 static void
@@ -290,7 +296,7 @@ clean_up(struct watch *watch)
 	tracefs_close(&watch->tracefs);
 }
 
-/* The process of -p must be there, and its end be told. */
+/* The process of -p must exist, and its end must be noticed. */
 static int
 open_process(struct watch *watch)
 {
@@ -310,7 +316,7 @@ open_process(struct watch *watch)
 	return -1;
 }
 
-/* Is there something to wait for?  If not, tell, unless it was told. */
+/* Is there something to wait for?  If not, print why, unless it was printed. */
 static int
 is_going(const struct watch *watch)
 {
@@ -321,7 +327,7 @@ is_going(const struct watch *watch)
 	if (to->watching == 0 && to->wait)
 		fputs("usdt: waiting for such a probe\n", stderr);
 	else if (to->target_count == 0 && to->troubles == 0)
-		attach_tell_none(to);
+		attach_report_none(to);
 	return to->watching > 0 || to->wait;
 }
 
@@ -353,13 +359,8 @@ parse_patterns(struct watch *watch, int argc, char **argv)
 		help(stderr);
 		return -1;
 	}
-	watch->to.patterns = need_zeroed((size_t)(argc - optind),
-	    sizeof *watch->to.patterns);
-	for (; optind < argc; optind++, watch->to.pattern_count++)
-		if (pattern_parse(&watch->to.patterns[watch->to.pattern_count],
-		    argv[optind]) < 0)
-			return -1;
-	return 0;
+	return patterns_parse(&watch->to.patterns, &watch->to.pattern_count,
+	    argv + optind);
 }
 
 int
@@ -374,15 +375,13 @@ command_watch(int argc, char **argv)
 	};
 	struct watch watch = { 0 };
 	int option, result = EXIT_USAGE;
-	long pid;
 
 	while ((option = getopt_long(argc, argv, "p:n:wh", options,
 	    NULL)) != -1)
 		switch (option) {
 		case 'p':
-			if ((pid = parse_count("--pid", optarg)) < 0)
+			if ((watch.to.only = parse_pid(optarg)) < 0)
 				return EXIT_USAGE;
-			watch.to.only = (pid_t)pid;
 			break;
 		case 'n':
 			if ((watch.count = parse_count("--count", optarg)) < 0)
@@ -391,17 +390,11 @@ command_watch(int argc, char **argv)
 		case 'w':
 			watch.to.wait = 1;
 			break;
-		case 'h':
-			help(stdout);
-			return EXIT_FINE;
 		default:
-			help(stderr);
-			return EXIT_USAGE;
+			return print_help(option, help);
 		}
 	if (parse_patterns(&watch, argc, argv) == 0)
 		result = run(&watch);
-	while (watch.to.pattern_count > 0)
-		pattern_free(&watch.to.patterns[--watch.to.pattern_count]);
-	free(watch.to.patterns);
+	patterns_free(watch.to.patterns, watch.to.pattern_count);
 	return result;
 }

@@ -6,9 +6,9 @@
 
 #include "tools/common/common.h"
 
-/* --- event.c: which kernel events describe probes; what do they tell? ----- */
+/* --- event.c: which kernel events describe probes, what do they record? --- */
 
-/* A probe that is to be watched. */
+/* A probe to be watched. */
 struct target {
 	const struct image *image;
 	const struct probe *probe;
@@ -16,8 +16,8 @@ struct target {
 	int fd;			/* of the image */
 	struct argument *args;
 	size_t argc;
-	char **fetch;		/* how the kernel finds them; NULL: it can't */
-	char *signature;	/* one letter each, says what is fetched */
+	char **fetch;		/* how to fetch each; NULL: impossible */
+	char *signature;	/* a letter for each: how it is fetched */
 };
 
 /* Fill in the last four members, and free them. */
@@ -27,22 +27,22 @@ void target_done(struct target *target);
 /* Where an argument is in a record; 0: it is not there. */
 struct field {
 	size_t word, word_size;	/* the argument as an integer */
-	size_t text, text_size;	/* what it points to */
+	size_t text, text_size;	/* the text that it points to */
 };
 
-/* A kernel event, of which each probe has the same signature. */
+/* A kernel event, whose probes all have the same signature. */
 struct event {
 	unsigned number;	/* in its name */
 	unsigned id;		/* the kernel's */
 	size_t first, count;	/* its targets */
 	size_t argc;
-	size_t target_at, comm_at;	/* places in a record */
+	size_t target_at, comm_at;	/* offsets in a record */
 	struct field *fields;
 };
 
 /*
- * Define EVENT for its targets, of the array TARGETS, and learn what records
- * of it look like.  Returns 0, or an errno: then nothing is defined.
+ * Define EVENT for its targets, which are in the array TARGETS, and learn the
+ * layout of its records.  Returns 0, or an errno: then nothing is defined.
  */
 int event_define(struct tracefs *tracefs, struct event *event,
     const struct target *targets);
@@ -51,14 +51,18 @@ void event_done(struct event *event);
 /* The index of the target that fired; -1 if the record makes no sense. */
 long event_target(const struct event *event, const uint8_t *record,
     size_t size);
-/* What was looked up to tell an empty text from none: to begin with zeros,
- * and anew every now and then. */
+/*
+ * Lookups that distinguish an empty text from an unreadable one.  It begins
+ * with zeros, and is set to zeros again from time to time.
+ */
 struct lookups {
-	struct holder last;	/* what was found readable */
+	struct holder last;	/* the last readable range */
 	unsigned count;
 };
 
-/* The name of the thread; and all arguments, each after a blank, of PID. */
+/*
+ * Print the name of the thread; and all arguments, each after a blank, of PID.
+ */
 void event_show_comm(FILE *out, const struct event *event,
     const uint8_t *record, size_t size);
 void event_show_args(FILE *out, const struct event *event,
@@ -77,21 +81,21 @@ struct sample {
 
 struct rings;
 
-/* Make one ring per processor.  Tells what is wrong and returns NULL. */
+/* Make one ring per processor.  On failure prints why and returns NULL. */
 struct rings *rings_open(void);
 void rings_close(struct rings *rings);
 /*
- * Attach an event of the kernel's number ID to all processes, or to the
+ * Attach the event with the kernel's number ID to all processes, or to the
  * threads of ONLY.  Returns 0 or an errno; then nothing stays attached.
  */
 int rings_attach(struct rings *rings, unsigned id, pid_t only);
-/* Take what arrived; samples before UNTIL are given, in order of time. */
+/* Read new records; returns the samples before UNTIL, in order of time. */
 size_t rings_take(struct rings *rings, uint64_t until,
     struct sample **samples);
 void rings_done(struct rings *rings, size_t count);
-/* How many events found no room so far. */
+/* How many events were lost so far because a ring was full. */
 uint64_t rings_lost(struct rings *rings);
-/* Tell a poll about the rings: fills at most COUNT, returns how many. */
+/* The rings' descriptors, for poll. */
 size_t rings_count(const struct rings *rings);
 int rings_fd(const struct rings *rings, size_t index);
 
@@ -99,14 +103,14 @@ int rings_fd(const struct rings *rings, size_t index);
 
 struct attachment {
 	pid_t only;		/* the process, or 0 for all */
-	int wait;		/* files that are named may come later */
+	int wait;		/* named files may be missing for now */
 	struct pattern *patterns;
 	size_t pattern_count;
 	struct tracefs *tracefs;
 	struct rings *rings;
 
-	void *known;		/* mapped files that need no second look */
-	struct watched *files;	/* that have probes which match */
+	void *known;		/* mapped files already looked at */
+	struct watched *files;	/* files with matching probes */
 	size_t file_count, file_space;
 	struct target *targets;
 	size_t target_count, target_space;
@@ -114,15 +118,15 @@ struct attachment {
 	size_t event_count, event_space;
 	unsigned numbers;	/* events ever defined */
 	size_t watching;	/* targets that are attached */
-	unsigned troubles;	/* told on stderr */
-	int fatal;		/* going on makes no sense */
-	size_t hidden;		/* processes that could not be looked into */
+	unsigned troubles;	/* errors printed */
+	int fatal;		/* there is no point in going on */
+	size_t hidden;		/* processes that we could not read */
 };
 
-/* Look for probes that match and are not attached yet, and attach them. */
+/* Look for matching probes that are not attached yet, and attach them. */
 void attach_scan(struct attachment *to);
-/* Tell on stderr, of each pattern, that nothing has such a probe. */
-void attach_tell_none(const struct attachment *to);
+/* Print an error for each pattern that matches no probe. */
+void attach_report_none(const struct attachment *to);
 /* Detach and remove everything. */
 void attach_end(struct attachment *to);
 
