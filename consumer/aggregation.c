@@ -343,7 +343,7 @@ aggregation_on_entry(const dtrace_aggdata_t *g, void *argument)
 	json_raw(",\"function\":");
 	json_string(i < ARRAY_SIZE(functions) ? functions[i].name : "unknown");
 	json_raw(",\"normal\":");
-	json_uint(AGG_NORMAL(desc));
+	json_uint(AGG_NORMAL(g));
 	if (i < ARRAY_SIZE(functions))
 		known = value(desc, functions[i].shape, rec->dtrd_size,
 		    g->dtada_data + rec->dtrd_offset);

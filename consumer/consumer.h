@@ -30,6 +30,11 @@ struct failure {
 int fail(struct failure *failure, const char *code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* --- setting.c: what does the environment ask for, if it may? --------------- */
+
+/* A variable's value; NULL if it is empty, too. */
+const char *setting(const char *name);
+
 /* --- library.c: which libdtrace is there? ----------------------------------- */
 
 #define LIBRARY_CALLS(X) \

@@ -23,6 +23,8 @@
 typedef struct dtrace_hdl dtrace_hdl_t;
 typedef struct dtrace_prog dtrace_prog_t;
 typedef struct dtrace_proc dtrace_proc_t;
+typedef uint64_t dtrace_optval_t;
+typedef pid_t dtrace_proc_argument_t;	/* what dtrace_handle_proc_f gets */
 
 typedef struct {
 	uint16_t dtrd_action;
@@ -168,7 +170,7 @@ extern const char *const _dtrace_version;
 dtrace_hdl_t *dtrace_open(int, int, int *);
 int dtrace_init(dtrace_hdl_t *);
 int dtrace_setopt(dtrace_hdl_t *, const char *, const char *);
-int dtrace_getopt(dtrace_hdl_t *, const char *, uint64_t *);
+int dtrace_getopt(dtrace_hdl_t *, const char *, dtrace_optval_t *);
 dtrace_prog_t *dtrace_program_strcompile(dtrace_hdl_t *, const char *,
     dtrace_probespec_t, unsigned, int, char *const[]);
 dtrace_prog_t *dtrace_program_fcompile(dtrace_hdl_t *, FILE *, unsigned, int,
@@ -205,6 +207,8 @@ void dtrace_proc_continue(dtrace_hdl_t *, dtrace_proc_t *);
 #define LIBRARY_PREPARE(l, dtp) ((l)->dtrace_init(dtp))
 #define LIBRARY_GO(l, dtp, flags) ((l)->dtrace_go(dtp, flags))
 #define LIBRARY_GRAB(l, dtp, pid) ((l)->dtrace_proc_grab_pid(dtp, pid, 0))
+#define LIBRARY_CREATE(l, dtp, argv) \
+	((l)->dtrace_proc_create(dtp, (argv)[0], argv, 0))
 #define LIBRARY_FORMAT(l, dtp, rec, text, size) \
 	((l)->dtrace_printf_format(dtp, (rec)->dtrd_format, text, size))
 
@@ -224,7 +228,7 @@ void dtrace_proc_continue(dtrace_hdl_t *, dtrace_proc_t *);
 #define AGG_KEY(d, i) (&(d)->dtagd_krecs[i])
 #define AGG_KEY_END(d) ((int)(d)->dtagd_nkrecs)
 #define AGG_VALUE(d) (&(d)->dtagd_drecs[1])
-#define AGG_NORMAL(d) ((d)->dtagd_normal)
+#define AGG_NORMAL(g) ((g)->dtada_desc->dtagd_normal)
 /* Parameters of a distribution stand in the description, not in its data. */
 #define AGG_PARAMETERS(d, words) ((d)->dtagd_sig)
 #define AGG_PARAMETER_WORDS 0

@@ -23,10 +23,18 @@
 #define LIBRARY_PREPARE(l, dtp) ((void)(l), (void)(dtp), 0)
 #define LIBRARY_GO(l, dtp, flags) ((void)(flags), (l)->dtrace_go(dtp))
 #define LIBRARY_GRAB(l, dtp, pid) ((l)->dtrace_proc_grab(dtp, pid, 0))
+#if defined(__FreeBSD__)
+#define LIBRARY_CREATE(l, dtp, argv) \
+	((l)->dtrace_proc_create(dtp, (argv)[0], argv, NULL, NULL))
+#else
+#define LIBRARY_CREATE(l, dtp, argv) \
+	((l)->dtrace_proc_create(dtp, (argv)[0], argv))
+#endif
 #define LIBRARY_FORMAT(l, dtp, rec, text, size) \
 	((void)(l), (void)(dtp), (void)(rec), (void)(text), (void)(size), 0)
 
 typedef struct ps_prochandle dtrace_proc_t;
+typedef struct ps_prochandle *dtrace_proc_argument_t;
 
 #define PROBE_PROVIDER(p) ((p)->dtpd_provider)
 #define PROBE_MODULE(p) ((p)->dtpd_mod)
@@ -45,7 +53,7 @@ typedef struct ps_prochandle dtrace_proc_t;
 #define AGG_KEY(d, i) (&(d)->dtagd_rec[i])
 #define AGG_KEY_END(d) ((d)->dtagd_nrecs - 1)
 #define AGG_VALUE(d) (&(d)->dtagd_rec[(d)->dtagd_nrecs - 1])
-#define AGG_NORMAL(g) 1
+#define AGG_NORMAL(g) ((g)->dtada_normal)
 #define AGG_PARAMETERS(d, words) ((uint64_t)*(words))
 #define AGG_PARAMETER_WORDS 1
 #define LLQUANTIZE_FACTOR(sig) ((unsigned)((sig) >> 48 & 0xffff))
@@ -58,7 +66,7 @@ typedef struct ps_prochandle dtrace_proc_t;
 #define DTRACEACT_TRACEMEM 6
 #endif
 #ifndef DTRACEACT_PRINT
-#define DTRACEACT_PRINT (-1)		/* no such action here */
+#define DTRACEACT_PRINT 0xffff		/* no such action here */
 #endif
 
 #endif

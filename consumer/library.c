@@ -6,7 +6,6 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "consumer.h"
@@ -16,9 +15,9 @@
 static const char *
 library_name(void)
 {
-	const char *name = getenv("USDT_LIBDTRACE");
+	const char *name = setting("USDT_LIBDTRACE");
 
-	return name && *name ? name : LIBRARY_NAME;
+	return name ? name : LIBRARY_NAME;
 }
 
 static int
@@ -41,7 +40,7 @@ library_resolve(struct library *lib, void *handle, struct failure *failure)
 	lib->version = *version;
 	/* Layouts differ between versions, and nothing else tells. */
 	if (strncmp(lib->version, LIBRARY_VERSIONS, strlen(LIBRARY_VERSIONS)) &&
-	    !getenv("USDT_DTRACE_ANY_VERSION"))
+	    !setting("USDT_DTRACE_ANY_VERSION"))
 		return fail(failure, "EVERSION", "%s is version \"%s\"; known "
 		    "are those that begin with \"%s\" (USDT_DTRACE_ANY_VERSION=1 "
 		    "tries it all the same)", library_name(), lib->version,

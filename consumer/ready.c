@@ -18,9 +18,9 @@
 const char *
 ready_sys(void)
 {
-	const char *sys = getenv("USDT_DTRACE_SYS");
+	const char *sys = setting("USDT_DTRACE_SYS");
 
-	return sys && *sys ? sys : "/sys";
+	return sys ? sys : "/sys";
 }
 
 #if defined(__linux__)

@@ -93,6 +93,9 @@ look(void)
 	if (trace_pace() == 0)
 		pace = PACE;
 	left = pace - (clock_ms() - from);
+	/* However short the pace is, nothing is not looked for without a rest. */
+	if (left <= 0 && !record_came())
+		left = 1;
 	return left > 0 ? (int)left : 0;
 }
 

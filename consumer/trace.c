@@ -73,7 +73,7 @@ trace_open(int only_compile, struct failure *failure)
 	t.lib = library(failure);
 	if (!t.lib)
 		return -1;
-	if (!only_compile && !getenv("USDT_DTRACE_UNCHECKED") &&
+	if (!only_compile && !setting("USDT_DTRACE_UNCHECKED") &&
 	    (ready_privileges(failure) || ready_kernel(failure)))
 		return -1;
 	if (record_begin())
@@ -135,6 +135,19 @@ compile_lines(const char *program, unsigned flags, int argc, char **argv,
 	return compiled;
 }
 
+/*
+ * Files, other than texts, may not have a probe without a clause: "-n BEGIN"
+ * is tried once more.
+ */
+static int
+is_lone_probe(void)
+{
+	const char *why = t.lib->dtrace_errmsg(t.dtp,
+	    t.lib->dtrace_errno(t.dtp));
+
+	return strstr(why, "expected predicate and/or actions") != NULL;
+}
+
 static dtrace_prog_t *
 compile(const char *program, int lines, unsigned flags, int argc, char **argv)
 {
@@ -143,7 +156,7 @@ compile(const char *program, int lines, unsigned flags, int argc, char **argv)
 
 	if (lines)
 		compiled = compile_lines(program, flags, argc, argv, &unable);
-	if (unable)
+	if (unable || (!compiled && is_lone_probe()))
 		compiled = t.lib->dtrace_program_strcompile(t.dtp, program,
 		    DTRACE_PROBESPEC_NAME, flags, argc, argv);
 	return compiled;
@@ -219,7 +232,7 @@ trace_create(const char *command, struct failure *failure)
 	argv[1] = (char *)"-c";
 	argv[2] = script;
 	argv[3] = NULL;
-	t.target = t.lib->dtrace_proc_create(t.dtp, argv[0], argv, 0);
+	t.target = LIBRARY_CREATE(t.lib, t.dtp, argv);
 	free(script);
 	return has_target(t.target, failure);
 }
@@ -227,11 +240,11 @@ trace_create(const char *command, struct failure *failure)
 /* --- going ------------------------------------------------------------------------ */
 
 static void
-on_process(pid_t pid, const char *message, void *argument)
+on_process(dtrace_proc_argument_t process, const char *message, void *argument)
 {
 	(void)message;
 	(void)argument;
-	(void)pid;
+	(void)process;
 	t.target_ended = 1;
 }
 
@@ -243,7 +256,7 @@ on_process(pid_t pid, const char *message, void *argument)
 static void
 take_pace(void)
 {
-	uint64_t rate = 0;
+	dtrace_optval_t rate = 0;
 
 	if (t.lib->dtrace_getopt(t.dtp, "switchrate", &rate) == 0 &&
 	    rate > 0 && rate < INT64_MAX)

@@ -99,27 +99,38 @@ expression(const dtrace_recdesc_t *rec, const char *data, int is_signed)
 }
 
 /*
- * A stack that is a key: a header of 16 bytes, with the depth and, for the
- * user's, the process, then addresses.  Another size is another version's.
+ * A stack that is a key: a header of 16 bytes, depth, 0, whether it is a
+ * process', which one; then addresses.  Other versions had other headers, in
+ * which these words can't stand.
  */
 #define STACK_HEADER 16
+
+static int
+has_header(const uint32_t *header, size_t frames, int is_user)
+{
+	return header[0] <= frames && header[1] == 0 &&
+	    header[2] == (uint32_t)is_user && (header[3] != 0) == is_user;
+}
 
 static void
 stack(const struct library *lib, dtrace_hdl_t *dtp, const dtrace_recdesc_t *rec,
     const char *data)
 {
 	int is_user = rec->dtrd_action != DTRACEACT_STACK;
-	uint32_t header[4], i, n = (uint32_t)(rec->dtrd_arg & 0xffffffff);
+	size_t n = rec->dtrd_size / 8 - STACK_HEADER / 8, i;
+	uint32_t header[4];
 	uint64_t address;
 	char name[4096];
 
-	if (rec->dtrd_size != STACK_HEADER + 8 * (uint64_t)n) {
+	if (rec->dtrd_size >= STACK_HEADER)
+		memcpy(header, data, sizeof header);
+	if (rec->dtrd_size < STACK_HEADER ||
+	    !has_header(header, n, is_user)) {
 		json_bytes(data, rec->dtrd_size);
 		return;
 	}
-	memcpy(header, data, sizeof header);
 	json_raw(is_user ? "{\"ustack\":[" : "{\"stack\":[");
-	for (i = 0; i < n && i < header[0]; i++) {
+	for (i = 0; i < header[0]; i++) {
 		memcpy(&address, data + STACK_HEADER + 8 * i, 8);
 		if (address == 0)
 			break;
