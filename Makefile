@@ -212,6 +212,8 @@ bench:
 	$(AGAIN) run-bench
 run-bench: all $(benched)
 	@USDT_BUILD=$(abspath $(O)) bench/run $(BENCHOPT) $(BENCH)
+	@USDT_DTRACE=$(abspath $(O))/usdt-dtrace \
+	    node bindings/node-consumer/bench.js
 
 demo:
 	@test/setup demo

@@ -3,11 +3,16 @@ use strict;
 use warnings;
 
 use Usdt::Machine qw(host_machine guest_tests run_inside);
-use Usdt::Node qw(stage_node);
+use Usdt::Node qw(stage_consumer stage_node);
 
 my @tests = (guest_tests('test/kernel'), guest_tests('test/dtrace'));
 
+my ($node) = grep { m{/node\.t$} } @tests;
+my ($consumer) = grep { m{/consumer\.t$} } @tests;
+
 $Usdt::Machine::more = sub {
-	stage_node("$_[0]/node", 'bunyan@1.8.15', 'restify@11.1.0');
-} if grep { m{/node\.t$} } @tests;
+	stage_node("$_[0]/node", $node ? ('bunyan@1.8.15', 'restify@11.1.0')
+		: ());
+	stage_consumer($_[0]) if $consumer;
+} if $node || $consumer;
 run_inside(host_machine(), @tests);

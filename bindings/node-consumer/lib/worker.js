@@ -61,8 +61,14 @@ async function answerTo({ id, command, members, bound })
 	}
 }
 
+/* Whom the main thread sleeps for. */
+let sleeper = null;
+
 function reply(message, answer)
 {
+	if (message === sleeper)
+		sleeper = null;
+
 	if (!message.sync) {
 		later.postMessage({ n: message.n, answer });
 		return;
@@ -77,6 +83,18 @@ parentPort.on('message', (message) => {
 		open(message.id, message.env);
 	else if (message.command === null)
 		close(message.id);
-	else
+	else {
+		if (message.sync)
+			sleeper = message;
 		answerTo(message).then((answer) => reply(message, answer));
+	}
+});
+
+/* A mistake here is not to leave the main thread asleep. */
+process.on('uncaughtException', (error) => {
+	if (sleeper)
+		reply(sleeper, { ok: false, code: 'ELOST', lines: [],
+			message: String(error) });
+	else
+		throw error;
 });

@@ -62,7 +62,8 @@ sub stage
 	my ($machine) = `$top/test/vm/build --where $arch`;
 	chomp($machine);
 
-	copy($stage, grep { -e } map { "$build/$_" } 'test_usdt', 'usdt');
+	copy($stage, grep { -e } map { "$build/$_" } 'test_usdt', 'usdt',
+		'usdt-dtrace');
 	copy("$stage/test", map { "$top/test/$_" }
 		qw(lib dtrace kernel arm64 golden));
 	copy("$stage/test/vm", "$top/test/vm/guest-tests");

@@ -15,7 +15,7 @@ use File::Temp qw(tempdir);
 use Usdt::Cross qw(lacks_cross cross_cc);
 use Usdt::Variant ();
 
-our @EXPORT_OK = qw(stage_node stage_hosts);
+our @EXPORT_OK = qw(stage_node stage_hosts stage_consumer);
 
 my $top = abs_path(dirname(__FILE__) . '/../../..');
 
@@ -134,6 +134,17 @@ sub fetch
 	open(my $lacks, '>', "$dir/lacks") or die "$dir: $!\n";
 	print $lacks "$why\n";
 	close($lacks);
+}
+
+# stage_consumer(DIR): the package usdt-consumer and those of one line, which find
+# the helper where a checkout has it.
+sub stage_consumer
+{
+	my ($to) = @_;
+
+	run('mkdir', '-p', "$to/bindings");
+	run('cp', '-r', "$top/bindings/$_", "$to/bindings/")
+	    for qw(node-consumer dtrace-async libdtrace);
 }
 
 # stage_hosts(DIR): for glibc and musl, DIR/LIBC has the binary of the package
