@@ -53,7 +53,7 @@ system("cp -r Makefile usdt*.[chs] core image none tools test $dir/tree/") == 0 
 	open my $out, '>', "$dir/tree/usdt_dof.c" or die;
 	while (<$in>) {
 		# The strings of the types are left where they are not.
-		s/dofpr_nargv, probedef->argc \? \*used : 0/dofpr_nargv, 1/
+		s/SET\(probe, dofpr_nargv, types\)/SET(probe, dofpr_nargv, 1)/
 		    and $broken = 1;
 		print $out $_;
 	}
