@@ -283,8 +283,8 @@ case('while others enable' => sub {
 		waitpid($_, 0);
 		is($?, 0, 'a cleaner never failed');
 	}
-	# Who loses too often against the cleaners takes the next place, and keeps
-	# to the image that it has there.
+	# Who loses too often against the cleaners takes the next place, and
+	# keeps to the image that it has there.
 	note("$elsewhere times the image was in another place");
 	is_deeply(\%bad, {}, 'each enabling had an image')
 	    or diag(explain(\%bad));

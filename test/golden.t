@@ -1,12 +1,12 @@
 #!/usr/bin/perl
 # golden.t - is a document what it should be, to the byte, on each system?
 #
-# test/golden/OS-ARCH.txt explains every byte of the document for one definition.
-# The files were made by test/golden/generate.pl, which was written from the
-# rules of the format and knows nothing of the library.  Here the library's own
-# builder has to come to the same bytes; each byte has to be explained just once;
-# and the judge of documents has to take them under that system's rules, with the
-# stubs of that processor where their sites should be.
+# test/golden/OS-ARCH.txt explains every byte of the document for one
+# definition. The files were made by test/golden/generate.pl, which was written
+# from the rules of the format and knows nothing of the library.  Here the
+# library's own builder has to come to the same bytes; each byte has to be
+# explained just once; and the judge of documents has to take them under that
+# system's rules, with the stubs of that processor where their sites should be.
 use strict;
 use warnings;
 no warnings 'portable';		# of numbers with more than 32 bits
@@ -80,8 +80,8 @@ my %target = (
 	sparc64 => ['sparcv9-linux-gnu', 'sparc'],
 );
 
-# stub_of(ARCH, ANSWER): the code of the stub with the shortest nop that has this
-# way of answering (1: through a pointer), as it is assembled.
+# stub_of(ARCH, ANSWER): the code of the stub with the shortest nop that has
+# this way of answering (1: through a pointer), as it is assembled.
 sub stub_of
 {
 	my ($arch, $answer) = @_;

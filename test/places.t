@@ -876,7 +876,8 @@ case('a provider goes with its last image' => sub {
 
 # --- killed and crowded -----------------------------------------------------
 
-# meddle(DIR, ARGUMENT...): the answers of interrupted_enable.c, up to "lived N".
+# meddle(DIR, ARGUMENT...): the answers of interrupted_enable.c, up to "lived
+# N".
 sub meddle
 {
 	my ($dir, @arguments) = @_;

@@ -2,9 +2,9 @@
 # rows.t - what does the library do on systems that are not this one?
 #
 # For each row but that of Linux a program is built of the library's objects,
-# with that row forced, and of test/rows/helper_device.c, which plays that system's
-# helper device and says the rest.  With $USDT_ROWS_DIR the programs are left
-# there, for another machine to run, and not run here.
+# with that row forced, and of test/rows/helper_device.c, which plays that
+# system's helper device and says the rest.  With $USDT_ROWS_DIR the programs
+# are left there, for another machine to run, and not run here.
 use strict;
 use warnings;
 use Test::More;

@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # Does everything compile without a word, whatever standard and compiler?
 #
-# Each compiler that is here, with gnu99, which the Makefile uses, later ones, and
-# the newest without extensions, where the system's headers declare only what
-# they are asked for.
+# Each compiler that is here, with gnu99, which the Makefile uses, later ones,
+# and the newest without extensions, where the system's headers declare only
+# what they are asked for.
 use strict;
 use warnings;
 

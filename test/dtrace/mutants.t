@@ -1,12 +1,12 @@
 # Do dtprobed and the tests' own judge of documents agree?
 #
 # Each document of Usdt::DofCases that is meant for Linux, right or spoiled, is
-# handed to the daemon by a process of its own.  What the judge rejects the ioctl
-# has to refuse; what it takes has to be taken, and then all its probes are
-# there; what it says is dropped is taken, and something is missing.
+# handed to the daemon by a process of its own.  What the judge rejects the
+# ioctl has to refuse; what it takes has to be taken, and then all its probes
+# are there; what it says is dropped is taken, and something is missing.
 #
-# What dtprobed's parser refuses ends the parser, and the next document gets a new
-# one (seen with 2.0.7); what can't be read never comes to it.
+# What dtprobed's parser refuses ends the parser, and the next document gets a
+# new one (seen with 2.0.7); what can't be read never comes to it.
 use strict;
 use warnings;
 no warnings 'portable';		# of numbers with more than 32 bits
@@ -23,8 +23,8 @@ my $dir = tempdir('usdt-mutants-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $number = 0;
 
 # The two documents about the limit of 256 MiB take minutes on an emulated
-# processor.  Seen with 2.0.7: that many bytes are refused, by the parser, and one
-# less are taken.
+# processor.  Seen with 2.0.7: that many bytes are refused, by the parser, and
+# one less are taken.
 use constant LARGE => 0;
 
 my %ended;	# documents that the parser did not survive, and others
@@ -41,9 +41,10 @@ sub parsers
 	return split(' ', <$children> // '');
 }
 
-# submit(BYTES, MODULE, READABLE): what the ioctl returned, errno, and the probes
-# that dtprobed shows ("provider:module:function:name"), of a process of its own.
-# Behind the document nothing can be read, or zeros to the size READABLE.
+# submit(BYTES, MODULE, READABLE): what the ioctl returned, errno, and the
+# probes that dtprobed shows ("provider:module:function:name"), of a process of
+# its own. Behind the document nothing can be read, or zeros to the size
+# READABLE.
 sub submit
 {
 	my ($bytes, $module, $readable) = @_;
@@ -102,8 +103,8 @@ each_spoiled(sub {
 cmp_ok(scalar @cases, '>', 150, 'documents');
 
 # What dtprobed takes as it is, and only dtrace(1) makes nothing of: a name that
-# is too long with a pid behind it, that of dtrace's own provider, and a site that
-# is not where the offset says.
+# is too long with a pid behind it, that of dtrace's own provider, and a site
+# that is not where the offset says.
 my %later = map { $_ => 1 } 49, 50, 'sites';
 
 # agreed(CASE): one document, both opinions.

@@ -4,9 +4,9 @@
  *	submit FILE OFFSET ADDRESS MODULE
  *
  * The document begins OFFSET bytes into FILE, whose size is a whole number of
- * pages, and ends with it; behind it nothing can be read.  Prints what the ioctl
- * returned and errno.  Lives until its input ends, so that one can look what
- * became of it, and takes it back then.
+ * pages, and ends with it; behind it nothing can be read.  Prints what the
+ * ioctl returned and errno.  Lives until its input ends, so that one can look
+ * what became of it, and takes it back then.
  */
 #include <errno.h>
 #include <fcntl.h>

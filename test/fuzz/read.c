@@ -3,8 +3,8 @@
  * hang, or use memory without bounds?
  *
  * The bytes are an ELF file.  All that `usdt list`, `watch` and `dump` make of
- * one is made of it: probes, their arguments, the kernel's words for them, and the
- * lines that are shown, which may hold nothing that steers a terminal.
+ * one is made of it: probes, their arguments, the kernel's words for them, and
+ * the lines that are shown, which may hold nothing that steers a terminal.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -1,5 +1,6 @@
 /*
- * closed_descriptors.c - what if the host closes descriptors that are not its own?
+ * closed_descriptors.c - what if the host closes descriptors that are not its
+ * own?
  *
  * Declares placed:careless:func:probe(int), prints "ready PID", and takes
  * lines; each is answered by one.

@@ -1,11 +1,12 @@
 /*
- * concurrent_copies.c - what if two copies of the library enable equal providers at once?
+ * concurrent_copies.c - what if two copies of the library enable equal
+ * providers at once?
  *
  *	copies ONE.so OTHER.so ROUNDS
  *
- * In each round two threads, each with a plugin of its own (concurrent_copy.c), enable a
- * provider of a new definition at one moment.  At the end images that are
- * mapped twice are told, and how many there are:
+ * In each round two threads, each with a plugin of its own (concurrent_copy.c),
+ * enable a provider of a new definition at one moment.  At the end images that
+ * are mapped twice are told, and how many there are:
  *
  *	twice PATH
  *	images N

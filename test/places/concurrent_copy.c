@@ -1,5 +1,6 @@
 /*
- * concurrent_copy.c - a plugin of concurrent_copies.c: what does its copy of the library do?
+ * concurrent_copy.c - a plugin of concurrent_copies.c: what does its copy of
+ * the library do?
  */
 #include <stdio.h>
 

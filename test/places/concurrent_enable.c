@@ -1,5 +1,6 @@
 /*
- * concurrent_enable.c - what if many processes enable one new definition at once?
+ * concurrent_enable.c - what if many processes enable one new definition at
+ * once?
  *
  *	crowd COUNT
  *

@@ -1,5 +1,6 @@
 /*
- * concurrent_pruning.c - do images stay while some processes take them and others prune?
+ * concurrent_pruning.c - do images stay while some processes take them and
+ * others prune?
  *
  *	race PROCESSES DEFINITIONS SECONDS
  *

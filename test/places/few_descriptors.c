@@ -1,11 +1,11 @@
 /*
- * few_descriptors.c - what if a second copy of the library can't ask what is mapped, for
- * want of descriptors?
+ * few_descriptors.c - what if a second copy of the library can't ask what is
+ * mapped, for want of descriptors?
  *
  *	few ONE.so OTHER.so
  *
- * Two plugins (concurrent_copy.c) enable equal providers, each with as few descriptors as
- * placing an image takes.  Told is how many different files are
+ * Two plugins (concurrent_copy.c) enable equal providers, each with as few
+ * descriptors as placing an image takes.  Told is how many different files are
  * mapped then, memfds too.
  */
 #include <dlfcn.h>

@@ -1,5 +1,6 @@
 /*
- * partial_link_so.c - a shared object that has the library and hides nothing of it.
+ * partial_link_so.c - a shared object that has the library and hides nothing of
+ * it.
  */
 #include <stddef.h>
 

@@ -1,8 +1,8 @@
 /*
  * plugin.c - what if plugins bring copies of the library, and equal providers?
  *
- * A shared object for plugin_host.c.  It has room for a few providers, all of one
- * definition.
+ * A shared object for plugin_host.c.  It has room for a few providers, all of
+ * one definition.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /*
- * plugin_host.c - what becomes of a host whose plugins bring copies of the library?
+ * plugin_host.c - what becomes of a host whose plugins bring copies of the
+ * library?
  *
  *	host PLUGIN...
  *

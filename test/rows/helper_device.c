@@ -1,6 +1,6 @@
 /*
- * helper_device.c - does the library talk to another system's helper device as that
- * system's kernel wants, and what becomes of the probes?
+ * helper_device.c - does the library talk to another system's helper device as
+ * that system's kernel wants, and what becomes of the probes?
  *
  * Linked with the library built for that system's row, with open, close, ioctl,
  * mmap, mprotect and munmap wrapped: here stands what the kernel does.  It

@@ -4,8 +4,8 @@
 #
 # Each process lives in namespaces that are made here, and is traced from
 # outside: its question is answered, and the values come.  What single mounts
-# and memfd do to the place of an image is in image_places.t, what `usdt doctor` says
-# of it in doctor.t.
+# and memfd do to the place of an image is in image_places.t, what `usdt doctor`
+# says of it in doctor.t.
 use strict;
 use warnings;
 
@@ -52,8 +52,8 @@ sub outside
 	return $pid;
 }
 
-# traced(NAME, PATH, COMMAND...): a process in there, whose image should be where
-# the pattern says, seen by `usdt list`, `usdt watch` and bpftrace.
+# traced(NAME, PATH, COMMAND...): a process in there, whose image should be
+# where the pattern says, seen by `usdt list`, `usdt watch` and bpftrace.
 sub traced
 {
 	my ($name, $path, @command) = @_;

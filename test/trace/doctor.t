@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # doctor.t - does `usdt doctor` find what keeps tracers from probes?  Each
-# finding is brought about, but those of other kernels: test/unit/doctor_facts.c has
-# them.
+# finding is brought about, but those of other kernels: test/unit/doctor_facts.c
+# has them.
 use strict;
 use warnings;
 

@@ -2,8 +2,8 @@
 # What do tracers see of 32-bit processes?
 #
 # The library and test_usdt are built with ARCH=i386.  The cases are those of
-# bpftrace.t, shared_images.t and perf.t; values are those of words of 4 bytes: what
-# is larger is passed, and shown, as such a word.
+# bpftrace.t, shared_images.t and perf.t; values are those of words of 4 bytes:
+# what is larger is passed, and shown, as such a word.
 #
 # Where this machine runs no 32-bit programs, an emulated one does, which has
 # the same tracers: this file then runs in there, with what was built here.

@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# image_places.t - which of the places does an image get, and do tracers find it?
+# image_places.t - which of the places does an image get, and do tracers find
+# it?
 #
 # Runs itself in a mount namespace of its own, where it can lay what it wants
 # over the user's places: $USDT_IMAGE_DIR, /dev/shm/usdt-0 and /tmp/usdt-0.
@@ -402,7 +403,8 @@ sub traced
 	is($process->ask("$wait 0 20"), 'enabled 0', "$name: disabled");
 }
 
-# The orders of test_usdt have the number of the probe, those of closed_descriptors.c not.
+# The orders of test_usdt have the number of the probe, those of
+# closed_descriptors.c not.
 sub traced_test_usdt { traced($_[0], $_[1], 'testusdt', 'fire 0', $_[2]) }
 
 tracer_case('an image in $USDT_IMAGE_DIR' => sub {

@@ -23,8 +23,9 @@ my $dir = scratch_dir();
 my $command = usdt_command();
 my $cc = $ENV{CC} // 'cc';
 my %needs_glibc = map { $_ => 1 } qw(helper resource_growth stubs types);
-# A million cycles: once is enough.  And the injector of refused_system_calls.c needs the
-# kernel's headers, which musl-gcc does not look for, and a libc of its own.
+# A million cycles: once is enough.  And the injector of refused_system_calls.c
+# needs the kernel's headers, which musl-gcc does not look for, and a libc of
+# its own.
 my @units = grep { !/^(?:long_run|refused_system_calls)$/ } units();
 my @musl_units = grep { !$needs_glibc{$_} } @units;
 

@@ -2,8 +2,8 @@
  * api.c - does each public call do what usdt.h promises, whatever it is given
  * and whenever it comes, and say so in the words that callers match on?
  *
- * Sequences of calls at random are in random_calls.c, tracers and the environment in
- * gate.c, environment.c and helper.c.
+ * Sequences of calls at random are in random_calls.c, tracers and the
+ * environment in gate.c, environment.c and helper.c.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

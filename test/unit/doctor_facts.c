@@ -1,6 +1,6 @@
 /*
- * doctor_facts.c - does the doctor judge what systems say as it should, those too
- * that no machine at hand is?
+ * doctor_facts.c - does the doctor judge what systems say as it should, those
+ * too that no machine at hand is?
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -1,6 +1,6 @@
 /*
- * document_bytes.c - do the builders of documents, usdt_dof.c and image/elf.c, write just
- * the bytes that they laid out, and the same ones again?
+ * document_bytes.c - do the builders of documents, usdt_dof.c and image/elf.c,
+ * write just the bytes that they laid out, and the same ones again?
  *
  * What the bytes mean is judged by test/dof.t and test/image.t.  Here many
  * descriptions are built into two buffers, one of zeros and one of ones: what

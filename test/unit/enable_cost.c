@@ -1,5 +1,6 @@
 /*
- * enable_cost.c - does an enabling among many ask for no more than one among few?
+ * enable_cost.c - does an enabling among many ask for no more than one among
+ * few?
  *
  * Counted are the questions that each take as long as there are images: who
  * holds a file, by a lease, and what this process maps.  They go through this

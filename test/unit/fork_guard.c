@@ -1,9 +1,10 @@
 /*
- * fork_guard.c - does a child of any kind know that it is one, and is it mended?
+ * fork_guard.c - does a child of any kind know that it is one, and is it
+ * mended?
  *
  * That such children live when a tracer has turned their probes' nops into
- * calls is in test/trace/shared_images.t; here, that probes do not fire in a child
- * that nobody has mended, and do in all others.
+ * calls is in test/trace/shared_images.t; here, that probes do not fire in a
+ * child that nobody has mended, and do in all others.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

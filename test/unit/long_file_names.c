@@ -1,5 +1,6 @@
 /*
- * long_file_names.c - what if a directory of images has names longer than NAME_MAX?
+ * long_file_names.c - what if a directory of images has names longer than
+ * NAME_MAX?
  *
  * Linux' own file systems have none, FUSE and others may.  This program's own
  * readdir(), which the library calls, puts one before all that is there.

@@ -1,6 +1,6 @@
 /*
- * memfd_descriptor.c - what is an image's descriptor where no directory is of use, in a
- * process that has closed its first three, and closes this one too?
+ * memfd_descriptor.c - what is an image's descriptor where no directory is of
+ * use, in a process that has closed its first three, and closes this one too?
  *
  * Whoever writes to 1 or 2 all the same must not meet the image there.  This
  * program's own openat(), which the library calls, opens no directory.

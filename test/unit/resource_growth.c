@@ -1,7 +1,7 @@
 /*
- * resource_growth.c - does a provider take a hundred thousand probes, and a process a
- * thousand rounds of every change, ten thousand of the commonest, without
- * growing?
+ * resource_growth.c - does a provider take a hundred thousand probes, and a
+ * process a thousand rounds of every change, ten thousand of the commonest,
+ * without growing?
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -1,6 +1,6 @@
 /*
- * retired_images.c - what is left of the images that a live provider has no use for
- * any more, and how much may that become?
+ * retired_images.c - what is left of the images that a live provider has no use
+ * for any more, and how much may that become?
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

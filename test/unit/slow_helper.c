@@ -1,5 +1,6 @@
 /*
- * slow_helper.c - whom does a slow DTrace helper delay, and what has a child of it?
+ * slow_helper.c - whom does a slow DTrace helper delay, and what has a child of
+ * it?
  *
  * The helper is played here: this program has an ioctl of its own, which keeps
  * a list of documents and answers when it is told to.  The clock is played too:

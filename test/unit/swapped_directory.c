@@ -1,6 +1,6 @@
 /*
- * swapped_directory.c - what if another puts a link in the place of a directory that was
- * just made?
+ * swapped_directory.c - what if another puts a link in the place of a directory
+ * that was just made?
  *
  * The directory is given the mode that the umask denied it, and just before
  * that the other comes: this program's own chmod() and fchmodat(), which the

@@ -1,7 +1,7 @@
 # Usdt::BpftraceCases - what must every bpftrace see of our probes?
 #
-# One list of cases, which test/trace/bpftrace.t and shared_images.t run with the
-# bpftrace of this machine, and bpftrace-sid.t with that of Debian sid; the
+# One list of cases, which test/trace/bpftrace.t and shared_images.t run with
+# the bpftrace of this machine, and bpftrace-sid.t with that of Debian sid; the
 # ones that depend on the processor run in machines of others too.
 package Usdt::BpftraceCases;
 
@@ -18,8 +18,8 @@ use Usdt::Tracer qw(build_c scratch_dir source_dir tracer_case);
 our @EXPORT_OK = qw(run_values run_life run_sharing
 	run_processor build_programs);
 
-# 'host', 'sid' or 'guest', how many arguments this bpftrace reads, and the directory
-# of the images and of built programs.
+# 'host', 'sid' or 'guest', how many arguments this bpftrace reads, and the
+# directory of the images and of built programs.
 my ($driver, $most, $scratch);
 
 sub begin

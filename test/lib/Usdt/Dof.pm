@@ -81,10 +81,10 @@ my %type_name = (
 
 # How the systems differ.  What dtprobed 2.0.7 does with each spoiled document
 # was seen (test/dtrace/mutants.t): strict is where it refuses what others take.
-# documents: how many a process can have.  tracepoints: how many the system takes;
-# floor: how many it takes however little memory it has (macOS: 100,000 for each
-# 256 MiB).  function: bytes with the zero, from
-# which on one is refused.  fasttrap: rules 49 to 53 hold.
+# documents: how many a process can have.  tracepoints: how many the system
+# takes; floor: how many it takes however little memory it has (macOS: 100,000
+# for each 256 MiB).  function: bytes with the zero, from which on one is
+# refused.  fasttrap: rules 49 to 53 hold.
 my %rows = (
 	linux => { versions => [1, 2, 3], max => 256 << 20,
 		relocates => 1, function => 128, fasttrap => 0, strict => 1 },

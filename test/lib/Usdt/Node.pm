@@ -79,9 +79,9 @@ sub lacks_node
 	return lacks_cross();
 }
 
-# stage_node(DIR, PROJECT...): "node" with its libraries, "package" with its tests, and for
-# each PROJECT a directory in which npm installed those, with our package
-# in place of dtrace-provider.
+# stage_node(DIR, PROJECT...): "node" with its libraries, "package" with its
+# tests, and for each PROJECT a directory in which npm installed those, with our
+# package in place of dtrace-provider.
 sub stage_node
 {
 	my ($to, @projects) = @_;

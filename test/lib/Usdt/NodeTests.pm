@@ -1,4 +1,5 @@
-# Usdt::NodeTests - how do files for Node's own test runner become cases of a test?
+# Usdt::NodeTests - how do files for Node's own test runner become cases of a
+# test?
 package Usdt::NodeTests;
 
 use strict;
@@ -10,8 +11,8 @@ use Usdt::Tracer ();
 
 our @EXPORT_OK = qw(run_file);
 
-# run_file(FILE, VARIABLE=VALUE...): the lines "ok" and "not ok" of the runner, as
-# cases of the test that calls this.
+# run_file(FILE, VARIABLE=VALUE...): the lines "ok" and "not ok" of the runner,
+# as cases of the test that calls this.
 sub run_file
 {
 	my ($file, @environment) = @_;
