@@ -1,11 +1,11 @@
 /*
- * alloc.c - what if memory, or a system call, fails just then?
+ * alloc.c - what if any one allocation or system call fails?
  *
- * Linked with --wrap for all that can fail.  Each call of the library is made
- * again and again, and each time another of the things that it asks for is
- * refused: once, or from then on.  It has to say so or do without, to leave
- * everything as it was if it fails, and to succeed when it is made again.
- * test/alloc.t builds and runs this.
+ * Linked with --wrap for all that can fail.  Each call of the library is
+ * repeated, and each time another of its requests is refused: once, or always
+ * from then on.  The call has to report it or work without, leave everything as
+ * it was if it fails, and succeed when it is made again. test/alloc.t builds
+ * and runs this.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -31,15 +31,15 @@ extern unsigned usdt__image_files;	/* see image/image.h */
 
 enum { MEMORY = 1, SYSTEM = 2 };
 
-static int counting;		/* inside a call of the library */
+static int counting;		/* in a call of the library */
 static int which;		/* MEMORY, SYSTEM */
-static int asked;		/* so many times by this call */
-static int refused;		/* so many of them were refused */
-static int first;		/* to be refused, from 1; 0: none */
-static int ever_after;		/* and all that come later */
+static int asked;		/* number of requests of this call */
+static int refused;		/* number of them that were refused */
+static int first;		/* which one is refused, from 1; 0: none */
+static int ever_after;		/* and all later ones */
 static const char *refused_name;
 
-/* Is this one to fail? */
+/* Does this request fail? */
 static int
 refuse(int kind, const char *name, int error)
 {
@@ -104,7 +104,7 @@ WRAP(SYSTEM, EPERM, -1, int, futimens, (int fd, const struct timespec *t),
 WRAP(SYSTEM, EPERM, -1, int, madvise, (void *at, size_t size, int what),
     (at, size, what))
 
-/* What is mapped is counted: a hole that stays has no name in maps. */
+/* Count what is mapped: a hole that stays has no name in maps. */
 void *__real_mmap(void *at, size_t size, int protection, int flags, int fd,
     off_t offset);
 void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd,
@@ -135,7 +135,7 @@ __wrap_munmap(void *at, size_t size)
 	return __real_munmap(at, size);
 }
 
-/* Those that open take a mode at times. */
+/* open() may have a mode. */
 int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
 int __real_openat(int fd, const char *path, int flags, ...);
@@ -164,15 +164,15 @@ __wrap_openat(int fd, const char *path, int flags, ...)
 	return __real_openat(fd, path, flags, mode);
 }
 
-/* --- what is done ------------------------------------------------------- */
+/* --- scenarios ---------------------------------------------------------- */
 
 static usdt_provider_t *p;
 static usdt_probedef_t *a, *b;
-static int keep;		/* images, for removal by the library */
-static int serial;		/* makes every definition a new one */
+static int keep;		/* images for the library to remove */
+static int serial;		/* makes every definition new */
 static const char *types[] = { "int", "char *" };
 
-/* CALL, with one or more things refused. */
+/* CALL, with one or more requests refused. */
 #define CALL(what) \
 	(asked = refused = 0, counting = 1, (what), counting = 0)
 
@@ -198,7 +198,7 @@ fresh_enabled(void)
 		abort();
 }
 
-/* Enabled, and one more probe waits. */
+/* Enabled, and one more probe waits for enabling. */
 static void
 fresh_live(void)
 {
@@ -206,8 +206,8 @@ fresh_live(void)
 	usdt_provider_add_probe(p, b);
 }
 
-/* The same, and so many images have gone that others lie in a shared block; one
- * is to go now. */
+/* The same, after so many images have gone that others lie in a shared block;
+ * one goes now. */
 static void
 fresh_busy(void)
 {
@@ -240,7 +240,7 @@ fresh_hole(void)
 	usdt_provider_disable(p);
 }
 
-/* The image file is there already: somebody else had this definition. */
+/* The image file exists already: another process had this definition. */
 static void
 fresh_with_file(void)
 {
@@ -298,7 +298,7 @@ add(void)
 	return result;
 }
 
-/* All that is in the scratch directory goes, but that. */
+/* Remove all from the scratch directory but that. */
 static int
 scratch_clear(const char *path, const struct stat *st, int type,
     struct FTW *ftw)
@@ -317,7 +317,7 @@ drop(void)
 	usdt_probe_release(a);
 	usdt_probe_release(b);
 	usdt_provider_free(p);
-	/* No more images than a scenario is to have, none elsewhere. */
+	/* Only the scenario's images, and none elsewhere. */
 	if (!keep)
 		nftw(scratch, scratch_clear, 8, FTW_DEPTH | FTW_PHYS);
 	if (strncmp(status.sdt.path, scratch, strlen(scratch)) == 0 ||
@@ -350,7 +350,7 @@ take(struct snapshot *s)
 	s->gates[1] = b->gate;
 }
 
-/* Which text is the right one depends on what failed. */
+/* Which text is right depends on what failed. */
 static int
 is_right_text(const char *text)
 {
@@ -362,7 +362,7 @@ is_right_text(const char *text)
 	for (i = 0; i < sizeof allocators / sizeof allocators[0]; i++)
 		if (strcmp(refused_name, allocators[i]) == 0)
 			return strcmp(text, "failed to allocate memory") == 0;
-	/* The first may have been done without. */
+	/* The call may have worked without the first. */
 	if (ever_after && which == MEMORY && refused > 1 &&
 	    strcmp(text, "failed to allocate memory") == 0)
 		return 1;
@@ -370,7 +370,7 @@ is_right_text(const char *text)
 	    strlen(text) > 40;
 }
 
-/* It failed: nothing may be other than it was. */
+/* It failed: everything must be as it was. */
 static void
 check_failure(const struct snapshot *before, const char *what)
 {
@@ -392,7 +392,7 @@ check_failure(const struct snapshot *before, const char *what)
 	    before->fds);
 }
 
-/* It succeeded, whatever was refused: then it did its work. */
+/* It succeeded despite the refusal: then it did its work. */
 static void
 check_success(const char *what, unsigned probes)
 {
@@ -406,7 +406,7 @@ check_success(const char *what, unsigned probes)
 	    status.probes, status.sdt.taken);
 }
 
-#define ENOUGH	1500	/* things that one call may ask for */
+#define ENOUGH	1500	/* requests that one call may make */
 
 struct scenario {
 	const char *what;
@@ -415,7 +415,7 @@ struct scenario {
 	unsigned probes;	/* visible afterwards */
 };
 
-/* Refuse the first, the second ... until nothing is left to be refused. */
+/* Refuse the first request, the second and so on, until none is left. */
 static void
 test_refusing(const struct scenario *s, int kind, int after)
 {
@@ -540,7 +540,8 @@ test_adding(void)
 	ok_all("all of them");
 }
 
-/* What the header says needs no memory, or comes from signal handlers. */
+/* Calls that need no memory or are safe in signal handlers, as the header
+ * promises. */
 static void
 test_asking_nothing(void)
 {
@@ -568,7 +569,7 @@ test_asking_nothing(void)
 	is_int(asked, 0, "nor does releasing");
 }
 
-/* With so many old images that each new one makes one of them go. */
+/* With so many old images that each new one removes one. */
 static void
 fill(void)
 {
@@ -600,7 +601,7 @@ main(void)
 	scratch_begin();
 	setenv("USDT_BACKENDS", "sdt", 1);
 	test_creating();
-	/* Once a process: whoever enables first watches for forks. */
+	/* Once a process: the first enabling registers the handlers of fork. */
 	test_refusing(&scenarios[0], MEMORY, 0);
 	test_adding();
 	test_asking_nothing();

@@ -1,12 +1,12 @@
 /*
  * helper_device.c - does the library talk to another system's helper device as
- * that system's kernel wants, and what becomes of the probes?
+ * its kernel expects, and do the probes work?
  *
  * Linked with the library built for that system's row, with open, close, ioctl,
- * mmap, mprotect and munmap wrapped: here stands what the kernel does.  It
- * knows the structures by offsets of its own, refuses what the kernel refuses,
- * and what the kernel would drop without a word is a failure.  Breakpoints are
- * set at the addresses that a document names, as a tracer's.
+ * mmap, mprotect and munmap wrapped: this file acts as the kernel.  It knows
+ * the structures by offsets of its own and refuses what the kernel refuses;
+ * what the kernel would silently drop is a failure.  It sets breakpoints at the
+ * addresses that a document names, as a tracer does.
  */
 #include "core/provider.h"	/* first: offsets as wide as the library's */
 
@@ -46,10 +46,10 @@ static const struct system {
 	unsigned long add, remove;
 	int first;			/* generation */
 	unsigned version;		/* of DOF */
-	int most;			/* documents of one process */
-	uint64_t largest;		/* document */
-	int probe_shift, isenabled_shift;	/* where offsets lead to */
-	int from_document;		/* what they are added to */
+	int most;			/* of one process */
+	uint64_t largest;		/* bytes that a document may have */
+	int probe_shift, isenabled_shift;	/* from an offset to its site */
+	int from_document;		/* offsets count from it */
 } systems[] = {
 	{ "illumos", "/dev/dtrace/helper", 0x64746803, 0x64746802, 0, 2, 32,
 	    8 << 20, 0, 0, 0 },
@@ -77,7 +77,7 @@ static struct document {
 static int next_generation, adds, removes, opened;
 static int refuse_open, refuse_add, refuse_remove;	/* an errno, or 0 */
 static int interruptions;
-static uint64_t used[SITES];		/* every address that was named */
+static uint64_t used[SITES];		/* every address that documents named */
 static int used_count;
 
 static int
@@ -105,7 +105,7 @@ get(const void *from, size_t at, size_t size)
 	return wide;
 }
 
-/* What may be done with the memory at an address, as in /proc/self/maps. */
+/* The protection of the memory at an address, as in /proc/self/maps. */
 static void
 look_up(uint64_t address, char rights[8])
 {
@@ -137,7 +137,7 @@ use(uint64_t address)
 	used[used_count++] = address;
 }
 
-/* A probe's two addresses, and what must stand there. */
+/* A probe's two addresses, and the code that must be there. */
 static void
 check_sites(struct document *doc, int n, uint64_t base, int32_t offset,
     int32_t isenabled)
@@ -184,7 +184,7 @@ section(const uint8_t *dof, unsigned n, unsigned type, uint64_t *size)
 	return get(sec, 16, 8);
 }
 
-/* Read a document as far as is needed to find its sites. */
+/* Read a document up to its sites. */
 static void
 read_document(struct document *doc)
 {
@@ -216,7 +216,7 @@ read_document(struct document *doc)
 		probe = dof + probes + 48 * i;
 		try(get(probe, 34, 2) == 1 && get(probe, 40, 2) == 1,
 		    "not one site of each kind");
-		if (n <= 64)	/* enough to look at */
+		if (n <= 64)	/* enough to check */
 			check_sites(doc, (int)i,
 			    os->from_document ? doc->at : get(probe, 0, 8),
 			    (int32_t)get(dof + offs, 4 * get(probe, 28, 4), 4),
@@ -225,7 +225,7 @@ read_document(struct document *doc)
 	}
 }
 
-/* Is a document that the system may read again as it was? */
+/* Is a document that the system may read again unchanged? */
 static void
 check_kept(const struct document *doc)
 {
@@ -330,7 +330,7 @@ freebsd_add(uint8_t *helper)
 	return 0;
 }
 
-/* macOS: a pointer to the address of a count and so many helpers. */
+/* macOS: a pointer to the address of a count, followed by that many helpers. */
 static int
 macos_add(const uint64_t *argument)
 {
@@ -405,8 +405,8 @@ __wrap_close(int fd)
 
 /* --- memory ------------------------------------------------------------- */
 
-static int far_away;		/* the next mapping is; counts down */
-static int no_mmap, no_mprotect;	/* fails */
+static int far_away;		/* countdown to the far mapping */
+static int no_mmap, no_mprotect;	/* the call fails */
 static int mapped;		/* pages of the library */
 
 void *
@@ -471,7 +471,7 @@ static uint64_t traced_probe, traced_isenabled;
 static int fires;
 static uintptr_t fired_with;
 
-/* After the breakpoint: the nop is one byte, so going on is past it. */
+/* After the breakpoint: the nop is one byte, so execution goes on behind it. */
 static void
 trap(int number, siginfo_t *info, void *context)
 {
@@ -691,7 +691,7 @@ test_names(void)
 	end("names");
 }
 
-/* What these systems drop without a word, the library refuses. */
+/* The library refuses what these systems drop silently. */
 static void
 test_reserved(void)
 {
@@ -862,7 +862,7 @@ test_memory(void)
 	end("memory");
 }
 
-/* Documents must be near their stubs, wherever memory is to be had. */
+/* Documents must be near their stubs, wherever memory is free. */
 static void
 test_far(void)
 {
@@ -884,7 +884,7 @@ in_child(void)
 
 	get_status();
 	if (!status.enabled || !status.dof.taken || adds != had ||
-	    usdt_is_enabled(a->probe) != 1)	/* by this copy's breakpoint */
+	    usdt_is_enabled(a->probe) != 1)	/* through its breakpoint */
 		return 1;
 	if (usdt_provider_disable(p) < 0 || present() != 0 ||
 	    usdt_is_enabled(a->probe) != 0)
@@ -942,7 +942,7 @@ test_threads(void)
 		pthread_create(&threads[i], NULL, fire_on, NULL);
 	for (i = 0; i < 300; i++) {
 		n += usdt_provider_enable(p) == 0;
-		if (i % 3 == 0) {	/* replaced while it is fired */
+		if (i % 3 == 0) {	/* replaced while others fire it */
 			b = add_to(p, "b");
 			n += usdt_provider_enable(p) == 0;
 			usdt_provider_remove_probe(p, b);

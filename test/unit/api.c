@@ -1,9 +1,9 @@
 /*
- * api.c - does each public call do what usdt.h promises, whatever it is given
- * and whenever it comes, and say so in the words that callers match on?
+ * api.c - does each public call do what usdt.h promises, with any arguments and
+ * at any time, and report it in the words that callers match on?
  *
- * Sequences of calls at random are in random_calls.c, tracers and the
- * environment in gate.c, environment.c and helper.c.
+ * random_calls.c has random sequences of calls; gate.c, environment.c and
+ * helper.c have tracers and the environment.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -589,8 +589,9 @@ test_status(void)
 }
 
 /*
- * A binding of 1.x has no call to free a provider, and calls free(): what was
- * the provider's stays, as it did then, and nothing of ours may point to it.
+ * A binding of 1.x has no call to free a provider and calls free(): what
+ * belonged to the provider stays, as it did in 1.x, and nothing of ours may
+ * point to it.
  */
 static void
 test_freed_by_hand(void)
@@ -619,8 +620,9 @@ test_freed_by_hand(void)
 
 /* --- any number of words ------------------------------------------------ */
 
-/* Whatever number a caller says: what is declared is read, and what nobody can
- * see goes nowhere.  The largest numbers are those that marks are made of. */
+/* Whatever number a caller passes, only declared arguments are read, and an
+ * invisible probe reads none.  The largest numbers are those that serve as
+ * marks. */
 static void
 fire_any_number(usdt_probedef_t *def, const char *when)
 {

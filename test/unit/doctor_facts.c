@@ -1,6 +1,6 @@
 /*
- * doctor_facts.c - does the doctor judge what systems say as it should, those
- * too that no machine at hand is?
+ * doctor_facts.c - does the doctor judge facts correctly, also those of systems
+ * that no test machine has?
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -12,7 +12,8 @@
 #include "../../tools/common/memory.c"
 #include "../../tools/doctor/facts.c"
 
-/* Is it that verdict, with a remedy if it is a problem, and these words? */
+/* Is the verdict as given, with these words, and with a remedy if it is a
+ * problem? */
 static void
 judged(const char *what, struct finding finding, enum verdict verdict,
     const char *words)
@@ -23,7 +24,7 @@ judged(const char *what, struct finding finding, enum verdict verdict,
 	finding_free(&finding);
 }
 
-/* Is the remedy for a user to become root, and for root something else? */
+/* Does the remedy tell a user to become root, and root something else? */
 static void
 for_root(const char *what, struct finding user, struct finding root)
 {

@@ -1,10 +1,10 @@
 /*
  * document_bytes.c - do the builders of documents, usdt_dof.c and image/elf.c,
- * write just the bytes that they laid out, and the same ones again?
+ * write each byte that they laid out, no other, and the same ones each time?
  *
- * What the bytes mean is judged by test/dof.t and test/image.t.  Here many
- * descriptions are built into two buffers, one of zeros and one of ones: what
- * is equal was written.
+ * test/dof.t and test/image.t judge what the bytes mean.  Here many
+ * descriptions are built into two buffers, one of zeros and one of ones: bytes
+ * that are equal in both were written.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* memmem */
@@ -17,7 +17,8 @@
 #define POOL		120	/* probes to make descriptions of */
 #define ROUNDS		60	/* descriptions for each system, processor */
 #define MOST		40	/* probes in one */
-#define GUARD		64	/* bytes before and after that stay */
+#define GUARD		64	/* bytes before and after, which must not
+				 * change */
 
 static usdt_probedef_t *pool[POOL];
 static uint32_t seed = 20;
@@ -64,7 +65,7 @@ fill_pool(void)
 	}
 }
 
-/* What a document is built of, with the memory for it. */
+/* A description of a document, with its memory. */
 struct subject {
 	char provider[54], module[64];
 	usdt_probedef_t *probes[MOST];
@@ -258,7 +259,7 @@ test_dof(const struct usdt__platform *row, const struct usdt__arch *arch)
 	ok_all("DOF for %s on %s: as laid out", row->name, arch->name);
 }
 
-/* The largest document that a row takes, and one byte more. */
+/* The largest document that a row accepts, and one byte more. */
 static void
 test_limit(void)
 {
@@ -331,7 +332,7 @@ check_elf(const struct usdt__elf *elf, const struct buffers *b,
 	const size_t sym = elf->arch->word == 8 ? 24 : 16;
 	const size_t shdr = elf->arch->word == 8 ? 64 : 40;
 	const size_t page = elf->arch->page;
-	/* Parts that have to be whole, in their order. */
+	/* Parts that must be whole, in their order. */
 	const size_t parts[][2] = {
 		{ 0, elf->build_id },
 		{ elf->build_id, 16 },		/* then the identity */
@@ -373,10 +374,10 @@ check_elf(const struct usdt__elf *elf, const struct buffers *b,
 	check_notes(elf, b);
 }
 
-/* What comes through a window. */
+/* A document that leaves through a window. */
 struct stream {
 	struct usdt__sink sink;		/* first */
-	const uint8_t *bytes;		/* that should come */
+	const uint8_t *bytes;		/* that are expected */
 	size_t at, size;
 	size_t refuse;			/* from this offset on */
 	int ended, wrong, asked;
@@ -393,11 +394,11 @@ drain_stream(struct usdt__sink *sink, const uint8_t *bytes, size_t size)
 		stream->wrong = 1;
 	else
 		stream->at += size;
-	stream->ended = size % 8 != 0;		/* the last */
+	stream->ended = size % 8 != 0;		/* the last bytes */
 	return stream->at > stream->refuse ? -1 : 0;
 }
 
-/* The same bytes and the same identity, whatever the window. */
+/* The window changes neither the bytes nor the identity. */
 static void
 check_windows(const struct usdt__elf *elf, const uint8_t *bytes,
     const uint8_t *id)
@@ -436,7 +437,7 @@ check_windows(const struct usdt__elf *elf, const uint8_t *bytes,
 	    stream.asked);
 }
 
-/* The same bytes if probes were measured once. */
+/* Measuring probes once gives the same bytes. */
 static void
 check_measured(const struct usdt__elf *elf, const struct subject *s,
     const struct usdt__arch *arch, const uint8_t *bytes, const uint8_t *id)
@@ -521,8 +522,8 @@ build(const struct usdt__description *description,
 }
 
 /*
- * A note's operand is one word at most, since that is what is passed, and
- * where bytes come highest first a short one lies at the end of its word.
+ * A note's operand is one word at most, since a word is passed; where the
+ * highest byte comes first, a shorter one lies at the end of its word.
  */
 static void
 test_operands(void)
@@ -566,7 +567,8 @@ test_operands(void)
 	usdt_probe_release(def);
 }
 
-/* Build it, and see that no other had the part of its identity in paths. */
+/* Build it, and check that the part of its identity that paths contain is
+ * new. */
 static void
 add_id(const struct usdt__description *description,
     const struct usdt__arch *arch, const struct usdt__stub *stub, int notes,

@@ -1,10 +1,10 @@
 /*
- * enable_cost.c - does an enabling among many ask for no more than one among
- * few?
+ * enable_cost.c - does enabling one provider among many cost no more questions
+ * than among few?
  *
- * Counted are the questions that each take as long as there are images: who
- * holds a file, by a lease, and what this process maps.  They go through this
- * program's own fcntl() and open(), which the library calls.
+ * This test counts the questions whose cost grows with the number of images:
+ * who holds a file (by a lease), and what this process maps.  They go through
+ * this program's own fcntl() and open(), which the library calls.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -19,7 +19,7 @@
 #include "scratch.h"
 #include "core/provider.h"
 
-/* By these names, whatever <fcntl.h> makes of its own. */
+/* The functions by these names, whatever <fcntl.h> defines them as. */
 int count_fcntl(int fd, int command, ...) __asm__("fcntl");
 int count_fcntl64(int fd, int command, ...) __asm__("fcntl64");
 int count_open(const char *path, int flags, ...) __asm__("open");
@@ -111,7 +111,7 @@ free_all(void)
 		usdt_provider_free(providers[i * 7 % MANY]);
 }
 
-/* Emulators know of none. */
+/* Emulators support no leases. */
 static int
 knows_leases(void)
 {

@@ -1,6 +1,6 @@
 /*
- * environment.c - what do the variables do that usdt.h names, and what is told
- * if the place that they name is of no use?
+ * environment.c - what do the variables that usdt.h names do, and what is
+ * reported if the place that they name can't be used?
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -21,7 +21,7 @@ static usdt_provider_t *p;
 static usdt_probedef_t *def;
 static usdt_status_t status;
 
-static int read_by;		/* so many variables have been asked for */
+static int read_by;		/* number of variables read */
 
 char *
 secure_getenv(const char *name)
@@ -30,7 +30,7 @@ secure_getenv(const char *name)
 	return getenv(name);
 }
 
-/* A provider with one probe, of a name that no other test has. */
+/* A provider with one probe, whose name no other test has. */
 static void
 begin(const char *name)
 {
@@ -182,7 +182,7 @@ test_backends(void)
 
 /* --- USDT_NOP ----------------------------------------------------------- */
 
-/* Is the image made of this stub? */
+/* Does the image consist of this stub? */
 static int
 image_has(const struct usdt__stub *stub)
 {
@@ -238,7 +238,7 @@ test_nop(void)
 
 /* --- USDT_IMAGE_DIR ----------------------------------------------------- */
 
-/* Remove an image, and the directories above it that are empty then. */
+/* Remove an image and the directories above it that are then empty. */
 static void
 remove_image(char *path)
 {
@@ -254,7 +254,7 @@ remove_image(char *path)
 	}
 }
 
-/* With this image directory: enabled all the same, but elsewhere. */
+/* With this image directory, enabling succeeds, in another place. */
 static void
 not_in(const char *dir, const char *what, const char *why)
 {
@@ -311,8 +311,8 @@ test_image_dir(void)
 /* --- nowhere ------------------------------------------------------------ */
 
 /*
- * A child that may write no file at all has no place for an image: all the
- * places and their reasons are told.
+ * A child that may write no files has no place for an image: the error names
+ * all places with reasons.
  */
 static void
 child_without_files(int out)
@@ -369,7 +369,7 @@ test_nowhere(void)
 
 /* --- USDT_DEBUG --------------------------------------------------------- */
 
-/* What enabling says on standard error. */
+/* What enabling prints on standard error. */
 static size_t
 said_on_stderr(char *out, size_t size)
 {
@@ -438,7 +438,7 @@ reads_none(const char *call)
 	read_by = 0;
 }
 
-/* Another thread may be changing it. */
+/* Another thread may be changing the environment. */
 static void
 test_who_reads(void)
 {

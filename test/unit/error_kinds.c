@@ -1,8 +1,8 @@
 /*
- * error_kinds.c - does an error say what kind of failure it was?
+ * error_kinds.c - does an error code say what kind of failure it was?
  *
- * A system call may fail with any errno, and says nothing about the size of a
- * provider, nor about malloc.
+ * A system call may fail with any errno, which says nothing about the size of a
+ * provider or about malloc.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -15,9 +15,9 @@
 #include "scratch.h"
 #include "core/provider.h"
 
-static int refusal;		/* an errno for the two below, or 0 */
+static int refusal;		/* an errno for the two functions below, or 0 */
 
-/* In place of libc's: no file can be made, and no memfd either. */
+/* In place of libc's: creating files and memfds fails. */
 int
 linkat(int from, const char *path, int to, const char *as, int flags)
 {

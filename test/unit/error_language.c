@@ -1,7 +1,7 @@
 /*
- * error_language.c - are errors told in English, whatever the host speaks?
+ * error_language.c - are errors in English, whatever the host's language is?
  *
- * The C library's own texts are translated by a catalogue, which is made here.
+ * A catalogue made here translates the C library's own texts.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -20,7 +20,7 @@
 #define ENGLISH	"No such file or directory"
 #define FOREIGN	"Gibt es nicht"
 
-/* A catalogue of one text, and the header that it has to have. */
+/* A catalogue of one text, with the header that it needs. */
 static int
 write_catalogue(const char *path)
 {
@@ -31,7 +31,7 @@ write_catalogue(const char *path)
 		/* size and place: of the originals ... */
 		0, texts,
 		sizeof ENGLISH - 1, texts + 1,
-		/* ... and of what they become */
+		/* ... and of their translations */
 		sizeof header - 1, texts + 1 + sizeof ENGLISH,
 		sizeof FOREIGN - 1, texts + 1 + sizeof ENGLISH + sizeof header
 	};
@@ -49,8 +49,8 @@ write_catalogue(const char *path)
 }
 
 /*
- * -1: there is no locale for it.  The C library looks for no translations in a
- * locale that is named C, so that of C gets another name.
+ * -1: there is no locale for it.  The C library never translates in a locale
+ * named C, so that locale gets another name.
  */
 static int
 speak(void)
@@ -84,7 +84,7 @@ main(void)
 
 	scratch_begin();
 	foreign = speak();
-#if defined(__GLIBC__)		/* others know no catalogue of theirs */
+#if defined(__GLIBC__)		/* others have no catalogues */
 	if (foreign < 0)
 		skip("no locale can be made from that of C here");
 	else

@@ -1,10 +1,10 @@
 /*
- * fork_guard.c - does a child of any kind know that it is one, and is it
+ * fork_guard.c - does every kind of child notice that it is one, and is it
  * mended?
  *
- * That such children live when a tracer has turned their probes' nops into
- * calls is in test/trace/shared_images.t; here, that probes do not fire in a
- * child that nobody has mended, and do in all others.
+ * test/trace/shared_images.t shows that such children survive after a tracer
+ * has turned their probes' nops into calls.  This test shows that probes don't
+ * fire in a child that is not mended, and do in all others.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -21,9 +21,9 @@
 #include "scratch.h"
 #include "core/provider.h"
 
-/* In libc's place: how often did the library ask which process this is? */
+/* In place of libc's: how often did the library ask for its process id? */
 static int asked;
-static pid_t same;	/* of a child too, as if it had a pid namespace */
+static pid_t same;	/* also the child's, as in a pid namespace */
 pid_t
 getpid(void)
 {
@@ -31,7 +31,7 @@ getpid(void)
 	return same != 0 ? same : (pid_t)syscall(SYS_getpid);
 }
 
-/* In libc's place: for whom a thread waits that is not done yet. */
+/* In place of libc's: which process does a thread wait for? */
 static int naps, yields;
 static void
 come_on(void)
@@ -88,7 +88,7 @@ end(void)
 	usdt_provider_free(p);
 }
 
-/* Run JUDGE in a child that was forked, or only cloned. */
+/* Run JUDGE in a child made by fork, or only by clone. */
 static int
 in_child(int raw, int (*judge)(void))
 {
@@ -108,7 +108,7 @@ guarded(void)
 	return *usdt__guard == 0;
 }
 
-/* What a tracer did to the parent's image is not the child's. */
+/* A tracer's change of the parent's image is not in the child's. */
 static const volatile uint8_t *code;
 static int
 same_code(void)
@@ -131,7 +131,7 @@ mended_by_call(void)
 	return guarded() || same_code() || no_gates();
 }
 
-/* Of a child that was mended: is all as the file has it, and does it fire? */
+/* In a mended child: is all as in the file, and does it fire? */
 static int
 mended(void)
 {
@@ -150,7 +150,7 @@ mended_twice(void)
 	return mended() || in_child(0, mended) || in_child(1, mended_by_call);
 }
 
-/* Write to the text as the kernel does: by another way than the mapping. */
+/* Write to the text as the kernel does, not through the mapping. */
 static void
 patch(const volatile uint8_t *at, uint8_t byte)
 {
@@ -186,7 +186,7 @@ test_children(size_t n, const char *what)
 	is_int(count_maps(scratch), maps, "%s: nothing stays mapped", what);
 }
 
-/* The nop that is never made a call of needs none of this. */
+/* The nop that never becomes a call needs none of this. */
 static void
 test_plain(void)
 {
@@ -199,7 +199,8 @@ test_plain(void)
 	end();
 }
 
-/* A child that is the first of a pid namespace, as its parent is of another. */
+/* A child that is the first process of a pid namespace, as its parent is of
+ * another. */
 static int
 same_pid(void)
 {
@@ -221,7 +222,7 @@ test_same_pid(void)
 	same = 0;
 }
 
-/* Declaring ten thousand probes should not be ten thousand system calls. */
+/* Declaring ten thousand probes must not be ten thousand system calls. */
 static void
 test_asking(size_t n)
 {
@@ -266,8 +267,8 @@ test_spare(void)
 	ok_all("a page of text is free of stubs");
 }
 
-/* Who waits while another thread makes the lock lets any thread run, also one
- * of a lower priority. */
+/* A thread that waits for another to create the lock lets any thread run, also
+ * one of a lower priority. */
 static void
 test_waiting(void)
 {

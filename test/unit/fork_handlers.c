@@ -1,8 +1,8 @@
 /*
  * fork_handlers.c - may a host's own handlers of fork use the library?
  *
- * Handlers run in an order that the host can't choose: those of before a fork
- * backwards, the others as they were registered.
+ * Handlers run in an order that the host can't choose: those before a fork in
+ * reverse, the others as they were registered.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -19,10 +19,10 @@
 
 static usdt_provider_t *p;
 static usdt_probedef_t *probe;
-static int calls;		/* are handlers to make some, and how many */
+static int calls;		/* how many calls the handlers make */
 static int before, after_parent, after_child;
 
-/* Off and on again. */
+/* Disable and enable. */
 static int
 turn(void)
 {
@@ -72,7 +72,7 @@ fork_and_look(void)
 	return status;
 }
 
-/* So many handlers of each kind stand. */
+/* How many handlers of each kind ran. */
 static void
 test_calls(int handlers, const char *where)
 {
@@ -85,7 +85,7 @@ test_calls(int handlers, const char *where)
 	after_child = 0;
 }
 
-/* A lock of the host's, under which it calls the library, is taken by its own
+/* A lock under which the host calls the library is taken by the host's own
  * handlers.  They were registered after the first provider was created. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int stop;
@@ -130,7 +130,7 @@ main(void)
 		skip("the library has no stubs for this processor");
 		return done_testing();
 	}
-	alarm(600);		/* what goes wrong here hangs */
+	alarm(600);		/* failures hang here */
 	pthread_atfork(call_before, call_in_parent, call_in_child);
 	p = usdt_create_provider("handlers", "m");
 	probe = usdt_create_probe("f", "n", 0, NULL);

@@ -1,8 +1,8 @@
 /*
  * gate.c - when is a probe enabled?
  *
- * The test plays the kernel, which counts tracers in the semaphore of a
- * probe's gate: in the gate word's first halfword.
+ * The test acts as the kernel, which counts tracers in the semaphore of a
+ * probe's gate: the first halfword of the gate.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -14,7 +14,7 @@
 #include "scratch.h"
 #include "core/provider.h"
 
-/* The header's inline function is in the library as well. */
+/* The header's inline function exists in the library too. */
 int exported(const usdt_probedef_t *) __asm__("usdt_probe_enabled");
 
 static usdt_provider_t *p;
@@ -49,7 +49,7 @@ add(const char *func, const char *name)
 	return def;
 }
 
-/* What /proc says of the memory at an address. */
+/* The line of /proc/self/maps for an address. */
 static void
 is_mapped(const void *address, const char *protection, const char *what)
 {
@@ -93,7 +93,7 @@ test_counting(void)
 	*semaphore(a) = 0;
 }
 
-/* Tracers stay attached over disable and enable. */
+/* Tracers stay attached across disable and enable. */
 static void
 test_disabling(void)
 {
@@ -138,7 +138,7 @@ test_changing(void)
 	ok(a->gate == gate && *semaphore(a) == 3, "the first is as it was");
 }
 
-/* A generation with a hole stays while somebody is attached there. */
+/* A generation with a hole stays while a tracer is attached to it. */
 static void
 test_leaving(void)
 {
@@ -169,7 +169,7 @@ test_leaving(void)
 	    "also if a probe comes");
 	*semaphore(late) = 1;
 	is_int(is_enabled(late), 1, "which may be traced too");
-	/* A gate of the image, though of no probe that is left. */
+	/* A gate of the image whose probe was removed. */
 	*(volatile uint16_t *)(uintptr_t)dead = 1;
 	*semaphore(stays) = 0;
 	usdt_provider_enable(q);
@@ -192,7 +192,7 @@ test_fork(void)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		/* Only kernels know who traces an image that was mended. */
+		/* Only kernels know who traces a mended image. */
 		int mended = usdt__stub_choose()->nop > 1;
 		int fine = is_enabled(a) == !mended && is_enabled(b) == 0;
 

@@ -1,9 +1,8 @@
 /*
- * helper.c - what does the library tell a DTrace helper, and when?
+ * helper.c - what does the library say to a DTrace helper, and when?
  *
- * The helper is played here: this program has an ioctl of its own, which
- * keeps a list of documents, as dtprobed on Linux does, and refuses what it
- * is told to refuse.
+ * The helper is simulated: this program's ioctl keeps a list of documents, as
+ * dtprobed on Linux does, and refuses on command.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -39,8 +38,8 @@ static struct {
 } documents[MOST];
 static int next_generation, adds, removes;
 static int refuse_add, refuse_remove;	/* an errno, or 0 */
-static int refuse_after;		/* so many that succeed */
-static int interruptions;		/* so many EINTR first */
+static int refuse_after;		/* calls that succeed before */
+static int interruptions;		/* number of EINTR first */
 static char device[128], device_seen[128];
 
 static int
@@ -106,7 +105,7 @@ remove_document(uintptr_t generation)
 	return 0;
 }
 
-/* In place of the C library's. */
+/* In place of the C library's ioctl. */
 int
 ioctl(int fd, unsigned long request, ...)
 {
@@ -177,7 +176,7 @@ end(void)
 	    count_fds(), fds_before);
 }
 
-/* The halfword of a gate that is ours: does it say that a helper has it? */
+/* Our halfword of a gate: does it say that a helper has the probe? */
 static int
 says_helper(const usdt_probedef_t *def)
 {
@@ -285,7 +284,7 @@ test_refusing(void)
 	ok_all("nothing was told or kept that should not be");
 }
 
-/* While enabled: what is refused waits, what is there stays. */
+/* While enabled: a refused document waits, registered ones stay. */
 static void
 test_refusing_more(void)
 {
@@ -405,7 +404,7 @@ test_going(void)
 	ok_all("nothing was told or kept that should not be");
 }
 
-/* Who has a document is who is told that it goes. */
+/* Only a helper that has a document is asked to remove it. */
 static void
 test_another_device(void)
 {
@@ -424,7 +423,7 @@ test_another_device(void)
 	ok_all("nothing was told or kept that should not be");
 }
 
-/* Whoever comes late is told by enabling once more. */
+/* A late helper gets the document at the next enabling. */
 static void
 test_coming(void)
 {
@@ -499,7 +498,7 @@ test_choosing(void)
 	ok_all("nothing was told or kept that should not be");
 }
 
-/* An image file that was removed is made again, its document replaced. */
+/* A removed image file is created again, and its document replaced. */
 static void
 test_replacing(void)
 {
@@ -517,7 +516,7 @@ test_replacing(void)
 
 /* --- fork --------------------------------------------------------------- */
 
-/* The documents are the parent's: a new process has none. */
+/* A new process has no documents: they are the parent's. */
 static void
 forget(void)
 {
@@ -528,7 +527,7 @@ forget(void)
 	refuse_after = 0;
 }
 
-/* What a child finds, as an exit status; 0 is as it should be. */
+/* A child's result as an exit status; 0 is right. */
 static int
 in_child(int expected_adds, int has)
 {

@@ -2,14 +2,14 @@
  * long_file_names.c - what if a directory of images has names longer than
  * NAME_MAX?
  *
- * Linux' own file systems have none, FUSE and others may.  This program's own
- * readdir(), which the library calls, puts one before all that is there.
+ * Linux' own file systems have none, but FUSE and others may.  This program's
+ * own readdir(), which the library calls, returns one before all real entries.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #ifndef _FILE_OFFSET_BITS
-#define _FILE_OFFSET_BITS 64	/* entries as the library has them */
+#define _FILE_OFFSET_BITS 64	/* entries of the library's width */
 #endif
 #include <dirent.h>
 #include <fcntl.h>
@@ -22,19 +22,19 @@
 #include "scratch.h"
 #include "core/provider.h"
 
-/* By these names, whatever <dirent.h> makes of its own. */
+/* The functions by these names, whatever <dirent.h> defines them as. */
 struct dirent *read_one(DIR *dir) __asm__("readdir");
 struct dirent *read_one64(DIR *dir) __asm__("readdir64");
 
 #define LONG	1000		/* bytes in that name */
 #define DEPTH	4
 
-static int long_names;		/* that were given */
+static int long_names;		/* long names returned */
 
 /* What is open, outermost first. */
 static struct listing {
 	DIR *dir;
-	char entries[4096];	/* as the kernel tells them */
+	char entries[4096];	/* as the kernel returns them */
 	long at, end;
 } open_dirs[DEPTH];
 static int depth;
@@ -57,7 +57,7 @@ static struct dirent *
 name_it(union entry *out, const char *name, size_t length)
 {
 	memset(out, 0, sizeof *out);
-	/* Where it lies: to compilers d_name has 256 bytes. */
+	/* By address: compilers believe that d_name has 256 bytes. */
 	memcpy(out->bytes + offsetof(struct dirent, d_name), name, length);
 	return &out->entry;
 }
@@ -113,7 +113,7 @@ tell(void *data, const char *path, uint64_t bytes, int gone)
 {
 	(void)bytes;
 	(void)data;
-	(void)gone;		/* emulators know of no leases */
+	(void)gone;		/* emulators support no leases */
 	told += strstr(path, "AAAA") == NULL;
 }
 

@@ -1,10 +1,9 @@
 /*
- * long_run.c - does anything grow in a process that lives for years?
+ * long_run.c - does a process that runs for years grow?
  *
- * A million times one provider is enabled and disabled, and 100,000 providers
- * under as many names live and go: memory, mappings, descriptors and files stay
- * as they were.  That takes CI about two minutes; elsewhere a part of it is
- * done.
+ * One provider is enabled and disabled a million times, and 100,000 providers
+ * of as many names come and go: memory, mappings, descriptors and files stay as
+ * they were.  That takes CI about two minutes; elsewhere only a part runs.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -16,23 +15,27 @@
 #include "scratch.h"
 #include "core/provider.h"
 
-#define EVERY		16	/* files, after which old ones are looked for */
-/* Rounds after which nothing may grow; so many that the next one looks. */
+#define EVERY		16	/* new files after which the library looks for
+				 * old ones */
+/* Rounds after which nothing may grow; at the next one the library looks for
+ * old files. */
 #define WARM		(200 * EVERY - 1)
-#define IMAGES		(64 + EVERY - 1)	/* of a user that are kept */
+#define IMAGES		(64 + EVERY - 1)	/* images of a user that are
+						 * kept */
 #define TOLERANCE	512	/* KiB */
 
 static int
 is_sanitized(void)
 {
-#if defined(__SANITIZE_ADDRESS__)	/* freed memory is kept for a while */
+#if defined(__SANITIZE_ADDRESS__)	/* which keeps freed memory for a
+					 * while */
 	return 1;
 #else
 	return 0;
 #endif
 }
 
-/* --- what the process and the directory have ---------------------------- */
+/* --- what the process and the directory contain ------------------------- */
 
 struct holdings {
 	long kib;
@@ -101,8 +104,8 @@ enable_and_disable(long round)
 	    usdt_errstr(provider));
 }
 
-/* The name says which life it is, in the module's or in the provider's place:
- * each is another path. */
+/* The round's number is in the module's or in the provider's name: each is
+ * another path. */
 static void
 live(long round)
 {

@@ -1,9 +1,10 @@
 /*
- * memfd_descriptor.c - what is an image's descriptor where no directory is of
- * use, in a process that has closed its first three, and closes this one too?
+ * memfd_descriptor.c - which descriptor does an image have if no directory can
+ * be used, in a process that has closed its first three, and what if the host
+ * closes this one too?
  *
- * Whoever writes to 1 or 2 all the same must not meet the image there.  This
- * program's own openat(), which the library calls, opens no directory.
+ * Writing to 1 or 2 must not change the image.  This program's own openat(),
+ * which the library calls, opens no directory.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -19,7 +20,7 @@
 #include "scratch.h"
 #include "core/provider.h"
 
-/* By these names, whatever <fcntl.h> makes of its own. */
+/* The functions by these names, whatever <fcntl.h> defines them as. */
 int no_directory(int at, const char *path, int flags, ...) __asm__("openat");
 int no_directory64(int at, const char *path, int flags, ...)
     __asm__("openat64");
@@ -47,21 +48,22 @@ function(int at, const char *path, int flags, ...) \
 OPENAT(no_directory)
 OPENAT(no_directory64)
 
-/* What the child finds, which has no standard output. */
+/* The child's results; it has no standard output. */
 struct found {
 	int refused;		/* directories */
-	int enabled;		/* what enabling returned */
+	int enabled;		/* result of enabling */
 	usdt_status_t status;
 	int fd, flags;
-	int written, grown, shrunk;	/* errno of trying to, 0: done */
-	int kept;		/* size and bytes are those of before */
-	int more;		/* what enabling one more probe returned */
-	unsigned images;	/* that there are then */
-	int gate_kept;		/* the first probe's is where it was */
-	int again;		/* and untraced it is laid out anew */
-	int freed;		/* errno of asking for the descriptor then */
-	int maps;		/* that are left */
-	int standard;		/* of the first three, those that are open */
+	int written, grown, shrunk;	/* errno of the attempt; 0: it
+					 * succeeded */
+	int kept;		/* size and bytes have not changed */
+	int more;		/* result of enabling one more probe */
+	unsigned images;	/* the images then */
+	int gate_kept;		/* the first probe's gate has not moved */
+	int again;		/* result of enabling again, untraced */
+	int freed;		/* errno of using the descriptor then */
+	int maps;		/* mappings that are left */
+	int standard;		/* of the first three, which are open */
 };
 
 static int
@@ -83,14 +85,14 @@ look_at(struct found *found)
 		return;
 	found->written = changes((int)pwrite(fd, "host", 4, 0));
 	found->grown = changes(ftruncate(fd, a.st_size + 4096));
-	if (found->grown != 0)		/* else firing would be the end */
+	if (found->grown != 0)		/* firing would crash */
 		found->shrunk = changes(ftruncate(fd, 0));
 	found->kept = fstat(fd, &b) == 0 && a.st_size == b.st_size &&
 	    pread(fd, after, sizeof after, 0) == sizeof after &&
 	    memcmp(before, after, sizeof before) == 0;
 }
 
-/* As the kernel counts one. */
+/* Count a tracer, as the kernel does. */
 static void
 count_tracer(const uint32_t *gate, uint16_t count)
 {
@@ -137,7 +139,7 @@ live(struct found *found)
 		found->standard += fcntl(i, F_GETFD) >= 0;
 }
 
-/* As a daemon is that closed them and opened nothing there. */
+/* As in a daemon that closed them and opened nothing there. */
 static int
 find(struct found *found)
 {

@@ -1,6 +1,6 @@
 /*
- * names.c - does core/name.c take the names that tracers can hold, refuse the
- * others with a text that says why, and spell them as tracers do?
+ * names.c - does core/name.c accept the names that tracers can hold, refuse the
+ * others with a reason, and spell them as tracers do?
  */
 #include <errno.h>
 
@@ -42,8 +42,8 @@ row(const char *name)
 	exit(1);
 }
 
-/* What a refusal says: exactly TEXT, with a '?' where that has bytes that are
- * not ASCII or controls, and an errno of 0. */
+/* The text of a refusal is exactly TEXT, with a '?' for each control and each
+ * byte that is not ASCII, and its errno is 0. */
 static void
 refused(check *c, const char *system, const char *name, const char *shown)
 {
@@ -126,7 +126,7 @@ static const char letters[] =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 static const char digits[] = "0123456789";
 
-/* As the header has it. */
+/* As usdt.h has it. */
 static int
 may_hold(const struct kind *kind, unsigned char c)
 {
@@ -149,7 +149,7 @@ test_characters(const struct kind *kind)
 			name[at] = (char)c;
 			if (at == 0 && kind->check == usdt__name_check_provider
 			    && (strchr(digits, (int)c) != NULL || c == '+'))
-				continue;	/* test_provider has those */
+				continue;	/* test_provider tests those */
 			if (may_hold(kind, (unsigned char)c)) {
 				taken(kind->check, "linux", name);
 				continue;
@@ -173,7 +173,7 @@ test_characters(const struct kind *kind)
 	ok_all("%s: every character, at every place", kind->name);
 }
 
-/* A name of a refusal goes to terminals. */
+/* A refused name may be printed on a terminal. */
 static void
 test_shown(void)
 {
@@ -203,7 +203,7 @@ test_shown(void)
 	ok_all("what a name has of control characters is not told");
 }
 
-/* pid is reserved everywhere, and what each system has besides. */
+/* pid is reserved on all systems; each may have more reserved names. */
 static void
 test_reserved(void)
 {
@@ -361,7 +361,7 @@ test_spellings(void)
 	ok_all("which names DTrace's descriptions can't spell");
 }
 
-/* What DTrace makes of a note's name: each "__" from the left is a '-'. */
+/* How DTrace reads a note's name: each "__" from the left is a '-'. */
 static void
 read_note(const char *name, char *out)
 {
@@ -375,7 +375,7 @@ read_note(const char *name, char *out)
 	*out = '\0';
 }
 
-/* Every name of up to 9 letters of an alphabet of the difficult ones. */
+/* Every name of up to 9 letters from an alphabet of the difficult ones. */
 static void
 test_agreement(void)
 {

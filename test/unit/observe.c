@@ -1,5 +1,5 @@
 /*
- * observe.c - is each fire told to its observer, and to nobody else?
+ * observe.c - is each fire passed to its observer, and to no other?
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -14,7 +14,7 @@
 
 static const char *types[USDT_ARG_MAX];
 
-/* What an observer was told. */
+/* What an observer received. */
 static struct told {
 	int times;
 	const usdt_probedef_t *probedef;
@@ -210,7 +210,7 @@ test_bad(void)
 	end();
 }
 
-/* A probe that outlives its provider calls nobody. */
+/* A probe that outlives its provider calls no observer. */
 static void
 test_freed(void)
 {
@@ -226,7 +226,7 @@ test_freed(void)
 	end();
 }
 
-/* The same observers again and again are no more memory. */
+/* Setting the same observers repeatedly needs no more memory. */
 static void
 test_growth(void)
 {

@@ -1,7 +1,7 @@
 /*
- * probeset.c - does core/probeset.c keep a provider's probes: each function
- * and name once, in the order of adding, whatever comes and goes?  And does it
- * tell their names apart?
+ * probeset.c - does core/probeset.c keep a provider's probes: each function and
+ * name once, in the order of adding, whatever comes and goes?  And does it
+ * distinguish their names?
  */
 #include <stdint.h>
 
@@ -45,7 +45,7 @@ drop(struct usdt__probeset *set)
 	memset(set, 0, sizeof *set);
 }
 
-/* Is the set, read in every way, these probes in this order? */
+/* Does the set, read in every way, have these probes in this order? */
 static int
 holds(const struct usdt__probeset *set, usdt_probedef_t *const *expected,
     size_t count)
@@ -104,7 +104,7 @@ test_finding(void)
 	drop(&set);
 }
 
-/* Probes of one hash differ by their names all the same. */
+/* Probes with the same hash still differ by name. */
 static void
 test_collisions(void)
 {
@@ -125,7 +125,7 @@ test_collisions(void)
 		like = make(i % 2 ? "f" : "g", name);
 		like->state->hash = 42;
 		try(usdt__probeset_find(&set, like) == in[i], "%d lost", i);
-		like->state->hash = 42 + 1024;	/* of the same bucket */
+		like->state->hash = 42 + 1024;	/* in the same bucket */
 		try(usdt__probeset_find(&set, like) == NULL, "%d by name", i);
 		usdt_probe_release(like);
 	}
@@ -133,7 +133,7 @@ test_collisions(void)
 	drop(&set);
 }
 
-/* Beside a plain array, which does the same. */
+/* Compare with a plain array. */
 static void
 test_at_random(void)
 {
@@ -204,7 +204,7 @@ test_numbers(void)
 		usdt_probe_release(probes[i]);
 }
 
-/* Beside a loop that compares all with all. */
+/* Compare with a loop over all pairs. */
 static void
 test_many_numbers(void)
 {

@@ -1,10 +1,12 @@
 /*
- * random_calls.c - does any sequence of calls do what the calls do one by one?
+ * random_calls.c - does any sequence of calls do what each of its calls
+ * promises?
  *
- * Thousands of calls at random, on a few providers and probes of which some
- * are equal, beside a model that keeps what usdt.h says: who is in which
- * provider, who counts whom, who can be traced.  A tracer is played by
- * writing to semaphores, a user who cleans up by removing image files.
+ * Thousands of calls at random, on a few providers and probes of which some are
+ * equal, run beside a model that follows usdt.h: which probe is in which
+ * provider, how many references it has, which can be traced.  Writing to
+ * semaphores stands for a tracer, removing image files for a user who cleans
+ * up.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -33,21 +35,21 @@ any(uint32_t below)
 static struct {
 	usdt_provider_t *real;		/* NULL: there is none */
 	int enabled;
-	int lost;			/* an image file was removed */
+	int lost;			/* an image file of it was removed */
 } providers[PROVIDERS];
 
 static struct probe {
 	usdt_probedef_t *real;		/* NULL: there is none */
-	usdt_probe_t *address;		/* which never changes */
-	int held;			/* by us */
+	usdt_probe_t *address;		/* this never changes */
+	int held;			/* by this test */
 	int in;				/* a provider's number, or -1 */
-	int placed;			/* has a stub in it */
+	int placed;			/* it has a stub there */
 	const char *function, *name;
 } probes[PROBES];
 
 static long step;
 
-/* Function and name of probes; the second and third are one to DTrace. */
+/* Functions and names of probes; the second and third are one to DTrace. */
 static const char *const names[][2] = {
 	{ "f", "plain" }, { "f", "a-b" }, { "f", "a__b" }, { "g", "a-b" },
 	{ "g", "plain" }, { "g", "third" }
@@ -90,7 +92,7 @@ count_in(int provider, int placed)
 	return n;
 }
 
-/* A reference goes: is there another? */
+/* Drop a reference; is another left? */
 static void
 maybe_gone(struct probe *p)
 {
@@ -164,7 +166,7 @@ remove_probe(int n, struct probe *p)
 {
 	struct probe *found = find(n, p);
 
-	/* The text for an empty provider is the one we set. */
+	/* For an empty provider the text is ours. */
 	result(usdt_provider_remove_probe(providers[n].real, p->real),
 	    found ? 0 : -1, found || count_in(n, 0) == 0 ? NULL :
 	    "failed to remove probe", n, "remove");
@@ -184,7 +186,7 @@ enable(int n)
 	usdt_status_t status;
 	int i;
 
-	/* A lost image may have been that of probes that were removed. */
+	/* The lost image may have had removed probes only. */
 	if (providers[n].lost && all > 0) {
 		try(usdt_provider_enable(providers[n].real) == 0,
 		    "step %ld: enable", step);
@@ -229,8 +231,8 @@ free_provider(int n)
 }
 
 /*
- * Somebody removes the newest image of a provider.  Which probes are laid out
- * anew then is the library's affair; that enabling mends it is not.
+ * The newest image file of a provider is removed.  Which probes get a new
+ * layout then is the library's choice; enabling must mend it.
  */
 static void
 remove_image(int n)
@@ -283,7 +285,7 @@ any_call(void)
 	}
 }
 
-/* --- what must be true after each --------------------------------------- */
+/* --- what must hold after each call ------------------------------------- */
 
 static void
 check_probe(struct probe *p)
@@ -330,7 +332,7 @@ check(void)
 	}
 }
 
-/* No part of an image is mapped twice, whoever has an equal definition. */
+/* No part of an image is mapped twice, even with equal definitions. */
 static void
 check_maps(void)
 {
@@ -342,8 +344,8 @@ check_maps(void)
 	while (maps != NULL && fgets(line, sizeof line, maps) != NULL &&
 	    n < 4096) {
 		if (strstr(line, scratch) == NULL || strstr(line, "/#") != NULL)
-			continue;	/* what has no name is no image */
-		/* Offset, device, inode and path tell it. */
+			continue;	/* an image has a name */
+		/* Offset, device, inode and path identify it. */
 		if (sscanf(line, "%*s %*s %31s %n", offset, &at) < 1)
 			continue;
 		snprintf(seen[n], sizeof seen[n], "%.20s %.200s", offset,

@@ -1,16 +1,15 @@
 /*
- * refused_system_calls.c - what if the kernel refuses a system call just then?
+ * refused_system_calls.c - what if the kernel refuses any one system call?
  *
- * A seccomp filter has every system call of this process come to a handler of
- * SIGSYS, which makes it in the process's stead, or answers with an error: so
- * what libc asks for on the library's behalf is seen too.  Each call of the
- * library is made again and again, and each time another of its system calls
- * gets another error, once, or whenever it is made from then on.  The library
- * has to say so or do without, to leave everything as it was if it fails, and
- * to succeed when it is called again without faults.
+ * A seccomp filter sends every system call of this process to a handler of
+ * SIGSYS, which makes it itself or answers with an error; so it also sees the
+ * calls that libc makes for the library.  Each call of the library is repeated,
+ * and each time another of its system calls gets another error, once, or always
+ * from then on.  The library has to report it or work without, leave everything
+ * as it was if it fails, and succeed when it is called again without faults.
  *
- * The second part has real filters, which can't be taken back: each in a child
- * of its own.
+ * The second part uses real filters, which can't be removed: each in a child of
+ * its own.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -38,7 +37,7 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 
-#if defined(__SANITIZE_ADDRESS__)	/* then freed memory is kept */
+#if defined(__SANITIZE_ADDRESS__)	/* which keeps freed memory */
 #define KEEPS_FREED	1
 #else
 #define KEEPS_FREED	0
@@ -46,7 +45,7 @@
 
 /* --- the handler -------------------------------------------------------- */
 
-/* The one place whose system calls the filter lets through. */
+/* The filter allows system calls from here only. */
 long gate(long number, long a, long b, long c, long d, long e, long f);
 extern const char gate_return[];
 __asm__(
@@ -62,19 +61,19 @@ __asm__(
 "gate_return:\n"
 "	ret\n");
 
-#define MOST	512		/* system calls of one call, or of their kinds */
-#define SHORT	1000		/* no errno: half of what was asked for */
+#define MOST	512		/* system calls of one call; their kinds */
+#define SHORT	1000		/* no errno: half of the request is done */
 
-static volatile int counting;	/* inside a call of the library */
-static int asked;		/* so many system calls */
-static int refused;		/* so many of them got an error */
-static int first;		/* the one to get it, from 1; 0: none */
-static int always;		/* and all of its number that follow */
+static volatile int counting;	/* in a call of the library */
+static int asked;		/* number of system calls */
+static int refused;		/* number of them that got an error */
+static int first;		/* which one gets it, from 1; 0: none */
+static int always;		/* later ones of its number get it too */
 static int fault;		/* the error */
-static int fault_number;	/* of the system call that got it */
-static size_t kept;		/* mapped bytes that were not given back */
-static int device_answers;	/* ioctl is made up: it succeeds */
-static int numbers[MOST];	/* of those that were asked for */
+static int fault_number;	/* the system call that got it */
+static size_t kept;		/* mapped bytes that were not unmapped */
+static int device_answers;	/* ioctl always succeeds */
+static int numbers[MOST];	/* of the system calls made */
 static uintptr_t libc_start, libc_end;
 
 static int
@@ -86,7 +85,7 @@ may_be_short(int number)
 static int
 is_refused(int number, uintptr_t at)
 {
-	/* A sanitizer's own are not the library's. */
+	/* A sanitizer's system calls are not the library's. */
 	if (!counting || at < libc_start || at >= libc_end)
 		return 0;
 	if (asked < MOST)
@@ -113,9 +112,10 @@ handler(int signal, siginfo_t *info, void *context)
 	if (is_refused(number, (uintptr_t)info->si_call_addr)) {
 		if (fault == SHORT && size > 1)
 			size /= 2;
-		else if (number == SYS_brk)	/* it knows no errors */
+		else if (number == SYS_brk)	/* brk reports no errors */
 			a = 0;
-		else if (number == SYS_close)	/* it is closed all the same */
+		else if (number == SYS_close)	/* close() closes even if it
+						 * fails */
 			gate(number, a, 0, 0, 0, 0, 0);
 		else if (number == SYS_munmap)
 			kept += (size_t)r[REG_RSI];
@@ -149,7 +149,7 @@ install(struct sock_filter *filter, size_t count)
 	(uint32_t)(value), then, other)
 #define DO(what)	BPF_STMT(BPF_RET | BPF_K, (what))
 
-/* Those that can't be made in another's stead are made. */
+/* These can't be made by a handler: let them through. */
 static int
 install_handler(void)
 {
@@ -194,11 +194,11 @@ find_libc(void)
 		fclose(maps);
 }
 
-/* --- what is done ------------------------------------------------------- */
+/* --- scenarios ---------------------------------------------------------- */
 
 static usdt_provider_t *p;
 static usdt_probedef_t *a, *b;
-static int serial;		/* makes every definition a new one */
+static int serial;		/* makes every definition new */
 static const char device[] = "/dev/null";
 
 static void
@@ -224,7 +224,7 @@ drop(void)
 	usdt_provider_free(p);
 }
 
-/* The image is there already: somebody else had this definition. */
+/* The image exists already: another process had this definition. */
 static void
 fresh_with_file(void)
 {
@@ -243,8 +243,8 @@ remove_below(const char *path, const struct stat *st, int type,
 	return ftw->level > 0 ? scratch_remove(path, st, type, ftw) : 0;
 }
 
-/* So many images that old ones are removed are alloc.c's; here are few, and
- * none stays in another place. */
+/* Removal of old images is tested in alloc.c; here are few, and none in another
+ * place. */
 static void
 drop_all(void)
 {
@@ -280,7 +280,7 @@ fresh_enabled(void)
 		abort();
 }
 
-/* One has gone, and another is to become a tombstone now, whatever comes. */
+/* One image has gone; another becomes a tombstone now. */
 static void
 fresh_busy(void)
 {
@@ -308,7 +308,7 @@ fresh_with_device(void)
 	fresh();
 }
 
-/* The helper has it. */
+/* The helper has the provider's document. */
 static void
 fresh_taken(void)
 {
@@ -415,7 +415,7 @@ check_success(const struct scenario *s)
 	    "error %d: enabled %d, %u probes, image %d (%s)", s->what, first,
 	    fault_number, fault, status.enabled, status.probes,
 	    status.sdt.taken, status.sdt.reason);
-	/* What is to be tried again, or goes on, needs no other place. */
+	/* EAGAIN, EINTR and short writes need no other place. */
 	if (first > 0 && s->probes > 0 && may_be_short(fault_number) &&
 	    (fault == SHORT || fault == EINTR))
 		try(strncmp(status.sdt.path, scratch, strlen(scratch)) == 0,
@@ -432,9 +432,9 @@ check_firing(void)
 	try(asked == 0, "firing makes %d system calls", asked);
 }
 
-static int maps_kept;		/* since munmap was refused */
+static int maps_kept;		/* because munmap was refused */
 
-/* Whatever was refused, nothing stays when the provider has gone. */
+/* Whatever was refused, nothing stays once the provider is freed. */
 static void
 check_gone(const struct scenario *s, int fds)
 {
@@ -462,7 +462,7 @@ mapped_kib(void)
 	return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
-/* One fault; returns whether it was met, and if the call failed. */
+/* One fault; returns whether the call met it and failed. */
 static int
 try_fault(const struct scenario *s, int number, int error, int again,
     int *failed)
@@ -523,8 +523,8 @@ learn(const struct scenario *s, int list[MOST], int *count)
 }
 
 /*
- * Each system call once with each error, and each kind with each from the
- * first on.  A kernel does not interrupt the same one for ever.
+ * Each system call once with each error, and each kind always with each error.
+ * A kernel does not interrupt the same call for ever.
  */
 static void
 test_scenario(const struct scenario *s)
@@ -551,7 +551,7 @@ test_scenario(const struct scenario *s)
 				met += try_fault(s, i + 1, errors[k], 1,
 				    &failed);
 	}
-	/* One place reserved for an image has 16 KiB, or more. */
+	/* One reserved place for an image has at least 16 KiB. */
 	kib = mapped_kib() - (long)(kept / 1024) - kib;
 	if (!KEEPS_FREED)
 		try(kib < 512, "%ld KiB more are mapped", kib);
@@ -560,9 +560,9 @@ test_scenario(const struct scenario *s)
 	    s->what, met, count, kinds, failed);
 }
 
-/* --- filters that stay -------------------------------------------------- */
+/* --- permanent filters -------------------------------------------------- */
 
-/* A whole life in a child that has this filter.  0: all is well. */
+/* A provider's whole life in a child with this filter. 0: it works. */
 static int
 life_with(struct sock_filter *filter, size_t count)
 {
@@ -606,7 +606,7 @@ test_filters(void)
 				DO(SECCOMP_RET_ALLOW),
 			};
 
-			/* No kernel interrupts one for ever. */
+			/* No kernel interrupts a call for ever. */
 			if (errors[k] == EINTR)
 				continue;
 			status = life_with(filter, 4);
@@ -638,7 +638,7 @@ test_kill(void)
 	setenv("USDT_HELPER", "/nonexistent/helper", 1);
 }
 
-/* A filter of this thread alone; /proc/self/status tells of none. */
+/* A filter of this thread alone, which /proc/self/status does not show. */
 static void *
 choose_filtered(void *result)
 {
@@ -650,8 +650,8 @@ choose_filtered(void *result)
 }
 
 /*
- * A system call that a filter does not know may be the end.  In a child: the
- * kernel is asked once a process.
+ * A filter may kill the process for a system call that it does not know.  In a
+ * child, since the kernel is asked once a process.
  */
 static void
 test_thread(void)

@@ -1,7 +1,7 @@
 /*
- * resource_growth.c - does a provider take a hundred thousand probes, and a
- * process a thousand rounds of every change, ten thousand of the commonest,
- * without growing?
+ * resource_growth.c - can a provider have a hundred thousand probes, and does a
+ * process that changes providers in every way, a thousand times or more, stay
+ * as large as it was?
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -14,9 +14,9 @@
 
 #define ROUNDS		1000
 #define MANY_ROUNDS	10000	/* of enabling and disabling */
-#define NEW		30	/* images, no more than are in use at once */
+#define NEW		30	/* new images in use at once */
 #define WARM		50	/* rounds after which nothing may grow */
-#define TOLERANCE	512	/* KiB, of what malloc and libc keep */
+#define TOLERANCE	512	/* KiB that malloc and libc may keep */
 
 /* Sanitizers keep freed memory for a while. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -60,7 +60,7 @@ provider(const char *name)
 
 /* --- many probes -------------------------------------------------------- */
 
-/* Every probe is traced alone: no other may feel it. */
+/* Each probe is traced alone: no other may notice. */
 static void
 trace_some(usdt_probedef_t **probes, size_t count)
 {
@@ -137,7 +137,7 @@ test_many(size_t count)
 	ok_all("%zu probes", count);
 }
 
-/* --- more than is taken ------------------------------------------------- */
+/* --- more than is accepted ---------------------------------------------- */
 
 static void
 test_too_many(void)
@@ -197,7 +197,7 @@ enable_and_disable(struct subject *s)
 	try(usdt_provider_disable(s->p) == 0, "%s", usdt_errstr(s->p));
 }
 
-/* On an enabled provider: a probe comes and goes. */
+/* A probe comes and goes on an enabled provider. */
 static void
 add_and_remove(struct subject *s)
 {
@@ -210,7 +210,7 @@ add_and_remove(struct subject *s)
 	usdt_probe_release(def);
 }
 
-/* The image is laid out anew, now with a probe and now without. */
+/* The image gets a new layout each time, with a probe or without. */
 static void
 lay_out_anew(struct subject *s)
 {
@@ -293,7 +293,7 @@ test_rounds(void (*one)(struct subject *), int rounds, int enabled,
 	ok_all("%d rounds: %s", rounds, what);
 }
 
-/* What a live provider gains costs what usdt.h says, till it is freed. */
+/* Growth of a live provider costs what usdt.h says until it is freed. */
 static void
 test_new_ones(void)
 {

@@ -1,8 +1,8 @@
 /*
- * retention.c - how many bytes of images that nobody holds are left?
+ * retention.c - how many bytes of unused images are kept?
  *
- * 16 MiB, of which the oldest go first; but the youngest stays.  The files are
- * made here, as large as they have to be.
+ * 16 MiB: the oldest go first, but the youngest stays.  The files are made here
+ * in the sizes needed.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -15,7 +15,7 @@
 #include "core/provider.h"
 
 #define MIB	(1 << 20)
-#define FUTURE	2000000000	/* younger than what is made meanwhile */
+#define FUTURE	2000000000	/* later than all files made meanwhile */
 
 /* The path of image NUMBER. */
 static const char *
@@ -28,7 +28,7 @@ path_of(int number, const char *end)
 	return path;
 }
 
-/* An image that a process left: the higher the number, the younger. */
+/* An unused image: the higher the number, the younger. */
 static void
 leave(int number, int mib)
 {
@@ -48,7 +48,7 @@ leave(int number, int mib)
 	close(fd);
 }
 
-/* Which are there? "1.3" of three. */
+/* Which images exist? "1.3" of three. */
 static const char *
 there(int count)
 {
@@ -81,7 +81,7 @@ enable(const char *name, int probes)
 	return p;
 }
 
-/* Look at what is there: a process does so with the first file it makes. */
+/* Look for old images: a process does so with its first file. */
 static void
 look(void)
 {

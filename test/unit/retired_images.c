@@ -1,6 +1,6 @@
 /*
- * retired_images.c - what is left of the images that a live provider has no use
- * for any more, and how much may that become?
+ * retired_images.c - what remains of images that a live provider no longer
+ * uses, and how much can that become?
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -44,7 +44,7 @@ semaphore(const usdt_probedef_t *def)
 	return (uint16_t *)(uintptr_t)def->gate;
 }
 
-/* As the kernel does: so many tracers. */
+/* Set the count of tracers, as the kernel does. */
 static void
 attach(const usdt_probedef_t *def, uint16_t count)
 {
@@ -111,7 +111,7 @@ stones(void)
 	return -1;
 }
 
-/* What is mapped at an address: its protection, and whether it is an image. */
+/* The mapping at an address: its protection, and whether it is an image. */
 static void
 lies_at(const void *address, char protection[5], int *is_image)
 {
@@ -134,7 +134,7 @@ lies_at(const void *address, char protection[5], int *is_image)
 		fclose(maps);
 }
 
-/* --- a thread that comes late ------------------------------------------- */
+/* --- a late thread ------------------------------------------------------ */
 
 static void
 test_late(void)
@@ -186,7 +186,7 @@ test_late(void)
 /* --- ten thousand names ------------------------------------------------- */
 
 #define THREADS		2
-#define HELD		100	/* removed probes that threads may fire still */
+#define HELD		100	/* removed probes that threads may still fire */
 
 static usdt_probedef_t *target;
 static int stop;
@@ -206,12 +206,12 @@ firing(void *data)
 		usdt_is_enabled(def->probe);
 		usdt_probe_enabled(def);
 		if (__atomic_fetch_add(count, 1, __ATOMIC_RELEASE) % 64 == 0)
-			sched_yield();		/* the others are to come, too */
+			sched_yield();		/* let the other threads run */
 	}
 	return NULL;
 }
 
-/* Until no thread has any more what it had. */
+/* Wait until no thread uses its old probe. */
 static void
 wait_for_threads(void)
 {
@@ -241,7 +241,7 @@ test_names(void)
 	target = stays;
 	for (i = 0; i < THREADS; i++)
 		pthread_create(&threads[i], NULL, firing, &fired[i]);
-	wait_for_threads();		/* they have their stacks */
+	wait_for_threads();		/* their stacks are mapped */
 	before = count_maps(of);
 	attach(stays, 1);
 	for (i = 0; i < CYCLES; i++) {
@@ -320,7 +320,7 @@ test_added(void)
 	is_int(count_maps(scratch), 0, "nothing stays mapped");
 }
 
-/* Somebody is attached to each image: no more are taken, and none is lost. */
+/* A tracer is attached to each image: no more are created, and none is lost. */
 static void
 test_attached(void)
 {
@@ -362,9 +362,9 @@ test_attached(void)
 	usdt_provider_free(p);
 }
 
-/* --- what the host does ------------------------------------------------- */
+/* --- actions of the host ------------------------------------------------ */
 
-/* COUNT names come and go; how many did not? */
+/* COUNT names come and go; returns how many failed. */
 static int
 come_and_go(usdt_provider_t *p, const char *format, int count)
 {
@@ -415,7 +415,7 @@ test_descriptor(void)
 	is_int(stones(), -1, "the library's is not");
 }
 
-/* Where tombstones can't be laid images stay, up to the bound. */
+/* Where tombstones can't be laid, images stay, up to the bound. */
 static void
 test_bound(void)
 {
@@ -431,7 +431,8 @@ test_bound(void)
 	attach(stays, 1);
 	getrlimit(RLIMIT_FSIZE, &before);
 	low = before;
-	low.rlim_cur = 40 * 1024;	/* an image, but not many tombstones */
+	low.rlim_cur = 40 * 1024;	/* room for an image, not for many
+					 * tombstones */
 	if (usdt__native_arch()->page > 4096)
 		low.rlim_cur *= usdt__native_arch()->page / 4096;
 	setrlimit(RLIMIT_FSIZE, &low);
@@ -455,7 +456,7 @@ test_bound(void)
 	usdt_provider_free(p);
 }
 
-/* Addresses are scarce. */
+/* Address space is scarce. */
 static void
 test_scarce(void)
 {
@@ -513,7 +514,7 @@ test_fork(void)
 	is_int(come_and_go(p, "parent-%d", 60), 0, "and so does its parent");
 	attach(stays, 1);
 	is_int(usdt_is_enabled(stays->probe), 1, "whose probe is enabled");
-	/* Held after its provider was freed: its gate is. */
+	/* Held after its provider was freed: its gate stays. */
 	usdt_provider_free(p);
 	is_int(usdt_is_enabled(stays->probe), 0, "until it is freed");
 	usdt_probe_release(stays);

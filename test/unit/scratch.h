@@ -1,6 +1,6 @@
 /*
- * scratch.h - where may a test's images lie so that nothing is left behind,
- * and what has the process got?
+ * scratch.h - where can a test's images lie so that nothing stays behind, and
+ * what resources does the process have?
  */
 #ifndef SCRATCH_H
 #define SCRATCH_H
@@ -26,7 +26,7 @@ scratch_remove(const char *path, const struct stat *st, int type,
 	return remove(path);
 }
 
-/* Remove all that is in the scratch directory, and it too. */
+/* Remove the scratch directory and all in it. */
 static inline void
 scratch_end(void)
 {
@@ -34,7 +34,7 @@ scratch_end(void)
 		nftw(scratch, scratch_remove, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-/* An empty file there, as the device of a helper that a test plays. */
+/* An empty file there, in place of the helper's device. */
 static inline void
 scratch_file(const char *name, char *path, size_t size)
 {
@@ -47,7 +47,7 @@ scratch_file(const char *name, char *path, size_t size)
 	fclose(f);
 }
 
-/* None of the library's variables, but for an image directory of our own. */
+/* Unset the library's variables; set an image directory of the test's own. */
 static inline void
 scratch_begin(void)
 {

@@ -1,11 +1,10 @@
 /*
- * slow_helper.c - whom does a slow DTrace helper delay, and what has a child of
- * it?
+ * slow_helper.c - which calls wait for a slow DTrace helper, and what has a
+ * child of its documents?
  *
- * The helper is played here: this program has an ioctl of its own, which keeps
- * a list of documents and answers when it is told to.  The clock is played too:
- * nothing here waits for time to pass.  What goes wrong hangs, which is why
- * there are alarms.
+ * The helper is simulated: this program's ioctl keeps a list of documents and
+ * answers on command.  The clock is simulated too: nothing here waits for time
+ * to pass.  What goes wrong hangs, hence the alarms.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -27,7 +26,7 @@
 #include "core/provider.h"
 
 #if defined(__SANITIZE_THREAD__)
-#define MAY_FORK	0	/* it does not bear children of threads */
+#define MAY_FORK	0	/* it can't fork with threads */
 #else
 #define MAY_FORK	1
 #endif
@@ -42,7 +41,8 @@
 #define REMOVE	0x4004d802ul
 #define MOST	100000
 
-static long shift;			/* seconds that have passed by magic */
+static long shift;			/* seconds that the clock was moved
+					 * on */
 
 int
 clock_gettime(clockid_t which, struct timespec *now)
@@ -53,15 +53,17 @@ clock_gettime(clockid_t which, struct timespec *now)
 	return (int)result;
 }
 
-static uint64_t documents[MOST];	/* their addresses; 0: taken back */
+static uint64_t documents[MOST];	/* their addresses; 0: removed */
 static int next_generation;
 static int adds, removes;
-static int hold;			/* it does not answer */
-static int inside;			/* calls that it has not answered */
-static int too_many;			/* at once: dtprobed takes one */
-static int odd;				/* what it should never hear */
-static int takes;			/* seconds for an answer */
-static int jitter;			/* in microseconds, at most */
+static int hold;			/* the helper does not answer */
+static int inside;			/* unanswered calls */
+static int too_many;			/* calls at once: dtprobed accepts
+					 * one */
+static int odd;				/* invalid requests */
+static int takes;			/* how long an answer takes, in
+					 * seconds */
+static int jitter;			/* at most, in microseconds */
 static int refusal;			/* an errno, or 0 */
 static int wanting_texts;		/* strerror_l was called */
 static char device[128];
@@ -108,7 +110,7 @@ answer(unsigned long request, void *argument)
 	return request == ADD ? next_generation++ : 0;
 }
 
-/* In place of the C library's. */
+/* In place of the C library's ioctl and clocks. */
 int
 ioctl(int fd, unsigned long request, ...)
 {
@@ -136,7 +138,7 @@ ioctl(int fd, unsigned long request, ...)
 	return result;
 }
 
-/* Its texts take the lock of gettext, which a thread of the parent may have. */
+/* Its texts need the lock of gettext, which a thread of the parent may hold. */
 char *
 strerror_l(int error, locale_t locale)
 {
@@ -157,8 +159,8 @@ present(void)
 	return n;
 }
 
-/* In a child, before the library's handler: documents were the parent's, and
- * what did not answer does. */
+/* In a child, before the library's handler: the documents were the parent's,
+ * and the helper answers. */
 static void
 forget(void)
 {
@@ -234,7 +236,7 @@ static void *run_disable(void *nothing)
 	return nothing;
 }
 
-/* Start it, and wait until the helper has been asked. */
+/* Start it, and wait until it has asked the helper. */
 static void
 start(void *(*call)(void *))
 {
@@ -252,7 +254,7 @@ finish(void)
 	pthread_join(thread, NULL);
 }
 
-/* What JUDGE says in a child, as an exit status; 0 is as it should be. */
+/* JUDGE's answer in a child, as an exit status; 0 is right. */
 static int
 in_child(int (*judge)(void))
 {
@@ -268,7 +270,7 @@ in_child(int (*judge)(void))
 	return ended;
 }
 
-/* The same in one that no handler of fork has seen. */
+/* The same in a child made without handlers of fork. */
 static int
 in_clone(int (*judge)(void))
 {
@@ -287,7 +289,7 @@ in_clone(int (*judge)(void))
 
 #define JUDGE(is)	do { if (!(is)) return __LINE__ % 250 + 1; } while (0)
 
-/* --- nobody waits who need not ------------------------------------------ */
+/* --- only those wait that must ------------------------------------------ */
 
 static int
 child_of_first(void)
@@ -332,7 +334,7 @@ clone_of_quick(void)
 	return 0;
 }
 
-/* The first answer does not come. */
+/* The first request gets no answer. */
 static void
 test_hanging(void)
 {
@@ -396,7 +398,7 @@ told_by_add(void)
 	JUDGE(child_of_slow() == 0);
 	JUDGE(usdt_provider_add_probe(p, b) == 0 && adds == 1 &&
 	    says_helper(a));
-	return in_child(child_of_slow) == 0;	/* it is quick now */
+	return in_child(child_of_slow) == 0;	/* the helper is quick now */
 }
 
 static int
@@ -439,7 +441,7 @@ child_of_quick(void)
 	return 0;
 }
 
-/* The last answer tells whether a child asks at once. */
+/* The duration of the last answer decides whether a child asks at once. */
 static void
 test_slow(void)
 {
@@ -477,7 +479,7 @@ child_refused(void)
 	get_status();
 	JUDGE(wanting_texts == 1 && status.dof.error == EPERM &&
 	    strstr(status.dof.reason, ": played error") != NULL);
-	JUDGE(in_child(child_of_quick) != 0);	/* nothing to be told of */
+	JUDGE(in_child(child_of_quick) != 0);	/* no document is left */
 	refusal = 0;
 	JUDGE(usdt_provider_enable(p) == 0 && present() == 1);
 	get_status();
@@ -486,7 +488,7 @@ child_refused(void)
 	return 0;
 }
 
-/* Texts are made by calls, not by the handler of fork. */
+/* Calls make error texts; the handler of fork makes none. */
 static void
 test_refused(void)
 {
@@ -543,7 +545,7 @@ test_domains(void)
 	end("domains");
 }
 
-/* --- what a call was doing when the child was made ----------------------- */
+/* --- forks in the middle of a call --------------------------------------- */
 
 static int
 child_of_adding(void)
@@ -553,7 +555,7 @@ child_of_adding(void)
 	JUDGE(status.enabled && status.probes == 2 && status.waiting == 0 &&
 	    status.dof.taken && status.images == 2);
 	JUDGE(says_helper(a) && says_helper(b));
-	JUDGE(count_fds() == fds - 2);	/* the call's are not the child's */
+	JUDGE(count_fds() == fds - 2);	/* the child has closed the call's */
 	JUDGE(usdt_provider_disable(p) == 0 && present() == 0);
 	usdt_provider_free(p);
 	return 0;
@@ -581,7 +583,8 @@ child_of_long(void)
 	return 0;
 }
 
-/* BACKENDS: with notes too, what is new is visible before it answers. */
+/* BACKENDS: if notes are on, new probes are visible before the helper
+ * answers. */
 static void
 test_adding(const char *backends)
 {
@@ -602,7 +605,7 @@ test_adding(const char *backends)
 	    "answered for long", backends);
 	finish();
 	usdt_provider_disable(p);
-	usdt_provider_enable(p);	/* quick again */
+	usdt_provider_enable(p);	/* the helper is quick again */
 	get_status();
 	ok(result == 0 && status.probes == 2 && present() == 2,
 	    "%s: the parent has it", backends);
@@ -632,13 +635,13 @@ child_of_failed(void)
 	return 0;
 }
 
-/* The helper alone, and it refuses in the end. */
+/* Only the helper is on, and it refuses in the end. */
 static void
 test_failing(void)
 {
 	setenv("USDT_BACKENDS", "dof", 1);
 	begin("failing");
-	usdt_provider_enable(p);	/* how quick is it? */
+	usdt_provider_enable(p);	/* measures the helper */
 	usdt_provider_disable(p);
 	start(run_enable);
 	is_int(in_child(child_of_failed), 0, "a child has what is to be "
@@ -662,7 +665,7 @@ test_failing(void)
 	unsetenv("USDT_BACKENDS");
 }
 
-/* --- calls about what is in flight ---------------------------------------- */
+/* --- calls about a provider in use ---------------------------------------- */
 
 static void *
 run_free(void *nothing)
@@ -721,7 +724,7 @@ test_naming(void)
 	end("naming");
 }
 
-/* A handler of the host's that names it, with the lock in its thread's hand. */
+/* A handler of the host's that uses it while its thread holds the lock. */
 static int handled;
 
 static void
@@ -738,7 +741,7 @@ let_it(void *nothing)
 {
 	while (!LOAD(handled))
 		nap(1000);
-	nap(10000);		/* more likely, the fork has come to waiting */
+	nap(10000);		/* by now the fork is probably waiting */
 	STORE(hold, 0);
 	return nothing;
 }
@@ -827,7 +830,7 @@ taken(usdt_provider_t *of)
 	    now.images == 0) ? (int)now.images : now.enabled ? -1 : 0;
 }
 
-/* Each that is enabled has its documents registered, and no other. */
+/* The documents of each enabled provider are registered, and no others. */
 static int
 child_of_many(void)
 {
@@ -835,7 +838,7 @@ child_of_many(void)
 
 	JUDGE(odd == 0 && wanting_texts == 0);
 	jitter = 0;
-	if (usdt_provider_enable(common) < 0)	/* what was left too */
+	if (usdt_provider_enable(common) < 0)	/* the rest too */
 		return 2;
 	for (i = 0; i < CHANGING; i++)
 		for (k = 0; k < OF_EACH; k++) {
@@ -903,7 +906,7 @@ test_many(void)
 	end("many");
 }
 
-/* A signal's default action would not say what failed. */
+/* A signal's default action would not print what failed. */
 static void
 hang(int number)
 {
@@ -928,9 +931,10 @@ main(void)
 	}
 	scratch_file("device", device, sizeof device);
 	setenv("USDT_HELPER", device, 1);
-	/* Before the library's: what comes before a fork is called after it. */
+	/* Before the library's: handlers of before a fork run in reverse. */
 	pthread_atfork(name_it, NULL, forget);
-	test_hanging();			/* first: nothing was answered yet */
+	test_hanging();			/* first: the helper has not answered
+					 * yet */
 	if (MAY_FORK) {
 		test_slow();
 		test_refused();

@@ -1,9 +1,10 @@
 /*
- * stash.c - which records of this process does the helper drop, and which stay?
+ * stash.c - which records of this process does the library have the helper
+ * drop, and which stay?
  *
- * A directory plays what dtprobed keeps, and this program's ioctl dtprobed
- * itself.  Each case is a child: what a process has found out once it does not
- * look for again.
+ * A directory stands for what dtprobed keeps, and this program's ioctl for
+ * dtprobed itself.  Each case is a child, since a process looks for records
+ * only once.
  */
 #include "core/provider.h"
 
@@ -23,14 +24,14 @@
 #include "tap.h"
 #include "scratch.h"
 
-/* --- what a helper keeps ------------------------------------------------ */
+/* --- the helper's records ----------------------------------------------- */
 
 static struct usdt__platform row;
 static char stash[128], mine[160], device[128];
 static int removes, refuse, lie, foreign, fork_there;
 static int fds_of_child;
 
-/* In place of the C library's: takes back a document, by number. */
+/* In place of the C library's: removes a document by number. */
 int
 ioctl(int fd, unsigned long request, ...)
 {
@@ -97,7 +98,7 @@ is_there(const char *name)
 	return lstat(path, &st) == 0;
 }
 
-/* A file that this process maps, and how the helper calls it. */
+/* A file that this process maps, and the helper's name for it. */
 static struct usdt__image
 map_file(const char *name, char called[64])
 {
@@ -162,7 +163,7 @@ in_nothing(void)
 	try(rmdir(mine) == 0, "a directory was there");
 	is_cleared("no records");
 	try(removes == 0, "%d removals", removes);
-	/* From now on all is this program's. */
+	/* From now on all records are this program's. */
 	mkdir(mine, 0700);
 	record("0", "1-2");
 	is_cleared("later");
@@ -181,7 +182,7 @@ in_stale(void)
 	    "records of files that are not mapped stay");
 	try(!is_there("8"), "that of the image stays");
 	try(is_there("7") && removes == 3, "%d removals", removes);
-	/* Here the image's document would be handed over, and taken back. */
+	/* Here the image's document would be registered and removed. */
 	record("9", image_name);
 	record("10", "1-2");
 	is_cleared("the image's alone");
@@ -207,7 +208,8 @@ in_child_of_one(void)
 	try(status == 0, "a child does not look for itself: %d", status);
 }
 
-/* Others may fork while the helper is at work: they get nothing of ours. */
+/* Other threads may fork while the helper works: the child gets none of our
+ * descriptors. */
 static void
 in_forking(void)
 {
@@ -223,7 +225,7 @@ in_forking(void)
 
 struct clearing {
 	pthread_t thread;
-	long id;		/* the kernel's, once it runs */
+	long id;		/* the kernel's id, once the thread runs */
 	int result;
 };
 
@@ -240,7 +242,7 @@ clear_once(void *data)
 	return NULL;
 }
 
-/* Until a thread waits for somebody. */
+/* Wait until the thread sleeps. */
 static void
 await_sleep(struct clearing *clearing)
 {
@@ -264,7 +266,7 @@ await_sleep(struct clearing *clearing)
 	}
 }
 
-/* Threads and copies take turns: a number may be given again. */
+/* Threads and copies take turns: a number may be used again. */
 
 static void
 in_threads(void)
@@ -274,9 +276,9 @@ in_threads(void)
 
 	record("0", "1-2");
 	memset(threads, 0, sizeof threads);
-	/* Another copy has this turn: the lock is to be had all the same. */
+	/* Another copy has this turn: the lock must be free all the same. */
 	turn = usdt__turn_take(USDT__TURN_STASH, &alone);
-	alarm(600);		/* it hangs */
+	alarm(600);		/* ends a test that hangs */
 	for (i = 0; i < 2; i++) {
 		threads[i].result = 1;
 		if (pthread_create(&threads[i].thread, NULL, clear_once,
@@ -330,7 +332,7 @@ in_crowd(void)
 	try(removes == 0, "%d removals", removes);
 }
 
-/* What is no record is not touched. */
+/* Other files are not touched. */
 static void
 in_nonsense(void)
 {

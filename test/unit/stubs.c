@@ -1,9 +1,9 @@
 /*
  * stubs.c - do usdt__fire and the stubs show a tracer what they promise?
  *
- * Every stub is copied into memory as into an image and run with breakpoints
- * at its sites.  The signal handler stands where a tracer would, and looks at
- * the registers and the stack.
+ * Every stub is copied into memory as it is into an image, and runs with
+ * breakpoints at its sites.  The signal handler takes the place of a tracer and
+ * looks at the registers and the stack.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -23,7 +23,7 @@
 
 /*
  * To add one: the facts in `arch`, the accessors, and call_fire, which calls
- * usdt__fire with KEPT_VALUES in the registers that a callee keeps.
+ * usdt__fire with KEPT_VALUES in the registers that a callee preserves.
  * WIDE_REGISTER, if there is one, points to the arguments as words of 8 bytes.
  */
 struct code {
@@ -34,15 +34,16 @@ struct arch {
 	const char *name;
 	unsigned registers;		/* arguments passed in registers */
 	struct code breakpoint;
-	unsigned trap_pc;		/* the handler's, from the breakpoint */
-	unsigned bias;			/* the stack is this far from its
-					 * pointer, */
-	unsigned head;			/* and begins with so many bytes that
-					 * are no arguments */
-	unsigned call;			/* the address that a call saves is so
-					 * far from where the caller goes on */
-	unsigned writable_code;		/* its linkers make some */
-	unsigned blind_handlers;	/* none knows what was interrupted */
+	unsigned trap_pc;		/* from the breakpoint to the pc that
+					 * the handler sees */
+	unsigned bias;			/* the distance from the stack pointer
+					 * to the stack */
+	unsigned head;			/* bytes at its start that are no
+					 * arguments */
+	unsigned call;			/* from the address that a call saves to
+					 * where the caller goes on */
+	unsigned writable_code;		/* its linkers make writable code */
+	unsigned blind_handlers;	/* unwinders can't pass a handler */
 	struct code landing;		/* at each entry */
 	struct code isenabled_end;	/* after the is-enabled site's nop */
 	struct code isenabled_no;	/* returns 0: before that site, or there
@@ -55,8 +56,8 @@ struct arch {
 
 #define KEPT_WORDS	10	/* room for the registers that are kept */
 
-/* Written by call_fire: the stack and frame pointers before; these after, and
- * all else that must be kept. */
+/* Written by call_fire: the stack and frame pointers before the call; these and
+ * all other preserved registers after it. */
 __attribute__((used)) static uintptr_t kept_before[2],
     kept_after[2 + KEPT_WORDS];
 
@@ -142,7 +143,7 @@ get_sp(const ucontext_t *uc)
 	return (uintptr_t)uc->uc_mcontext.gregs[REG_RSP];
 }
 
-/* What usdt__fire has saved: the caller's frame pointer, where it goes on. */
+/* What usdt__fire has saved: the caller's frame pointer and return address. */
 static const uintptr_t *
 get_frame(const ucontext_t *uc)
 {
@@ -159,14 +160,15 @@ get_register(const ucontext_t *uc, unsigned n)
 	return (uintptr_t)uc->uc_mcontext.gregs[names[n]];
 }
 
-/* What is-enabled was called with; a call's return address lies above it. */
+/* The stack pointer when is-enabled was called; a call's return address lies
+ * above it. */
 static int *
 get_flag(const ucontext_t *uc)
 {
 	return (int *)get_register(uc, 0);
 }
 
-/* What kernels do that answer in the return register. */
+/* As kernels do that answer in the return register. */
 static void
 set_result(ucontext_t *uc, int result)
 {
@@ -419,8 +421,8 @@ static const uintptr_t kept_values[KEPT_WORDS] = {
 #define KEPT_REGISTERS	8
 
 /*
- * What a callee keeps of the caller's is the caller's own window.  Its frame
- * is where its stack pointer is, since a callee has that as its %fp.
+ * A callee preserves the caller's own window.  Its frame is at its stack
+ * pointer, which is the callee's %fp.
  */
 void call_fire_with(const void *entry, size_t argc, void *const *argv,
     const uintptr_t *values, uintptr_t *before, uintptr_t *after);
@@ -469,9 +471,9 @@ __asm__(
 );
 
 /*
- * What a handler gets as its third argument is no ucontext_t here.  Below it
- * is the frame in which the system saved the window that was interrupted:
- * %l0 to %l7, %i0 to %i7 and 64 bytes more.
+ * A handler's third argument is no ucontext_t here.  Below it is the frame in
+ * which the system saved the interrupted window: %l0 to %l7, %i0 to %i7 and 64
+ * bytes more.
  */
 #define FRAME_BELOW	192
 #define OUT		8	/* the globals come first */
@@ -530,7 +532,7 @@ set_result(ucontext_t *uc, int result)
 
 #if defined(HAVE_ARCH)
 
-/* --- where a tracer would be -------------------------------------------- */
+/* --- in place of a tracer ----------------------------------------------- */
 
 #define BELOW_STACK	256	/* bytes that the kernel's call may overwrite */
 
@@ -543,8 +545,8 @@ struct hit {
 	uint64_t wide[USDT_ARG_MAX];
 };
 
-static uint8_t *code;			/* the stub that is run */
-static const struct usdt__stub *stub;	/* what it was made of */
+static uint8_t *code;			/* the stub that runs */
+static const struct usdt__stub *stub;	/* the stub that it is a copy of */
 static struct hit hits[4];
 static unsigned hit_count;
 static size_t fired_argc;		/* by test_firing */
@@ -552,7 +554,7 @@ static int *flag_seen;			/* by the is-enabled site */
 static int flag_was, answer;
 
 /* See test_unwinding. */
-#define UNWIND	(2 * USDT__STUB_SIZE)	/* where in the page of the stub */
+#define UNWIND	(2 * USDT__STUB_SIZE)	/* its offset in the stub's page */
 static const uint8_t *beside_stub;
 static uintptr_t main_address;
 static void look_up(uintptr_t pc, uintptr_t next);
@@ -564,7 +566,7 @@ static void step(ucontext_t *uc);
 static int unwinding;
 #endif
 
-/* Bytes of the nop that begins here, or 0 if none of those that we know. */
+/* The length of the nop that begins here, or 0 if it is none that we know. */
 static unsigned
 nop_size(const uint8_t *bytes, unsigned room)
 {
@@ -577,7 +579,7 @@ nop_size(const uint8_t *bytes, unsigned room)
 	return 0;
 }
 
-/* What is read and written here belongs to frames that are in use. */
+/* The memory accessed here belongs to frames in use. */
 #define ANY_MEMORY	__attribute__((no_sanitize("address")))
 
 ANY_MEMORY static uintptr_t
@@ -596,7 +598,7 @@ is_code(const uint8_t *bytes, const struct code *expected)
 	return memcmp(bytes, expected->bytes, expected->size) == 0;
 }
 
-/* The same where the arguments lie once more: room for so many is there. */
+/* The same with a copy of the arguments; there is room for so many. */
 ANY_MEMORY static uint64_t
 wide_argument(const ucontext_t *uc, unsigned n)
 {
@@ -610,7 +612,7 @@ wide_argument(const ucontext_t *uc, unsigned n)
 #endif
 }
 
-/* Spoil what a call in place of a nop would. */
+/* Change what a call in place of a nop would change. */
 ANY_MEMORY static void
 spoil(volatile uint8_t *sp)
 {
@@ -653,7 +655,7 @@ trap(int number, siginfo_t *info, void *context)
 			if (answer)
 				set_result(uc, 1);
 			else if (arch.isenabled_jump.size == 0)
-				set_result(uc, 0);	/* as it would be */
+				set_result(uc, 0);	/* as a tracer would */
 			return;
 		}
 		flag_seen = get_flag(uc);
@@ -697,7 +699,7 @@ put_breakpoint(uint32_t site)
 	memcpy(code + site, arch.breakpoint.bytes, arch.breakpoint.size);
 }
 
-/* Put a stub into memory, with breakpoints, as executable as in an image. */
+/* Put a stub with breakpoints into memory that is executable as in an image. */
 static void
 place(const struct usdt__stub *which, int sites)
 {
@@ -731,7 +733,7 @@ place(const struct usdt__stub *which, int sites)
 static void
 test_bytes(const struct usdt__stub *s)
 {
-	/* A nop of "1" is the shortest that the processor has. */
+	/* A nop of "1" is the processor's shortest. */
 	unsigned nop = s->nop == 1 ? arch.nops[0].size : s->nop;
 	unsigned end = s->dof_site, i, known = 0;
 
@@ -791,8 +793,8 @@ test_bytes(const struct usdt__stub *s)
 }
 
 /*
- * Documents for other processors than this one take the places of sites from
- * the row: it must say what the assembly has, for the smallest nop.
+ * Documents for other processors get the places of sites from the row: it must
+ * agree with the assembly, for the shortest nop.
  */
 static void
 test_row(void)
@@ -823,8 +825,8 @@ test_row(void)
 /* --- firing ------------------------------------------------------------- */
 
 /*
- * Room for ARGC words of which the next, or if FIRST the one before, can't be
- * read.
+ * Room for ARGC words, of which the next one, or if FIRST the one before, can't
+ * be read.
  */
 static void **
 words_at_edge(size_t argc, int first)
@@ -844,7 +846,7 @@ words_at_edge(size_t argc, int first)
 	return (void **)(void *)(pages + 2 * page) - argc;
 }
 
-/* A value that is used for one argument only, with all its bytes. */
+/* A value of its own for each argument, with all bytes different. */
 static uintptr_t
 value(unsigned n)
 {
@@ -1052,13 +1054,13 @@ test_calls(void)
 /* --- unwinding ---------------------------------------------------------- */
 
 /*
- * A stub has what an unwinder needs beside it, as in an image, and libgcc's is
- * told of it.
+ * Beside a stub lies what an unwinder needs, as in an image, and libgcc's
+ * unwinder is registered with it.
  */
 void __register_frame(void *frames);
 void __deregister_frame(void *frames);
 
-/* Can what runs at PC be unwound to main, by way of NEXT if that is not 0? */
+/* Can the code at PC be unwound to main, by way of NEXT if that is not 0? */
 static void
 look_up(uintptr_t pc, uintptr_t next)
 {
@@ -1083,13 +1085,13 @@ look_up(uintptr_t pc, uintptr_t next)
 	    (uintptr_t)code : (uintptr_t)usdt__fire)), here, up, at_main, n);
 }
 
-#if defined(TRAP_FLAG_OF)	/* where a program can step by itself */
+#if defined(TRAP_FLAG_OF)	/* a program can single-step itself */
 
-#define TRAP_FLAG	0x100	/* of the flags: trap after an instruction */
+#define TRAP_FLAG	0x100	/* in the flags: trap after each instruction */
 
 /*
- * One instruction after the other, from the breakpoint in fire_in_steps until
- * what is called from there has returned; each has to find its way to main.
+ * Single-step from the breakpoint in fire_in_steps until the function called
+ * there has returned; each instruction must find its way to main.
  */
 static void
 step(ucontext_t *uc)
@@ -1112,8 +1114,8 @@ step(ucontext_t *uc)
 }
 
 /*
- * Its frame has no size that is known beforehand, so it is only found by the
- * frame pointer that usdt__fire has saved.
+ * The size of its frame is not known beforehand, so an unwinder finds it only
+ * by the frame pointer that usdt__fire has saved.
  */
 __attribute__((noinline)) static void
 run_in_steps(size_t argc, void *const *argv, int (*isenabled)(int *))
@@ -1231,7 +1233,7 @@ look_at_program(struct dl_phdr_info *info, size_t size, void *data)
 		    " processor make a table of calls that is");
 	else
 		ok_all("nothing in it is writable and executable");
-	return 1;		/* the program comes first: no further */
+	return 1;		/* the program comes first: stop */
 }
 
 int

@@ -1,10 +1,10 @@
 /*
- * swapped_directory.c - what if another puts a link in the place of a directory
- * that was just made?
+ * swapped_directory.c - what if a new directory is replaced by a link before it
+ * has its mode?
  *
- * The directory is given the mode that the umask denied it, and just before
- * that the other comes: this program's own chmod() and fchmodat(), which the
- * library calls.  What the link leads to has to keep its mode.
+ * The library sets the mode that the umask denied the directory, and the
+ * attacker acts just before: in this program's own chmod() and fchmodat(),
+ * which the library calls.  The target of the link has to keep its mode.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -46,7 +46,7 @@ fchmodat(int at, const char *name, mode_t mode, int flags)
 	return swap_and_change(at, name, mode);
 }
 
-/* An image that came to lie in a directory that is not ours. */
+/* An image in a directory of another user. */
 static void
 remove_image(char *path)
 {

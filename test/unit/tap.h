@@ -1,9 +1,9 @@
 /*
- * tap.h - how does a test program in C say what it found?
+ * tap.h - how does a test program in C report its results?
  *
- * It prints the Test Anything Protocol.  Every check returns whether it
- * passed.  For loops of many cases there is try(): it is silent until a case
- * fails, and a following ok_all() makes one line of them.
+ * It prints the Test Anything Protocol.  Every check returns whether it passed.
+ * For loops over many cases there is try(): it prints only failures, and the
+ * following ok_all() reports the cases as one test.
  */
 #ifndef TAP_H
 #define TAP_H
@@ -16,7 +16,7 @@
 static int tap_count, tap_failures;
 static long tap_tries, tap_bad_tries;
 
-#define TAP_SHOWN	10	/* failing cases of one ok_all that are told */
+#define TAP_SHOWN	10	/* failing cases that one ok_all prints */
 
 static inline void
 tap_vnote(const char *format, va_list args)
@@ -88,7 +88,7 @@ is_str(const char *got, const char *expected, const char *format, ...)
 	return pass;
 }
 
-/* One of many cases: it says something only if it fails. */
+/* One of many cases: it prints only if it fails. */
 __attribute__((format(printf, 2, 3))) static inline int
 try(int pass, const char *format, ...)
 {
@@ -103,7 +103,7 @@ try(int pass, const char *format, ...)
 	return pass;
 }
 
-/* The cases since the last ok_all as one test, which none at all fails. */
+/* The cases since the last ok_all as one test; without a case it fails. */
 __attribute__((format(printf, 1, 2))) static inline int
 ok_all(const char *format, ...)
 {
@@ -119,7 +119,7 @@ ok_all(const char *format, ...)
 	return pass;
 }
 
-/* Where skipping is forbidden (USDT_NO_SKIP=1) this fails. */
+/* A failure where skipping is forbidden (USDT_NO_SKIP=1). */
 __attribute__((format(printf, 1, 2))) static inline void
 skip(const char *format, ...)
 {

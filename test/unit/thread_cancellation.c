@@ -1,8 +1,8 @@
 /*
  * thread_cancellation.c - may a thread be cancelled while it makes a call?
  *
- * The call is done whole, and nobody waits for what the thread had: the next
- * call and the next fork find the lock free.
+ * The call completes, and releases what the thread held: the next call and the
+ * next fork find the lock free.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -19,7 +19,7 @@ static usdt_provider_t *p;
 static int result;			/* of the thread's call; 1: none yet */
 static int states[2];
 
-/* Its next system call would be its last, and enabling makes many. */
+/* Its next system call would end it, and enabling makes many. */
 static void *
 enable_cancelled(void *nothing)
 {
@@ -52,7 +52,7 @@ run_thread(void *(*function)(void *))
 	return ended;
 }
 
-/* A signal's default action would not say what failed. */
+/* A signal's default action would not print what failed. */
 static void
 hang(int signal)
 {

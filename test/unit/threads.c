@@ -78,7 +78,7 @@ fire(void *number)
 	return NULL;
 }
 
-/* One's own provider changes, and one that all have is asked and changed. */
+/* Each thread changes a provider of its own and uses a common one. */
 static void *
 change(void *number)
 {
@@ -136,7 +136,7 @@ handle(int number)
 	count(&in_handler);
 }
 
-/* On a busy machine that takes longer than the time which is asked for. */
+/* On a busy machine this takes longer than asked for. */
 static int
 has_enough(void)
 {
@@ -187,7 +187,7 @@ set_timer(int microseconds)
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-/* Children are made while other threads may hold the library's lock. */
+/* Fork while other threads may hold the library's lock. */
 static int
 make_child(void)
 {
@@ -207,10 +207,10 @@ make_child(void)
 }
 
 /*
- * A process whose very first call comes from a thread while another forks:
- * the library's own handlers come too late for that fork.
+ * The very first call of a process comes from a thread while another forks: the
+ * library's handlers come too late for that fork.
  */
-#define MANY	40000	/* probes: to enable them takes a while */
+#define MANY	40000	/* probes: enabling them takes a while */
 static sem_t forking;
 static usdt_provider_t *big;
 static usdt_probedef_t *many[MANY];
@@ -221,7 +221,7 @@ fork_slowly(void)
 	struct timespec pause = { 0, 10000000 };
 
 	sem_post(&forking);
-	nanosleep(&pause, NULL);	/* the thread has come to enabling */
+	nanosleep(&pause, NULL);	/* by now the thread is enabling */
 }
 
 static void *

@@ -1,8 +1,8 @@
 /*
- * turn.c - are turns those of this process alone?
+ * turn.c - are turns limited to this process?
  *
  * Two copies of the library in one process exclude each other (test/copies.t
- * shows what for); other processes, forked children too, wait for nobody.
+ * shows why); processes, also forked children, wait for no other process.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -24,7 +24,7 @@
 
 static int naps;
 
-/* In place of libc's: who polls for something sleeps. */
+/* In place of libc's: polling for a turn sleeps. */
 int
 nanosleep(const struct timespec *time, struct timespec *left)
 {
@@ -32,7 +32,7 @@ nanosleep(const struct timespec *time, struct timespec *left)
 	return (int)syscall(SYS_nanosleep, time, left);
 }
 
-/* Does somebody else in this process have the turn for images? */
+/* Does another copy in this process have the turn for images? */
 static int
 is_taken(void)
 {
@@ -63,7 +63,7 @@ test_one(void)
 /* --- a thread that waits ------------------------------------------------ */
 
 static volatile sig_atomic_t signals;
-static int has_it;		/* the other thread has had its turn */
+static int has_it;		/* the other thread has the turn */
 
 static void
 on_signal(int number)
@@ -83,7 +83,7 @@ wait_for_it(void *data)
 	return NULL;
 }
 
-/* Sleeps in the kernel of this machine; libc's own is counted. */
+/* Sleeps by a system call; libc's own is counted. */
 static void
 nap(void)
 {
@@ -144,7 +144,7 @@ test_children(void)
 	is_int(exit_status(pid), 0, "a forked child does not wait for its "
 	    "parent");
 
-	/* It keeps the descriptor until it is told to end. */
+	/* It keeps the descriptor until it is killed. */
 	if (pipe(pipes) < 0)
 		return;
 	pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
@@ -160,7 +160,7 @@ test_children(void)
 	is_int(exit_status(pid), 0, "and ends");
 }
 
-/* --- what is not to be had ---------------------------------------------- */
+/* --- descriptors that can't be had -------------------------------------- */
 
 static void
 test_descriptors(void)
@@ -181,7 +181,7 @@ test_descriptors(void)
 
 /* --- other processes ---------------------------------------------------- */
 
-/* Lock a directory and all in it that a provider's images are in. */
+/* Lock a directory and all directories of a provider's images in it. */
 static void
 lock_dirs(const char *path, int depth)
 {

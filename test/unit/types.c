@@ -1,8 +1,8 @@
 /*
  * types.c - does core/type.c know the size and sign of C's types?
  *
- * For the processor that the test runs on the compiler is asked; the numbers
- * for both widths stand in a table.
+ * The compiler answers for the processor that the test runs on; a table has the
+ * numbers for both widths.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* loff_t, off64_t, u_int8_t */
@@ -31,7 +31,7 @@ arch(const char *name)
 	exit(1);
 }
 
-/* --- what the compiler says --------------------------------------------- */
+/* --- by the compiler ---------------------------------------------------- */
 
 struct known {
 	const char *name;
@@ -98,7 +98,7 @@ static const struct known native[] = {
 	P(enum some_enum *), P(char*),
 };
 
-/* --- what a table says -------------------------------------------------- */
+/* --- by a table --------------------------------------------------------- */
 
 static const struct {
 	const char *name;
@@ -122,10 +122,10 @@ static const struct {
 	{ "char *", 8, 4 }, { "void *", 8, 4 }, { "struct some *", 8, 4 },
 	{ "char[16]", 8, 4 }, { "int []", 8, 4 }, { "std::string &", 8, 4 },
 
-	/* Enums are an int's size; a sign is not more wrong than none. */
+	/* Enums have an int's size; either sign may be wrong. */
 	{ "enum color", -4, -4 }, { "const enum color", -4, -4 },
 
-	/* Blanks count for nothing. */
+	/* Blanks don't matter. */
 	{ "  int", -4, -4 }, { "int  ", -4, -4 },
 	{ "unsigned   short", 2, 2 }, { "char*", 8, 4 },
 
