@@ -1,5 +1,5 @@
 /*
- * costs.c - what is run that callgrind counts?  See costs.t.
+ * costs.c - what does callgrind count?  See costs.t.
  *
  *	costs sites TIMES		an untraced probe at each kind of site
  *	costs helper TIMES		the same for a probe that a stand-in for
@@ -17,7 +17,7 @@
 
 #define NOINLINE	__attribute__((noinline))
 
-/* As the header that `dtrace -h` makes has it. */
+/* As in the header that `dtrace -h` makes. */
 extern unsigned short costs_semaphore;
 unsigned short costs_semaphore;
 
@@ -26,8 +26,8 @@ unsigned long computed;
 static usdt_probedef_t *current;
 
 /*
- * What stands behind the tests.  Out of line, so that a site saves no registers
- * for it and what is counted is the test.
+ * The work behind the tests.  Out of line, so that a site saves no registers
+ * for it and only the test is counted.
  */
 static NOINLINE void
 compute_and_fire(void)
@@ -41,9 +41,9 @@ compute_and_fire(void)
 }
 
 /*
- * A loop for each kind of site, with the handle in a register, of which nothing
- * is known.  Loops are compared with the one that is empty, so that what a
- * compiler saves around them does not count.
+ * A loop for each kind of site, with the handle in a register and unknown to
+ * the compiler.  Each is compared with the empty loop, so that what a compiler
+ * saves around loops does not count.
  */
 #define LOOP(name, test) \
 	NOINLINE void \
@@ -91,7 +91,7 @@ must(int result, usdt_provider_t *p)
 	}
 }
 
-/* All that the number of probes may make slow, each of them alone. */
+/* Each step that many probes may make slow, by itself. */
 #define STEP	NOINLINE static void
 
 STEP

@@ -74,7 +74,7 @@ test_child(void)
 		    usdt_provider_enable(p) < 0);
 	}
 	waitpid(pid, &status, 0);
-	tap_count++;		/* the point of the child */
+	tap_count++;		/* the child's test */
 	is_int(status, 0, "a child makes the same calls");
 }
 

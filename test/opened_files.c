@@ -1,9 +1,9 @@
 /*
  * opened_files.c - which files does a program open?
  *
- * For LD_PRELOAD: each open() adds a line to the file $OPENED, "held NAME" with
- * O_PATH, which opens nothing, else "opened NAME", and then FILE, to which that
- * led: "opened NAME FILE".
+ * For LD_PRELOAD: each open() adds a line to the file $OPENED: "held NAME" with
+ * O_PATH, which opens nothing, else "opened NAME FILE", where FILE is what NAME
+ * led to.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* By these names, whatever <fcntl.h> makes of its own. */
+/* The functions by these names, whatever <fcntl.h> defines them as. */
 int opened(const char *name, int flags, ...) __asm__("open");
 int opened64(const char *name, int flags, ...) __asm__("open64");
 

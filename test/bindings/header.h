@@ -2,8 +2,8 @@
  * header.h - can a program in this language call everything in usdt.h?
  *
  * Included by header.c and header.cc, which are compiled under every standard
- * of C and C++ with all warnings.  usdt.h comes first, so that it needs no
- * other, and twice.
+ * of C and C++ with all warnings. usdt.h comes first, since it must need no
+ * other header, and twice.
  */
 #include "usdt.h"
 #include "usdt.h"
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What libusdt 1.x had, with its types. */
+/* The calls of libusdt 1.x, with its types. */
 static usdt_provider_t *(*create_provider)(const char *, const char *) =
     usdt_create_provider;
 static usdt_probedef_t *(*create_probe)(const char *, const char *, size_t,
@@ -30,7 +30,7 @@ static void (*fire_probe)(usdt_probe_t *, size_t, void **) = usdt_fire_probe;
 static char *(*errstr)(usdt_provider_t *) = usdt_errstr;
 static void (*set_error)(usdt_provider_t *, usdt_error_t, ...) = usdt_error;
 
-/* What is new. */
+/* The new calls. */
 static void (*probe_fire)(usdt_probedef_t *, size_t, void **) =
     usdt_probe_fire;
 static int (*probe_enabled)(const usdt_probedef_t *) = usdt_probe_enabled;

@@ -1,16 +1,16 @@
 /*
- * lua.c - does what lua-usdt 0.1 does still work?
+ * lua.c - does lua-usdt 0.1 still work?
  *
- * Its calls, in its order and with the members that it reads.  It looks at no
- * result, frees nothing and fires without asking.  test/bindings.t judges what
- * is printed.
+ * Its calls, in its order and with the members that it reads.  It checks no
+ * result, frees nothing and fires without asking. test/bindings.t checks the
+ * output.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "usdt.h"
 
-/* What a script passes: its own strings and numbers, or something else. */
+/* A script's values: its own strings and numbers, or something else. */
 struct value {
 	const char *string;
 	long number;
@@ -23,7 +23,7 @@ provider(const char *name, const char *module)
 	return usdt_create_provider(name, module);
 }
 
-/* What is no string in the list of types is left out. */
+/* Values in the list of types that are no strings are left out. */
 static usdt_probedef_t *
 provider_probe(usdt_provider_t *self, const char *func, const char *name,
     const char *const *given, int count)
@@ -107,5 +107,5 @@ main(void)
 	probe_fire(probe, values, 3);
 	usdt_provider_enable(p);
 	printf("enabled %d\n", probe_enabled(probe));
-	return 0;	/* nothing is ever freed */
+	return 0;	/* it never frees anything */
 }

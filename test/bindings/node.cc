@@ -1,10 +1,10 @@
 /*
- * node.cc - does what node-dtrace-provider 0.8.8 does still work?
+ * node.cc - does node-dtrace-provider 0.8.8 still work?
  *
- * Its calls, in its order and with the members that it reads, without the
- * language around them: where it would throw the text is printed, and where
- * the garbage collector would run a destructor the test does, in every order.
- * test/bindings.t judges what is printed.
+ * Its calls, in its order and with the members that it reads, without Node.js:
+ * where it would throw this prints the text, and where the garbage collector
+ * would run a destructor the test does, in every order. test/bindings.t checks
+ * the output.
  */
 #include <cstdio>
 #include <cstdlib>
@@ -19,7 +19,7 @@ namespace {
 const char *integer_type = "int";
 const char *string_type = "char *";
 
-/* Types are chosen by how they begin. */
+/* Types are recognized by their first letters. */
 const char *
 type_of(const std::string &type)
 {
@@ -73,7 +73,7 @@ public:
 
 	Provider() : provider(NULL) {}
 
-	/* Also run for a provider that could not be made. */
+	/* This also runs for a provider that could not be created. */
 	~Provider()
 	{
 		usdt_provider_disable(provider);
@@ -96,7 +96,7 @@ public:
 		return provider != NULL;
 	}
 
-	/* What adding came to is not looked at. */
+	/* It ignores the result of adding. */
 	Probe *
 	add(const char *name, const std::vector<std::string> &declared)
 	{
@@ -159,7 +159,7 @@ list(const char *a = NULL, const char *b = NULL, const char *c = NULL,
 	return types;
 }
 
-/* A tracer comes, or goes. */
+/* A tracer attaches or detaches. */
 void
 trace(Probe *probe, int on)
 {
@@ -241,7 +241,8 @@ test_limits()
 	p.enable();
 	trace(probe, 1);
 	fire("32 arguments", probe);
-	/* A second one of the same name, as two copies of a package make. */
+	/* A second provider of the same name, as two copies of a package
+	 * create. */
 	other.create("nodeapp2", NULL);
 	Probe *same = other.add("many", many);
 	other.enable();
@@ -252,7 +253,8 @@ test_limits()
 	delete same;
 }
 
-/* Destructors in the order of the letters: p is the provider, 0 to 2 probes. */
+/* Destructors in the order of the letters: p is the provider, 0 to 2 are
+ * probes. */
 void
 collect(const char *order, bool enabled, bool removed)
 {

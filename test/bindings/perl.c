@@ -1,9 +1,8 @@
 /*
- * perl.c - does what Devel::DTrace::Provider 1.11 does still work?
+ * perl.c - does Devel::DTrace::Provider 1.11 still work?
  *
- * Its calls, in its order and with the members that it reads, without the
- * language around them: where it would croak the text is printed.
- * test/bindings.t judges what is printed.
+ * Its calls, in its order and with the members that it reads, without Perl:
+ * where it would croak this prints the text. test/bindings.t checks the output.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -110,7 +109,7 @@ fire(usdt_probedef_t *self, size_t argc, void **argv)
 	printf("fired, is_enabled %d\n", usdt_is_enabled(self->probe));
 }
 
-/* Providers live on in a child, as its own. */
+/* Providers stay alive in a child, as its own. */
 static void
 in_child(struct perl_provider *p, usdt_probedef_t *probe, void **argv)
 {

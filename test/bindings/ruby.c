@@ -1,9 +1,8 @@
 /*
- * ruby.c - does what ruby-usdt 0.2 does still work?
+ * ruby.c - does ruby-usdt 0.2 still work?
  *
- * Its calls, in its order and with the members that it reads, without the
- * language around them: where it would raise the text is printed.
- * test/bindings.t judges what is printed.
+ * Its calls, in its order and with the members that it reads, without Ruby:
+ * where it would raise this prints the text. test/bindings.t checks the output.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -14,7 +13,7 @@
 #define INTEGER	"int"
 #define STRING	"char *"
 
-/* Symbols that are no type leave a hole, and are not counted. */
+/* Symbols that are no type leave a gap and are not counted. */
 static usdt_probedef_t *
 provider_probe(usdt_provider_t *provider, const char *func, const char *name,
     const char *const *symbols)
@@ -118,7 +117,7 @@ main(void)
 	printf("%d %d %d\n", probe_enabled(probe), probe_enabled(other),
 	    probe_enabled(same));
 	printf("%s\n", probe_fire(probe, -1, "text"));
-	/* Its result is not looked at: twice is as good as once. */
+	/* It ignores the result: twice is as good as once. */
 	usdt_provider_remove_probe(p, probe);
 	usdt_provider_remove_probe(p, probe);
 	printf("%s\n", probe_fire(probe, 1, "text"));

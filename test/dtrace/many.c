@@ -1,11 +1,11 @@
 /*
- * many.c - what happens to a process with many probes, or many providers?
+ * many.c - a process with many probes or many providers
  *
  *	many NAME PROVIDERS PROBES
  *
- * enables that many providers, NAMEa, NAMEb ... NAMEz, NAMEba ..., each with
- * that many probes: many:f:p0(int), many:f:p1(int) ...  Then it says
- * "ready PID" and does what each line on standard input says:
+ * enables that many providers, NAMEa, NAMEb ...  NAMEz, NAMEba ..., each with
+ * that many probes: many:f:p0(int), many:f:p1(int) ...  Then it prints "ready
+ * PID" and does what each line on standard input says:
  *
  *	status			how many were enabled, and taken by the helper,
  *				how long that took, the first reason why not
@@ -40,7 +40,8 @@ now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* A provider's name may not end in a digit: DTrace takes it for the pid's. */
+/* A provider's name may not end in a digit: DTrace would read it as part of the
+ * pid. */
 static void
 letters(char *out, size_t size, const char *name, int number)
 {

@@ -1,9 +1,9 @@
 /*
- * reference.c - what does a program do whose probes were compiled in?
+ * reference.c - how does a program behave whose probes are compiled in?
  *
- * Its probe is made by `dtrace -h` and `dtrace -G`.  Tests hold ours against
- * it: what dtprobed keeps of a process that is gone, what DTrace can't read.
- * It says "ready PID" and then does what each line on standard input says:
+ * Its probe is made by `dtrace -h` and `dtrace -G`.  Tests compare ours with
+ * it: what dtprobed keeps of a process that has ended, what DTrace can't read.
+ * It prints "ready PID" and then does what each line on standard input says:
  *
  *	fire N TEXT	fire, with %00 for an empty text
  *	exec PROGRAM	become that program, without arguments

@@ -1,12 +1,12 @@
 /*
- * submit.c - what does the helper device say to a document, whatever it is?
+ * submit.c - how does the helper device answer any document?
  *
  *	submit FILE OFFSET ADDRESS MODULE
  *
- * The document begins OFFSET bytes into FILE, whose size is a whole number of
- * pages, and ends with it; behind it nothing can be read.  Prints what the
- * ioctl returned and errno.  Lives until its input ends, so that one can look
- * what became of it, and takes it back then.
+ * The document begins OFFSET bytes into FILE and ends with it; FILE's size is a
+ * multiple of the page size, and the memory behind it can't be read.  Prints
+ * what the ioctl returned and errno.  Lives until its input ends, so that a
+ * test can look what became of the document, and then removes it.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,11 +1,10 @@
 /*
- * calls.c - do any calls in any order do what a simple model says?
+ * calls.c - do any calls in any order do what a simple model predicts?
  *
- * Each two bytes are one call of the library, or something that happens around
- * it: a tracer that comes or goes, an image directory that is emptied.  The
- * model knows who holds which probe and what is visible; after every call all
- * of it is compared.  What the header forbids (using what was freed) is not
- * done.
+ * Every two bytes are one call of the library, or an event around it: a tracer
+ * comes or goes, an image directory is emptied.  The model knows who holds
+ * which probe and what is visible; after every call all of it is compared.
+ * Calls that the header forbids (using freed objects) are not made.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* nftw */
@@ -42,7 +41,7 @@ struct held_provider {
 
 static struct held_provider providers[PROVIDERS];
 static struct held_probe probes[PROBES];
-static unsigned long told;	/* to the observer */
+static unsigned long told;	/* fires that the observer saw */
 static const usdt_probedef_t *told_of;
 static size_t told_argc;
 
@@ -72,7 +71,7 @@ same(const usdt_probedef_t *a, const usdt_probedef_t *b)
 	return strcmp(one, other) == 0 && strcmp(a->function, b->function) == 0;
 }
 
-/* The probe of a provider that is called like this one, or -1. */
+/* The probe of a provider with this one's name, or -1. */
 static int
 find(int provider, const usdt_probedef_t *like)
 {
@@ -102,7 +101,7 @@ take_out(struct held_probe *probe)
 	probe->in = -1;
 	probe->visible = 0;
 	if (!probe->ours)
-		probe->def = NULL;	/* it is freed */
+		probe->def = NULL;	/* it was freed */
 }
 
 /* A call without a provider failed. */
@@ -257,7 +256,7 @@ enable(int provider)
 	make_visible(provider);
 }
 
-/* Only by a helper that is not there. */
+/* It can fail only because a helper is missing. */
 static void
 enable_in_vain(int provider)
 {
@@ -271,7 +270,7 @@ enable_in_vain(int provider)
 	unsetenv("USDT_BACKENDS");
 	if (result < 0)
 		failed_of(provider, "failed to load DOF: ");
-	else	/* there was nothing new */
+	else	/* nothing was new */
 		must(what->enabled &&
 		    count(provider, 1) == count(provider, 0));
 }
@@ -309,14 +308,14 @@ release(int probe)
 	struct held_probe *what = &probes[probe];
 
 	if (what->def != NULL && !what->ours)
-		return;			/* not ours to release */
+		return;			/* we hold no reference */
 	usdt_probe_release(what->def);
 	what->ours = 0;
 	if (what->in < 0)
 		what->def = NULL;
 }
 
-/* A tracer comes to one probe, everybody tests and fires, it goes. */
+/* A tracer attaches to one probe, all are tested and fired, it detaches. */
 static void
 fire(int probe, unsigned choice)
 {
@@ -360,7 +359,7 @@ change_observer(int provider, int on)
 	what->observed = what->p != NULL && on;
 }
 
-/* Somebody tidies up /dev/shm. */
+/* Image files are removed. */
 static int
 clear(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
@@ -434,7 +433,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 
 	if (scratch[0] == '\0')
 		scratch_begin();
-	look = runs++ % 32 == 0;	/* to look at /proc takes its time */
+	look = runs++ % 32 == 0;	/* reading /proc is slow */
 	if (look)
 		fds = count_fds();
 	while (feed.left >= 2) {

@@ -1,9 +1,9 @@
 /*
- * dof.c - is every document that usdt_dof.c builds one that kernels take?
+ * dof.c - do kernels accept every document that usdt_dof.c builds?
  *
- * Any description, for every system and processor.  A reader in here knows the
- * rules by which systems refuse documents or drop probes, and none of the
- * writer's thoughts; it also finds in the document what was described.  The
+ * Any description, for every system and processor.  A reader in this file knows
+ * the rules by which systems refuse documents or drop probes, and shares
+ * nothing with the writer; it also has to find what was described.  The
  * command's own reader (tools/common/dof.c) has to find the same.
  */
 #ifndef _GNU_SOURCE
@@ -17,7 +17,7 @@ struct document {
 	const uint8_t *bytes;
 	size_t size;
 	const struct subject *subject;
-	uint64_t first, address;	/* of the first stub; its own */
+	uint64_t first, address;	/* of the first stub; of the document */
 };
 
 struct part {
@@ -54,7 +54,7 @@ part_of(const struct document *d, uint64_t index)
 	return part;
 }
 
-/* The part that a member of the provider's section names. */
+/* The section that a member of the provider refers to. */
 static struct part
 named_part(const struct document *d, uint64_t index, uint32_t type)
 {
@@ -64,7 +64,7 @@ named_part(const struct document *d, uint64_t index, uint32_t type)
 	return part;
 }
 
-/* A string that ends inside the table, of fewer than MAX bytes. */
+/* A string that ends inside the table and has fewer than MAX bytes. */
 static const char *
 string(const struct document *d, const struct part *table, uint64_t offset,
     size_t max)
@@ -96,7 +96,8 @@ check_header(const struct document *d)
 	must(load(d, 40, 8) == d->size && d->size <= s->row.max_dof);
 }
 
-/* Aligned, inside, and none on another or on the headers. */
+/* Sections are aligned, inside, and overlap neither each other nor the
+ * headers. */
 static void
 check_parts(const struct document *d)
 {
@@ -146,7 +147,7 @@ check_relocations(const struct document *d)
 	must(found == (d->subject->row.relocate != 0));
 }
 
-/* Where a tracer looks: the site's address, as this system computes it. */
+/* The site's address, as this system computes it. */
 static uint64_t
 site(const struct document *d, uint64_t address, uint64_t offset, int bias)
 {
@@ -187,7 +188,7 @@ check_probe(const struct document *d, size_t index, uint64_t at,
 		translated += strlen(probe->types[k]) + 1;
 		must(d->bytes[args->at + first + k] == k);
 	}
-	/* One site of each kind, so none comes twice. */
+	/* One site of each kind, so none appears twice. */
 	must(load(d, at + 34, 2) == 1 && load(d, at + 40, 2) == 1);
 	must((load(d, at + 28, 4) + 1) * 4 <= offsets->size);
 	must((load(d, at + 36, 4) + 1) * 4 <= enabled->size);
@@ -260,7 +261,7 @@ check_reader(const struct document *d)
 	dof_free(&sites);
 }
 
-/* Of two documents one behind the other it finds all. */
+/* It finds all probes of two adjacent documents. */
 static void
 check_two(const struct document *d)
 {
@@ -277,7 +278,7 @@ check_two(const struct document *d)
 	free(both);
 }
 
-/* And has nothing to say against it. */
+/* And it reports no problem. */
 static void
 check_dump(const struct document *d)
 {
@@ -311,7 +312,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 
 	if (!feed_subject(&feed, &s))
 		return 0;
-	if (size & 1)		/* of another processor's stubs */
+	if (size & 1)		/* for another processor's stubs */
 		s.sites = s.arch.sites[size >> 1 & 1];
 	if (usdt__dof_layout(&dof, &s.description, &s.row, &s.arch,
 	    &why) < 0) {

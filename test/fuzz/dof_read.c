@@ -1,7 +1,7 @@
 /*
- * dof_read.c - does any document make tools/common/dof.c crash, hang, or hold
- * more than the document's size explains?  Or `usdt dump`, which tells all of
- * it, by the rules of each system and processor?
+ * dof_read.c - does any document make tools/common/dof.c crash, hang, or use
+ * more memory than the document's size explains?  Or `usdt dump`, which prints
+ * all of it by the rules of each system and processor?
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -10,7 +10,7 @@
 #include "tools/dump/dump.h"
 #include "core/dof_format.h"
 
-/* Is it inside the document, ended? */
+/* Is the string inside the document, with its end? */
 static void
 check_string(const char *string, const uint8_t *bytes, size_t size)
 {

@@ -1,10 +1,11 @@
 /*
- * elf.c - is every image that image/elf.c builds one that readers of ELF and of
- * SDT notes understand?
+ * elf.c - do readers of ELF and of SDT notes understand every image that
+ * image/elf.c builds?
  *
- * Any description, for every processor.  libelf reads the bytes: no section on
- * another or outside, symbols and notes one for each probe.  Then the command's
- * own reader (tools/common/image.c) has to find the probes that were described.
+ * Any description, for every processor. libelf reads the bytes: no section
+ * overlaps another or lies outside, and each probe has one symbol and one note.
+ * Then the command's own reader (tools/common/image.c) has to find the
+ * described probes.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -16,7 +17,7 @@
 #include "feed.h"
 #include "tools/dump/dump.h"
 
-#define SECTIONS	32	/* more than there are */
+#define SECTIONS	32	/* more than an image has */
 
 struct range {
 	uint64_t start, end;
@@ -98,7 +99,7 @@ check_libelf(uint8_t *bytes, size_t size, const struct subject *s)
 	elf_end(elf);
 }
 
-/* Are these two names one in DTrace's spelling? */
+/* Are these two names equal in DTrace's spelling? */
 static int
 same_name(const char *a, const char *b)
 {

@@ -1,9 +1,9 @@
 /*
- * feed.h - how do a fuzzer's bytes become what a target works on?
+ * feed.h - how does a target turn a fuzzer's bytes into input?
  *
- * A target takes numbers and strings off the front of the bytes until there
- * are none; then it gets zeros and empty strings.  What must hold is asserted
- * with must(), which ends the process: the fuzzer keeps the bytes.
+ * A target takes numbers and strings off the front of the bytes until none is
+ * left; then it gets zeros and empty strings. must() asserts what has to hold
+ * and ends the process: the fuzzer keeps the bytes.
  */
 #ifndef FEED_H
 #define FEED_H
@@ -39,7 +39,8 @@ feed_byte(struct feed *feed)
 	return *feed->bytes++;
 }
 
-/* A string of its own length on the heap, where reading too far is seen. */
+/* A string on the heap, of exactly its length, so that reading too far is
+ * noticed. */
 static inline char *
 feed_string(struct feed *feed)
 {
@@ -63,12 +64,12 @@ feed_string(struct feed *feed)
 
 #define FEED_PROBES	64
 
-/* What documents are built of. */
+/* A description of a document. */
 struct subject {
 	struct usdt__platform row;
 	struct usdt__arch arch;
 	struct usdt__stub stub;
-	struct usdt__sites sites;	/* where the builder is told they are */
+	struct usdt__sites sites;	/* which the builder gets */
 	char *provider, *module;
 	usdt_probedef_t *probes[FEED_PROBES];
 	uint32_t gate_of[FEED_PROBES];
@@ -82,7 +83,7 @@ feed_probe(struct feed *feed)
 	char *function, *name, *types[USDT_ARG_MAX];
 	usdt_probedef_t *probe;
 
-	/* Few arguments as often as many. */
+	/* Few arguments are as likely as many. */
 	argc = argc & 128 ? argc % (USDT_ARG_MAX + 1) : argc % 4;
 	function = feed_string(feed);
 	name = feed_string(feed);
@@ -108,8 +109,8 @@ subject_free(struct subject *s)
 }
 
 /*
- * Returns 0 if the bytes describe nothing that the builders are ever given: a
- * name that is refused, or no probe.  Then there is nothing to free.
+ * Returns 0 if the bytes describe nothing that builders ever get: a refused
+ * name, or no probe.  Then there is nothing to free.
  */
 static inline int
 feed_subject(struct feed *feed, struct subject *s)
@@ -124,7 +125,7 @@ feed_subject(struct feed *feed, struct subject *s)
 	s->arch = usdt__archs[choice % 16 % usdt__arch_count];
 	s->arch.big_endian = choice >> 4 & 1;
 	if (choice & 32)
-		s->arch.page = 64;	/* smaller images are fuzzed faster */
+		s->arch.page = 64;	/* fuzzing smaller images is faster */
 	choice = feed_byte(feed);
 	s->stub = usdt__stubs[choice % usdt__stub_count];
 	s->sites = (struct usdt__sites){ s->stub.isenabled_site,

@@ -1,8 +1,8 @@
 /*
- * names.c - do the checkers of names and types (core/name.c, core/type.c) take
- * just what usdt.h says, and say why not?
+ * names.c - do the checkers of names and types (core/name.c, core/type.c)
+ * accept exactly what usdt.h says, and give a reason otherwise?
  *
- * What is taken is compared with the header's rules, written here once more.
+ * What they accept is compared with the header's rules, written here once more.
  */
 #include "feed.h"
 
@@ -33,7 +33,7 @@ has_control(const char *text, unsigned char least)
 	return 0;
 }
 
-/* Returned -1 with a whole text, or 0 and left it alone. */
+/* Returned -1 with a complete text, or 0 and left the text alone. */
 static void
 check(int result, int expected, struct usdt__why *why)
 {
@@ -62,7 +62,7 @@ check_spellings(const char *name)
 	must(n == strlen(note) && n <= 2 * length &&
 	    n == usdt__name_note(name, NULL));
 	must(strchr(note, '-') == NULL);
-	/* What notes say is the probe that DOF says. */
+	/* Notes and DOF name the same probe. */
 	if (strstr(name, "_-") == NULL) {
 		usdt__name_dof(note, again);
 		must(strcmp(again, dof) == 0);

@@ -1,10 +1,11 @@
 /*
- * read.c - does anything in somebody else's file make the usdt command crash,
- * hang, or use memory without bounds?
+ * read.c - does anything in another user's file make the usdt command crash,
+ * hang, or use unbounded memory?
  *
- * The bytes are an ELF file.  All that `usdt list`, `watch` and `dump` make of
- * one is made of it: probes, their arguments, the kernel's words for them, and
- * the lines that are shown, which may hold nothing that steers a terminal.
+ * The bytes are an ELF file.  The target does all that `usdt list`, `watch` and
+ * `dump` do with one: it reads probes and their arguments, and makes the
+ * kernel's words for them and the lines that are printed, which may contain
+ * nothing that controls a terminal.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -15,7 +16,7 @@
 #include "shown.h"
 #include "tools/dump/dump.h"
 
-/* Nothing but what can be printed, and newlines, for ASCII. */
+/* Only printable ASCII and newlines. */
 static void
 check_shown(const char *text, size_t size)
 {
@@ -121,7 +122,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	image = image_read(fd);
 	if (image == NULL)
 		return 0;
-	/* A probe takes at least the headers of its note, or an offset. */
+	/* A probe needs at least the headers of its note, or an offset. */
 	must(image->count <= size / 4);
 	for (i = 0; i < image->count && i < 64; i++)
 		read_probe(image, &image->probes[i], size);

@@ -1,14 +1,15 @@
 /*
- * shown.h - is what `usdt dump` prints fit to be shown, and of what length?
+ * shown.h - is the output of `usdt dump` safe for a terminal, and how long is
+ * it?
  *
- * A stream that holds nothing, since the text may be long.
+ * A stream that keeps nothing, since the text may be long.
  */
 #ifndef SHOWN_H
 #define SHOWN_H
 
 #include "feed.h"
 
-/* Nothing but what can be printed, and newlines, for ASCII. */
+/* Only printable ASCII and newlines. */
 static ssize_t
 shown_write(void *shown, const char *text, size_t size)
 {
@@ -20,7 +21,7 @@ shown_write(void *shown, const char *text, size_t size)
 	return (ssize_t)size;
 }
 
-/* SHOWN counts what is printed. */
+/* SHOWN counts the printed bytes. */
 static FILE *
 shown_open(size_t *shown)
 {
@@ -32,7 +33,7 @@ shown_open(size_t *shown)
 	return out;
 }
 
-/* A line or two for each byte at the most, whatever the bytes are. */
+/* At most a line or two for each byte, for any bytes. */
 static void
 shown_close(FILE *out, const size_t *shown, size_t size)
 {

@@ -1,9 +1,9 @@
 /*
- * closed_descriptors.c - what if the host closes descriptors that are not its
- * own?
+ * closed_descriptors.c - what if the host closes descriptors that it did not
+ * open?
  *
- * Declares placed:careless:func:probe(int), prints "ready PID", and takes
- * lines; each is answered by one.
+ * Declares placed:careless:func:probe(int), prints "ready PID", and reads
+ * lines; it answers each by one line.
  *
  *	close FILE	closes all descriptors from 3 on, then opens FILE
  *			until 3 to 31 are its own: "own N"
@@ -66,7 +66,7 @@ go_on_in_child(void)
 	if (pipe(up) < 0 || fork() != 0)
 		_exit(0);
 	close(up[1]);
-	if (read(up[0], &byte, 1) == 0)		/* the parent is gone */
+	if (read(up[0], &byte, 1) == 0)		/* the parent has exited */
 		printf("ready %ld\n", (long)getpid());
 	close(up[0]);
 }

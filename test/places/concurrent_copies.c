@@ -2,17 +2,17 @@
  * concurrent_copies.c - what if two copies of the library enable equal
  * providers at once?
  *
- *	copies ONE.so OTHER.so ROUNDS
+ *	concurrent_copies ONE.so OTHER.so ROUNDS
  *
  * In each round two threads, each with a plugin of its own (concurrent_copy.c),
- * enable a provider of a new definition at one moment.  At the end images that
- * are mapped twice are told, and how many there are:
+ * enable a provider of a new definition at the same moment.  At the end the
+ * program prints the images that are mapped twice, and the number of images:
  *
  *	twice PATH
  *	images N
  *
- * A DTrace helper is played, and how often it was asked while it was at work
- * for another is told before that:
+ * A DTrace helper is simulated.  Before those lines the program prints how
+ * often it was asked, and how often while it worked for another call:
  *
  *	asked N at-once N
  */
@@ -49,7 +49,7 @@ run(void *enable)
 	return NULL;
 }
 
-/* In place of the C library's, for both plugins. */
+/* In place of the C library's ioctl, for both plugins. */
 static int asked, inside, at_once;
 
 int ioctl(int fd, unsigned long request, ...);
@@ -74,7 +74,7 @@ compare(const void *one, const void *other)
 	return strcmp(*(char *const *)one, *(char *const *)other);
 }
 
-/* What the provider's images are mapped as, executable. */
+/* The executable mappings of the provider's images. */
 static int
 read_maps(void)
 {

@@ -8,7 +8,7 @@
 
 USDT_API const char *copy_enable(int round);
 
-/* Enable a provider that this round is the first to have, and keep it. */
+/* Enable a provider of this round's new definition, and keep it. */
 USDT_API const char *
 copy_enable(int round)
 {

@@ -2,14 +2,14 @@
  * concurrent_enable.c - what if many processes enable one new definition at
  * once?
  *
- *	crowd COUNT
+ *	concurrent_enable COUNT
  *
- * COUNT children wait for one moment, enable, and each prints a line:
+ * COUNT children wait for the same moment, enable, and each prints a line:
  *
  *	placed INODE PATH		or	error TEXT
  *
- * When all have, "all" is printed, and they stay as they are until standard
- * input ends.  The exit status is 0 if all of theirs are.
+ * After the last one the program prints "all", and the children stay until
+ * standard input ends.  The exit status is 0 if theirs all are.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 
 #include "one_image.h"
 
-/* A line of its own, by one write: children do not mix theirs. */
+/* One write for each line: lines of several children don't mix. */
 static void
 tell(const struct one *one, const char *error, int out)
 {
@@ -46,7 +46,7 @@ child(int start, int done, int end)
 
 	if (one_make(&one, "crowd") < 0)
 		_exit(1);
-	if (read(start, &byte, 1) != 0)		/* the end of it is the sign */
+	if (read(start, &byte, 1) != 0)		/* end of file is the signal */
 		_exit(1);
 	tell(&one, one_enable(&one), done);
 	if (read(end, &byte, 1) != 0)

@@ -1,19 +1,19 @@
 /*
- * concurrent_pruning.c - do images stay while some processes take them and
- * others prune?
+ * concurrent_pruning.c - do images that are in use stay while other processes
+ * remove old ones?
  *
- *	race PROCESSES DEFINITIONS SECONDS
+ *	concurrent_pruning PROCESSES DEFINITIONS SECONDS
  *
- * Each process takes, holds for a moment and frees images of definitions that
- * it chooses at random.  With more than 64 of them nearly every enabling
- * writes a file and removes another.  For each process a line is printed:
+ * Each process enables, holds for a moment and frees images of random
+ * definitions.  With more than 64 definitions nearly every enabling writes a
+ * file and removes another.  Each process prints a line:
  *
  *	rounds N lost N elsewhere N errors N
  *
- * lost: while it was held the file went, or another took its name; elsewhere:
- * it was placed, but not in $USDT_IMAGE_DIR; errors: it was not placed.  Then
- * "signals N": so many processes were ended by one.  What is lost, elsewhere
- * or in error is told on stderr.
+ * lost: while the image was held its file went, or another took its name;
+ * elsewhere: it was placed, but not in $USDT_IMAGE_DIR; errors: it was not
+ * placed.  Then "signals N": the number of processes that a signal ended.
+ * Details of what was lost, elsewhere or failed go to stderr.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +37,7 @@ now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* Is the image still what the path leads to? */
+/* Does the path still lead to the image? */
 static int
 is_there(const struct one *one)
 {

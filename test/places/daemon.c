@@ -1,5 +1,5 @@
 /*
- * daemon.c - a daemon that leaves behind all that it came with.
+ * daemon.c - what does a daemon keep that gives up all that it started with?
  *
  *	./daemon PROVIDER ROOT ORDERS
  *
@@ -13,7 +13,7 @@
  *	fork N			have a child fire with N
  *	quit
  *
- * and answers each there, beginning with "done" and the order's number.
+ * and answers each there, with "done" and the order's number.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -1,12 +1,12 @@
 /*
- * few_descriptors.c - what if a second copy of the library can't ask what is
- * mapped, for want of descriptors?
+ * few_descriptors.c - what if a second copy of the library has too few
+ * descriptors to read what is mapped?
  *
- *	few ONE.so OTHER.so
+ *	few_descriptors ONE.so OTHER.so
  *
- * Two plugins (concurrent_copy.c) enable equal providers, each with as few
- * descriptors as placing an image takes.  Told is how many different files are
- * mapped then, memfds too.
+ * Two plugins (concurrent_copy.c) enable equal providers, each with only as
+ * many descriptors as placing an image needs.  The program prints how many
+ * different files are mapped then, memfds included.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -34,7 +34,7 @@ enable(const char *plugin)
 		*(void **)&function = dlsym(object, "copy_enable");
 	if (function == NULL)
 		return dlerror();
-	/* The standard ones, three directories and the file. */
+	/* The three standard ones, three directories and the file. */
 	allow(3 + 4);
 	return function(0);
 }

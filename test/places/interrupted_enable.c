@@ -1,27 +1,28 @@
 /*
- * interrupted_enable.c - what if somebody meddles at any moment of enabling?
+ * interrupted_enable.c - what if a process is killed, or its image removed, at
+ * any moment of enabling?
  *
- *	meddle kill DIR | meddle remove DIR
+ *	interrupted_enable kill|remove DIR
  *
- * stops one process before its first system call of enabling, one after it,
- * one before its second ... until one is not stopped any more, each with an
- * image directory of its own, DIR/N.
+ * stops a process before its first system call of enabling, another before its
+ * second, and so on, until one is no longer stopped.  Each has an image
+ * directory of its own, DIR/N.
  *
- * kill: the process is killed, then another enables the same definition: it
+ * kill: the process is killed, then another enables the same definition and
  * prints "placed PATH" or "error TEXT".
  *
- * remove: the image was there before; now it is removed, and the process goes
- * on.  At its end is printed "taken N" or "gone N": whether it has an image
- * with a name, and how many mappings it had when the file was removed.
+ * remove: the image existed before; now it is removed, and the process
+ * continues.  At its end it prints "taken N" or "gone N": whether it has an
+ * image with a name, and how many mappings it had when the file was removed.
  *
- *	meddle times COUNT
+ *	interrupted_enable times COUNT
  *
- * kills COUNT processes at random times of enabling, in the one directory of
- * the environment, each with one of DEFINITIONS, as kill does.  Those that were
- * faster than the killer are not counted, and told as "lived".
+ * kills COUNT processes at random times of enabling, as kill does, in the one
+ * directory of the environment, each with one of DEFINITIONS.  Processes that
+ * were faster than the killer are not counted, but reported as "lived".
  *
- * The last line is "lived N", of those that were to be stopped.  "no trace:
- * TEXT" says that processes can't be followed here.
+ * The last line is "lived N", the number of processes that were not stopped.
+ * "no trace: TEXT" says that processes can't be traced here.
  */
 #include <errno.h>
 #include <glob.h>
@@ -36,11 +37,11 @@
 
 #include "one_image.h"
 
-#define DEFINITIONS	80	/* more than are kept */
+#define DEFINITIONS	80	/* more than the library keeps */
 
 static char module[24];
 
-/* Another process, which tells on OUT. */
+/* Enable in another process, which prints to OUT. */
 static void
 enable_after(FILE *out)
 {
@@ -76,7 +77,8 @@ traced_child(void)
 	_exit(one_enable(&one) == NULL ? 0 : 2);
 }
 
-/* Start one and go on to stop STEP.  Returns its pid, 0 if it has ended. */
+/* Start a process and let it run to stop STEP.  Returns its pid, or 0 if it has
+ * ended. */
 static pid_t
 stop_at(unsigned step)
 {
@@ -126,7 +128,7 @@ count_mappings(pid_t pid)
 	return n;
 }
 
-/* Remove the only file that is in DIR/placed/HASH. */
+/* Remove the only file in DIR/placed/HASH. */
 static void
 remove_it(pid_t pid, const char *dir)
 {
@@ -186,8 +188,8 @@ now(void)
 }
 
 /*
- * Kill AFTER seconds from the start of enabling; less than 0: not at all.
- * Returns how long the process took, or 0 if it was killed.
+ * Kill AFTER seconds after enabling starts; less than 0: never.  Returns how
+ * long the process took, or 0 if it was killed.
  */
 static double
 kill_at_time(double after)
@@ -237,8 +239,8 @@ by_times(int count)
 		took = kill_at_time(-1);
 		longest = took > longest ? took : longest;
 	}
-	/* A busy machine may have taken its time for the longest, or wake us
-	 * late: come sooner after each that lived. */
+	/* A busy machine may have slowed the longest run, or wake us late: kill
+	 * earlier after each that lived. */
 	for (killed = 0; killed < count;) {
 		snprintf(module, sizeof module, "m%d", killed % DEFINITIONS);
 		if (kill_at_time(longest * rand() / RAND_MAX) > 0) {

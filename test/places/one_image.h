@@ -1,5 +1,5 @@
 /*
- * one_image.h - how do the programs here place one image, and what came of it?
+ * one_image.h - how do these programs place one image and check it?
  */
 #ifndef ONE_H
 #define ONE_H
@@ -28,8 +28,8 @@ one_make(struct one *one, const char *module)
 }
 
 /*
- * Enable.  Returns the error's text, or NULL: then STATUS tells where, and the
- * file is there.
+ * Enable.  Returns the error's text, or NULL: then the file exists, and STATUS
+ * has its path.
  */
 static inline const char *
 one_enable(struct one *one)

@@ -1,9 +1,9 @@
 /*
- * partial_link.c - what if a program takes a few calls of the library, and a
- * shared object of its the others?
+ * partial_link.c - what if a program links a few calls of the library, and its
+ * shared object has the others?
  *
- * Linked with the library and with partial_link_so.c.  Alone it needs no more
- * of the library than testing and firing, and setting a text.
+ * Linked with the library and with partial_link_so.c.  By itself the program
+ * needs only the calls that test, fire, and set a text.
  */
 #include <stdio.h>
 

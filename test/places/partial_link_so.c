@@ -1,5 +1,5 @@
 /*
- * partial_link_so.c - a shared object that has the library and hides nothing of
+ * partial_link_so.c - a shared object that has the library and exports all of
  * it.
  */
 #include <stddef.h>

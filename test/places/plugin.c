@@ -1,8 +1,8 @@
 /*
- * plugin.c - what if plugins bring copies of the library, and equal providers?
+ * plugin.c - what if plugins have copies of the library and equal providers?
  *
- * A shared object for plugin_host.c.  It has room for a few providers, all of
- * one definition.
+ * A shared object for plugin_host.c.  It has slots for a few providers of one
+ * definition.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ static struct {
 	usdt_probedef_t *probe;
 } slots[SLOTS];
 
-/* Like the others that return a text: NULL if all is well. */
+/* As others that return a text: NULL means success. */
 USDT_API const char *
 plugin_make(unsigned slot)
 {

@@ -1,11 +1,10 @@
 /*
- * plugin_host.c - what becomes of a host whose plugins bring copies of the
- * library?
+ * plugin_host.c - does a host work whose plugins have copies of the library?
  *
- *	host PLUGIN...
+ *	plugin_host PLUGIN...
  *
- * prints "ready PID", then takes lines.  P is a plugin's number, S a slot in
- * it, both from 0; each line is answered by one.
+ * prints "ready PID", then reads lines.  P is a plugin's number, S a slot in
+ * it, both from 0; it answers each line by one.
  *
  *	load P | unload P	"ok" or "error TEXT"
  *	make P S | enable P S | free P S	the same
@@ -59,7 +58,7 @@ load(struct plugin *plugin)
 	return NULL;
 }
 
-/* An error if the plugin stays: then nothing was unloaded. */
+/* An error if the plugin stays: then it was not unloaded. */
 static const char *
 unload(struct plugin *plugin)
 {

@@ -1,20 +1,20 @@
 /*
- * stress.c - a process that does everything at once, for tests to trace.
+ * stress.c - a process that does everything at once, for tests to trace
  *
  *	./stress PREFIX TIMES
  *
- * enables its providers, prints "ready PID", waits for a line, and then until
- * the next one, but at least until each change was made so often, has threads
- * that fire, others that change what there is, a signal
- * handler that fires, and children that do.  Its providers:
+ * enables its providers, prints "ready PID" and waits for a line.  From then
+ * until the next line, but at least until it has made each change TIMES times,
+ * it has threads that fire, threads that change providers, a signal handler
+ * that fires, and children that fire.  Its providers:
  *
  *	PREFIXsteady	s0, s1: enabled all the time
  *	PREFIXliving	kept: stays, while others come and go beside it
  *	PREFIXswitching	w: its provider is enabled and disabled
  *	PREFIXpassing*	created, fired and freed again and again
  *
- * It prints "fired PROBE N" for s0, s1 and kept, of each of which not one fire
- * may be lost, and for what else there was to do.
+ * It prints "fired PROBE N" for s0, s1 and kept, whose fires must all be seen,
+ * and counts of its other work.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -34,14 +34,14 @@
 #include "usdt.h"
 
 #if defined(__SANITIZE_THREAD__)
-#define MAY_FORK	0	/* that sanitizer does not bear it */
+#define MAY_FORK	0	/* thread sanitizer allows no fork */
 #else
 #define MAY_FORK	1
 #endif
 
 #define BURST		50
-#define COMING		16	/* probes beside the one that is kept */
-#define PASSING		8	/* names of those that pass */
+#define COMING		16	/* probes that come and go beside kept */
+#define PASSING		8	/* names of passing providers */
 
 static const char *prefix;
 static const char *types[] = { "int", "char *" };
@@ -91,7 +91,7 @@ has_enough(unsigned long times)
 	return !MAY_FORK || children > 0;
 }
 
-/* Has the second line come? */
+/* Has the second line arrived? */
 static int
 is_told_to_end(void)
 {
@@ -123,7 +123,7 @@ fire_all(void *nothing)
 	return nothing;
 }
 
-/* The provider of a probe that is kept changes in all ways but disabling. */
+/* The provider of kept changes in every way except disabling. */
 static void *
 live(void *nothing)
 {
@@ -207,7 +207,7 @@ handle(int number)
 	fire(w);
 }
 
-/* Threads may hold the library's lock just now. */
+/* Other threads may hold the library's lock at this moment. */
 static void
 make_child(void)
 {
@@ -341,7 +341,7 @@ main(int argc, char **argv)
 	    switched, changed, passed, children, asked);
 	printf("wrong %lu\n", wrong);
 	fflush(stdout);
-	/* What was printed is read before the probes go. */
+	/* The test reads the output before the probes go. */
 	if (fgets(line, sizeof line, stdin) == NULL)
 		return 1;
 	destroy();
