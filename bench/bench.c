@@ -18,11 +18,11 @@
  *					its standard input
  *	bench threads ROUNDS TIMES	one thread and two, on one probe
  *
- * Rounds are interleaved: each library in turn, the first another one each
- * time.  A line of figures is all rounds' nanoseconds per turn of the loop.
+ * Rounds are interleaved: each library in turn, beginning with another one each
+ * time.  A line of figures has each round's nanoseconds per turn of the loop.
  *
- * What is timed by the clock, and creating, runs at SCHED_FIFO, which only root
- * gets.  The kernel ends what would not stop there.
+ * Whatever the clock times, and creating, runs at SCHED_FIFO, which only root
+ * gets.  The kernel kills what would not stop there.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -59,7 +59,7 @@ now(void)
 	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-/* Of this process, by which others do not count. */
+/* The processor time of this process, without that of others. */
 static double
 cpu_now(void)
 {
@@ -69,8 +69,8 @@ cpu_now(void)
 	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-/* Others on this machine should not come between; only root may. */
-#define ALONE_SECONDS	300	/* without a rest; then it is killed */
+/* Keep other processes from interfering; only root may. */
+#define ALONE_SECONDS	300	/* without a pause; then the kernel kills it */
 
 static void
 be_alone(void)
@@ -151,7 +151,7 @@ count_arguments(size_t argc, long times)
 	return 0;
 }
 
-/* What the helper's ioctl would have led to: our half of the gate. */
+/* The effect of the helper's ioctl: our half of the gate. */
 __attribute__((noinline)) static int
 count_helper(long times)
 {
@@ -219,7 +219,7 @@ measure(int only_traceable, int rounds, long times)
 	double *ns = malloc((size_t)n * (size_t)rounds * sizeof *ns);
 
 	for (kind = 0; kind < KINDS; kind++) {
-		for (i = 0; i < n; i++)		/* warm */
+		for (i = 0; i < n; i++)		/* warm up */
 			(rows[i].fired ? rows[i].library->fired :
 			    rows[i].library->checked)((enum kind)kind, times);
 		for (round = 0; round < rounds; round++)
@@ -268,7 +268,7 @@ wait_for_line(void)
 
 /* --- threads ------------------------------------------------------------ */
 
-struct turns {			/* of one thread */
+struct turns {			/* the turns of one thread */
 	const struct library *library;
 	long times;
 	pthread_barrier_t *start;
@@ -276,14 +276,15 @@ struct turns {			/* of one thread */
 	double begun, ended;
 };
 
-/* Each takes its own time: who waits for all may be the last to run again. */
+/* Each measures its own time: a thread that waits for all may be the last to
+ * run again. */
 static void *
 run(void *data)
 {
 	struct turns *turns = data;
 	cpu_set_t own;
 
-	/* Else it takes a while until they are on two. */
+	/* Otherwise it takes a while until they run on two processors. */
 	CPU_ZERO(&own);
 	CPU_SET(turns->cpu, &own);
 	sched_setaffinity(0, sizeof own, &own);
@@ -294,7 +295,7 @@ run(void *data)
 	return NULL;
 }
 
-/* Turns of the loop per second, of so many threads together. */
+/* Turns of the loop per second, of all threads together. */
 static double
 together(const struct library *library, int threads, long times)
 {
@@ -333,7 +334,7 @@ measure_threads(int rounds, long times)
 	int round, i, turn, threads;
 	char what[32];
 
-	/* Each is the first one another time. */
+	/* Each is first in another round. */
 	for (round = 0; round < rounds; round++)
 		for (turn = 0; turn < N; turn++) {
 			i = (turn + round) % N;
@@ -380,7 +381,7 @@ count_descriptors(void)
 	return n;
 }
 
-/* A line of what the kernel tells of this process's memory, in bytes. */
+/* A line of the kernel's account of this process's memory, in bytes. */
 static long
 count_memory(const char *what)
 {
@@ -397,7 +398,7 @@ count_memory(const char *what)
 	return kib * 1024;
 }
 
-/* From now on the peak is a new one. */
+/* Reset the peak. */
 static void
 forget_peak(void)
 {
@@ -429,7 +430,7 @@ image_dir(void)
 	return dir != NULL ? dir : "/dev/shm";
 }
 
-/* How large are a provider's files? */
+/* The size of a provider's files. */
 static long
 count_written(const char *provider)
 {
@@ -441,8 +442,8 @@ count_written(const char *provider)
 	return written;
 }
 
-/* What nothing that leaves so much behind can do without: so much private
- * memory is touched, and so many bytes are written to a file there. */
+/* The least that any library has to do that leaves as much behind: it touches
+ * so much private memory, and writes so many bytes to a file there. */
 static double
 measure_floor(long private_bytes, long file_bytes)
 {
@@ -475,8 +476,7 @@ measure_floor(long private_bytes, long file_bytes)
 	return start;
 }
 
-/* One provider's life; the first has a name that nobody had before.  Times are
- * the processor's. */
+/* One provider's life; the first has a new name.  Times are the processor's. */
 static void
 measure_creation(const char *name, size_t count, int rounds)
 {
@@ -519,7 +519,7 @@ measure_creation(const char *name, size_t count, int rounds)
 		start = cpu_now();
 		l->destroy(set);
 		destroy = cpu_now() - start;
-		/* As in another process: the image is there. */
+		/* As in another process: the image exists. */
 		set = l->create(provider, count);
 		start = cpu_now();
 		l->enable(set);
@@ -535,7 +535,7 @@ measure_creation(const char *name, size_t count, int rounds)
 
 /* --- many processes, many providers ------------------------------------- */
 
-/* Enable so many providers of two probes; exits if it can't. */
+/* Enable COUNT providers of two probes; exits if it can't. */
 static void
 enable_some(const struct library *l, int count)
 {
@@ -553,8 +553,8 @@ enable_some(const struct library *l, int count)
 	}
 }
 
-/* One of the crowd: starts when DOWN is closed, says on UP what it took, and
- * lives until AFTER is closed. */
+/* One of the processes: starts when DOWN is closed, reports on UP how long it
+ * took, and lives until AFTER is closed. */
 static void
 be_one(const struct library *l, int count, int down, int up, int after)
 {
@@ -572,7 +572,7 @@ be_one(const struct library *l, int count, int down, int up, int after)
 	_exit(0);
 }
 
-/* All definitions are there, from a process before. */
+/* All definitions exist, from an earlier process. */
 static int
 measure_crowd(const char *name, int processes, int count)
 {
@@ -614,7 +614,7 @@ measure_crowd(const char *name, int processes, int count)
 	return failed != 0 || i != processes;
 }
 
-/* The last hundred tell what one more costs. */
+/* The last hundred show what one more costs. */
 static void
 measure_many(const char *name, int count, double seconds)
 {

@@ -1,16 +1,16 @@
 /*
- * bench.h - what must a library give to be put beside the others?
+ * bench.h - what does a library need to be compared with the others?
  *
- * Six calls, in a file of its own: bench/lib_NAME.c, with one struct library
- * named NAME; and its name in the Makefile's BENCHED.  A call that a library has
- * not is NULL.
+ * Six calls in a file of its own, bench/lib_NAME.c, with one struct library
+ * named NAME; and its name in the Makefile's BENCHED.  A call that the library
+ * lacks is NULL.
  */
 #ifndef BENCH_H
 #define BENCH_H
 
 #include <stddef.h>
 
-/* The kinds of probe that are fired. */
+/* The kinds of probes to fire. */
 enum kind {
 	NO_ARGUMENTS,
 	TWO_INTEGERS,
@@ -20,26 +20,26 @@ enum kind {
 };
 
 struct library {
-	const char *name;	/* of the provider that it fires, too */
+	const char *name;	/* also the provider's name */
 
-	/* Declare COUNT probes of two arguments in a provider of this name; not
+	/* Declare COUNT probes of two arguments in a provider of this name, not
 	 * yet visible to tracers. */
 	void *(*create)(const char *provider, size_t count);
-	/* Make them visible, and hide them; 0 or -1. */
+	/* Make them visible, hide them; 0 or -1. */
 	int (*enable)(void *provider);
 	int (*disable)(void *provider);
-	/* Leave nothing of them. */
+	/* Free all of it. */
 	void (*destroy)(void *provider);
 
-	/* TIMES: if the probe of this kind is enabled, fire it; its arguments
-	 * are computed only then, if the library can do that. */
+	/* TIMES times: if the probe of this kind is enabled, fire it.  Its
+	 * arguments are computed only then, if the library can do that. */
 	void (*checked)(enum kind kind, long times);
-	/* The same, and fire without asking. */
+	/* The same without asking. */
 	void (*fired)(enum kind kind, long times);
 
-	/* Before the first of those: declare the four probes n0, n2, n6, ns in
-	 * a provider of the library's name.  Returns the path of the file that
-	 * tracers attach to, or NULL: they can't. */
+	/* Called before those: declare the four probes n0, n2, n6, ns in a
+	 * provider of the library's name.  Returns the path of the file that
+	 * tracers attach to, or NULL if they can't. */
 	const char *(*prepare)(void);
 };
 
@@ -50,8 +50,8 @@ extern volatile int bench_numbers[6];
 extern char bench_text[32];
 #define INTEGER(n)	(bench_numbers[n] + (n))
 
-/* The text's address, in a register: of a constant, a compiler may write into
- * a note what tracers can't read. */
+/* The text's address, in a register: a compiler may write a constant into a
+ * note, which tracers can't read. */
 static inline const char *
 bench_string(void)
 {
@@ -61,7 +61,7 @@ bench_string(void)
 	return text;
 }
 
-/* What the arguments come from; nothing is known of it at compile time. */
+/* The source of the arguments, unknown at compile time. */
 #define OPAQUE(p)	__asm__ volatile("" : : "r"(p) : "memory")
 
 #endif /* BENCH_H */

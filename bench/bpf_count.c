@@ -1,11 +1,11 @@
 /*
- * bpf_count.c - the least that a BPF tracer does: it counts.
+ * bpf_count.c - the smallest BPF tracer: it counts
  *
  *	bpf_count PATH OFFSET SEMAPHORE [PATH OFFSET SEMAPHORE]...
  *
- * attaches to sites at these places in files (numbers as strtoul takes them; 0
- * is no semaphore), prints "attached", and holds them until its standard input
- * ends.  Then it prints the sum of what was counted.
+ * attaches to sites at these places in files (numbers in strtoul's formats; 0
+ * is no semaphore), prints "attached", and stays until its standard input ends.
+ * Then it prints the sum of its counts.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

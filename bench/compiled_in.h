@@ -1,10 +1,11 @@
 /*
- * compiled_in.h - what do the libraries share whose probes sys/sdt.h compiles in?
+ * compiled_in.h - what do the libraries whose probes sys/sdt.h compiles in
+ * share?
  *
- * Each is a file of its own that defines PROVIDER, its name, includes this, and
- * ends with LIBRARY(SITE), where SITE(name) is what stands behind the test of
- * that probe's semaphore: FIRE_name, or something that leads to it.  A probe
- * may have one site only: tracers would attach to both.
+ * Each is a file that defines PROVIDER, its name, includes this header, and
+ * ends with LIBRARY(SITE).  SITE(name) is the code behind the test of that
+ * probe's semaphore: FIRE_name, or a call that leads to it.  A probe may have
+ * one site only: tracers would attach to both.
  */
 #ifndef COMPILED_IN_H
 #define COMPILED_IN_H

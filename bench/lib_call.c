@@ -1,4 +1,4 @@
-/* lib_call.c - a call of a function that does nothing, to compare with. */
+/* lib_call.c - a call of an empty function, for comparison */
 #include "bench.h"
 
 __attribute__((noinline)) static void

@@ -1,4 +1,4 @@
-/* lib_loop.c - the loop alone, which is in all other figures. */
+/* lib_loop.c - the empty loop, which is part of all other figures */
 #include "bench.h"
 
 static void

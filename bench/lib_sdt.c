@@ -1,4 +1,4 @@
-/* lib_sdt.c - probes that were compiled in, with sys/sdt.h and semaphores. */
+/* lib_sdt.c - probes compiled in with sys/sdt.h and semaphores */
 #define PROVIDER	sdt
 #include "compiled_in.h"
 

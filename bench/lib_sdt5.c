@@ -1,7 +1,7 @@
 /*
- * lib_sdt5.c - the same with a nop of five bytes, which a compiled-in probe can't
- * have (it would destroy its function's red zone; this file is compiled without
- * one): what this kernel and processor can do at best.
+ * lib_sdt5.c - the same with a nop of five bytes, the best that this kernel and
+ * processor can do.  Compiled-in probes can't have it, since it would destroy
+ * their function's red zone; this file is compiled without one.
  */
 #define PROVIDER	sdt5
 #include "compiled_in.h"

@@ -1,8 +1,8 @@
 /*
  * lib_sdtcall.c - a compiled-in probe in a function of its own.
  *
- * After a trap some processors mispredict the next return instruction, whose
- * ever it is: a probe in a loop that returns nowhere does not show that.
+ * After a trap some processors mispredict the next return instruction, in any
+ * function: a probe in a loop that never returns hides that.
  */
 #define PROVIDER	sdtcall
 #include "compiled_in.h"

@@ -1,4 +1,4 @@
-/* lib_usdt.c - libusdt 2, by its inline test. */
+/* lib_usdt.c - libusdt 2, with its inline test */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

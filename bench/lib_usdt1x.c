@@ -1,4 +1,4 @@
-/* lib_usdt1x.c - the same library through the calls of libusdt 1.x. */
+/* lib_usdt1x.c - the same library, through the calls of libusdt 1.x */
 #include <stdint.h>
 
 #include "bench.h"

@@ -1,5 +1,5 @@
-/* libraries.c - which libraries are put beside each other?  BENCHED names them,
- * in the Makefile: X(usdt) X(sdt) ... */
+/* libraries.c - which libraries are compared?  BENCHED in the Makefile names
+ * them: X(usdt) X(sdt) ... */
 #include "bench.h"
 
 #define X(name)	extern const struct library name;

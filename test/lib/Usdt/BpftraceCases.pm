@@ -1,8 +1,8 @@
 # Usdt::BpftraceCases - what must every bpftrace see of our probes?
 #
-# One list of cases, which test/trace/bpftrace.t and shared_images.t run with
-# the bpftrace of this machine, and bpftrace-sid.t with that of Debian sid; the
-# ones that depend on the processor run in machines of others too.
+# One list of cases. test/trace/bpftrace.t and shared_images.t run it with the
+# bpftrace of this machine, bpftrace-sid.t with that of Debian sid; the cases
+# that depend on the processor also run in machines with others.
 package Usdt::BpftraceCases;
 
 use strict;
@@ -18,8 +18,8 @@ use Usdt::Tracer qw(build_c scratch_dir source_dir tracer_case);
 our @EXPORT_OK = qw(run_values run_life run_sharing
 	run_processor build_programs);
 
-# 'host', 'sid' or 'guest', how many arguments this bpftrace reads, and the
-# directory of the images and of built programs.
+# The driver ('host', 'sid' or 'guest'), the number of arguments that this
+# bpftrace reads, and the directory of images and built programs.
 my ($driver, $most, $scratch);
 
 sub begin
@@ -30,7 +30,7 @@ sub begin
 }
 
 # process(PROBES, OPTION...): a test_usdt with PROBES, each [FUNCTION, NAME,
-# TYPE...].  Options are those of test_usdt.
+# TYPE...], and options of test_usdt.
 sub process
 {
 	my ($probes, @options) = @_;
@@ -40,7 +40,7 @@ sub process
 	return start(args => [@options, @arguments]);
 }
 
-# start(OPTION...): those of Usdt::Process.
+# start(OPTION...): options of Usdt::Process.
 sub start
 {
 	my $process = Usdt::Process->new(
@@ -50,7 +50,7 @@ sub start
 	return $process;
 }
 
-# bpftrace(CLAUSES, PID): attached to everything; PID may be left out.
+# bpftrace(CLAUSES, PID): one that is attached to everything; PID is optional.
 sub bpftrace
 {
 	my ($clauses, $pid) = @_;
@@ -68,8 +68,8 @@ sub clause
 		map { $_->[1] } @values];
 }
 
-# saw(BPFTRACE, EVENTS, NAME): exactly EVENTS were seen, each once.  Their
-# order is left out: buffers are per processor.
+# saw(BPFTRACE, EVENTS, NAME): it saw exactly EVENTS, each once, in any order:
+# buffers are per processor.
 sub saw
 {
 	my ($bt, $expected, $name) = @_;
@@ -80,7 +80,7 @@ sub saw
 	is($fires, @$expected, "$name: each fire counts once");
 }
 
-# wait_enabled(PROCESS, VALUE, NAME, PROBE...): all of them become so.
+# wait_enabled(PROCESS, VALUE, NAME, PROBE...): all of them become VALUE.
 sub wait_enabled
 {
 	my ($process, $value, $name, @probes) = @_;
@@ -155,7 +155,7 @@ sub counted
 	wait_enabled($process, 0, 'ended', 0 .. $most);
 }
 
-# Where users have their images if they set nothing.
+# The users' default directory of images.
 sub default_directory
 {
 	my $process = start(env => { USDT_IMAGE_DIR => undef },
@@ -173,8 +173,9 @@ sub default_directory
 	}
 }
 
-# Each line: a type, bpftrace's format, and pairs of what is passed and what
-# bpftrace must print.  A word wider than the type is cut to it.
+# Each line: a type, bpftrace's format, and pairs of a passed value and the
+# value that bpftrace must print.  A word wider than the type is truncated to
+# it.
 our @types = (
 	['int', '%ld', -1 => -1, '-2147483648' => '-2147483648',
 		2147483647 => 2147483647, '0x7fffffff00000005' => 5],
@@ -231,7 +232,8 @@ sub types
 	saw($bt, \@expected, 'every type');
 }
 
-# Types side by side: each in its own place, in registers and on the stack.
+# Different types together: each in its own place, in registers and on the
+# stack.
 our @mixed = (
 	['int8_t', '%ld', 'arg0', -5, -5],
 	['uint64_t', '%lu', 'arg1', ('18446744073709551615') x 2],
@@ -261,7 +263,7 @@ sub mixed_types
 		"$most types side by side");
 }
 
-# Of a probe with more arguments than notes describe, the first are read.
+# If a probe has more arguments than notes describe, the first ones are read.
 sub widest
 {
 	my $process = process([['func', 'wide', ('int') x 32]],
@@ -276,7 +278,7 @@ sub widest
 		"the first $most of 32");
 }
 
-# The nops that every kernel takes, whichever one would be chosen here.
+# The nops that every kernel accepts, whichever one would be chosen here.
 sub nops
 {
 	for my $nop (1, 5) {
@@ -293,7 +295,7 @@ sub nops
 	}
 }
 
-# Who fires: it is found by the frame pointer.
+# The function that fires is found by the frame pointer.
 sub stacks
 {
 	for my $nop (1, 5) {
@@ -312,7 +314,7 @@ sub stacks
 	}
 }
 
-# A process without privilege, whose images lie in a directory of its own.
+# An unprivileged process with a directory of images of its own.
 sub other_user
 {
 	my $nobody = 65534;
@@ -404,8 +406,8 @@ sub many_fires
 	saw($bt, [('often -3') x 1000], '1000 fires');
 }
 
-# A tracer that stays attached sees nothing of a disabled provider, and sees
-# it again once it is enabled.
+# A tracer that stays attached sees nothing of a disabled provider, and sees it
+# again when it is enabled.
 sub disable_and_enable
 {
 	my $process = process([['func', 'probe', 'int']], '-p', 'onoff');
@@ -471,8 +473,8 @@ sub removed_probe
 	saw($bt, ['goes 1', 'stays 2', 'stays 3'], 'its neighbour goes on');
 }
 
-# Who is attached by the image's path loses nothing by a removal, whatever the
-# provider does; what nobody traces any more is listed without what is gone.
+# A tracer attached by the image's path loses nothing by a removal, whatever the
+# provider does; a list of untraced probes leaves out removed ones.
 sub removed_neighbour
 {
 	my $process = process([['func', 'goes', 'int'],
@@ -509,7 +511,7 @@ sub removed_neighbour
 
 # --- sharing ----------------------------------------------------------------
 
-# One attach by path, made while no process runs, sees every process.
+# One attachment by path, made while no process runs, sees every process.
 sub path_before_processes
 {
 	my @probes = (['func', 'probe', 'int']);
@@ -544,7 +546,7 @@ sub path_before_processes
 	wait_enabled($_, 0, 'ended', 0) for $third, $processes[1];
 }
 
-# By pid only that process is seen, though the file is another's too.
+# By pid only that process is seen, though others share its file.
 sub pid_among_two
 {
 	my @two = map { process([['func', 'probe', 'int']], '-p', 'among') }
@@ -566,7 +568,7 @@ sub forked_child
 		['%ld', 'pid'], ['%ld', 'arg0'])]);
 
 	wait_enabled($process, 1, 'attached', 0);
-	# Several times: the kernel may make a call of the nop when it is hit.
+	# Several times: the kernel may turn the nop into a call at a hit.
 	fire($process, 'loop 0 5 0', 5);
 	my ($child) = $process->ask('fork') =~ /^forked (\d+)$/
 	    or die "no child\n";
@@ -589,9 +591,9 @@ sub forked_child
 	is($process->ask('child quit'), 'child ended', 'the child ends');
 }
 
-# A child that no handler of fork has seen may lack what the kernel gave its
-# parent: it is to live, whether it is traced or not, and to fire once it has
-# made a call of the library that can mend it.
+# A child made without handlers of fork may lack what the kernel gave its
+# parent.  It has to survive, traced or not, and to fire once it has made a call
+# of the library that can mend it.
 sub cloned_child
 {
 	my $process = process([['func', 'probe', 'int']], '-p', 'clones');
@@ -608,7 +610,7 @@ sub cloned_child
 	is($process->ask('child loop 0 3 2'), 'child fired 3', 'and fires');
 	fire($process, 'fire 0 1');
 	my $parent = $process->pid;
-	# Whether what it fired before is seen depends on the nop.
+	# Whether its earlier fires are seen depends on the nop.
 	my @after = sort(("probe $parent 0") x 5, ("probe $child 2") x 3,
 		"probe $parent 1");
 	my $seen = sub { sort grep { !/^probe $child -1$/ } $bt->events };
@@ -639,7 +641,7 @@ sub killed_tracer
 }
 
 # Two equal providers in one process: two images, traced as one provider, and
-# one of them comes and goes while the other one is traced.  PROCESS takes the
+# one of them comes and goes while the other is traced.  PROCESS obeys the
 # orders of test/trace/pair.h.
 sub pair
 {
@@ -669,9 +671,9 @@ sub pair
 	is($process->close, 0, 'the process ends well');
 }
 
-# How both are attached together.  bpftrace 0.17 given a pid confuses two files
-# that have the same provider and probe, those of compiled-in probes too (it
-# attaches one twice and the other one not at all): it is given paths alone.
+# How to attach to both. bpftrace 0.17 with a pid confuses two files with the
+# same provider and probe, also those of compiled-in probes (it attaches one
+# twice and the other never): it gets paths only.
 sub pair_attach
 {
 	my ($process, $provider, @pair) = @_;
@@ -682,7 +684,7 @@ sub pair_attach
 	return [map { clause("$_->{path}:$provider", 'probe', @value) } @pair];
 }
 
-# By path each is alone.  Which image is whose is seen from is-enabled.
+# By path each is separate. is-enabled shows which image belongs to which.
 sub pair_by_path
 {
 	my ($process, $provider, $which, @pair) = @_;
@@ -690,7 +692,7 @@ sub pair_by_path
 		['%ld', 'arg0'])]);
 	my $ours = 0;
 
-	for (1 .. 1000) {	# until one of the two says yes
+	for (1 .. 1000) {	# until one of the two is enabled
 		last if $process->ask("wait $ours 1 0.1") eq 'enabled 1';
 		$ours = 1 - $ours;
 	}
@@ -702,7 +704,7 @@ sub pair_by_path
 	wait_enabled($process, 0, 'by path, ended', 0, 1);
 }
 
-# program(DIR, NAME): one of those which these cases compile.
+# program(DIR, NAME): one of the programs that these cases compile.
 my %sources = (twins => 'twins.c', host => 'host.c',
 	'one.so' => 'plugin.c', 'two.so' => 'plugin.c');
 sub program
@@ -738,8 +740,7 @@ sub plugins
 
 # --- the lists --------------------------------------------------------------
 
-# run_values(DRIVER, types => TABLE, mixed => TABLE): the tables stand in for
-# those above, whose values take words of 8 bytes.
+# TABLE => +run_values(DRIVER, types => TABLE
 sub run_values
 {
 	my ($which, %tables) = @_;
@@ -781,8 +782,8 @@ sub run_life
 	tracer_case('the neighbour of a removed probe' => \&removed_neighbour);
 }
 
-# What depends on the processor, in as few runs of bpftrace as can be: under
-# emulation it takes long to start.
+# The cases that depend on the processor, in as few runs of bpftrace as
+# possible: it starts slowly under emulation.
 sub run_processor
 {
 	begin(@_);
@@ -798,8 +799,7 @@ sub run_processor
 	tracer_case('fork' => \&forked_child);
 }
 
-# run_sharing(DRIVER, plugins => 0): without plugins, for programs that load
-# none, or can't get rid of them.
+# 0): => +run_sharing(DRIVER, plugins => 0):
 sub run_sharing
 {
 	my ($which, %option) = @_;

@@ -1,8 +1,8 @@
 # Usdt::Cross - how is the library built for another processor?
 #
 # With the compilers that test/setup unpacks (`test/setup cross`), into a
-# directory that goes with the test.  Programs are static: the emulators and
-# the machines that run them have no libraries of these processors, or others.
+# directory that is removed with the test.  Programs are static: the emulators
+# and machines that run them lack these processors' libraries.
 package Usdt::Cross;
 
 use strict;
@@ -30,7 +30,7 @@ sub root
 	return $root;
 }
 
-# lacks_cross(): undef, or why nothing can be built.
+# lacks_cross(): undef, or the reason why nothing can be built.
 sub lacks_cross
 {
 	return if -x root() . '/bin/aarch64-linux-gnu-gcc';
@@ -41,14 +41,14 @@ sub lacks_cross
 sub cross_cc { return root() . "/bin/$_[0]-linux-gnu-gcc" }
 sub emulator { return root() . "/bin/qemu-$_[0]" }
 
-# The units of the tests, without their directory.
+# The names of the unit tests.
 sub cross_units
 {
 	return map { m{([^/]+)\.c$} } sort(glob("$top/test/unit/*.c"));
 }
 
-# cross_build(CPU, TARGET...): the directory, in which each of them is that
-# make can build there: "test_usdt", "obj-CPU/test/unit/document_bytes".
+# cross_build(CPU, TARGET...): the directory with each target that make can
+# build there: "test_usdt", "obj-CPU/test/unit/document_bytes".
 sub cross_build
 {
 	my ($cpu, @targets) = @_;
@@ -58,10 +58,11 @@ sub cross_build
 		'CC=' . cross_cc($cpu), 'AR=' . root() . "/bin/$cpu-linux-gnu-ar",
 		'CFLAGS=-O2 -g', "LDFLAGS=-static -L$elf/lib/aarch64-linux-gnu");
 
-	# The usdt command is the only one that needs libelf.
+	# Only the usdt command needs libelf.
 	push @make, "CPPFLAGS=-isystem $elf/include", 'LIBS=-lz -pthread'
 	    if grep { $_ eq 'usdt' } @targets;
-	# This make is nobody's child: what it was called with is for another.
+	# This make is independent: the flags of a make around the test are not
+	# for it.
 	system('env', '-u', 'MAKEFLAGS', '-u', 'MAKELEVEL', 'sh', '-c',
 	    'log=$1; shift; "$@" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }',
 	    'sh', "$dir/log", @make, map { "$dir/$_" } @targets) == 0

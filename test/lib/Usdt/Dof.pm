@@ -1,7 +1,7 @@
-# Usdt::Dof - would this system's DTrace take these bytes, and what would it
-# understand?
+# Usdt::Dof - would this system's DTrace accept these bytes, and what would it
+# find in them?
 #
-# Written from what kernels and dtprobed check, and sharing nothing with the
+# Written from what kernels and dtprobed check.  It shares nothing with the
 # library that writes DOF: what the two agree on was understood twice.
 package Usdt::Dof;
 
@@ -28,15 +28,15 @@ ROW is linux, illumos, freebsd or macos.  Options:
 	encoding 1 or 2: the byte order of the process (default: this host's)
 	model	 1 or 2: its pointers, 32 or 64 bits (default: any)
 	machine	 x86_64 (the default), i386, arm64 or sparc: whose sites
-	code	 [ADDRESS, BYTES]: what lies where the sites should be, to be
-		 judged too
-	module	 dofhp_mod, to be judged too
-	readable how many bytes can be read there (default: BYTES), of which no
-		 section may refer to those that are not given
+	code	 [ADDRESS, BYTES]: the code around the sites, which is judged
+		 too
+	module	 dofhp_mod, which is judged too
+	readable how many bytes can be read there (default: BYTES); no section
+		 may refer to bytes that are not given
 
 Returns two references.  First the problems, each a hash: C<rule> (a number in
 the list below, or a word), C<kind> (C<rejected>: the ioctl fails; C<dropped>:
-it succeeds, but something is never seen; C<avoid>: taken, but trouble) and
+it succeeds, but something is never seen; C<avoid>: accepted, but trouble) and
 C<text>.  Then the document as far as it could be read: version, model,
 encoding, sections, relocations, providers, and the first provider's members
 also at the top: provider, attributes (five of [name, data, class]), probes.
@@ -50,19 +50,18 @@ ensites (the addresses that the system computes).
 	 4-16	header			33-37	what it refers to
 	17-21	sections		38-48	each probe
 	22-28	relocations		49-56	dropped without an error
-	header, padding		what no system checks, and readers may trust
-	providers, names	what some tracer can't find, or tell apart
-	sites			addresses where no tracer comes to
-	code			what is there is no place for a tracer
+	header, padding		no system checks it, and readers may trust it
+	providers, names	some tracer can't find or distinguish them
+	sites			addresses that no tracer reaches
+	code			a tracer can't patch the code there
 	limits			the longest module name
 	count, key, share	between the documents of a process
 
 =head1 judge_process(ROW, DOCUMENT...)
 
-What a process with all these documents has to expect besides: a hash for
-each, in the order in which they come, with addr, dof, provider, and on linux
-inode (of the file that the document is mapped from).  Returns a reference to
-problems.
+The further problems of a process with all these documents.  DOCUMENT is a hash,
+in the order of registration, with addr, dof, provider, and on linux inode (of
+the file that the document is mapped from).  Returns a reference to problems.
 
 =cut
 
@@ -79,12 +78,12 @@ my %type_name = (
 	1 => 'COMMENTS', 20 => 'UTSNAME',
 );
 
-# How the systems differ.  What dtprobed 2.0.7 does with each spoiled document
-# was seen (test/dtrace/mutants.t): strict is where it refuses what others take.
-# documents: how many a process can have.  tracepoints: how many the system
-# takes; floor: how many it takes however little memory it has (macOS: 100,000
-# for each 256 MiB).  function: bytes with the zero, from which on one is
-# refused.  fasttrap: rules 49 to 53 hold.
+# How the systems differ.  The behaviour of dtprobed 2.0.7 with each spoiled
+# document was observed (test/dtrace/mutants.t): strict means that it refuses
+# what others accept. documents: how many a process can have. tracepoints: how
+# many the system accepts; floor: how many it accepts even with little memory
+# (macOS: 100,000 for each 256 MiB). function: the size, with the zero, from
+# which a name is refused. fasttrap: rules 49 to 53 hold.
 my %rows = (
 	linux => { versions => [1, 2, 3], max => 256 << 20,
 		relocates => 1, function => 128, fasttrap => 0, strict => 1 },
@@ -120,7 +119,7 @@ sub judge
 	return ($self->{problems}, $self->{document});
 }
 
-# All of a process.
+# All documents of a process.
 sub judge_process
 {
 	my ($row, @documents) = @_;
@@ -136,7 +135,7 @@ sub judge_process
 		    . $is->{documents})
 		    if $is->{documents} && $count >= $is->{documents};
 		$count++;
-		# By what the system tells documents apart.
+		# The key by which the system distinguishes documents.
 		my $key = $row eq 'linux' ? $document->{inode} // "at $dof"
 		    : $row eq 'macos' ? $addr : $dof;
 		if ($key{$key}++) {
@@ -174,7 +173,7 @@ sub rejected
 	return $self->problem($rule, 'rejected', $text);
 }
 
-# Taken but trouble, and refused by the strict.
+# Accepted with trouble, and refused by strict systems.
 sub doubtful
 {
 	my ($self, $rule, $text) = @_;
@@ -244,7 +243,7 @@ sub title
 
 # --- the header -------------------------------------------------------------
 
-# Rules 1 to 16.  False if nothing behind the header can be looked at.
+# Rules 1 to 16.  False if the rest can't be read.
 sub header
 {
 	my ($self) = @_;
@@ -298,7 +297,7 @@ sub ident
 	$self->{document}{version} = $version;
 }
 
-# What no system checks, but what other readers of DOF may trust.
+# Members that no system checks, but other readers of DOF may trust.
 sub unchecked_header
 {
 	my ($self) = @_;
@@ -322,7 +321,8 @@ sub section_table
 
 	$self->rejected(12, sprintf('flags %#x are not 0', $flags))
 	    if $flags != 0;
-	# Some check less; headers that overlap are no table that they take.
+	# Some check less; but overlapping headers are a table that none
+	# accepts.
 	return $self->rejected(13, "secsize is $secsize")
 	    if $secsize < SECTION;
 	$self->rejected(16, "secsize $secsize is not a multiple of 8")
@@ -377,7 +377,7 @@ sub section
 		$self->rejected(17, "$title is not marked to be loaded")
 		    if $self->{row} ne 'macos' && needs_load($type);
 		return 1 if $self->{row} ne 'macos' || $type != PROVIDER;
-		# macOS looks neither at the mark nor at the bounds.
+		# macOS checks neither the flag nor the bounds.
 		$self->avoid(17, "$title is not marked to be loaded");
 		return 1 if !outside($offset, $size, $self->{loadsz});
 		$self->avoid(20, "$title: $size bytes at $offset end beyond "
@@ -415,7 +415,7 @@ sub string_table
 	    if $self->u8($section->{offset} + $section->{size} - 1) != 0;
 }
 
-# Nobody looks for overlaps, but nothing good can come of them.
+# No system checks for overlaps, but they can only do harm.
 sub overlaps
 {
 	my ($self) = @_;
@@ -435,7 +435,7 @@ sub overlaps
 	}
 }
 
-# wanted(INDEX, TYPE): the section, if it can be used as one of that type.
+# wanted(INDEX, TYPE): the section, if it can be used with that type.
 sub wanted
 {
 	my ($self, $index, $type) = @_;
@@ -449,7 +449,7 @@ sub wanted
 
 # --- relocations ------------------------------------------------------------
 
-# Rules 22 to 28, and doing it.
+# Rules 22 to 28; applies the relocations.
 sub relocate
 {
 	my ($self) = @_;
@@ -533,7 +533,7 @@ sub apply
 
 	$self->{raw}{$where} //= $value;
 	if ($self->{row} eq 'linux' && $value > $add) {
-		# What is beyond the base is taken for relocated already.
+		# An address beyond the base counts as relocated.
 		$self->avoid(25, "$title: " . hexed($value) . ' is above '
 		    . 'dofhp_addr ' . hexed($add) . ' and stays as it is')
 		    if $add;
@@ -712,7 +712,7 @@ sub provider_attributes
 		if ($self->{is}{fasttrap} && ($name > 7 || $data > 7)) {
 			$self->dropped(51, $text);
 		} elsif ($name > 7 || $data > 7 || $class > 5) {
-			# Of classes beyond the last, kernels make ISA.
+			# Kernels treat classes beyond the last as ISA.
 			$self->avoid(51, $text);
 		}
 		$self->avoid(51, "the lowest byte of $names[$i] attributes "
@@ -832,8 +832,8 @@ sub probe_offsets
 	$self->sites($probe);
 }
 
-# Kernels multiply with 32 bits: what wraps they take, and then read gigabytes
-# behind their copy.  dtprobed refuses that.
+# Kernels multiply in 32 bits: they accept what wraps, and then read gigabytes
+# beyond their copy. dtprobed refuses it.
 sub offsets
 {
 	my ($self, $rule, $section, $entsize, $index, $count) = @_;
@@ -851,7 +851,7 @@ sub offsets
 		0 .. $count - 1];
 }
 
-# The addresses that the system makes of offsets.
+# The addresses that the system computes from offsets.
 sub sites
 {
 	my ($self, $probe) = @_;
@@ -877,7 +877,7 @@ sub sites
 	    for @{ $probe->{ensites} };
 }
 
-# --- what lies at a site ----------------------------------------------------
+# --- the code at a site -----------------------------------------------------
 
 my %code_of = (x86_64 => \&x86_code, i386 => \&x86_code,
 	arm64 => \&arm64_code, sparc => \&sparc_code);
@@ -898,7 +898,7 @@ sub code_at
 		substr($bytes, $at));
 }
 
-# The kernel writes one byte there, which a breakpoint of our own would be.
+# The kernel writes one byte there; a breakpoint of our own would be one too.
 sub x86_code
 {
 	my ($self, $where, $found, $asks, $before, $after) = @_;
@@ -913,7 +913,7 @@ sub x86_code
 	return $self->avoid('code', "$where is not a nop")
 	    if !$nop && !($linux && $wide) && !$asks;
 	return if !$asks || $linux;
-	# A tracer puts 1 in the return register and skips what is there.
+	# A tracer puts 1 in the return register and skips the code there.
 	my $cleared = $before =~ /(?:\x48)?[\x31\x33]\xc0\x90*\z/;
 	return if $nop && $cleared;
 	return if $found =~ /^\x48?[\x31\x33]\xc0/;
@@ -1033,8 +1033,8 @@ sub probe_dropped
 	}
 }
 
-# What can only be seen with all probes of a provider at hand: rule 53, and
-# what dtprobed and dtrace(1) can't tell apart.
+# Checks that need all probes of a provider: rule 53, and what dtprobed and
+# dtrace(1) can't distinguish.
 sub among_probes
 {
 	my ($self, $provider, $probes) = @_;

@@ -1,8 +1,8 @@
-# Usdt::Dtrace - how does a test run the real dtrace, and dtprobed?
+# Usdt::Dtrace - how does a test run the real dtrace and dtprobed?
 #
-# For tests inside the machine of test/vm.  Starting dtrace takes seconds
-# there, so one script should judge many cases.  A test writes its clauses so
-# that every event prints a line that starts with "> ".
+# For tests inside the machine of test/vm. dtrace takes seconds to start there,
+# so one script should check many cases.  Every event of a test's clauses prints
+# a line that starts with "> ".
 package Usdt::Dtrace;
 
 use strict;
@@ -22,21 +22,21 @@ our @EXPORT_OK = qw(dtrace_case process listing tree_of dtprobed_log
 	restart_dtprobed same_events eventually wait_errors build_path
 	as_user child_status);
 
-# The directory that the tests of this machine find their programs in.
+# The directory of the programs for this machine's tests.
 sub build_path
 {
 	return ($ENV{USDT_BUILD} // '.') . "/$_[0]";
 }
 
-# The words before a command that make it an ordinary user's.
+# The words before a command that run it as an ordinary user.
 sub as_user
 {
 	return ('setpriv', '--reuid=1000', '--regid=1000', '--clear-groups',
 		@_);
 }
 
-# process(PROVIDER, ARGUMENT...): an ordinary user's test_usdt, or dies.  A
-# first argument that is a hash has more for Usdt::Process.
+# process(PROVIDER, ARGUMENT...): an ordinary user's test_usdt, or dies.  A hash
+# as the first argument has options for Usdt::Process.
 sub process
 {
 	my %option = ref $_[0] ? %{ shift @_ } : ();
@@ -50,8 +50,8 @@ sub process
 	return $process;
 }
 
-# child_status(PROCESS): the status of its forked child, which has told dtprobed
-# of its probes: where that is slow, when it enables.
+# child_status(PROCESS): the status of its forked child, after it has registered
+# its probes with dtprobed: where that is slow, when it enables.
 sub child_status
 {
 	my ($process) = @_;
@@ -88,16 +88,17 @@ sub dtprobed_log
 	return join('', @lines);
 }
 
-# What all calls of dtrace share.  Its own D libraries would take most of its
-# start, under emulation; the directory has only what it can't do without.
+# The common start of all dtrace commands.  Its own D libraries would take most
+# of its start-up under emulation; the directory has only the indispensable
+# ones.
 sub command
 {
 	return ('dtrace', '-xsyslibdir=/dlib', '-xswitchrate=20hz',
 		'-xaggrate=20hz', '-q', @_);
 }
 
-# run(SCRIPT, OPTION...): returns when everything is attached: dtrace starts
-# BEGIN after that.
+# run(SCRIPT, OPTION...): returns when everything is attached: dtrace runs BEGIN
+# after that.
 sub run
 {
 	my ($class, $script, @options) = @_;
@@ -116,7 +117,7 @@ sub run
 	return $self;
 }
 
-# In what order events of several processors arrive is not dtrace's promise.
+# dtrace does not promise the order of events of several processors.
 sub events
 {
 	my ($self) = @_;
@@ -133,7 +134,7 @@ sub wait_events
 	return $self->wait_until(sub { $self->events >= $n });
 }
 
-# A time in which dtrace reads its buffers several times: what has not come
+# Time enough for dtrace to read its buffers several times: what has not come by
 # then does not come.
 sub settle
 {
@@ -145,8 +146,8 @@ sub settle
 	}
 }
 
-# wait_errors(RUN, PATTERN): until that is on the standard error of something
-# that runs.  No output tells when to look.
+# wait_errors(RUN, PATTERN): wait until PATTERN is on the standard error of a
+# running command.  It polls, since no output announces it.
 sub wait_errors
 {
 	my ($run, $pattern) = @_;
@@ -157,9 +158,9 @@ sub wait_errors
 	});
 }
 
-# finish(N): waits for N events, and some time for what comes in excess, ends
-# dtrace and returns all events.  What dtrace has to complain about (lost
-# events, addresses that it could not read) is a failure.
+# finish(N): waits for N events, and a little for excess ones, ends dtrace and
+# returns all events.  Complaints of dtrace (lost events, unreadable addresses)
+# are failures.
 sub finish
 {
 	my ($self, $n) = @_;
@@ -184,7 +185,7 @@ sub same_events
 	return is_deeply($got, [sort { $a cmp $b } @$expected], $name);
 }
 
-# listing(SPEC, OPTION...): what `dtrace -l` shows, a hash for each probe:
+# listing(SPEC, OPTION...): the output of `dtrace -l`, a hash for each probe:
 # provider, module, function, name, and with -v types.
 sub listing
 {
@@ -210,8 +211,8 @@ sub listing
 	return @probes;
 }
 
-# tree_of(PID): what dtprobed keeps of a process: every path below its two
-# directories, without their beginning.
+# tree_of(PID): the files that dtprobed keeps of a process: every path below its
+# two directories, relative to them.
 sub tree_of
 {
 	my ($pid) = @_;
@@ -239,8 +240,8 @@ sub eventually
 	return $value;
 }
 
-# restart_dtprobed(ARGUMENT...): end the one that runs, and start one with
-# these arguments, as init of this machine did.
+# restart_dtprobed(ARGUMENT...): end dtprobed, and start it with these
+# arguments, as this machine's init did.
 sub restart_dtprobed
 {
 	my (@arguments) = @_;
@@ -263,8 +264,8 @@ sub restart_dtprobed
 	open(my $out, '>', $pidfile) or die "$pidfile: $!\n";
 	print $out "$new\n";
 	close($out);
-	# Before it serves it takes all documents apart that it has, and removes
-	# what is there of processes that are gone.
+	# Before it serves, it parses all documents that it has, and removes
+	# those of processes that have ended.
 	eventually(sub { -c '/dev/dtrace/helper' }, 300)
 	    or die "dtprobed makes no device\n";
 	chmod(0666, '/dev/dtrace/helper');

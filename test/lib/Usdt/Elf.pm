@@ -1,5 +1,5 @@
-# Usdt::Elf - which SDT probes do tracers find in this ELF file, and what
-# would they complain of?
+# Usdt::Elf - which SDT probes do tracers find in this ELF file, and what would
+# they reject?
 #
 # Reads what bcc, libbpf, perf and DTrace read, by their rules, and shares
 # nothing with the library that writes probe images.
@@ -24,8 +24,8 @@ Usdt::Elf - reads ELF files and their SDT notes, and judges them
 
 =item problems
 
-Sentences, none if all is well.  Checked are the headers, sections, segments
-and symbols of any ELF file, and what tracers need of SDT notes.
+Sentences, none if all is well.  It checks the headers, sections, segments and
+symbols of any ELF file, and what tracers need of SDT notes.
 
 =item header
 
@@ -81,7 +81,7 @@ my @x86_registers = (
 	map { my $r = "r$_"; ($r, "${r}d", "${r}w", "${r}b") } 8 .. 15);
 my $x86_register = '%(?:' . join('|', @x86_registers) . ')';
 
-# What libbpf takes as an operand, by e_machine.
+# The operands that libbpf accepts, by e_machine.
 my $number = '-?(?:0x[0-9a-f]+|\d+)';
 my $x86_operand = qr/^(?:$x86_register
 	| (?:$number)?\($x86_register\)
@@ -340,7 +340,7 @@ sub name_sections
 	}
 }
 
-# A string of a string table, or undef if it is not in it, with its zero.
+# A string of a string table, or undef unless it and its zero are inside.
 sub string
 {
 	my ($self, $table, $offset) = @_;
@@ -383,7 +383,8 @@ sub check_null
 	    if grep { $_ } @$section{qw(nameidx type flags addr offset)};
 }
 
-# In a segment that has its rights, as far from its start as in the file.
+# In a segment with these rights, at the same distance from its start as in the
+# file.
 sub check_allocated
 {
 	my ($self, $section, $title) = @_;
@@ -569,7 +570,7 @@ sub sdt_note
 	my $move = $base && $base->{addr} && $note{base} ?
 	    $base->{addr} - $note{base} : 0;
 	$note{adjusted} = $note{location} + $move;
-	# Blanks part them, but ARM's brackets may hold some.
+	# Blanks separate them, but ARM's brackets may contain some.
 	$note{arguments} = [map { $self->argument(\%note, $_) }
 		$note{args} =~ /(?:\[[^\]]*\]|[^ ])+/g];
 	push @{ $self->{notes} }, \%note;
@@ -592,7 +593,7 @@ sub argument
 	return \%argument;
 }
 
-# --- what tracers want of notes ---------------------------------------------
+# --- what tracers need of notes ---------------------------------------------
 
 sub check_notes
 {

@@ -1,7 +1,8 @@
-# Usdt::Node - what do machines of test/vm get of the package for Node.js?
+# Usdt::Node - which parts of the package for Node.js do machines of test/vm
+# get?
 #
-# The package as npm packs it, from a copy of the sources: a test beside this
-# one may be packing, too.  What is built and fetched goes with the test.
+# The package as npm packs it, from a copy of the sources: another test may be
+# packing too.  Built and fetched files are removed with the test.
 package Usdt::Node;
 
 use strict;
@@ -19,11 +20,11 @@ our @EXPORT_OK = qw(stage_node stage_hosts stage_consumer);
 
 my $top = abs_path(dirname(__FILE__) . '/../../..');
 
-# run(COMMAND...): what it printed; dies, with that, if it failed.
+# run(COMMAND...): returns the output; dies with it if the command failed.
 sub run
 {
 	local %ENV = %ENV;
-	# A make or npm that started this test is not theirs.
+	# They don't belong to a make or npm that started this test.
 	delete @ENV{grep { /^(?:MAKE|npm_)/ } keys %ENV};
 	delete @ENV{qw(MFLAGS CC CFLAGS)};
 	my ($output, $status) = Usdt::Variant::quiet(@_);
@@ -32,8 +33,8 @@ sub run
 	return $output;
 }
 
-# copy(DIR): of the sources that packing takes.  Returns the directory of the
-# package.
+# copy(DIR): copies the sources that packing needs.  Returns the package's
+# directory.
 sub copy
 {
 	my ($dir) = @_;
@@ -54,8 +55,8 @@ sub npm
 	    @words, qw(--no-audit --no-fund --no-update-notifier));
 }
 
-# The node of this machine, with the libraries that it needs beside those that
-# each Debian has.
+# This machine's node, with the libraries that it needs beyond those of every
+# Debian.
 sub copy_node
 {
 	my ($to) = @_;
@@ -111,9 +112,9 @@ sub stage_node
 	}
 }
 
-# fetch(DIR, PROJECT): from npm's registry.  What the network does is no failure
-# of ours: DIR/lacks then tells the test, unless skips are failures and nobody
-# said that the registry can't be reached ($USDT_NO_REGISTRY).
+# fetch(DIR, PROJECT): from npm's registry.  A network failure is not ours:
+# DIR/lacks then names it to the test, unless skips are failures and
+# $USDT_NO_REGISTRY does not say that the registry is unreachable.
 sub fetch
 {
 	my ($dir, $project) = @_;

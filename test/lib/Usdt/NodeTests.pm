@@ -1,4 +1,4 @@
-# Usdt::NodeTests - how do files for Node's own test runner become cases of a
+# Usdt::NodeTests - how do files for Node's own test runner run as cases of a
 # test?
 package Usdt::NodeTests;
 
@@ -11,8 +11,8 @@ use Usdt::Tracer ();
 
 our @EXPORT_OK = qw(run_file);
 
-# run_file(FILE, VARIABLE=VALUE...): the lines "ok" and "not ok" of the runner,
-# as cases of the test that calls this.
+# run_file(FILE, VARIABLE=VALUE...): turns the runner's lines "ok" and "not ok"
+# into cases of the calling test.
 sub run_file
 {
 	my ($file, @environment) = @_;

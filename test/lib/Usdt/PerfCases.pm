@@ -1,7 +1,7 @@
 # Usdt::PerfCases - what must perf record of our probes?
 #
-# perf takes the arguments as the notes give them.  (It prints signed values
-# of one and two bytes as unsigned ones: those are left to other tracers.)
+# perf reads arguments as the notes describe them. (It prints signed values of
+# one and two bytes as unsigned: those are tested with other tracers.)
 package Usdt::PerfCases;
 
 use strict;
@@ -30,7 +30,7 @@ sub process
 	return $process;
 }
 
-# perf_with(PROCESS, NAME...): perf with these events defined.
+# perf_with(PROCESS, NAME...): a perf in which these events are defined.
 sub perf_with
 {
 	my ($process, @names) = @_;
@@ -96,7 +96,7 @@ sub ints
 	enabled($process, 0, 0 .. 12);
 }
 
-# A type, and a value as it is passed and printed.
+# A type, and a value as passed and as printed.
 our @columns = (
 	['int', '-2147483648'],
 	['unsigned int', '4294967295'],
@@ -124,10 +124,10 @@ sub sizes
 	recorded($perf, [$process, 'some__types', text(@values)]);
 }
 
-# Of a string perf records the address.  The process still has the text there.
+# perf records a string's address.  The process still has the text there.
 sub string
 {
-	# Whatever the function's name is.
+	# Any name of the function.
 	my $process = process(['valueOf(char[],int,int)java.lang.String',
 		'string', 'int', 'char *']);
 	my $perf = perf_with($process, 'string');
@@ -168,7 +168,8 @@ sub all_processes
 	enabled($_, 0, 0) for @two, $third;
 }
 
-# Who fires: perf finds out of the stub, by what the image tells of it.
+# The function that fires: perf unwinds from the stub with the image's unwind
+# table.
 sub stacks
 {
 	for my $nop (1, 5) {		# a longer one needs Linux 7.2

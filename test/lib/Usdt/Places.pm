@@ -1,5 +1,5 @@
 # Usdt::Places - what do the tests of image places share: processes in a known
-# environment, what they said of each place, and what lies in a directory?
+# environment, their reasons for each place, and the contents of directories?
 package Usdt::Places;
 
 use strict;
@@ -17,14 +17,14 @@ use Usdt::Process;
 our @EXPORT_OK = qw(case cannot scratch place in_environment steps passed_over
 	tree images_in new_fds inode slurp spew build provider);
 
-# Name of the provider where images may get into a user's own directories:
-# nobody else's, so that it can be removed at the end.
+# Name of the provider where images may get into a user's own directories: it is
+# unique, so that it can be removed at the end.
 sub provider { return "places${$}x" }
 
 my $owner = $$;
 my @scratch;
 
-# Directories without permissions would stay, so they get them first.
+# Directories without permissions could not be removed, so they get some first.
 END {
 	if ($$ == $owner) {
 		my $status = $?;
@@ -35,7 +35,7 @@ END {
 	}
 }
 
-# case(NAME, CODE): a subtest; what CODE dies of is its failure.
+# case(NAME, CODE): a subtest; it fails if CODE dies.
 sub case
 {
 	my ($name, $code) = @_;
@@ -47,8 +47,8 @@ sub case
 	});
 }
 
-# cannot(REASON): this case can't be run here; a failure if none may be left
-# out.  Called last in a case.
+# cannot(REASON): this case can't run here; a failure if no case may be skipped.
+# Called last in a case.
 sub cannot
 {
 	my ($reason) = @_;
@@ -94,8 +94,8 @@ sub place
 		program => [@{ $option{under} // [] }, $program]);
 }
 
-# steps(PROCESS): what the library told of images on stderr, in order.  Which
-# old ones of the user it removed on the occasion is no step.
+# steps(PROCESS): what the library printed about images on stderr, in order,
+# without the old images that it removed meanwhile.
 sub steps
 {
 	my ($process) = @_;
@@ -104,8 +104,8 @@ sub steps
 	    $process->stderr =~ /^libusdt\[\d+\]: image: (.*)$/mg;
 }
 
-# passed_over(PROCESS, PATTERN...): one place for each pattern was passed over
-# with this reason, and the next one was taken, as status says.
+# passed_over(PROCESS, PATTERN...): the status shows, for each pattern, one
+# place that was passed over with this reason, and then the next place was used.
 sub passed_over
 {
 	my ($process, @patterns) = @_;
@@ -124,7 +124,7 @@ sub passed_over
 	return $status->{'sdt.path'};
 }
 
-# tree(DIR): what is beneath, "NAME" => "TYPE MODE".
+# tree(DIR): the files below it, "NAME" => "TYPE MODE".
 sub tree
 {
 	my ($dir, $prefix) = @_;
@@ -144,7 +144,7 @@ sub tree
 	return \%tree;
 }
 
-# images_in(DIR): paths of the images, and of what may have been left behind.
+# images_in(DIR): paths of the images, and of anything left behind.
 sub images_in
 {
 	my ($dir) = @_;
@@ -154,8 +154,8 @@ sub images_in
 	return @files;
 }
 
-# new_fds(PID): the descriptors that are not open in a process that enables
-# nothing: others are what we ourselves were started with.
+# new_fds(PID): the descriptors beyond those of a process that enables nothing,
+# which inherits some from the test.
 my $inherited;
 
 sub new_fds
@@ -179,7 +179,7 @@ sub fds
 	return @fds;
 }
 
-# inode(PATH): one word for the file, '' if there is none.
+# inode(PATH): one word that identifies the file, '' if there is none.
 sub inode
 {
 	my @stat = stat $_[0];
@@ -196,7 +196,7 @@ sub slurp
 	return scalar(<$in>) // '';
 }
 
-# spew(PATH, BYTES): into the file that is there, or a new one.
+# spew(PATH, BYTES): write into the existing file, or a new one.
 sub spew
 {
 	my ($path, $bytes) = @_;
@@ -210,7 +210,7 @@ sub spew
 }
 
 # build(OUTPUT, SOURCE, ARGUMENT...): compile test/places/SOURCE with the
-# library, as the library was.
+# library, with the library's flags.
 sub build
 {
 	my ($output, $source, @arguments) = @_;

@@ -1,5 +1,5 @@
-# Usdt::Process - how does a test start a process to trace, speak with it, and
-# look at its memory, without ever hanging?
+# Usdt::Process - how does a test start a process to trace, talk to it, and look
+# at its memory, without ever hanging?
 package Usdt::Process;
 
 use strict;
@@ -13,7 +13,7 @@ use Time::HiRes qw(time sleep);
 
 =head1 NAME
 
-Usdt::Process - a test_usdt that runs, as an object
+Usdt::Process - a running test_usdt, as an object
 
 =head1 SYNOPSIS
 
@@ -43,14 +43,14 @@ undef removes.  C<patience> is the number of seconds that an answer may take
 =item ready, greeting, pid
 
 C<ready> waits for the first line and is true if that was "ready PID".
-C<greeting> is that line.  C<pid> is the process's number.  All methods that
-speak or look wait for the first line by themselves; C<alive> and C<end> don't.
+C<greeting> is that line.  C<pid> is the process's number.  All methods wait for
+the first line, except C<alive> and C<end>.
 
 =item ask(LINE), ask_all(LINE), send(LINE), line
 
 C<ask> sends a line and returns the one line of the answer.  C<ask_all>
 returns all lines up to and including "ok" or "error TEXT".  C<send> only
-sends, C<line> only waits for a line; both take no answer for granted.
+sends, C<line> only waits for a line.
 
 =item status([PREFIX])
 
@@ -73,7 +73,7 @@ another process, such as a forked child.
 
 The probe images that the process maps, in the order of their addresses: path,
 base (address of the file's first byte), dev, ino, deleted, memfd, and
-segments, which are lines of maps.  A file that is mapped twice is there twice.
+segments, which are lines of maps.  A file that is mapped twice is listed twice.
 
 =item image_bytes(IMAGE, [PID])
 
@@ -82,12 +82,12 @@ The bytes of an image's file, memfds and removed files included.
 =back
 
 An answer that does not come in time, or that can't come because the process
-ended, is a failed test which shows everything that was said; then it dies.
+ended, is a failed test that shows the whole conversation; then it dies.
 Processes are killed with the object, and when the test is interrupted.
 
 =cut
 
-# An exit by signal would run no destructor, and so leave processes behind.
+# A death by signal would run no destructor and leave processes behind.
 $SIG{$_} //= sub { exit 1 } for qw(HUP INT TERM);
 
 sub new
@@ -118,7 +118,7 @@ sub program
 	return $path;
 }
 
-# A process group of its own, so that forked children go with it.
+# A process group of its own, so that forked children end with it.
 sub start
 {
 	my ($self, $command, $env) = @_;
@@ -161,8 +161,8 @@ sub ready
 	return $self->greeting =~ /^ready \d+$/ ? 1 : 0;
 }
 
-# What the process says is believed: under a wrapper that forks, it is not
-# the process that was started.
+# The pid is the one that the process prints: under a wrapper that forks, it is
+# not the process that was started.
 sub pid
 {
 	my ($self) = @_;
@@ -256,7 +256,7 @@ sub how_it_ended
 	return $status > 128 ? 'signal ' . ($status - 128) : "exit $status";
 }
 
-# Fail with everything that is known.
+# Fail, and show everything that is known.
 sub trouble
 {
 	my ($self, $what) = @_;
@@ -269,7 +269,7 @@ sub trouble
 	die "$text\n";
 }
 
-# report: what was said so far, for diag.
+# report: the conversation so far, for diag.
 sub report
 {
 	my ($self) = @_;
@@ -404,7 +404,7 @@ sub mem
 	return $bytes;
 }
 
-# An image is known by where it lies: .../LAYOUT-HASH/MODULE, or a memfd.
+# An image is recognized by its path: .../LAYOUT-HASH/MODULE, or a memfd.
 sub images
 {
 	my ($self, $pid) = @_;
@@ -439,7 +439,7 @@ sub image_bytes
 	die "$image->{path}: can't be opened in any way\n";
 }
 
-# Ways to a file that may have no name: by descriptor for anybody, by mapping
+# Ways to a file that may have no name: by descriptor for any user, by mapping
 # for the privileged.
 sub paths_to
 {

@@ -19,13 +19,13 @@ our @EXPORT_OK = qw(need tracer_case scratch_dir build_c source_dir
     kernel_headers);
 
 # The time that any single step may take.  Machines that run tests are often
-# busy with other things: this is a limit for what hangs, not a speed.
+# busy: this is a limit for what hangs, not for speed.
 our $PATIENCE = $ENV{USDT_TEST_PATIENCE} // 300;
 
-# The tracers of the case that runs now, for showing what they printed.
+# The tracers of the current case, whose output is shown if it fails.
 our @started;
 
-# An exit by signal runs no END block, and so would leave events behind.
+# A death by signal runs no END block and would leave events behind.
 $SIG{$_} //= sub { exit 1 } for qw(HUP INT TERM);
 
 sub source_dir
@@ -33,15 +33,15 @@ sub source_dir
 	return abs_path(dirname(__FILE__) . '/../../..');
 }
 
-# scratch_dir(): a directory that is removed at the end.  It is under /tmp
-# because that is a place which sid's bpftrace sees too.
+# scratch_dir(): a directory that is removed at the end.  It is under /tmp,
+# which sid's bpftrace sees too.
 sub scratch_dir
 {
 	return tempdir('usdt-test-XXXXXX', DIR => '/tmp', CLEANUP => 1);
 }
 
-# need(WHAT...): go on only if this machine has what the test needs.  If not
-# the test is skipped with the reason; under USDT_NO_SKIP it fails with it.
+# need(WHAT...): continue only if this machine has what the test needs.
+# Otherwise the test is skipped with the reason; under USDT_NO_SKIP it fails.
 sub need
 {
 	for my $what (@_) {
@@ -55,7 +55,7 @@ sub need
 	}
 }
 
-# lacks(WHAT): undef, or why WHAT can't be used here.
+# lacks(WHAT): undef, or the reason why WHAT can't be used here.
 sub lacks
 {
 	my ($what) = @_;
@@ -81,9 +81,9 @@ sub lacks_command
 	return "$command is not installed";
 }
 
-# kernel_headers(): where Debian has those of the newest kernel that are here.
-# They need not be of the kernel that runs: what bcc and SystemTap take of them
-# for a probe of a process is the same for years.
+# kernel_headers(): Debian's directory of the newest kernel headers here.  They
+# need not be the running kernel's: what bcc and SystemTap use of them for a
+# probe of a process stays the same for years.
 sub kernel_headers
 {
 	my ($newest) = sort { -M $a <=> -M $b }
@@ -97,7 +97,7 @@ sub lacks_tracefs
 	return 'no /sys/kernel/tracing/uprobe_events: is tracefs mounted?';
 }
 
-# A bpftrace that is installed may still not work: in a container, say.
+# An installed bpftrace may still not work: in a container, for example.
 sub lacks_bpftrace
 {
 	my ($what) = @_;
@@ -133,8 +133,8 @@ sub sid_root
 	return $sid_root;
 }
 
-# tracer_case(NAME, CODE): a subtest.  What CODE dies of is its failure, and
-# a failure shows everything that the tracers of the case printed.
+# tracer_case(NAME, CODE): a subtest.  It fails if CODE dies; a failure shows
+# all output of the case's tracers.
 sub tracer_case
 {
 	my ($name, $code) = @_;
@@ -152,9 +152,9 @@ sub tracer_case
 	return $ok;
 }
 
-# build_c(OUTPUT, ARGUMENT...): compile with the compiler of the build.  In a
-# machine that has none the test's host has done so, and the file of that name
-# is taken from $USDT_BUILT.
+# build_c(OUTPUT, ARGUMENT...): compile with the compiler of the build.  A
+# machine without one gets the file of that name, which the host compiled, from
+# $USDT_BUILT.
 sub build_c
 {
 	my ($output, @arguments) = @_;
@@ -188,8 +188,8 @@ use Time::HiRes qw(time sleep);
 
 my %alive;
 
-# start(COMMAND...): the command gets the signal KILL when the test ends in
-# whatever way.  A first argument of { keep => [handles] } passes these on.
+# start(COMMAND...): the command is killed when the test ends, however it ends.
+# A first argument of { keep => [handles] } passes these on.
 sub start
 {
 	my ($class, @command) = @_;
@@ -223,7 +223,7 @@ sub become
 	open(STDOUT, '>&', $write);
 	open(STDERR, '>&', $stderr);
 	fcntl($_, POSIX::F_SETFD(), 0) for @$keep;
-	# A group of its own: what is typed at a terminal is for the test.
+	# A process group of its own: keys typed at a terminal are for the test.
 	setpgrp(0, 0);
 	exec('setpriv', '--pdeathsig', 'KILL', @command)
 	    or print STDERR "setpriv: $!\n";
@@ -232,7 +232,7 @@ sub become
 
 sub pid { return $_[0]->{pid} }
 
-# read_some(SECONDS): take in what was printed; false at the end of it.
+# read_some(SECONDS): read new output; false at its end.
 sub read_some
 {
 	my ($self, $seconds) = @_;
@@ -250,8 +250,8 @@ sub read_some
 	return 0;
 }
 
-# wait_until(CONDITION, SECONDS): read until CONDITION holds.  False when the
-# time is over or the tracer has ended before.
+# wait_until(CONDITION, SECONDS): read until CONDITION holds.  False if time
+# runs out or the tracer ends first.
 sub wait_until
 {
 	my ($self, $condition, $seconds) = @_;
@@ -265,8 +265,8 @@ sub wait_until
 	return 1;
 }
 
-# wait_at_rest(NAME): until it is the program of that name, and sleeps there: it
-# is called so before it has mapped its file.
+# wait_at_rest(NAME): wait until the process runs the program of that name and
+# sleeps.  It has the name before it has mapped its file.
 sub wait_at_rest
 {
 	my ($self, $name) = @_;
@@ -275,7 +275,7 @@ sub wait_at_rest
 
 	for (my ($before, $now) = ('', ''); time < $end; $before = $now) {
 		open(my $in, '<', $stat) or return 0;
-		# Its name, state, and how often it was given the processor.
+		# Its name, state, and how often it ran.
 		$now = <$in> =~ /\((.*)\) S/ && $1 eq $name ?
 		    join('', grep { /switches/ } status($self->{pid})) : '';
 		return 1 if $now ne '' && $now eq $before;
@@ -300,7 +300,7 @@ sub wait_for
 	}, $seconds);
 }
 
-# lines(PATTERN): what came so far, if it matches; what PATTERN captured.
+# lines(PATTERN): the captures of the lines so far that match.
 sub lines
 {
 	my ($self, $pattern) = @_;
@@ -308,12 +308,12 @@ sub lines
 	return map { /$pattern/ ? $1 // $_ : () } @{$self->{lines}};
 }
 
-# stop(SIGNAL): ask to end, read the rest, and wait.  Returns the status, or
-# undef if it had to be killed.  bpftrace 0.17 does not notice a signal that
-# comes while it handles an event, or just before it sleeps: it is asked again
-# each second, by TERM, since a second INT would end it while it detaches.  So
-# are bcc's tools, but with longer to end in: Python drops a signal that comes
-# while a line is printed, and one that comes later keeps it from cleaning up.
+# stop(SIGNAL): signal the tracer, read the rest, and wait.  Returns the status,
+# or undef if it had to be killed. bpftrace 0.17 misses a signal that comes
+# while it handles an event or just before it sleeps, so the signal is repeated
+# each second, by TERM, since a second INT would end it while it detaches. bcc's
+# tools get more time between signals: Python drops a signal that comes while a
+# line is printed, and one that comes later keeps it from cleaning up.
 sub stop
 {
 	my ($self, $signal) = @_;
@@ -387,7 +387,7 @@ sub DESTROY
 	$self->stop('KILL');
 }
 
-# end_all(): kill and wait, since events in use can not be deleted.
+# end_all(): kill and wait, since events in use can't be deleted.
 sub end_all
 {
 	kill('KILL', keys %alive);
@@ -396,14 +396,14 @@ sub end_all
 }
 
 
-# bpftrace: the host's, sid's, or the one of the machine that a test is in.
+# bpftrace: the host's, sid's, or that of the machine in which the test runs.
 package Usdt::Tracer::Bpftrace;
 
 our @ISA = ('Usdt::Tracer::Run');
 
 # command(DRIVER, ARGUMENT...): sid's runs in its own tree, with this machine's
-# kernel file systems and with /tmp and /dev/shm, so that the paths of images
-# are the same in there.  The mounts go with the process that made them.
+# kernel file systems and with /tmp and /dev/shm, so that images have the same
+# paths there.  The mounts end with their process.
 sub command
 {
 	my ($driver, @arguments) = @_;
@@ -419,10 +419,7 @@ sub command
 		Usdt::Tracer::sid_root(), @arguments);
 }
 
-# run(DRIVER, CLAUSES, PID): attach, and return when everything is attached.
-# A clause is [ATTACH POINTS, FORMAT, EXPRESSION...].  Each fire is printed
-# and, since printed lines could get lost, counted too.  The text that BEGIN
-# prints is read back only when all is attached, by old and new bpftrace.
+# run(DRIVER, CLAUSES, PID): start it, and return when everything is attached.
 sub run
 {
 	my ($class, $driver, $clauses, $pid) = @_;
@@ -447,7 +444,7 @@ sub events
 	return $self->lines(qr/^> (.*)$/);
 }
 
-# wait_events(N): until N fires were printed, or the time is over, or it died.
+# wait_events(N): wait until N fires were printed, time runs out, or it died.
 sub wait_events
 {
 	my ($self, $n) = @_;
@@ -455,8 +452,8 @@ sub wait_events
 	return $self->wait_until(sub { $self->events >= $n });
 }
 
-# end_softly(): bpftrace 0.17 misses a signal that comes while it prints, so it
-# is told again.  A second INT would end it before it printed the counts.
+# end_softly(): bpftrace 0.17 misses a signal that comes while it prints, so the
+# signal is repeated.  A second INT would end it before it printed the counts.
 sub end_softly
 {
 	my ($self) = @_;
@@ -469,8 +466,8 @@ sub end_softly
 	$self->stop('TERM');
 }
 
-# finish(N): wait for N fires, end, and return (how many were counted, what
-# was printed).  What came in excess of N is in there too.
+# finish(N): wait for N fires, end, and return the counts and the printed lines.
+# Fires beyond N are included.
 sub finish
 {
 	my ($self, $n) = @_;
@@ -482,8 +479,7 @@ sub finish
 }
 
 
-# perf, with its events, its data and its cache of build-ids apart from the
-# user's own.
+# perf, with events, data and a cache of build-ids separate from the user's.
 package Usdt::Tracer::Perf;
 
 use IO::Handle;
@@ -491,14 +487,14 @@ use IO::Handle;
 my $uprobe_events = '/sys/kernel/tracing/uprobe_events';
 my %groups;
 
-# provider(): the name that the traced provider must have.  Events are global,
-# and so are their names: ours carry the process id.
+# provider(): the name that the traced provider must have.  Events and their
+# names are global: ours contain the process id.
 sub provider
 {
 	return "perf${$}test";
 }
 
-# new(): also deletes the events of tests that were killed.
+# new(): also deletes the events of killed tests.
 sub new
 {
 	my ($class) = @_;
@@ -522,7 +518,7 @@ sub command
 		'--buildid-dir', "$self->{dir}/buildid", @arguments);
 }
 
-# call(ARGUMENT...): run to the end; what it printed, stderr included.
+# call(ARGUMENT...): run to the end; returns the output, stderr included.
 sub call
 {
 	my ($self, @arguments) = @_;
@@ -536,7 +532,7 @@ sub call
 }
 
 # record(ARGUMENT...): starts to record, and returns when the events count.
-# They are opened disabled: perf tells when it has enabled them.
+# They start disabled: perf reports when it has enabled them.
 sub record
 {
 	my ($self, @arguments) = @_;
@@ -562,8 +558,9 @@ sub record
 	return $run;
 }
 
-# script(STACKS): end recording; the events, each { pid, event, text,
-# argN => ... }.  If STACKS, each has its functions, innermost first, in stack.
+# script(STACKS): ends recording and returns the events, each { pid, event,
+# text, argN => ... }.  With STACKS, each has its functions in stack, innermost
+# first.
 sub script
 {
 	my ($self, $stacks) = @_;
@@ -586,8 +583,8 @@ sub script
 	return @events;
 }
 
-# delete_events(CHOICE): those of the groups for which CHOICE is true.  An
-# event whose deletion fails is named: none may be left in silence.
+# delete_events(CHOICE): delete the events of the groups for which CHOICE is
+# true.  It reports an event that can't be deleted: none may stay unnoticed.
 sub delete_events
 {
 	my ($choice) = @_;
@@ -603,7 +600,7 @@ sub delete_events
 	}
 }
 
-# A recorder that was killed may hold its events for another moment.
+# A killed recorder may hold its events for another moment.
 sub delete_event
 {
 	my ($event) = @_;

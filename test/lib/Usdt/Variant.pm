@@ -1,5 +1,5 @@
 # Usdt::Variant - how does a test build the library in another way, beside the
-# build that is tested?
+# build under test?
 package Usdt::Variant;
 
 use strict;
@@ -19,10 +19,9 @@ our @EXPORT_OK = qw(variant units elf_class run_unit judge_unit require_compiler
 
 =item variant(DIR, TARGETS, VARIABLE...)
 
-Runs make with O=DIR and the variables (C<'ARCH=i386'>), which it takes from
-nowhere else.  Targets: C<all>, C<lib>, C<test_usdt>, C<examples/hello>,
-C<unit/NAME>.  A test: it compiles without a word.  Returns the directory of
-the objects, or nothing.
+Runs make with O=DIR and only these variables (C<'ARCH=i386'>).  Targets:
+C<all>, C<lib>, C<test_usdt>, C<examples/hello>, C<unit/NAME>.  A test: it
+compiles without warnings.  Returns the directory of the objects, or nothing.
 
 =item units
 
@@ -30,16 +29,16 @@ The names of all unit tests.
 
 =item library_objects(OBJ), shared_objects(OBJ)
 
-Of the library in the directory of objects OBJ: all, and those that every system
-has but the platform's row.
+The library's objects in the directory OBJ: all of them, and those that every
+system shares, without the platform's row.
 
 =item run_unit(PROGRAM, NAME)
 
-A test: the program, which prints TAP, ends with 0, and all its points are ok.
+A test: the program prints TAP, exits with 0, and all its tests pass.
 
 =item judge_unit(SECONDS, COMMAND...)
 
-The same and no test: how many points there are, and undef or what is wrong.
+The same without a test: returns the number of tests, and undef or what failed.
 
 =item elf_class(FILE)
 
@@ -47,11 +46,11 @@ The same and no test: how many points there are, and undef or what is wrong.
 
 =item quiet(COMMAND...), works(PROGRAM)
 
-C<quiet>: all that it prints, and its status as in C<$?>.  C<works>: was that 0?
+C<quiet>: its output, and its status as in C<$?>.  C<works>: was that 0?
 
 =item require_compiler(WORKS, WHY)
 
-Goes on if WORKS.  If not, the test is skipped for WHY; under USDT_NO_SKIP it
+Continues if WORKS.  If not, the test is skipped with WHY; under USDT_NO_SKIP it
 fails.
 
 =back
@@ -72,7 +71,7 @@ sub library_objects
 {
 	my ($obj) = @_;
 
-	# What an older tree left there has no source any more.
+	# An older tree's objects there have no source any more.
 	return sort grep {
 		my $source = top() . '/' . s{^\Q$obj\E/(.*)\.o$}{$1}r;
 		-e "$source.c" || -e "$source.s";
@@ -91,7 +90,7 @@ sub shared_objects
 	    library_objects($obj);
 }
 
-# quiet(COMMAND...): what it says, and its status.
+# quiet(COMMAND...): its output and status.
 sub quiet
 {
 	open(my $pipe, '-|', 'sh', '-c', 'exec "$@" 2>&1 </dev/null', 'sh', @_)
@@ -112,7 +111,7 @@ sub variant
 		m{^unit/(.*)} ? "$obj/test/unit/$1" : $_ eq 'lib' ?
 		    "$o/libusdt.a" : $_ eq 'all' ? $_ : "$o/$_"
 	} @$targets;
-	# Not a part of the make that may have started this test.
+	# Independent of a make that may have started this test.
 	local %ENV = %ENV;
 	delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES CFLAGS
 		CPPFLAGS LDFLAGS ARCH O)};
@@ -127,7 +126,7 @@ sub variant
 	return;
 }
 
-# The processor that the Makefile finds.
+# The processor that the Makefile detects.
 sub native
 {
 	my ($output) = quiet(split(' ', $ENV{CC} // 'cc'), '-dumpmachine');
@@ -179,7 +178,7 @@ sub works
 	return $status == 0;
 }
 
-# compiles(CC, FLAG...): can it make a program?  Whether this machine runs one
+# compiles(CC, FLAG...): can it build a program?  Whether this machine runs it
 # is another question: see Usdt::Width.
 sub compiles
 {
@@ -193,7 +192,7 @@ sub compiles
 	return $status == 0;
 }
 
-# width_flags(): those that the Makefile has for i386.
+# width_flags(): the Makefile's flags for i386.
 sub width_flags
 {
 	return qw(-m32 -idirafter /usr/include/x86_64-linux-gnu);

@@ -1,4 +1,4 @@
-# Usdt::Watch - how does a test run `usdt watch`, and know what it printed?
+# Usdt::Watch - how does a test run `usdt watch` and read what it prints?
 package Usdt::Watch;
 
 use strict;
@@ -30,7 +30,7 @@ my $events = '/sys/kernel/tracing/uprobe_events';
 
 =item usdt_command
 
-The path of the command, of this build.
+The path of this build's command.
 
 =item run_usdt(ARGUMENT...)
 
@@ -41,8 +41,8 @@ error.  A first argument of [WORD...] goes before the command (C<['setpriv',
 =item build_notes(OUTPUT, NOTE...)
 
 Compiles a program with notes that no header would write.  It prints C<ready
-PID>, and comes by the sites of all notes, in their order, for each line that
-it reads; then it prints C<fired>.  NOTE is a hash of C<provider> and C<name>,
+PID>.  For each line that it reads it runs through the sites of all notes, in
+their order, and prints C<fired>.  NOTE is a hash of C<provider> and C<name>,
 any bytes; C<args>, the text of the arguments; C<at>, an expression of the
 assembler for the address, unless the note has a site of its own; C<semaphore>,
 the same.  A NOTE that is no hash is the path of a file of C to be compiled as
@@ -64,7 +64,7 @@ ARGUMENT of [WORD...] goes before the command.
 =item take(COUNT)
 
 Waits for COUNT lines and returns all lines since the last take, each without
-its time.  A line that has not its form dies.
+its time.  Dies if a line has another form.
 
 =item told(PATTERN)
 
@@ -168,7 +168,7 @@ sub write_lines
 	close($out) or die "$name: $!\n";
 }
 
-# As a shell tells it: 128 + the signal's number.
+# As a shell reports it: 128 + the signal's number.
 sub code
 {
 	my ($status) = @_;

@@ -1,5 +1,5 @@
-# Usdt::WatchCases - what must `usdt watch` print of our probes, whatever the
-# traced process is made of?
+# Usdt::WatchCases - what must `usdt watch` print of our probes, for any kind of
+# traced process?
 package Usdt::WatchCases;
 
 use strict;
@@ -15,7 +15,8 @@ our @EXPORT_OK = qw(run_watch);
 
 my $dir;	# for images
 
-# A provider that no other process has: all that have it are watched.
+# A provider that no other process has, since watch attaches to all of that
+# name.
 sub own
 {
 	return "w${$}$_[0]";
@@ -33,7 +34,7 @@ sub process
 	return $process;
 }
 
-# What comes of a line: from the provider's name on.
+# A line from the provider's name on.
 sub watched
 {
 	my ($watch, $name, $count) = @_;
@@ -55,7 +56,7 @@ sub sizes
 		my ($type, undef, @pairs) = @{$types[$i]};
 		while (my ($in, $out) = splice(@pairs, 0, 2)) {
 			is($process->ask("fire $i $in"), 'fired 1', "fire $in");
-			# Of pointers only it prints hexadecimal numbers.
+			# It prints only pointers as hexadecimal numbers.
 			$out = hex $out if $out =~ /^0x/ && $type !~ /\*/;
 			push @expected, "t$i $out";
 		}
@@ -66,7 +67,7 @@ sub sizes
 	is($process->ask('wait 0 0 100'), 'enabled 0', 'is-enabled is 0');
 }
 
-# A note has 12 arguments; the others are where the convention puts them.
+# A note has 12 arguments; watch finds the others by the calling convention.
 sub counted
 {
 	my @kind = (['int', sub { -$_[0] }], ['char *', sub { "text$_[0]" }],
@@ -138,8 +139,8 @@ sub life
 	is($process->ask('wait 0 0 100'), 'enabled 0', 'nobody traces');
 }
 
-# run_watch(TABLE): TABLE is one of types, as that of Usdt::BpftraceCases; it
-# may be left out.
+# run_watch(TABLE): TABLE is an optional table of types as in
+# Usdt::BpftraceCases.
 sub run_watch
 {
 	my ($types) = @_;

@@ -1,9 +1,9 @@
-# Usdt::Width - does this machine run 32-bit programs, and if not, who does?
+# Usdt::Width - does this machine run 32-bit programs, and if not, what does?
 #
-# Some processors and kernels run 64-bit code alone and end all else with
+# Some processors and kernels run only 64-bit code and refuse the rest with
 # ENOEXEC, though the compiler makes it.  There Debian's qemu-i386 runs what
 # needs no kernel of its own, and an emulated machine (Usdt::Machine) the rest.
-# What only compiles never asks: see makes_32_bits of Usdt::Variant.
+# Tests that only compile don't ask: see makes_32_bits of Usdt::Variant.
 package Usdt::Width;
 
 use strict;
@@ -20,7 +20,7 @@ use Usdt::Variant ();
 our @EXPORT_OK = qw(runs_32_bits say_where emulator
 	stage_libraries);
 
-# runs_32_bits(): a tiny program tells.  With $USDT_NO_32_BITS the answer is no,
+# runs_32_bits(): tries a tiny program.  With $USDT_NO_32_BITS the answer is no,
 # so that the other ways can be tested on any machine.
 my $runs;
 sub runs_32_bits
@@ -39,7 +39,7 @@ sub runs_32_bits
 	return $runs;
 }
 
-# say_where(WHERE): for the one who reads what the test printed.
+# say_where(WHERE): for the reader of the test's output.
 sub say_where
 {
 	my ($where) = @_;
@@ -55,9 +55,9 @@ sub emulator
 	return Usdt::Cross::emulator('i386');
 }
 
-# stage_libraries(STAGE, PROGRAM...): what they need of C's and other libraries,
-# for a machine that has none of this width: guest-tests puts STAGE/lib32 where
-# the loader looks.
+# stage_libraries(STAGE, PROGRAM...): copies the libraries that they need, for a
+# machine that has none of this width: guest-tests puts STAGE/lib32 where the
+# loader looks.
 sub stage_libraries
 {
 	my ($stage, @programs) = @_;
@@ -65,7 +65,7 @@ sub stage_libraries
 
 	for my $program (@programs) {
 		my ($said) = Usdt::Variant::quiet('readelf', '-lW', $program);
-		# What is loaded by another has no interpreter of its own.
+		# A library has no interpreter of its own.
 		my ($loader) = $said =~ /interpreter: ([^\]]+)\]/;
 		$loader //= '/lib/ld-linux.so.2';
 		my ($list, $status) = Usdt::Variant::quiet(emulator(), $loader,
