@@ -3,6 +3,7 @@
 
 CC	?= cc
 AR	?= ar
+OBJCOPY	?= $(shell $(CC) -print-prog-name=objcopy 2>/dev/null)
 CFLAGS	?= -O2 -g
 PREFIX	?= /usr/local
 DESTDIR	?=
@@ -56,7 +57,7 @@ COMMAND	= $(if $(filter $(ARCH),$(NATIVE)),$(O)/usdt)
 TRACER	= $(if $(filter $(ARCH),$(NATIVE)),$(O)/usdt-dtrace)
 LIBDL	= $(if $(filter linux,$(SYSTEM)),-ldl)
 
-all: $(O)/libusdt.a $(O)/test_usdt $(COMMAND) $(TRACER) $(EXAMPLES:%=$(O)/%)
+all: $(O)/libusdt.a $(OBJ)/rooms.a $(O)/test_usdt $(COMMAND) $(TRACER) $(EXAMPLES:%=$(O)/%)
 
 lib: $(O)/libusdt.a
 
@@ -64,9 +65,28 @@ lib: $(O)/libusdt.a
 sources:
 	@echo $(ROOMS:%=%.c) $(TRACEPOINTS)
 
+# The archive has one member, so that a program has all of the library or none,
+# and only the names of usdt.h are global.  Mach-O has no objcopy, and objects
+# for LTO are no machine code yet: there it has a member for each room.
+JOINED	= $(if $(SYSTEM),$(if $(filter macos,$(SYSTEM))$(findstring \
+	  -flto,$(CC) $(CFLAGS)),,$(OBJ)/libusdt.o))
+MACHINE	= $(filter -m% --target=% --sysroot=%,$(CFLAGS))
+
 $(O)/libusdt.a: $(LIBOBJS) $(OBJ)/latest
-	@echo "  AR      $@"
-	$(Q)rm -f $@ && $(AR) rcs $@ $(LIBOBJS)
+	@rm -f $@
+	@if [ -n "$(JOINED)" ] && { \
+	    $(CC) $(MACHINE) -r -nostdlib -o $(OBJ)/libusdt.o $(LIBOBJS) && \
+	    $(OBJCOPY) -w --localize-symbol='usdt__*' $(OBJ)/libusdt.o; \
+	    } >$(OBJ)/libusdt.log 2>&1; then \
+		echo "  AR      $@"; $(AR) rcs $@ $(OBJ)/libusdt.o; \
+	else \
+		echo "  AR      $@ (a member for each room)"; \
+		$(AR) rcs $@ $(LIBOBJS); \
+	fi
+
+# For what uses the library's own names: the command, units.
+$(OBJ)/rooms.a: $(LIBOBJS)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # For which processor is what stands in $(O)?  One that comes anew replaces it.
 $(OBJ)/latest:
@@ -87,7 +107,7 @@ $(O)/test_usdt: $(OBJ)/test_usdt.o $(O)/libusdt.a
 	@echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(O)/usdt: $(TOOLS:%=$(OBJ)/%.o) $(O)/libusdt.a
+$(O)/usdt: $(TOOLS:%=$(OBJ)/%.o) $(OBJ)/rooms.a
 	@echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lelf $(LIBS)
 
@@ -100,7 +120,7 @@ $(O)/examples/%: $(OBJ)/examples/%.o $(O)/libusdt.a
 	@echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(OBJ)/test/unit/%: $(OBJ)/test/unit/%.o $(O)/libusdt.a
+$(OBJ)/test/unit/%: $(OBJ)/test/unit/%.o $(OBJ)/rooms.a
 	@echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ldl $(LIBS)
 
@@ -108,7 +128,7 @@ $(OBJ)/test/unit/%: $(OBJ)/test/unit/%.o $(O)/libusdt.a
 $(OBJ)/tools.a: $(patsubst %,$(OBJ)/%.o,$(filter-out tools/usdt,$(TOOLS)))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(OBJ)/test/fuzz/%: $(OBJ)/test/fuzz/%.o $(OBJ)/tools.a $(O)/libusdt.a
+$(OBJ)/test/fuzz/%: $(OBJ)/test/fuzz/%.o $(OBJ)/tools.a $(OBJ)/rooms.a
 	@echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ -lelf $(LIBS)
 

@@ -21,8 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-USDT__WHOLE;
-
 /* What the environment says at this enabling. */
 struct options {
 	int disable;

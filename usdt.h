@@ -70,11 +70,13 @@ extern "C" {
 /* The most arguments that a probe can have. */
 #define USDT_ARG_MAX	32
 
-/* Marks what is exported; everything else in the library is hidden. */
+/* Marks the interface. */
+#if !defined(USDT_API)
 #if defined(__GNUC__)
 #define USDT_API	__attribute__((visibility("default")))
 #else
 #define USDT_API
+#endif
 #endif
 
 /* What failed.  The first eight have the numbers and texts of libusdt 1.x. */
@@ -449,12 +451,10 @@ USDT_API int usdt_provider_status(const usdt_provider_t *provider,
  * helper that was quick hangs when the child asks it, fork() returns in the
  * child when the helper answers.
  *
- * Shared objects.  A shared object that contains the library must hide its
- * copy, for example with the linker's option --exclude-libs=libusdt.a.
- * Otherwise the program's copy takes its place, whatever its version.  Never
- * pass an object of one copy to another.  Free all providers before you unload
- * the shared object; what is left stays mapped and listed until the process
- * ends.
+ * Shared objects.  Each program and each shared object that contains the
+ * library has a copy of its own, which it does not export.  Never pass an
+ * object of one copy to another.  Free all providers before you unload the
+ * shared object; what is left stays mapped and listed until the process ends.
  *
  * Other roots.  A process may close all descriptors and change its root, user,
  * directory and umask.  Enabled probes stay visible; if their image is a memfd

@@ -20,8 +20,6 @@
 #define USDT_INLINE USDT_API	/* the header's inline function, exported */
 #include "core/provider.h"
 
-USDT__WHOLE;
-
 /* In halfword 1: */
 #define HELPED		1	/* a DTrace helper has it */
 #define OBSERVED	2	/* it is enabled, whatever the stub says */

@@ -8,8 +8,6 @@
 
 #include <stdlib.h>
 
-USDT__WHOLE;
-
 /* Are a probe's names, count and types such as every tracer takes? */
 static int
 check_probe(const char *func, const char *name, size_t argc,

@@ -9,8 +9,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-USDT__WHOLE;
-
 static __thread char thread_error[USDT__ERROR_SIZE];	/* usdt_errstr(NULL) */
 
 static const char *const error_texts[] = {

@@ -9,8 +9,6 @@
 
 #include <stdlib.h>
 
-USDT__WHOLE;
-
 /* Under the lock.  NULL: no memory. */
 static const struct usdt__observer *
 find_or_make(struct usdt_provider_state *state, usdt_observer_t *call,

@@ -31,6 +31,12 @@
 #include <string.h>
 #include <time.h>
 
+/* Programs and shared objects have copies of their own, and none may take
+ * another's place: the interface is hidden, too.  A shared library that is
+ * nothing but this one is compiled with USDT_API defined to export it. */
+#if defined(__GNUC__) && !defined(USDT_API)
+#define USDT_API	__attribute__((visibility("hidden")))
+#endif
 #include "usdt.h"
 
 #if defined(__GNUC__)

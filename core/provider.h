@@ -276,15 +276,6 @@ int usdt__fail_probe(usdt_provider_t *provider, usdt_error_t error,
 void usdt__observe_unsupported(usdt_provider_t *provider);
 void usdt__observers_free(usdt_provider_t *provider);
 
-/* --- core/whole.c: does who takes one call take all of the library? ------ */
-
-extern void (*const usdt__whole[])(void);
-
-/* Once in each room that has calls. */
-#define USDT__WHOLE \
-	static void (*const *const the_whole)(void) __attribute__((used)) = \
-	    usdt__whole
-
 /* --- core/definition.c: how is a probe made, and when does it go? ------- */
 
 /* Drop one reference, under the lock. */

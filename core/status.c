@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-USDT__WHOLE;
-
 static void
 set_text(char *out, size_t size, const char *text)
 {

@@ -3,8 +3,9 @@
 #
 # Two mappings of one file make the kernel's counting of tracers go wrong, also
 # if two copies take an image at the same moment.  The copies are those of two
-# plugins, which know nothing of each other; or a program takes a few calls of
-# the library, which stand in for those of a shared object that hides nothing.
+# plugins, which know nothing of each other, in a program that exports all that
+# it has; or a program's and that of a shared object, of which the program needs
+# the names.
 use strict;
 use warnings;
 
@@ -19,8 +20,9 @@ my $images = "$scratch/images";
 my @plugins = map { "$scratch/$_.so" } qw(one other);
 
 ok(eval {
-	build("$scratch/concurrent_copies", 'concurrent_copies.c', '-rdynamic');
-	build($_, 'concurrent_copy.c', '-shared', '-fPIC', '-Wl,--exclude-libs,ALL')
+	build("$scratch/concurrent_copies", 'concurrent_copies.c', '-rdynamic',
+	    '-Wl,-u,usdt_errstr');	# with a copy of its own
+	build($_, 'concurrent_copy.c', '-shared', '-fPIC')
 	    for @plugins;
 	1;
 }, 'the host and its plugins') or BAIL_OUT($@);
@@ -56,14 +58,15 @@ ok(eval {
 	build("$scratch/partial_link.so", 'partial_link_so.c', '-shared', '-fPIC');
 	# Behind the program's copy of the library.
 	local $ENV{LDFLAGS} = ($ENV{LDFLAGS} // '') . " $scratch/partial_link.so";
-	build("$scratch/partial_link", 'partial_link.c');
+	build("$scratch/partial_link", 'partial_link.c', '-rdynamic');
 	1;
 }, 'a program and its shared object') or BAIL_OUT($@);
 $process = Usdt::Process->new(program => "$scratch/partial_link", args => [],
 	env => in_environment(USDT_IMAGE_DIR => $images,
 		USDT_DEBUG => undef));
 is($process->greeting, 'invalid argument: provider is NULL',
-	'it finds the text of a call that the program does not make');
-is($process->line, 'enabled 10 seen 10', 'and its probe fires');
+	'the shared object finds the text of its own call');
+is($process->line, 'no probes defined', 'the program that of its own');
+is($process->line, 'fired 10 seen 10', 'and the probe of the object fires');
 is($process->close, 0, 'it ends well');
 done_testing();

@@ -151,6 +151,8 @@ for my $cpu (sort keys %cpus) {
 	my $dir = cross_build($cpu, 'test_usdt',
 		map { "obj-$cpu/test/unit/$_" } @units);
 
+	chomp(my @members = `ar t $dir/libusdt.a`);
+	is("@members", 'libusdt.o', "$cpu: the library is one member");
 	unit($cpu, $_, "$dir/obj-$cpu/test/unit/$_") for @units;
 	my $path = image($cpu, "$dir/test_usdt");
 	judge_image($cpu, $path) if defined $path;

@@ -18,7 +18,7 @@ use Test::More;
 use Usdt::Dof;
 use Usdt::Variant qw(require_compiler);
 
-my $build = $ENV{USDT_BUILD} // '.';
+my $obj = $ENV{USDT_OBJ} // 'obj-x86_64';
 my $dir = tempdir('usdt-golden-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $image = 0x7fab_1234_0000;
 
@@ -164,7 +164,7 @@ sub check
 
 my @flags = (qw(-std=gnu99 -O1 -g -Wall -Wextra -Werror -I.));
 system(split(' ', $ENV{CC} // 'cc'), @flags, '-o', "$dir/golden",
-    'test/golden.c', "$build/libusdt.a", '-pthread') == 0
+    'test/golden.c', "$obj/rooms.a", '-pthread') == 0
     or BAIL_OUT('golden.c is not compiled');
 my @pairs = map { [split] } split /\n/, output("$dir/golden");
 cmp_ok(scalar @pairs, '>=', 11, 'systems and processors');

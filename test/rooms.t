@@ -42,7 +42,6 @@ my %allowed = (
 	'core/turn' => 'open flock close __errno_location',
 	'core/type' => $memory,
 	'core/visible' => $memory,
-	'core/whole' => '',
 	'image/elf' => "$memory snprintf",
 	'image/file' => "$memory calloc free snprintf vsnprintf "
 	    . 'openat pread write close unlinkat mkdirat linkat chmod fchmod fchmodat fstat fstatat stat '
@@ -63,7 +62,7 @@ my %allowed = (
 	usdt_tracepoints_sparc64 => '',
 );
 # Calls of the library that a room makes as any program could.
-my %calls = (usdt => 'usdt_error', 'core/whole' => 'usdt_\w+');
+my %calls = (usdt => 'usdt_error');
 
 # The floors, from the lowest: each header includes the one below it.
 my @floors = qw(core/platform.h core/dof.h image/image.h core/provider.h);
@@ -138,35 +137,34 @@ is(files_with('^#.*__(linux|APPLE|FreeBSD|sun|x86_64|i386|aarch64)', @sources, g
 # What headers of the system declare is decided in ours.
 is(join(' ', grep { text_of($_) =~ /^#include\s*(\S)/m && $1 ne '"' } @sources), '', 'each file includes a header of its own first');
 
-# Everything but the interface is hidden.
+# All is hidden, the interface too: a copy may not take the place of another.
 my %public = map { $_ => 1 } map { /\b(usdt_\w+)\s*\($/ || /\b(usdt_\w+)\(/ ? $1 : () }
     grep { /^(?:USDT_API|USDT_INLINE)/ } do { open my $h, '<', 'usdt.h' or die; <$h> };
-my @exported;
-for (`readelf -sW @objects`) {
-	my @f = split;
-	next unless @f >= 8 && $f[4] =~ /^(?:GLOBAL|WEAK)$/ && $f[6] ne 'UND';
-	push @exported, $f[7] if $f[5] eq 'DEFAULT';
-}
-is(join(' ', sort @exported), join(' ', sort keys %public), 'exported is what usdt.h declares');
 
-# A linker takes an object for a name that it defines: from each that has calls
-# it comes to all.
-my (%defines, %needs);
-for my $object (@objects) {
-	while (my ($name, $kind) = each %{ $symbols{$object} }) {
-		$defines{$name} = $object if $kind =~ /[TDRBV]/;
-		$needs{$object}{$name} = 1 if $kind eq 'U';
+# globals(FILE...): what they define for others: name => visibility.
+sub globals
+{
+	my %found;
+
+	for (`readelf -sW @_`) {
+		my @f = split;
+		$found{$f[7]} = $f[5]
+		    if @f >= 8 && $f[4] =~ /^(?:GLOBAL|WEAK)$/ && $f[6] ne 'UND'
+		    && $f[7] =~ /^usdt_/;	# not what compilers add
 	}
+	return %found;
 }
-for my $start (sort { $a cmp $b } map { $defines{$_} // () } keys %public) {
-	my (%taken, @left) = ($start => 1);
-	for (@left = $start; my $object = shift @left; ) {
-		push @left, grep { !$taken{$_}++ }
-		    map { $defines{$_} // () } keys %{ $needs{$object} };
-	}
-	is(join(' ', grep { !$taken{$_} } @objects), '', "who takes $start takes the whole library")
-	    unless $needs{seen}{$start}++;
-}
+
+my %global = globals(@objects);
+is(join(' ', grep { $global{$_} ne 'HIDDEN' } sort keys %global), '', 'nothing is exported');
+is(join(' ', grep { !/^usdt__/ } sort keys %global), join(' ', sort keys %public), 'what usdt.h declares is there');
+
+# A program has all of the library or none of it.
+my $archive = ($ENV{USDT_BUILD} // '.') . '/libusdt.a';
+chomp(my @members = `ar t $archive`);
+is("@members", 'libusdt.o', 'the archive has one member');
+my %archived = globals($archive);
+is(join(' ', sort keys %archived), join(' ', sort keys %public), 'in which the interface alone is global');
 
 # A call that no test makes could do anything.
 sub made_in

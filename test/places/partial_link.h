@@ -1,12 +1,10 @@
 /*
- * partial_link.h - which functions of partial_link_so.c does partial_link.c
- * call?
+ * partial_link.h - what is between partial_link.c and partial_link_so.c?
  */
 #include "usdt.h"
 
-/* A traced probe, and how often its observer saw it fire. */
-USDT_API usdt_probedef_t *half_make(void);
-USDT_API int half_seen(void);
+/* Fire a probe so many times: how often was it seen? */
+USDT_API int half_fire(int times);
 
-/* The error text of usdt_provider_status without a provider. */
+/* What usdt_provider_status says of no provider. */
 USDT_API const char *half_status(void);

@@ -1,6 +1,5 @@
 /*
- * partial_link_so.c - a shared object that has the library and exports all of
- * it.
+ * partial_link_so.c - a shared object with a copy of the library.
  */
 #include <stddef.h>
 
@@ -19,8 +18,8 @@ see(const usdt_probedef_t *probedef, size_t argc, void *const *argv,
 	seen++;
 }
 
-usdt_probedef_t *
-half_make(void)
+int
+half_fire(int times)
 {
 	usdt_provider_t *provider = usdt_create_provider("half", "m");
 	usdt_probedef_t *probe = usdt_create_probe("f", "n", 0, NULL);
@@ -28,13 +27,12 @@ half_make(void)
 	if (usdt_provider_add_probe(provider, probe) < 0 ||
 	    usdt_provider_observe(provider, see, NULL) < 0 ||
 	    usdt_provider_enable(provider) < 0)
-		return NULL;
-	return probe;
-}
-
-int
-half_seen(void)
-{
+		return -1;
+	while (times-- > 0)
+		if (usdt_probe_enabled(probe))
+			usdt_probe_fire(probe, 0, NULL);
+	usdt_probe_release(probe);
+	usdt_provider_free(provider);
 	return seen;
 }
 

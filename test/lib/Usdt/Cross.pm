@@ -56,6 +56,8 @@ sub cross_build
 	my $elf = root() . '/arm64/usr';
 	my @make = ('make', '-s', '-C', $top, "O=$dir", "ARCH=$cpu",
 		'CC=' . cross_cc($cpu), 'AR=' . root() . "/bin/$cpu-linux-gnu-ar",
+		'OBJCOPY=env LD_LIBRARY_PATH=' . root() . '/lib ' . root()
+		    . "/root/usr/bin/$cpu-linux-gnu-objcopy",
 		'CFLAGS=-O2 -g', "LDFLAGS=-static -L$elf/lib/aarch64-linux-gnu");
 
 	# Only the usdt command needs libelf.
