@@ -4,8 +4,8 @@
  *	node bench.js [PATH-OF-ANOTHER-PACKAGE]
  *
  * Nanoseconds for each call, the least of some rounds.  The other package is
- * dtrace-provider itself, whose stub is measured beside.  What enabled probes
- * cost is measured where bpftrace can be run.
+ * dtrace-provider itself; its stub is measured for comparison.  The cost of
+ * enabled probes is measured if bpftrace can be run.
  */
 'use strict';
 
@@ -19,8 +19,10 @@ function callback()
 	return [1, 'text'];
 }
 
-/* Each measurement has a loop of its own: of equal texts V8 makes one function,
- * which would be compiled for the objects of all. */
+/*
+ * Each measurement has a loop of its own: V8 would make one function of equal
+ * texts, and compile it for the objects of all.
+ */
 function measure(name, count, body, object)
 {
 	const loop = new Function('o', 'callback', 'n',
@@ -53,7 +55,7 @@ function rest(ms)
 	return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/* Until somebody traces the probe, or the tracer has ended. */
+/* Wait until a tracer uses the probe, or the tracer has ended. */
 async function traced(probe, tracer)
 {
 	for (let i = 0; i < 2000 && !probe.enabled && !tracer.over; i++)

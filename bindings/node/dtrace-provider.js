@@ -1,8 +1,8 @@
 /*
  * dtrace-provider.js - what may a user of the package rely on?
  *
- * Providers and probes with the interface of dtrace-provider 0.8.8, on
- * libusdt.  What is handed to the binding is checked and converted here.
+ * Providers and probes with the interface of dtrace-provider 0.8.8, on libusdt.
+ * Arguments for the binding are checked and converted here.
  */
 'use strict';
 
@@ -12,20 +12,20 @@ const stub = require('./stub.js');
 const ARG_MAX = 32;
 
 /*
- * A probe's gate is a word that kernels and libusdt write: 0 while nobody
- * traces the probe.  One halfword is the kernel's, and says that somebody
- * does; the other says that DTrace has the probe, and has to be asked.
+ * A probe's gate is a word that kernels and libusdt write: 0 while no tracer
+ * uses the probe.  One halfword is the kernel's, and counts tracers; the other
+ * says that DTrace has the probe, and then we have to ask.
  */
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 const KERNEL = LITTLE_ENDIAN ? 0x0000ffff : 0xffff0000;
 
-/* Gates that stand in for the real one. */
+/* Gates that replace the real one. */
 const NOBODY = new Uint32Array([0]);
 const ASK = new Uint32Array([~KERNEL]);
 
 /*
  * A view of the real gate holds some hundred bytes that Node frees only when
- * the event loop turns: probes that live shortly do without.
+ * the event loop turns, so probes with short lives get none.
  */
 const ASKED_BEFORE_VIEW = 8;
 
@@ -34,19 +34,19 @@ const EXACT = new Set(['int8_t', 'int16_t', 'int32_t', 'int64_t',
 
 /*
  * The binding frees a provider whose object is gone.  So each call passes the
- * object too, though nobody looks at it, and a view holds its probe.
+ * object too, though it is not read, and a view holds its probe.
  */
 let native = null;	/* the binding's functions */
 
 /* --- types and values ----------------------------------------------------- */
 
-/* The binding cuts what is not an integer, or too large. */
+/* The binding cuts numbers that are not integers, or are too large. */
 function toInteger(value)
 {
 	return typeof value === 'bigint' ? value : Number(value);
 }
 
-/* For JSON.stringify as it is when the probe is added. */
+/* The converter uses JSON.stringify as it is when the probe is added. */
 function jsonConverter()
 {
 	const stringify = JSON.stringify;
@@ -60,7 +60,7 @@ function jsonConverter()
 	};
 }
 
-/* What tracers are told that an argument is, and how values become one. */
+/* The argument's type for tracers, and the function that converts values. */
 function argument(declared)
 {
 	const text = String(declared);
@@ -74,7 +74,7 @@ function argument(declared)
 	return { type: 'char *', convert: String };
 }
 
-/* What stands for a value that the callback did not give. */
+/* The value of an argument that the callback did not return. */
 function missing(convert)
 {
 	return convert === toInteger ? 0 : 'undefined';
@@ -84,7 +84,7 @@ function missing(convert)
 
 class DTraceProbe {
 	#gate = NOBODY;
-	#view = null;		/* of the real gate, for when it is back */
+	#view = null;		/* the real gate's view, for later */
 	#asked = 0;
 	#name;
 	#handle;
@@ -98,7 +98,7 @@ class DTraceProbe {
 		Object.defineProperty(this, '__prov__', { value: provider });
 	}
 
-	/* Is somebody tracing this probe? */
+	/* Does a tracer use this probe? */
 	get enabled()
 	{
 		const word = this.#gate[0];
@@ -116,7 +116,7 @@ class DTraceProbe {
 		return this.#traced(callback, extra);
 	}
 
-	/* Perhaps: the gate is not 0. */
+	/* Fire if the probe is traced; the gate is not 0. */
 	#traced(callback, extra)
 	{
 		if (!this.enabled)
@@ -135,7 +135,7 @@ class DTraceProbe {
 		return true;
 	}
 
-	/* Ask the binding, and after some times have it show the gate. */
+	/* Ask the binding, and after some times make it show the gate. */
 	#ask()
 	{
 		if (this.#gate === ASK && ++this.#asked > ASKED_BEFORE_VIEW)
@@ -166,7 +166,7 @@ class DTraceProbe {
 		return probe.#name;
 	}
 
-	/* The provider was enabled or disabled: the gate may be another. */
+	/* The provider was enabled or disabled: the gate may have changed. */
 	static reset(probe, enabled)
 	{
 		probe.#gate = enabled ? ASK : NOBODY;
@@ -186,7 +186,7 @@ delete DTraceProbe.reset;
 
 class DTraceProvider {
 	#handle;
-	#probes = new Map();	/* by name, those that were not removed */
+	#probes = new Map();	/* by name, without removed ones */
 	#enabled = false;
 
 	constructor(name, module)
@@ -220,7 +220,7 @@ class DTraceProvider {
 		const probe = new DTraceProbe(this, text, handle,
 			args.map((arg) => arg.convert));
 
-		/* The first of a name is the one that fires. */
+		/* Of several probes of one name the first one fires. */
 		if (!this.#probes.has(text))
 			this.#probes.set(text, probe);
 		Object.defineProperty(this, text, { value: probe,
@@ -275,14 +275,14 @@ class DTraceProvider {
 		return true;
 	}
 
-	/* What took the provider, and if nothing, why? */
+	/* What accepted the provider, and if nothing did, why? */
 	status()
 	{
 		return Object.assign({ native: true },
 			native.status(this.#handle, this));
 	}
 
-	/* A probe that came to a live provider: what fails, status tells. */
+	/* A probe was added to an enabled provider: status has any failure. */
 	#deliver()
 	{
 		try {

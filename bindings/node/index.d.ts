@@ -1,8 +1,8 @@
 /* index.d.ts - the package's interface, for TypeScript. */
 
 /*
- * What an argument is.  "int" is 32 bits wide for tracers; other texts go by
- * how they begin: int, json, char *; what begins otherwise is a string.
+ * What an argument is.  "int" is 32 bits wide for tracers; other texts count
+ * by their beginning: int, json, char *; anything else is a string.
  */
 export type ArgumentType =
 	| 'int' | 'char *' | 'json'
@@ -11,12 +11,12 @@ export type ArgumentType =
 	| (string & {});
 
 export interface DTraceProbe {
-	/* Is somebody tracing the probe? */
+	/* Does a tracer use the probe? */
 	readonly enabled: boolean;
 
 	/*
-	 * If somebody is tracing, call the callback, with the probe as `this`
-	 * and the extra arguments, and pass what it returns to the tracers.
+	 * If a tracer uses the probe, call the callback with the probe as
+	 * `this` and the extra arguments, and pass its result to the tracers.
 	 * Returns true if the probe was fired.
 	 */
 	fire<Extra extends unknown[]>(
@@ -33,7 +33,7 @@ export interface BackendStatus {
 }
 
 export interface ProviderStatus {
-	/* false: a stub, which has no more members than `enabled`. */
+	/* false: a stub, whose only other member is `enabled`. */
 	native: boolean;
 	enabled: boolean;
 	name?: string;

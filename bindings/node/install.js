@@ -1,9 +1,10 @@
 /*
  * install.js - is there a binding, or can one be built?
  *
- * If not the package is installed all the same, in silence, and its providers
- * are stubs.  V=1 shows what the build said; NODE_DTRACE_PROVIDER_REQUIRE=hard
- * makes a failure of it.  MAKE names make, else gmake and make are tried.
+ * Without a binding the package is still installed, in silence, and its
+ * providers are stubs.  V=1 prints the output of the build;
+ * NODE_DTRACE_PROVIDER_REQUIRE=hard makes a missing binding an error.  MAKE
+ * names make, else gmake and make are tried.
  */
 'use strict';
 
@@ -12,7 +13,7 @@ const { load, platform } = require('./load.js');
 
 const verbose = process.env.V === '1';
 
-/* Runs in src with relative paths only: make can't have blanks in others. */
+/* Runs in src with relative paths only: make can't handle blanks in others. */
 function build()
 {
 	const makes = process.env.MAKE ? [process.env.MAKE] :

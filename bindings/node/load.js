@@ -1,9 +1,9 @@
 /*
  * load.js - where is the binding for this machine?
  *
- * First what was built here, then what came with the package.  Nothing is
- * printed: who wants to know asks loadError().  The files are not required but
- * opened, so that bundlers do not look for them.
+ * First it tries the binding that was built here, then the package's own.  It
+ * prints nothing; loadError() says what failed.  It opens the files instead of
+ * requiring them, so that bundlers do not look for them.
  */
 'use strict';
 
@@ -12,7 +12,10 @@ const path = require('path');
 
 const NAME = 'DTraceProviderBindings.node';
 
-/* musl or glibc?  Node's own loader tells: its path is in the first bytes. */
+/*
+ * musl or glibc?  The path of Node's own loader says it; it is in the first
+ * bytes.
+ */
 function libc()
 {
 	let file;
@@ -32,7 +35,7 @@ function libc()
 	}
 }
 
-/* Of this machine: "linux-x64-glibc". */
+/* This machine, as in "linux-x64-glibc". */
 function platform()
 {
 	const base = process.platform + '-' + process.arch;
@@ -48,7 +51,7 @@ function candidates()
 	];
 }
 
-/* { binding, path, error }: of binding and error one is null. */
+/* { binding, path, error }: either binding or error is null. */
 function load()
 {
 	const errors = [];

@@ -1,13 +1,13 @@
-# What goes into the package beside what lies here?
+# What goes into the package besides the files in this folder?
 #
-#	make -f pack.mk stage		done by `npm pack`: the library's
+#	make -f pack.mk stage		`npm pack` does it: add the library's
 #					sources, and the binding for each of
 #					PREBUILDS
-#	make -f pack.mk unstage		take them away again
+#	make -f pack.mk unstage		remove them again
 #
 # The compilers are gcc and musl-gcc of an x86-64 machine, and those that
-# `test/setup cross` unpacks.  One that is missing is an error: a package
-# without its binaries would look like a whole one.
+# `test/setup cross` unpacks.  A missing one is an error: a package without its
+# binaries would look complete.
 
 PREBUILDS = linux-x64-glibc linux-x64-musl linux-arm64-glibc linux-arm64-musl
 CROSS	= $(shell ../../test/setup --cross-root)/bin
@@ -23,7 +23,7 @@ CC_linux-arm64-musl	= $(CROSS)/aarch64-linux-musl-gcc
 AR_x64			= ar
 AR_arm64		= $(CROSS)/aarch64-linux-gnu-ar
 
-# Those for glibc are to load on older ones, too.
+# Binaries for glibc must load on older versions, too.
 MORE_glibc = old_glibc.c
 libc	= $(lastword $(subst -, ,$1))
 cpu	= $(word 2,$(subst -, ,$1))

@@ -1,12 +1,12 @@
 /*
- * stub.js - what do providers do where there is no binding?
+ * stub.js - what do providers do without a binding?
  *
- * Nothing, in silence, and they check nothing.  Bundlers for browsers take
- * this file in place of dtrace-provider.js.
+ * They do nothing, in silence, and check nothing.  Bundlers for browsers use
+ * this file instead of dtrace-provider.js.
  */
 'use strict';
 
-/* Which name was a stub added under? */
+/* The name under which a stub was added. */
 const names = new WeakMap();
 
 function DTraceProviderStub()

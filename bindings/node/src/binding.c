@@ -1,20 +1,20 @@
 /*
  * binding.c - how do JavaScript's providers and probes become libusdt's?
  *
- * dtrace-provider.js has the interface and checks what users pass; it alone
- * calls the functions here, with what it got from them.
+ * dtrace-provider.js has the interface and checks what users pass.  It alone
+ * calls the functions here, with objects that it got from them.
  *
  * Lifetimes.  A provider of libusdt lives as long as its JavaScript object,
- * which probes hold too.  The garbage collector tells of an object's end by a
- * weak reference that has become empty.  A finalizer for each object would be
+ * which its probes hold too.  A weak reference becomes empty when the garbage
+ * collector has freed the object.  A finalizer for each object would be
  * simpler, but Node runs finalizers only when the event loop turns: a program
- * that makes providers in a loop would run out of mappings.  So references are
- * looked through ("sweep") whenever the number of providers has doubled, and
- * after each collection: one object that nobody holds, the canary, has a
- * finalizer, and a successor.
+ * that makes providers in a loop would run out of mappings.  So all references
+ * are checked ("sweep") whenever the number of providers has doubled, and after
+ * each collection.  For the latter one object that nobody holds, the canary,
+ * has a finalizer, which makes the next canary.
  *
- * Threads.  Each worker has an environment, and an instance, of its own; what
- * they share is the table of numbers for modules, under its lock.
+ * Threads.  Each worker has its own environment and instance.  They share the
+ * table of numbers for modules, under its lock.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -24,25 +24,25 @@
 #include "napi.h"
 #include "usdt.h"
 
-/* Names and types that are longer are refused or cut by libusdt anyway. */
+/* libusdt refuses or cuts longer names and types anyway. */
 #define NAME_SIZE	256
 
 /* Longer names of modules are cut, as dtrace-provider did at 127. */
 #define MODULE_MAX	63
 
-/* The number of providers at which they are first looked through. */
+/* The number of providers at the first sweep. */
 #define SWEEP_AT	64
 
-/* So much memory beside JavaScript's heap that V8 collects at once. */
+/* So much memory outside of JavaScript's heap makes V8 collect at once. */
 #define PRESSURE	((int64_t)1 << 33)
 
-/* Strings of one fire that fit in here are not allocated. */
+/* Strings of one fire that fit in here need no allocation. */
 #define ARENA_SIZE	4096
 
 struct probe {
 	struct probe *next;		/* of its provider */
 	usdt_probedef_t *probedef;
-	const uint32_t *never;		/* the gate of what is not visible */
+	const uint32_t *never;		/* the gate while it is not visible */
 	const uint32_t *viewed;		/* the gate that JavaScript sees */
 	uint8_t kinds[USDT_ARG_MAX];
 };
@@ -59,7 +59,7 @@ struct provider {
 	struct provider *next;		/* of its instance */
 	usdt_provider_t *provider;
 	struct probe *probes;
-	struct numbered *numbered;	/* of its module, if that is ours */
+	struct numbered *numbered;	/* for the module, if we named it */
 	napi_ref object;		/* weak */
 };
 
@@ -74,8 +74,8 @@ struct instance {
 
 /*
  * The first provider of a name gets the module "mod-1", the next "mod-2", and
- * so on, for as long as one of that name lives: distinct within the process,
- * and the same from run to run.
+ * so on, as long as one of that name lives.  So modules are distinct within the
+ * process, and the same in each run.
  */
 struct numbered {
 	struct numbered *next;
@@ -189,8 +189,8 @@ sweep(napi_env env, struct instance *instance)
 
 /*
  * The same when there are many.  To V8 a provider is a small object, and no
- * reason to collect, but each enabled one holds mappings and a file: so V8 is
- * told of much memory, which is taken back.
+ * reason to collect, but each enabled one holds mappings and a file.  So V8 is
+ * made to believe in a large amount of memory, which is then taken back.
  */
 static void
 sweep_hard(napi_env env, struct instance *instance)
@@ -245,7 +245,7 @@ canary_make(napi_env env, struct instance *instance)
 	napi_close_handle_scope(env, scope);
 }
 
-/* What the environment's end needs: no more JavaScript runs in it. */
+/* State for the environment's end, when no more JavaScript runs in it. */
 struct ending {
 	napi_env env;
 	struct instance *instance;
@@ -295,9 +295,9 @@ fail(napi_env env, const char *text)
 }
 
 /*
- * A name to OUT, of NAME_SIZE bytes.  Cut where it is longer: that is longer
- * than any that libusdt takes.  A NUL would end it early: the control
- * character in its place is refused with the library's own text.
+ * Copy a name to OUT, of NAME_SIZE bytes.  A longer name is cut, and is then
+ * still longer than any that libusdt accepts.  A NUL would end the name early:
+ * it becomes a control character, which libusdt refuses with its own text.
  */
 static void
 get_name(napi_env env, napi_value value, char *out)
@@ -495,8 +495,8 @@ kind_of(const char *type)
 }
 
 /*
- * add(provider, name, type...): a probe.  One that the provider has already is
- * a probe too, which never fires: dtrace-provider has always done so.
+ * add(provider, name, type...): a probe.  If the provider already has such a
+ * probe, the result is a probe that never fires, as in dtrace-provider.
  */
 static napi_value
 add(napi_env env, napi_callback_info info)
@@ -541,7 +541,7 @@ add(napi_env env, napi_callback_info info)
 	return result;
 }
 
-/* remove(provider, name): what counts is the name, whoever has the probe. */
+/* remove(provider, name): the name decides, not the probe. */
 static napi_value
 remove_probe(napi_env env, napi_callback_info info)
 {
@@ -564,7 +564,7 @@ remove_probe(napi_env env, napi_callback_info info)
 	return boolean(env, 1);
 }
 
-/* enabled(probe): is somebody tracing it? */
+/* enabled(probe): does a tracer use it? */
 static napi_value
 enabled(napi_env env, napi_callback_info info)
 {
@@ -577,12 +577,13 @@ enabled(napi_env env, napi_callback_info info)
 }
 
 /*
- * view(probe): the word that says whether it may be traced, as an ArrayBuffer
- * over the word itself.  null: nobody can trace it now.  true: it is the one
- * of the last view.  undefined: this runtime allows no such buffers.
+ * view(probe): the word that says whether a tracer may use it, as an
+ * ArrayBuffer over the word itself.  null: no tracer can use it now.  true: it
+ * is the word of the last view.  undefined: this runtime allows no such
+ * buffers.
  *
  * The buffer has no finalizer: the word stays mapped as long as the provider's
- * object, and with it the only holder of the buffer, lives.
+ * object lives, and with it the only holder of the buffer.
  */
 static napi_value
 view(napi_env env, napi_callback_info info)
@@ -641,8 +642,10 @@ string_word(napi_env env, napi_value value, struct arena *arena)
 	return text;
 }
 
-/* A Number or BigInt as a machine word: cut like ToInteger, then to 64 bits;
- * Numbers beyond those are the nearest that is not. */
+/*
+ * A Number or BigInt as a machine word: cut like ToInteger, then to 64 bits.  A
+ * Number out of range becomes the nearest in range.
+ */
 static uint64_t
 integer_word(napi_env env, napi_value value, enum kind kind)
 {

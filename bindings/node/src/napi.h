@@ -15,7 +15,7 @@
 
 #define BINDING_API_VERSION	8
 
-#ifndef SRC_NODE_API_H_	/* not where Node's own header came first */
+#ifndef SRC_NODE_API_H_	/* unless Node's own header came first */
 typedef struct napi_env__ *napi_env;
 typedef struct napi_value__ *napi_value;
 typedef struct napi_ref__ *napi_ref;

@@ -1,10 +1,10 @@
 /*
- * old_glibc.c - how does a binding built here load where glibc is older?
+ * old_glibc.c - how does a binding built here load on an older glibc?
  *
- * Node runs on glibc 2.28 and later.  Of all that libusdt calls only these
- * three came later under the names that compilers use: until 2.33 they were
- * inline functions.  On 64-bit Linux glibc's struct stat is the kernel's.
- * Only binaries that are to run elsewhere are linked with this.
+ * Node runs on glibc 2.28 and later.  Of all functions that libusdt calls only
+ * these three are newer under the names that compilers use: until 2.33 they
+ * were inline functions.  On 64-bit Linux glibc's struct stat is the kernel's.
+ * Only binaries for other machines are linked with this file.
  */
 #include <fcntl.h>
 #include <sys/stat.h>
