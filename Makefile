@@ -1,5 +1,5 @@
 # libusdt.  `make` builds, `make demo` shows, `make test` tests everything;
-# `make check` is the part of the tests that needs no root and no tracer.
+# `make check` runs the tests that need neither root nor a tracer.
 
 CC	?= cc
 AR	?= ar
@@ -10,7 +10,7 @@ DESTDIR	?=
 STD	?= gnu99
 O	?= .
 TARGET	:= $(shell $(CC) -dumpmachine 2>/dev/null)
-# Processors by the names that the rows have.
+# A processor by its name in the rows.
 ours	= $(shell echo $(1) | sed 's/^i.86$$/i386/; s/^amd64$$/x86_64/; s/^arm64$$/aarch64/; s/^sparcv9$$/sparc64/')
 NATIVE	:= $(call ours,$(firstword $(subst -, ,$(TARGET))))
 ARCH	?= $(NATIVE)
@@ -22,7 +22,7 @@ export USDT_CACHE ?= $(HOME)/.cache/libusdt
 
 # --- end of settings --------------------------------------------------------
 
-# The headers: where <asm/...> is if the package gcc-multilib is not here.
+# The headers: <asm/...> is there without the package gcc-multilib, too.
 ARCHFLAGS_i386 = -m32
 HEADERS_i386 = -idirafter /usr/include/x86_64-linux-gnu
 WARN	= -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
@@ -34,8 +34,8 @@ LIBS	= -pthread
 Q	= $(if $(filter 1,$(V)),,@)
 OBJ	= $(O)/obj-$(ARCH)
 
-# The library's sources: what all systems share, then what only Linux has; on
-# others none/ takes its place.
+# The library's sources: first those for all systems, then those for Linux alone,
+# which none/ replaces on other systems.
 ROOMS_linux = by_image guard turn
 IMAGE_linux = $(basename $(wildcard image/*.c))
 SHARED	= $(basename $(wildcard usdt*.c)) \
@@ -50,7 +50,7 @@ EXAMPLES = $(basename $(wildcard examples/*.c))
 CONSUMER = $(basename $(wildcard consumer/*.c))
 UNITS	= $(basename $(wildcard test/unit/*.c))
 
-# The command reads programs of both widths, and is built for the machine's own;
+# The command reads programs of both widths, and is built for the machine's own.
 # `make ARCH=i386 usdt` needs a libelf of that width.
 COMMAND	= $(if $(filter $(ARCH),$(NATIVE)),$(O)/usdt)
 # Linux' libdtrace is for 64 bits only, and is loaded when it runs.
@@ -61,7 +61,7 @@ all: $(O)/libusdt.a $(OBJ)/rooms.a $(O)/test_usdt $(COMMAND) $(TRACER) $(EXAMPLE
 
 lib: $(O)/libusdt.a
 
-# The library's files, for builds of others: SYSTEM= and ARCH= choose.
+# List the library's files, for other builds: SYSTEM= and ARCH= choose.
 sources:
 	@echo $(ROOMS:%=%.c) $(TRACEPOINTS)
 
@@ -88,7 +88,7 @@ $(O)/libusdt.a: $(LIBOBJS) $(OBJ)/latest
 $(OBJ)/rooms.a: $(LIBOBJS)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-# For which processor is what stands in $(O)?  One that comes anew replaces it.
+# The processor for which $(O) was last built: a build for another replaces it.
 $(OBJ)/latest:
 	@mkdir -p $(@D)
 	$(Q)rm -f $(O)/obj-*/latest && touch $@
@@ -136,8 +136,8 @@ $(OBJ)/test/fuzz/%: $(OBJ)/test/fuzz/%.o $(OBJ)/tools.a $(OBJ)/rooms.a
 
 # --- tests ------------------------------------------------------------------
 
-# What is missing is installed or named first, by test/setup; then make starts
-# again, so that it sees a compiler that has just come.
+# First test/setup installs or names missing programs; then make starts again, so
+# that it sees a compiler that was just installed.
 AGAIN	= @$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(CPUS))
 PROVE	= USDT_BUILD=$(abspath $(O)) USDT_OBJ=$(abspath $(OBJ)) \
 	  prove -Itest/lib --timer
@@ -145,7 +145,7 @@ CPUS	= $(shell nproc 2>/dev/null || echo 2)
 units	= $(UNITS:%=$(OBJ)/%)
 machines = test/vm/dtrace.t test/vm/sid.t test/vm/arm64.t
 checks	= $(filter-out $(longer),$(sort $(wildcard test/*.t))) $(units)
-# Not in `make check`, which is to take less than a minute.
+# Not in `make check`, which should take less than a minute.
 longer	= $(patsubst %,test/%.t,bindings costs cross fuzz none \
 	  sanitize standards targets widths)
 # Both build a package for npm, and ask its registry.
@@ -202,8 +202,8 @@ vm:
 vm-shell: vm all
 	@test/vm/shell
 
-# What is measured: see bench/README.md.  Another library: lib_NAME.c, and its
-# name here.
+# bench/README.md says what is measured.  To add a library, write lib_NAME.c and
+# put its name here.
 BENCHED	= loop call sdt sdtcall sdt5 usdt usdt1x
 BENCH	= $(OBJ)/bench
 BENCHFLAGS = -I. -Ibench -DBENCHED='$(patsubst %,X(%),$(BENCHED))'

@@ -1,7 +1,6 @@
 #!/bin/sh
-# demo.sh - show a probe being created at run time and traced, with nothing but
-# the `usdt` command and the kernel.  Called by `make demo` with the directory
-# of what was built.
+# demo.sh - create probes at run time and trace them, with only the `usdt` command
+# and the kernel.  `make demo` calls it with the directory of the build.
 set -u
 build=${1:-.}
 

@@ -1,7 +1,7 @@
 /*
  * argument.c - what is known of a probe's arguments?
  *
- * A note has place, size and sign of up to twelve:  "-4@%rdi 8@16(%rsp)".  DOF
+ * A note has place, size and sign of up to twelve: "-4@%rdi 8@16(%rsp)".  DOF
  * has the C types of all.  Arguments that only DOF lists are where the
  * processor's calling convention puts them, since libusdt's stubs leave them
  * there.

@@ -127,7 +127,7 @@ FILE *process_maps(pid_t pid);
 int process_readable(pid_t pid, uint64_t address, struct holder *range);
 /*
  * Open a regular file, or with OR_PIPE also a pipe (which may wait).  If it
- * fails, returns -1 and errno:  EISDIR for a directory, 0 for any other kind of
+ * fails, returns -1 and errno: EISDIR for a directory, 0 for any other kind of
  * file.
  */
 int open_regular(const char *name, int or_pipe);

@@ -1,7 +1,7 @@
 /*
  * doctor.c - the subcommand "doctor": what keeps tracers from seeing probes?
  *
- * It prints one line for each finding:  "ok" for what is well, "note" for what
+ * It prints one line for each finding: "ok" for what is well, "note" for what
  * is worth knowing, and "PROBLEM" for what could be better, with the remedy.
  * First come findings about the system, for the user who runs the command, then
  * those about processes.  Nothing is changed.

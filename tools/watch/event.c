@@ -45,7 +45,7 @@
 #define LOOKUPS_MAX	256
 
 /*
- * Letters of a signature:  1 2 4 8 is an integer of that many bytes, H is bits
+ * Letters of a signature: 1 2 4 8 is an integer of that many bytes, H is bits
  * 8 to 15 of a register, T a pointer with the text at it, - nothing.
  */
 static char
