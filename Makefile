@@ -253,7 +253,7 @@ install: all
 	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/libusdt.pc
 	$(if $(COMMAND),install $(COMMAND) $(TRACER) $(DESTDIR)$(PREFIX)/bin)
 	$(if $(COMMAND),install -m 644 man/usdt.1 man/usdt-dtrace.1 \
-	    $(DESTDIR)$(PREFIX)/share/man/man1/usdt.1)
+	    $(DESTDIR)$(PREFIX)/share/man/man1)
 
 VERSION = $(shell sed -n 's/^\#define USDT_VERSION[^"]*"\(.*\)"/\1/p' usdt.h)
 

@@ -726,6 +726,17 @@ sub command
 	is($h->status, 0, 'and ends well');
 }
 
+# Installed, it and its page are where people look for them.
+{
+	local @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL)} = ('', '', '');
+	my $o = $ENV{USDT_BUILD} // '.';
+	my $said = `make -s install O='$o' DESTDIR='$dir/root' PREFIX=/usr 2>&1`;
+
+	is($?, 0, 'make install') || diag($said);
+	ok(-e "$dir/root/usr/$_", $_) for qw(bin/usdt bin/usdt-dtrace
+		share/man/man1/usdt.1 share/man/man1/usdt-dtrace.1);
+}
+
 # --- without memory -----------------------------------------------------------------------
 
 {
