@@ -4,15 +4,7 @@ use warnings;
 
 use Test::More;
 
-use Usdt::Dtrace qw(dtrace_case process same_events);
-
-sub dtrace
-{
-	my ($where, @options) = @_;
-
-	return Usdt::Dtrace->run("$where { printf(\"> %d %d\\n\", pid, arg0); }",
-		@options);
-}
+use Usdt::Dtrace qw(dtrace_case process same_events fires_of);
 
 # fire(PROCESS, VALUE, PREFIX): once, when it is enabled; what is to be seen.
 sub fire
@@ -32,7 +24,7 @@ dtrace_case('four dtraces by -p, one after another' => sub {
 	my $p = process('four', qw(f go int));
 
 	for my $i (1 .. 4) {
-		my $d = dtrace('four$target:::go', '-p', $p->pid);
+		my $d = fires_of('four$target:::go', '-p', $p->pid);
 
 		my $event = fire($p, $i);
 		same_events([$d->finish(1)], [$event], "number $i sees its own");
@@ -43,9 +35,9 @@ dtrace_case('four dtraces by -p, one after another' => sub {
 
 dtrace_case('three dtraces on two processes' => sub {
 	my ($p, $q) = map { process('three', qw(f go int)) } 1, 2;
-	my @d = (dtrace('three*:::go'),
-		dtrace('three$target:::go', '-p', $p->pid),
-		dtrace('three' . $q->pid . ':::go'));
+	my @d = (fires_of('three*:::go'),
+		fires_of('three$target:::go', '-p', $p->pid),
+		fires_of('three' . $q->pid . ':::go'));
 	my @first = (fire($p, 1), fire($q, 2));
 
 	same_events([$d[0]->finish(2)], \@first,
@@ -63,7 +55,7 @@ dtrace_case('three dtraces on two processes' => sub {
 dtrace_case('processes before and after a dtrace, and their children' => sub {
 	my @same = ('-p', 'around', qw(f go int));
 	my $before = process('around', @same[2 .. $#same]);
-	my $d = dtrace('around*:::go', '-Z');
+	my $d = fires_of('around*:::go', '-Z');
 	my @seen = fire($before, 1);
 	my $after = process('around', @same[2 .. $#same]);
 	my $pid;

@@ -13,6 +13,10 @@ void plugin_stop(void);
 int plugin_enabled(void);
 void plugin_fire(int value);
 
+#if !defined(MODULE)
+#define MODULE	"plugin"
+#endif
+
 static usdt_provider_t *provider;
 static usdt_probedef_t *probe;
 
@@ -21,7 +25,7 @@ plugin_start(void)
 {
 	const char *types[] = { "int" };
 
-	provider = usdt_create_provider("plugged", "plugin");
+	provider = usdt_create_provider("plugged", MODULE);
 	probe = usdt_create_probe("func", "probe", 1, types);
 	if (provider == NULL || probe == NULL ||
 	    usdt_provider_add_probe(provider, probe) < 0 ||

@@ -20,7 +20,7 @@ use Usdt::Tracer qw(tracer_case);
 our @ISA = ('Usdt::Tracer::Run');
 our @EXPORT_OK = qw(dtrace_case process listing tree_of dtprobed_log
 	restart_dtprobed same_events eventually wait_errors build_path
-	as_user child_status);
+	as_user child_status fires_of);
 
 # The directory of the programs for this machine's tests.
 sub build_path
@@ -115,6 +115,15 @@ sub run
 	    . $self->report . "\n$script\n";
 	note(sprintf('dtrace attached in %.1f s', time - $start));
 	return $self;
+}
+
+# fires_of(PROBES, OPTION...): a run whose events are "PID ARG0".
+sub fires_of
+{
+	my ($probes, @options) = @_;
+
+	return __PACKAGE__->run("$probes { printf(\"> %d %d\\n\", pid, arg0); }",
+		@options);
 }
 
 # dtrace does not promise the order of events of several processors.

@@ -54,6 +54,17 @@ sub copy
 	    or die "cp @from $to: failed\n";
 }
 
+# compile(OUTPUT, SOURCE, FLAG...): for this processor, with the library.
+sub compile
+{
+	my ($output, $source, @flags) = @_;
+	my @cc = (split(' ', $ENV{CC} // 'cc'), '-std=gnu99', '-g', '-O2',
+		'-Wall', "-I$top", '-o', $output, $source, "$build/libusdt.a",
+		'-pthread', @flags);
+
+	system(@cc) == 0 or die "@cc: failed\n";
+}
+
 # stage(MACHINE): a directory with all that the machine gets.
 sub stage
 {
@@ -72,13 +83,11 @@ sub stage
 	} elsif ($ENV{USDT_NO_SKIP} && $arch eq host_machine()) {
 		can_not("no $machine/reference, which dtrace -G makes");
 	}
-	for my $name (qw(many submit)) {
-		my @cc = (split(' ', $ENV{CC} // 'cc'), '-std=gnu99', '-g',
-			'-O2', '-Wall', "-I$top", '-o', "$stage/$name",
-			"$top/test/dtrace/$name.c", "$build/libusdt.a",
-			'-pthread');
-		system(@cc) == 0 or die "@cc: failed\n";
-	}
+	compile("$stage/$_", "$top/test/dtrace/$_.c") for qw(many submit);
+	compile("$stage/host", "$top/test/trace/host.c", '-ldl');
+	compile("$stage/plugin-$_.so", "$top/test/trace/plugin.c", '-shared',
+	    '-fPIC', "-DMODULE=\"plugin-$_\"") for qw(one other);
+	copy("$stage/equal", "$stage/plugin-one.so");
 	return $stage if $arch !~ /^amd64/;
 	stage_static($stage, 'test_usdt32', Usdt::Variant::makes_32_bits(),
 	    'the compiler makes no 32-bit programs', 'ARCH=i386');
