@@ -98,10 +98,10 @@ $(OBJ)/%.o: %.c
 	@echo "  CC      $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -I. -MMD -MP -c -o $@ $<
 
-$(OBJ)/%.o: %.s
+$(OBJ)/%.o: %.s core/symbols.inc
 	@mkdir -p $(@D)
 	@echo "  AS      $<"
-	$(Q)$(CC) $(ARCHFLAGS_$(ARCH)) $(ASFLAGS_$(SYSTEM)) -c -o $@ $<
+	$(Q)$(CC) $(ARCHFLAGS_$(ARCH)) $(ASFLAGS_$(SYSTEM)) -I. -c -o $@ $<
 
 $(O)/test_usdt: $(OBJ)/test_usdt.o $(O)/libusdt.a
 	@echo "  LD      $@"

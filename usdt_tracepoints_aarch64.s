@@ -5,31 +5,7 @@
 // through a stub.  Assembled by GNU's and clang's assembler to ELF, or with the
 // symbol MACHO defined to Mach-O; nothing else here knows the system.
 
-	.ifdef	MACHO
-	.macro	constants
-	.const
-	.endm
-	.macro	begin, name:req, type:req	// a symbol that is hidden
-	.globl	_\name
-	.private_extern	_\name
-_\name:
-	.endm
-	.macro	finish, name:req
-	.endm
-	.else
-	.macro	constants
-	.section .rodata
-	.endm
-	.macro	begin, name:req, type:req
-	.globl	\name
-	.hidden	\name
-	.type	\name, %\type
-\name:
-	.endm
-	.macro	finish, name:req
-	.size	\name, . - \name
-	.endm
-	.endif
+	.include "core/symbols.inc"
 
 // ---------------------------------------------------------------------------
 // The stubs.  ORDER STUB: struct usdt__stub in core/platform.h.

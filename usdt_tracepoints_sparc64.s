@@ -4,6 +4,8 @@
 ! here, and usdt__fire, which puts a probe's arguments in place and runs
 ! through a stub.  Syntax for ELF systems; nothing here knows the system.
 
+	.include "core/symbols.inc"
+
 ! ---------------------------------------------------------------------------
 ! The stubs.  ORDER STUB: struct usdt__stub in core/platform.h.
 !
@@ -58,23 +60,17 @@
 	.endif
 	.endm
 
-	.section ".rodata", "a"
-	.globl	usdt__stubs
-	.hidden	usdt__stubs
-	.type	usdt__stubs, @object
+	constants
 	.balign	4
-usdt__stubs:
+	begin	usdt__stubs, object
 	stub	1, 0x01000000			! through a pointer
 	stub	0, 0x90102000			! in a register
-	.size	usdt__stubs, . - usdt__stubs
+	finish	usdt__stubs
 
-	.globl	usdt__stub_count
-	.hidden	usdt__stub_count
-	.type	usdt__stub_count, @object
 	.balign	4
-usdt__stub_count:
+	begin	usdt__stub_count, object
 	.word	2
-	.size	usdt__stub_count, . - usdt__stub_count
+	finish	usdt__stub_count
 
 ! ---------------------------------------------------------------------------
 ! void usdt__fire(const void *entry, size_t argc, void *const *argv)
@@ -100,11 +96,8 @@ usdt__stub_count:
 	.set	FRAME, 176
 
 	.section ".text"
-	.globl	usdt__fire
-	.hidden	usdt__fire
-	.type	usdt__fire, @function
 	.balign	32
-usdt__fire:
+	begin	usdt__fire, function
 	.cfi_startproc
 	sub	%o1, 6, %g1			! words on the stack, if any
 	movrlz	%g1, 0, %g1
@@ -149,6 +142,6 @@ usdt__fire:
 	return	%i7 + 8
 	 nop
 	.cfi_endproc
-	.size	usdt__fire, . - usdt__fire
+	finish	usdt__fire
 
 	.section ".note.GNU-stack", "", @progbits
