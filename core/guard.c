@@ -57,20 +57,7 @@ usdt__guard_kept(void)
 int
 usdt__guard_claim(void)
 {
-	int32_t now = __atomic_load_n(&usdt__guard[0], __ATOMIC_ACQUIRE);
-
-	for (;;) {
-		if (now > 0)
-			return 0;
-		if (now < 0) {			/* another thread is at it */
-			usdt__nap();
-			now = __atomic_load_n(&usdt__guard[0],
-			    __ATOMIC_ACQUIRE);
-		} else if (__atomic_compare_exchange_n(&usdt__guard[0], &now,
-		    -1, 0, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
-			return 1;
-		}
-	}
+	return usdt__claim(&usdt__guard[0], -1, 1, 2);
 }
 
 void

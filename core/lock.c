@@ -26,7 +26,7 @@
  */
 static pthread_mutex_t the_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t mark_gone = PTHREAD_COND_INITIALIZER;
-static pid_t lock_owner;
+static int32_t lock_owner;
 static int lock_used;		/* there has been an owner */
 static void (*mending)(int forked);	/* see usdt__watch_fork */
 
@@ -43,27 +43,7 @@ mend(int forked)
 
 /* Are the handlers of fork registered?  0: not yet; -pid: being done. */
 #define WATCHED	1
-static pid_t watcher;
-
-/* Claim a word for this process: put -pid there.  Returns 0 if it has the
- * pid, or is DONE, already. */
-static int
-claim(pid_t *word, pid_t self, pid_t done)
-{
-	pid_t now = __atomic_load_n(word, __ATOMIC_ACQUIRE);
-
-	for (;;) {
-		if (now == self || now == done)
-			return 0;
-		if (now == -self) {		/* another thread is at it */
-			usdt__nap();
-			now = __atomic_load_n(word, __ATOMIC_ACQUIRE);
-		} else if (__atomic_compare_exchange_n(word, &now, -self, 0,
-		    __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
-			return 1;
-		}
-	}
-}
+static int32_t watcher;
 
 /*
  * A thread that were cancelled in one of our system calls would keep the lock:
@@ -94,7 +74,7 @@ static int
 take_lock(void)
 {
 	int unseen = 0, before;
-	pid_t self;
+	int32_t self;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
 	if (usdt__guard_kept()) {
@@ -103,7 +83,8 @@ take_lock(void)
 			make_lock();
 			usdt__guard_claimed();
 		}
-	} else if (self = getpid(), claim(&lock_owner, self, self)) {
+	} else if (self = (int32_t)getpid(),
+	    usdt__claim(&lock_owner, -self, self, self)) {
 		unseen = lock_used;
 		lock_used = 1;
 		make_lock();
@@ -188,7 +169,7 @@ watch_fork(void)
 	int error;
 
 	if (__atomic_load_n(&watcher, __ATOMIC_ACQUIRE) == WATCHED ||
-	    !claim(&watcher, getpid(), WATCHED))
+	    !usdt__claim(&watcher, -(int32_t)getpid(), WATCHED, WATCHED))
 		return 0;
 	error = pthread_atfork(before_fork, after_fork_in_parent,
 	    after_fork_in_child);

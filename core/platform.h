@@ -326,16 +326,31 @@ usdt__align(size_t value, size_t to)
 }
 
 /*
- * For who waits until another thread has come on by a few instructions, which
- * is rare: that one may have a lower priority, and would never run beside a
- * thread that only yields.
+ * Claim what one thread of a process does once.  Returns 1 to that thread: the
+ * word holds MARK until it stores DONE or FINISHED there.  All other threads
+ * wait for that, and get 0.  Any other value in the word comes from another
+ * process, or says that nothing has been done yet.
+ *
+ * The wait is rare and short.  It sleeps because the other thread may have a
+ * lower priority: it would never run beside a thread that only yields.
  */
-static inline void
-usdt__nap(void)
+static inline int
+usdt__claim(int32_t *word, int32_t mark, int32_t done, int32_t finished)
 {
-	struct timespec pause = { 0, 100000 };
+	const struct timespec pause = { 0, 100000 };
+	int32_t now = __atomic_load_n(word, __ATOMIC_ACQUIRE);
 
-	nanosleep(&pause, NULL);
+	for (;;) {
+		if (now == done || now == finished)
+			return 0;
+		if (now == mark) {
+			nanosleep(&pause, NULL);
+			now = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+		} else if (__atomic_compare_exchange_n(word, &now, mark, 0,
+		    __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
+			return 1;
+		}
+	}
 }
 
 /*
