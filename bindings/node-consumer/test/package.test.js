@@ -124,12 +124,29 @@ test('import', () => {
 	assert.strictEqual(out, 'n true true function function\n');
 });
 
-test('the helper for arm64', () => {
-	const elf = fs.readFileSync(path.join(ODD, 'node_modules/usdt-consumer',
-		'prebuilds/linux-arm64/usdt-dtrace'));
+/* By an emulator of user programs, with the fake library for that processor. */
+test('the helper for arm64 reads the same', () => {
+	const cross = succeed(path.join(TOP, 'test/setup'), ['--cross-root'])
+		.trim();
+	const library = path.join(directory, 'arm64.so');
 
-	assert.deepStrictEqual([elf.toString('latin1', 1, 4),
-		elf.readUInt16LE(18)], ['ELF', 183]);
+	succeed(path.join(cross, 'bin/aarch64-linux-gnu-gcc'), ['-std=gnu99',
+		'-O2', '-shared', '-fPIC', '-o', library,
+		path.join(TOP, 'test/consumer/fake_libdtrace.c')]);
+	const out = succeed(path.join(cross, 'bin/qemu-aarch64'), ['-L',
+		path.join(cross, 'root/usr/aarch64-linux-gnu'),
+		path.join(ODD, 'node_modules/usdt-consumer',
+			'prebuilds/linux-arm64/usdt-dtrace'), '-n',
+		'probe 7 p m f n\nrec 1 8 8 0 ffffffffffffffff\n' +
+		'rec 3 1 1 0 f9 %d\nsay -7\nexit\n' +
+		'agg a 1 0x701 0 1 0500000000000000'],
+	{ env: { USDT_LIBDTRACE: library } });
+	const [event, entry] = out.trim().split('\n').map((line) =>
+		JSON.parse(line));
+
+	assert.deepStrictEqual(event.data, [{ int: '18446744073709551615' },
+		{ printf: '-7', args: [-7] }]);
+	assert.strictEqual(entry.aggregation.value, 5);
 });
 
 test('before anything is built: all entries load, and a reason is told', () => {
