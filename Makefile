@@ -150,10 +150,11 @@ longer	= $(patsubst %,test/%.t,bindings costs cross fuzz none \
 	  sanitize standards targets widths)
 # Both build a package for npm, and ask its registry.
 nodes	= test/node/node.t test/node/consumer.t
+languages = test/python/python.t
 traces	= $(sort $(wildcard test/trace/*.t test/kernel/*.t))
 
 # All that `make check` and `make test` need, and nothing else.
-WANTED	= check trace sid cross vm fuzz bench node
+WANTED	= check trace sid cross vm fuzz bench node python
 deps:
 	@test/setup $(WANTED)
 
@@ -182,7 +183,8 @@ test:
 run-test: all $(units)
 	$(PROVE) -j$(CPUS) $(checks); checked=$$?; \
 	$(PROVE) -j2 --rules='seq=test/{trace,kernel}/*.t' --rules='par=**' \
-	    $(traces) $(nodes) $(machines) $(longer) && exit $$checked
+	    $(traces) $(nodes) $(languages) $(machines) $(longer) && \
+	    exit $$checked
 
 # The package for Node.js; some of it asks npm's registry.
 test-node:
@@ -190,6 +192,12 @@ test-node:
 	$(AGAIN) run-node
 run-node: all
 	$(PROVE) $(nodes)
+
+test-python:
+	@test/setup trace python
+	$(AGAIN) run-python
+run-python: all
+	$(PROVE) test/python/python.t
 
 # Each fuzzer for $(FUZZ_SECONDS).
 fuzz:
@@ -262,7 +270,7 @@ clean:
 	    $(O)/usdt-dtrace $(EXAMPLES:%=$(O)/%)
 
 .PHONY: all lib sources check run-check test-trace run-trace test-dtrace run-dtrace \
-	test run-test test-node run-node fuzz vm vm-shell bench run-bench demo run-demo install \
+	test run-test test-node run-node test-python run-python fuzz vm vm-shell bench run-bench demo run-demo install \
 	clean
 .SECONDARY: $(UNITS:%=$(OBJ)/%.o) $(EXAMPLES:%=$(OBJ)/%.o) \
 	$(patsubst %.c,$(OBJ)/%.o,$(wildcard test/fuzz/*.c))

@@ -67,6 +67,7 @@ sub lacks
 	    if $what eq 'cc';
 	return lacks_command($what) if $what =~ /^(node|npm|musl-gcc|gdb|stap)$/;
 	return lacks_command('trace-bpfcc') if $what eq 'bcc';
+	return lacks_python() if $what eq 'python';
 	return defined kernel_headers() ? undef : 'no headers of a kernel in '
 	    . '/usr/src' if $what eq 'kernel headers';
 	return Usdt::Cross::lacks_cross() if $what eq 'cross';
@@ -79,6 +80,24 @@ sub lacks_command
 	return if $command =~ m{/} && -x $command;
 	return if grep { -x "$_/$command" } split /:/, $ENV{PATH};
 	return "$command is not installed";
+}
+
+# python(): Debian's own, for which its packages are, or the first one.
+sub python
+{
+	return -x '/usr/bin/python3' ? '/usr/bin/python3' : 'python3';
+}
+
+sub lacks_python
+{
+	my $lack = lacks_command(python());
+	return $lack if $lack;
+	my $asks = 'import os, setuptools, sysconfig; os.stat(os.path.join('
+	    . 'sysconfig.get_path("include"), "Python.h"))';
+	return if system(python(), '-I', '-W', 'ignore', '-c',
+		"try:\n $asks\nexcept Exception: exit(1)") == 0;
+	return python() . ' has no setuptools, or no Python.h (test/setup '
+	    . 'python)';
 }
 
 # kernel_headers(): Debian's directory of the newest kernel headers here.  They

@@ -1,0 +1,265 @@
+"""What the package does that needs no tracer.  Prints TAP."""
+
+import copy
+import gc
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import tempfile
+import tracemalloc
+import unittest
+from itertools import repeat
+
+import stapsdt
+import usdt
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PACKAGE = os.path.dirname(HERE)
+
+
+def python(program, path=PACKAGE, **environment):
+    """What a new Python prints, and what it says on stderr."""
+    return subprocess.run(
+        [sys.executable, "-c", program], check=True, text=True,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": path, **environment}).stdout
+
+
+def resident():
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+class Interface(unittest.TestCase):
+    def live(self, *types):
+        provider = usdt.Provider("pylive")
+        probe = provider.probe("p1", *types)
+        provider.enable()
+        return provider, probe
+
+    def test_the_extension_is_loaded(self):
+        self.assertIsNone(usdt.load_error())
+
+    def test_a_probe_knows_what_it_is(self):
+        provider = usdt.Provider("pyprov")
+        probe = provider.probe("p-1", "int", "json", "double")
+        self.assertEqual((probe.name, probe.function, probe.types),
+                         ("p-1", "p-1", ("int", "json", "double")))
+        self.assertEqual(provider.probe("p2", function="f").function, "f")
+        self.assertEqual((provider.name, provider.module),
+                         ("pyprov", "python"))
+        self.assertEqual(repr(probe), "<usdt.Probe pyprov:python:p-1:p-1>")
+        self.assertEqual(repr(provider), "<usdt.Provider pyprov:python>")
+
+    def test_untraced(self):
+        _, probe = self.live("int")
+        self.assertFalse(probe)
+        self.assertIs(probe.enabled, False)
+        self.assertIs(probe.fire(1), False)
+        self.assertIs(probe.lazy(lambda: self.fail("called")), False)
+
+    def test_nothing_is_converted_when_untraced(self):
+        class Value:
+            def __str__(self):
+                raise AssertionError("converted")
+
+            __index__ = __str__
+
+        _, probe = self.live("int", "char *", "json")
+        self.assertIs(probe.fire(Value(), Value(), Value()), False)
+
+    def test_nothing_is_allocated_when_untraced(self):
+        _, probe = self.live("int", "char *")
+
+        def loop():
+            for _ in repeat(None, 1000):
+                if probe:
+                    self.fail("traced")
+                probe.fire(1, "text")
+
+        tracemalloc.start()
+        loop()
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[1]
+        kept = bytearray(100000)  # what would be seen
+        seen = tracemalloc.get_traced_memory()[1] - before
+        del kept
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[1]
+        loop()
+        peak = tracemalloc.get_traced_memory()[1] - before
+        tracemalloc.stop()
+        self.assertGreaterEqual(seen, 100000)
+        # The iterator and the frame of the loop, and not 1000 of anything.
+        self.assertLess(peak, 1000)
+
+    def test_status(self):
+        provider, _ = self.live("int")
+        status = provider.status()
+        self.assertIs(status.enabled, True)
+        self.assertEqual((status.probes, status.waiting, status.images),
+                         (1, 0, 1))
+        self.assertTrue(status.sdt.taken)
+        self.assertTrue(os.path.exists(status.sdt.path))
+        self.assertIs(status.dof.taken, False)
+        self.assertNotEqual(status.dof.reason, "")
+        provider.disable()
+        self.assertIs(provider.status().enabled, False)
+
+    def test_a_context_manager(self):
+        provider = usdt.Provider("pyprov")
+        provider.probe("p1")
+        with provider as same:
+            self.assertIs(same, provider)
+            self.assertTrue(provider.status().enabled)
+        self.assertFalse(provider.status().enabled)
+
+    def test_errors_name_what_is_wrong(self):
+        provider = usdt.Provider("pyprov")
+        for call, kind, text in [
+                (lambda: usdt.Provider("a b"), usdt.Error, "provider"),
+                (lambda: usdt.Provider(""), usdt.Error, "provider"),
+                (lambda: usdt.Provider("ok", "a/b"), usdt.Error, "module"),
+                (lambda: usdt.Provider(None), TypeError, "provider"),
+                (lambda: usdt.Provider("a\0b"), ValueError, "NUL"),
+                (lambda: provider.probe("a:b"), usdt.Error, "name"),
+                (lambda: provider.probe(1), TypeError, "probe"),
+                (lambda: provider.probe("p", 1), TypeError, "type"),
+                (lambda: provider.probe("p", int), TypeError, "type"),
+                (lambda: provider.probe("p", "in\0t"), ValueError, "NUL"),
+                (lambda: provider.probe("p", ""), usdt.Error, "type"),
+                (lambda: provider.probe("p", *["int"] * 33), usdt.Error,
+                 "32"),
+                (provider.enable, usdt.Error, "no probes defined"),
+                (lambda: provider.remove("p"), TypeError, "Probe"),
+                (lambda: provider.probe("p", "int").lazy(), TypeError,
+                 "function"),
+                (lambda: provider.probe("p", "int"), usdt.Error, "exists"),
+                (lambda: usdt.Probe(), TypeError, "Probe"),
+                (lambda: copy.copy(provider.probe("c")), TypeError, "Probe"),
+                (lambda: pickle.dumps(provider.probe("d")), TypeError,
+                 "Probe"),
+        ]:
+            with self.assertRaisesRegex(kind, text):
+                call()
+
+    def test_a_refused_probe_is_not_added(self):
+        provider, _ = self.live("int")
+        with self.assertRaises(usdt.Error):
+            provider.probe("p1", "int")
+        self.assertEqual(provider.status().probes, 1)
+        self.assertEqual(provider.status().waiting, 0)
+
+    def test_a_removed_probe_leaves_its_name(self):
+        provider, probe = self.live("int")
+        other = usdt.Provider("pyother")
+        with self.assertRaises(usdt.Error):
+            other.remove(probe)
+        provider.remove(probe)
+        again = provider.probe("p1", "int")
+        self.assertEqual(provider.status().probes, 1)
+        self.assertFalse(again)
+
+    def test_cycles_are_collected(self):
+        class Owner(usdt.Provider):
+            pass
+
+        owner = Owner("pycycle")
+        owner.p1 = owner.probe("p1")
+        owner.itself = owner
+        owner.enable()
+        path = owner.status().sdt.path
+
+        def mapped():
+            with open("/proc/self/maps") as maps:
+                return path in maps.read()
+
+        self.assertTrue(mapped())
+        del owner
+        gc.collect()
+        self.assertFalse(mapped())
+
+    def test_many_lives_take_no_memory(self):
+        def lives(count, names):
+            for i in range(count):
+                provider = usdt.Provider(f"pylife{i % names}x")
+                probe = provider.probe("p1", "int", "char *")
+                provider.enable()
+                probe.fire(i, "text")
+
+        lives(300, 30)
+        before = resident()
+        lives(3000, 30)
+        self.assertLess(resident() - before, 1 << 20)
+        with open("/proc/self/maps") as maps:
+            self.assertEqual(maps.read().count("pylife"), 0)
+
+    def test_disabled_by_the_environment(self):
+        print_it = ("import usdt; p = usdt.Provider('pyoff'); "
+                    "q = p.probe('p1', 'int'); p.enable(); "
+                    "print(bool(q), q.fire(1), p.status().sdt.path)")
+        self.assertEqual(python(print_it, USDT_DISABLE="1"), "False False \n")
+
+    def test_the_stub(self):
+        program = """if True:
+            import usdt, stapsdt
+            print(type(usdt.load_error()).__name__)
+            with usdt.Provider("a b") as provider:
+                probe = provider.probe("p1", "int", "json")
+                print(bool(probe), probe.fire(1), probe.lazy(exit),
+                      probe.enabled, probe.name, probe.types)
+            provider.remove(probe)
+            print(provider.status().enabled, provider.status().note)
+            old = stapsdt.Provider("old")
+            probe = old.add_probe("p", stapsdt.ArgTypes.int32)
+            print(old.load(), probe.fire(1), probe.is_enabled, old.unload())
+        """
+        with tempfile.TemporaryDirectory() as copied:
+            for name in "usdt", "stapsdt":
+                shutil.copytree(
+                    os.path.join(PACKAGE, name), os.path.join(copied, name),
+                    ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+            self.assertEqual(python(program, copied).splitlines(), [
+                "ImportError",
+                "False False False False p1 ('int', 'json')",
+                "False the extension is not loaded: see usdt.load_error()",
+                "False False False False",
+            ])
+
+    def test_the_module_stapsdt(self):
+        provider = stapsdt.Provider("pystap")
+        probe = provider.add_probe("p1", stapsdt.ArgTypes.uint64,
+                                   stapsdt.ArgTypes.int32)
+        self.assertIs(provider.load(), False)
+        self.assertIs(probe.is_enabled, False)
+        self.assertIs(probe.fire(1, 2), False)
+        self.assertIs(provider.unload(), False)
+        self.assertEqual([(a.name, a.value) for a in stapsdt.ArgTypes], [
+            ("noarg", 0), ("uint8", 1), ("int8", -1), ("uint16", 2),
+            ("int16", -2), ("uint32", 4), ("int32", -4), ("uint64", 8),
+            ("int64", -8)])
+        self.assertIs(stapsdt.Provider("pyempty").load(), True)
+
+
+class Tap(unittest.TestResult):
+    def stopTest(self, test):
+        name = test.id().rpartition(".test_")[2].replace("_", " ")
+        bad = [text for case, text in self.failures + self.errors
+               if case is test]
+        print("not ok" if bad else "ok", self.testsRun, "-", name)
+        print("".join(bad), file=sys.stderr, end="")
+
+
+def main():
+    suite = unittest.defaultTestLoader.loadTestsFromModule(
+        sys.modules["__main__"])
+    result = Tap()
+    suite.run(result)
+    print(f"1..{result.testsRun}")
+    return 0 if result.wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""What may a user of the package rely on?  Providers, and how declared types
+become those of C."""
+
+import json
+import re
+from types import TracebackType
+from typing import Any, NamedTuple, Optional, Tuple, Type
+
+_load_error: Optional[ImportError] = None
+try:
+    from . import _native as native
+except ImportError as error:
+    from . import stub as native  # type: ignore[no-redef]
+    _load_error = error
+
+Probe = native.Probe
+Error = native.Error
+
+
+def load_error() -> Optional[ImportError]:
+    """Why providers and probes are stubs that do nothing, or None."""
+    return _load_error
+
+
+class Backend(NamedTuple):
+    """What one way of showing probes to tracers did with a provider."""
+
+    taken: bool
+    errno: int
+    generation: int
+    path: str
+    reason: str
+
+
+class Status(NamedTuple):
+    """What shows a provider to tracers, or why nothing does."""
+
+    enabled: bool
+    probes: int
+    waiting: int
+    images: int
+    dof: Backend
+    sdt: Backend
+    note: str
+    mappings: int
+
+
+# --- types and values --------------------------------------------------------
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False,
+                           separators=(",", ":")).encode
+
+
+def to_json(value: object) -> str:
+    """A value's JSON, or an object that says why it has none."""
+    try:
+        return _encode(value)
+    except Exception as error:
+        return _encode({"error": f"{type(error).__name__}: {error}"})
+
+
+_TEXT = re.compile(r"(const )?(char|signed char|unsigned char)( const)? ?\*"
+                   r"( ?const)?")
+
+
+def argument(declared: str) -> Tuple[str, str]:
+    """What tracers are told that an argument is, and how values become one:
+    `i` an integer, `t` text, `j` JSON, `v` what the value is."""
+    if not isinstance(declared, str):
+        raise TypeError(f"a type must be a str, not {declared!r}")
+    words = " ".join(declared.split())
+    if words == "json":
+        return "char *", "j"
+    if words in ("float", "double", "long double"):
+        return "char *", "t"
+    if _TEXT.fullmatch(words):
+        return declared, "t"
+    return declared, "i"
+
+
+# --- providers ----------------------------------------------------------------
+
+class Provider:
+    """A named set of probes, which is enabled and disabled as a whole.
+
+    Tracers show its name, and its module as the last part of the path where
+    its probes are.  As a context manager it is enabled within the block.
+    """
+
+    def __init__(self, name: str, module: str = "python") -> None:
+        self._native = native.Provider(name, module)
+        self._live = False
+        self.name = name
+        self.module = module
+
+    def __repr__(self) -> str:
+        return f"<usdt.Provider {self.name}:{self.module}>"
+
+    def probe(self, name: str, *types: str,
+              function: Optional[str] = None) -> Probe:
+        """Add a probe.  Types are names of C types, of at most 32 arguments,
+        or "json".  If the provider is enabled the probe is visible at once."""
+        arguments = [argument(declared) for declared in types]
+        return self._add(name, function, types,
+                         tuple(c for c, _ in arguments),
+                         "".join(kind for _, kind in arguments))
+
+    def _add(self, name: str, function: Optional[str], types: Tuple[Any, ...],
+             c_types: Tuple[str, ...], kinds: str, deliver: bool = True
+             ) -> Probe:
+        probe = self._native.add(name, name if function is None else function,
+                                 c_types, kinds, types, to_json)
+        if deliver and self._live:
+            try:
+                self._native.enable()
+            except BaseException:
+                self._native.remove(probe)
+                raise
+        return probe
+
+    def remove(self, probe: Probe) -> None:
+        """Take a probe out: it never fires for this provider again."""
+        self._native.remove(probe)
+
+    def enable(self) -> None:
+        """Make the probes visible to tracers.  Error says why nothing on this
+        machine shows them."""
+        self._native.enable()
+        self._live = True
+
+    def disable(self) -> None:
+        """Hide the probes: none of them fires."""
+        self._live = False
+        self._native.disable()
+
+    def status(self) -> Status:
+        """What shows the probes to tracers, where, and if nothing, why."""
+        enabled, probes, waiting, images, dof, sdt, note, mappings = \
+            self._native.status()
+        return Status(enabled, probes, waiting, images, Backend(*dof),
+                      Backend(*sdt), note, mappings)
+
+    def __enter__(self) -> "Provider":
+        self.enable()
+        return self
+
+    def __exit__(self, kind: Optional[Type[BaseException]],
+                 error: Optional[BaseException],
+                 traceback: Optional[TracebackType]) -> None:
+        self.disable()
