@@ -83,7 +83,8 @@ sub stage
 	} elsif ($ENV{USDT_NO_SKIP} && $arch eq host_machine()) {
 		can_not("no $machine/reference, which dtrace -G makes");
 	}
-	compile("$stage/$_", "$top/test/dtrace/$_.c") for qw(many submit);
+	compile("$stage/$_", "$top/test/dtrace/$_.c")
+	    for qw(many submit crowd);
 	compile("$stage/host", "$top/test/trace/host.c", '-ldl');
 	compile("$stage/plugin-$_.so", "$top/test/trace/plugin.c", '-shared',
 	    '-fPIC', "-DMODULE=\"plugin-$_\"") for qw(one other);
