@@ -214,9 +214,9 @@ tracer_case('no process, or none to look into' => sub {
 	my $process = process({}, '-p', fresh(), qw(f n int));
 	finds(qr/^PROBLEM this user may not look into it: .*-- sudo usdt/,
 		'of another user', of($process, \@nobody));
-	finds(qr/^PROBLEM the kernel lets this root not look into it: .*-- run usdt where it/,
+	finds(qr/^PROBLEM the kernel does not let root look into it: .*-- run usdt where it/,
 		'root without capabilities', of($process, \@bare));
-	finds(qr/^note    the kernel lets this root not look into 1 other process: /,
+	finds(qr/^note    the kernel does not let root look into 1 other process: /,
 		'just one', doctor([qw(unshare --pid --fork --mount-proc sh -c),
 		"sleep 600 & exec @bare \"\$0\" \"\$@\""]));
 	$process->close;

@@ -158,7 +158,7 @@ tracer_case('names of notes in either spelling' => sub {
 	($status, $out, $err) =
 	    run_usdt('list', '-l', "$dir/spelt:$provider:gc-stop");
 	is("$status $out", '1 ', 'none of it has the name: exit 1');
-	like($err, qr/^usdt: no probes found that were named/, '... and why');
+	like($err, qr/^usdt: no probes found that match/, '... and why');
 });
 
 my $sdt = <<'EOF';
@@ -415,9 +415,9 @@ tracer_case('an ordinary user' => sub {
 tracer_case('exit codes' => sub {
 	my ($status, $out, $err) = run_usdt('list', 'nobody-has-this');
 	is("$status $out", '1 ', 'nothing found: exit 1');
-	like($err, qr/^usdt: no probes found that were named; without a /m,
+	like($err, qr/^usdt: no probes found that match; without a /m,
 	    '... says so');
-	like((run_usdt('list', '-p', $$, 'x:y'))[2], qr/^usdt: no probes found in process $$ that were named;/,
+	like((run_usdt('list', '-p', $$, 'x:y'))[2], qr/^usdt: no probes found in process $$ that match;/,
 	    '... and in which process');
 	($status, $out, $err) = run_usdt('list', '-p', 4194304);
 	is("$status $err", "1 usdt: process 4194304: there is none\n",

@@ -639,7 +639,7 @@ tracer_case('no such probe' => sub {
 		[['-p', $pid, "$provider:x"], qr/ $provider:x in process $pid; "usdt list -p $pid" shows those that it has, -w waits/],
 		[['-p', $sleep->pid, 'x:y'], qr/ x:y in process @{[$sleep->pid]}; /],
 		[["$image:$provider:x"], qr/ \Q$image\E:$provider:x; \Q$image\E has other probes: usdt list '\Q$image\E:\*'\n/],
-		[['/etc/passwd:x:y'], qr/ \S+; \/etc\/passwd is no ELF file\n/],
+		[['/etc/passwd:x:y'], qr/ \S+; \/etc\/passwd is not an ELF file\n/],
 		[['/bin/true:x:y'], qr/ \S+; \/bin\/true has no probes\n/],
 	) {
 		my ($arguments, $pattern) = @$_;

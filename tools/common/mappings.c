@@ -262,9 +262,9 @@ hidden_text(size_t count)
 	if (geteuid() != 0)
 		return xasprintf("this user may not look into %zu other "
 		    "process%s", count, plural);
-	return xasprintf("the kernel lets this root not look into %zu other "
-	    "process%s: of another user namespace, or with more capabilities, "
-	    "or guarded otherwise", count, plural);
+	return xasprintf("the kernel does not let root look into %zu other "
+	    "process%s: of another user namespace, with more capabilities, "
+	    "or protected otherwise", count, plural);
 }
 
 /* --- opening what is mapped --- */

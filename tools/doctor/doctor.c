@@ -267,8 +267,8 @@ look_at_process(pid_t pid)
 		    NULL, "there is no such process in this pid namespace"));
 	else
 		problems = finding_print(pid, finding_make(VERDICT_PROBLEM,
-		    remedy, "%s not look into it: %s", geteuid() == 0 ?
-		    "the kernel lets this root" : "this user may",
+		    remedy, "%s look into it: %s", geteuid() == 0 ?
+		    "the kernel does not let root" : "this user may not",
 		    strerror(error)));
 	free(remedy);
 	census_free(&census);

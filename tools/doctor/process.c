@@ -195,13 +195,13 @@ ask_memfd(struct process *process, const struct seen *seen)
 	if (descriptor == NULL)
 		show(process, finding_make(VERDICT_PROBLEM, "restart it",
 		    "%s: is a memfd, and its descriptor was closed: bpftrace "
-		    "does not find it, `usdt watch` does", seen->file->path));
+		    "does not find it, but `usdt watch` does", seen->file->path));
 	else
 		show(process, finding_make(VERDICT_PROBLEM, "set "
 		    "USDT_IMAGE_DIR to a directory of its user, mode 700, on "
 		    "a mount with exec, and restart it", "%s: is a memfd%s: "
-		    "bpftrace 0.25 and later does not see it by -p (by the "
-		    "path %s it does), perf not at all", seen->file->path,
+		    "bpftrace 0.25 and later does not see it with -p, only by "
+		    "the path %s, and perf does not see it", seen->file->path,
 		    noexec ? ", since /dev/shm and /tmp are mounted noexec or "
 		    "missing" : "", descriptor));
 	free(descriptor);

@@ -426,7 +426,7 @@ report_none(const struct list *list)
 	if (list->only != 0)
 		fprintf(stderr, " in process %d", (int)list->only);
 	if (list->pattern_count > 0)
-		fputs(" that were named; without a pattern all are listed",
+		fputs(" that match; without a pattern all are listed",
 		    stderr);
 	putc('\n', stderr);
 }

@@ -487,7 +487,7 @@ report_none_in_file(const char *path, int fd)
 	struct image *image = image_read(fd);
 
 	if (image == NULL)
-		fputs(" is no ELF file", stderr);
+		fputs(" is not an ELF file", stderr);
 	else if (image->count == 0)
 		fputs(" has no probes", stderr);
 	else {
