@@ -1,9 +1,9 @@
 /*
  * demo.c - the program that `make demo` traces.
  *
- * It declares two probes at run time and fires them four times a second, for the
- * number of seconds in its argument.  It prints only its pid: the kernel records
- * every value that the demo shows.
+ * It declares two probes at run time and fires them four times a second, for
+ * the number of seconds in its argument.  It prints only its pid: the kernel
+ * records every value that the demo shows.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* nanosleep */

@@ -1,6 +1,6 @@
 #!/bin/sh
-# demo.sh - create probes at run time and trace them, with only the `usdt` command
-# and the kernel.  `make demo` calls it with the directory of the build.
+# demo.sh - create probes at run time and trace them, with only the `usdt`
+# command and the kernel.  `make demo` calls it with the directory of the build.
 set -u
 build=${1:-.}
 

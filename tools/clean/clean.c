@@ -36,11 +36,11 @@ help(FILE *out)
 	fputs("usage: usdt clean [-n] [DIRECTORY]...\n"
 	    "\n"
 	    "Remove your files with probes that no process has mapped or\n"
-	    "open, unfinished files, and empty directories:\n"
-	    "in each DIRECTORY, else in $USDT_IMAGE_DIR, /dev/shm/usdt-UID\n"
-	    "and /tmp/usdt-UID, and those of your user namespaces.\n"
+	    "open, unfinished files, and empty directories: in each\n"
+	    "DIRECTORY, else in $USDT_IMAGE_DIR, /dev/shm/usdt-UID and\n"
+	    "/tmp/usdt-UID, and those of your user namespaces.\n"
 	    "\n"
-	    "  -n, --dry-run   only say what would be removed\n", out);
+	    "  -n, --dry-run   only print what would be removed\n", out);
 }
 
 static void

@@ -195,7 +195,8 @@ ask_memfd(struct process *process, const struct seen *seen)
 	if (descriptor == NULL)
 		show(process, finding_make(VERDICT_PROBLEM, "restart it",
 		    "%s: is a memfd, and its descriptor was closed: bpftrace "
-		    "does not find it, but `usdt watch` does", seen->file->path));
+		    "does not find it, but `usdt watch` does",
+		    seen->file->path));
 	else
 		show(process, finding_make(VERDICT_PROBLEM, "set "
 		    "USDT_IMAGE_DIR to a directory of its user, mode 700, on "

@@ -59,12 +59,13 @@ help(FILE *out)
 	    "  -v, --verbose   with all processes, and commands to paste even\n"
 	    "                  if there are many files\n"
 	    "  -l, --lines     for scripts: pid, command, provider, module,\n"
-	    "                  function, name, types and path, with tabs;\n"
-	    "                  pid and command are - if no process has the file\n"
+	    "                  function, name, types and path, with tabs; pid\n"
+	    "                  and command are - if no process maps the file\n"
 	    "\n"
-	    "PATTERN is [PATH:]PROVIDER[:PROBE], or with four parts, as probes\n"
-	    "are shown, [PATH:]PROVIDER:MODULE:FUNCTION:PROBE.  All but PATH\n"
-	    "may hold the wildcards * and ?; an empty part matches all.\n",
+	    "PATTERN is [PATH:]PROVIDER[:PROBE], or with four parts, as\n"
+	    "usdt list prints probes, [PATH:]PROVIDER:MODULE:FUNCTION:PROBE.\n"
+	    "All but PATH may have the wildcards * and ?; an empty part\n"
+	    "matches all.\n",
 	    out);
 }
 

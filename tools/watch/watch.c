@@ -57,10 +57,10 @@ help(FILE *out)
 	    "  -w, --wait         if there is no such probe, wait for one\n"
 	    "\n"
 	    "PATTERN is [PATH:]PROVIDER[:PROBE], or with four parts, as\n"
-	    "usdt list shows them, [PATH:]PROVIDER:MODULE:FUNCTION:PROBE.  All\n"
-	    "but PATH may hold the wildcards * and ?; an empty part matches\n"
-	    "all.  With PATH the probes of that file are watched, whether or\n"
-	    "not it runs yet.\n", out);
+	    "usdt list prints probes, [PATH:]PROVIDER:MODULE:FUNCTION:PROBE.\n"
+	    "All but PATH may have the wildcards * and ?; an empty part\n"
+	    "matches all.  With PATH the probes of that file are watched,\n"
+	    "even if it does not run yet.\n", out);
 }
 
 static uint64_t
