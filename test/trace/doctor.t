@@ -255,7 +255,7 @@ tracer_case('images that lost their name' => sub {
 	$process = process({ USDT_IMAGE_DIR => undef }, $noexec,
 		'-p', fresh(), qw(f n int));
 	my @lines = of($process);
-	finds(qr{^PROBLEM /memfd:\S+: is a memfd, since /dev/shm and /tmp are mounted noexec.*path /proc/\d+/fd/\d+ .*-- set USDT_IMAGE_DIR},
+	finds(qr{^PROBLEM /memfd:\S+: is a memfd, since /dev/shm and /tmp are mounted noexec.*path /proc/\d+/fd/\d+, .*-- set USDT_IMAGE_DIR},
 		'a memfd', @lines);
 	finds(qr{^note    is in another mount namespace: put /proc/\d+/root},
 		'the namespace', @lines);
