@@ -1,8 +1,8 @@
 #!/usr/bin/perl
-# alloc.t - what if memory, or a system call, fails just then?
+# alloc.t - what if any one allocation or system call fails?
 #
-# Builds test/alloc.c, which says the rest, with a leak checker if the compiler
-# has one, and runs it: its output is this test's.
+# Builds test/alloc.c, with a leak checker if the compiler has one, and runs it:
+# its output is this test's.
 use strict;
 use warnings;
 
@@ -11,7 +11,7 @@ use File::Temp qw(tempdir);
 my $obj = $ENV{USDT_OBJ} // 'obj-x86_64';
 my $cc = $ENV{CC} // 'cc';
 
-# What the library may call that can fail.
+# The functions that the library calls and that can fail.
 my @wrapped = qw(malloc calloc realloc strdup fopen getline __getdelim
 	fdopendir pthread_atfork mmap munmap madvise memfd_create write pread pwrite ftruncate fstat
 	fstatat fstatvfs fchmod linkat mkdirat unlinkat futimens open openat);

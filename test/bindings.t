@@ -1,9 +1,9 @@
 #!/usr/bin/perl
-# bindings.t - do the programs that exist for libusdt 1.x, and those of the
-# documentation, compile against usdt.h and libusdt.a as they are, and work?
+# bindings.t - do programs written for libusdt 1.x, and those of the
+# documentation, compile unchanged against usdt.h and libusdt.a, and work?
 #
 # test/bindings/*.c and *.cc make the calls of the known bindings in their
-# order; what they print is compared with what it has to be.
+# order; their output is compared with the expected one.
 use strict;
 use warnings;
 
@@ -17,13 +17,13 @@ my $library = "$build/libusdt.a";
 my $dir = tempdir('usdt-bindings-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
 delete @ENV{qw(USDT_DISABLE USDT_DEBUG USDT_BACKENDS USDT_NOP)};
-# A tracer that is played by writing to a gate is seen in a child only where
-# the child keeps its parent's gates: with the one nop that all systems have.
+# A tracer simulated by writing to a gate is seen in a child only if the child
+# keeps its parent's gates: with the one nop that all systems have.
 $ENV{USDT_NOP} = 1;
 $ENV{USDT_HELPER} = '/nonexistent/helper';
 $ENV{USDT_IMAGE_DIR} = "$dir/images";
 
-# skip_or_fail(WHY): a test that can't be made here.
+# skip_or_fail(WHY): a test that can't run here.
 sub skip_or_fail
 {
 	my $why = shift;
@@ -41,7 +41,7 @@ sub slurp
 	return scalar <$file>;
 }
 
-# run(COMMAND...): what it prints, errors included, and its status.
+# run(COMMAND...): its output, errors included, and its status.
 sub run
 {
 	my $output = `@_ 2>&1`;
@@ -49,7 +49,7 @@ sub run
 	return ($output, $?);
 }
 
-# compiles(NAME, COMMAND): no word of the compiler's, and a program.
+# compiles(NAME, COMMAND): the compiler prints nothing and makes a program.
 sub compiles
 {
 	my ($what, @command) = @_;
@@ -74,7 +74,7 @@ sub prints
 my $all_warnings = '-pedantic-errors -Wall -Wextra -Werror -Wshadow -Wundef '
     . '-Wcast-qual -Wwrite-strings -Wpointer-arith';
 
-# Plain flags and library, as usdt.h and README have it.
+# Plain flags and library, as in usdt.h and README.
 sub header_in
 {
 	my ($compiler, $source, $standard, $flags) = @_;
@@ -103,10 +103,10 @@ for my $compiler ('g++', 'clang++') {
 	header_in($compiler, 'header.cc', $_, '')
 	    for qw(c++98 c++11 c++14 c++17 c++20);
 }
-# What the compiler of C says to those who will move to C++.
+# The warnings of C compilers for code that is to become C++.
 compiles('header.c, with -Wc++-compat', "gcc -Wc++-compat -Werror -I. "
     . "-o $dir/header test/bindings/header.c $library");
-# Where there is no <pthread.h> in sight, no libc.so, no optimisation.
+# Without <pthread.h> in reach, without libc.so, without optimisation.
 if (compiles('header.c, static', "gcc -static -O0 -I. -o $dir/static "
 	. "test/bindings/header.c $library")) {
 	prints('header.c, static', "$dir/static", "fine\n");
@@ -226,7 +226,7 @@ for my $standard (qw(c++98 c++11 c++17)) {
 	prints($what, $program, $printed{node});
 }
 
-# Whoever frees what too early, too late or twice is found out here.
+# This finds what is freed too early, too late or twice.
 for my $source (qw(node.cc ruby.c perl.c lua.c)) {
 	my $compiler = $source =~ /cc$/ ? 'g++' : 'gcc';
 	(my $binding = $source) =~ s/\..*//;
@@ -235,7 +235,7 @@ for my $source (qw(node.cc ruby.c perl.c lua.c)) {
 	compiles("$source, with the address sanitizer",
 	    "$compiler -g -fsanitize=address -I. -o $program "
 	    . "test/bindings/$source $library") or next;
-	# All but node leave something to the end of the process.
+	# All but node leave some memory until the process ends.
 	local $ENV{ASAN_OPTIONS} =
 	    'detect_leaks=' . ($binding eq 'node' ? 1 : 0);
 	prints("$source, with the address sanitizer", $program,
@@ -244,7 +244,7 @@ for my $source (qw(node.cc ruby.c perl.c lua.c)) {
 
 # --- the documentation ------------------------------------------------------
 
-# Code without comments and with one blank for many.
+# Code without comments, with single blanks.
 sub normal
 {
 	my $code = shift;
@@ -264,7 +264,7 @@ $example = normal($example);
 like($example, qr/^usdt_provider_t \*p = .*usdt_provider_free\(p\);$/,
     'from creating to freeing');
 
-# What hello.c has more: it does it again and again, until it ends.
+# hello.c adds a loop around it, until it ends.
 my ($main) = slurp('examples/hello.c') =~ /^main\(void\)\n\{\n(.*)^\}/ms;
 my $hello = normal($main // '');
 for (['int i; ', ''],
@@ -288,7 +288,7 @@ is(substr($example, 0, length $short), $short,
 my $flags = '-Wall -Wextra -Werror -I.';
 compiles('hello.c', "cc $flags -o $dir/hello examples/hello.c $library");
 
-# hello: until it has placed its image, then interrupted.
+# hello: run until it has placed its image, then interrupted.
 my $pid = open(my $out, '-|') // die "fork: $!\n";
 if ($pid == 0) {
 	open STDERR, '>&', \*STDOUT;
@@ -301,7 +301,7 @@ ok(!IO::Select->new($out)->can_read(0.05), 'and has nothing to say');
 is(kill('INT', $pid), 1, 'until it is interrupted');
 close $out;
 
-# And to its end, with short seconds.
+# Then run to its end, with short seconds.
 my $fast = slurp('examples/hello.c');
 ok($fast =~ s/sleep\(1\);/usleep(1);/, 'hello in a hurry');
 open my $file, '>', "$dir/fast.c" or die "$dir/fast.c: $!\n";

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# clean.t - does `usdt clean` remove what nobody holds, and nothing else?
+# clean.t - does `usdt clean` remove unused images, and nothing else?
 use strict;
 use warnings;
 
@@ -18,7 +18,7 @@ my $number = 0;
 
 sub fresh { return "$scratch/place" . ++$number }
 
-# An image of that provider in DIR, whose process has ended; its path.
+# An image of that provider in DIR, whose process has ended; returns its path.
 sub image
 {
 	my ($dir, $provider) = @_;
@@ -74,7 +74,7 @@ case('what is held' => sub {
 	is_deeply(tree($dir), {}, 'later it goes');
 });
 
-# What is made below it gets its group, and that bit.
+# New files below it get its group, and directories that bit too.
 case('below a set-gid directory' => sub {
 	my $dir = fresh();
 	mkdir($dir, 0700);
@@ -143,7 +143,7 @@ case('what was left in user namespaces' => sub {
 	is(scalar(() = $out =~ /^usdt-/mg), 1, 'and then itself');
 });
 
-# There a lease is granted on a file that is mapped.
+# There a lease is granted on a mapped file.
 case('an overlay' => sub {
 	my $dir = fresh();
 	mkdir($dir) or die "$dir: $!\n";
@@ -239,7 +239,8 @@ case("another user's place" => sub {
 	chown(0, 0, $dir);
 });
 
-# Two that enable and disable, and two that clean, as fast as they can.
+# Two processes that enable and disable, and two that clean, as fast as they
+# can.
 case('while others enable' => sub {
 	my $dir = fresh();
 	my @processes = map { place($dir,
@@ -283,8 +284,8 @@ case('while others enable' => sub {
 		waitpid($_, 0);
 		is($?, 0, 'a cleaner never failed');
 	}
-	# Who loses too often against the cleaners takes the next place, and
-	# keeps to the image that it has there.
+	# A process that loses too often against the cleaners uses the next
+	# place, and keeps the image that it has there.
 	note("$elsewhere times the image was in another place");
 	is_deeply(\%bad, {}, 'each enabling had an image')
 	    or diag(explain(\%bad));

@@ -1,11 +1,10 @@
 #!/usr/bin/perl
 # copies.t - what if there are two copies of the library in a process?
 #
-# Two mappings of one file make the kernel's counting of tracers go wrong, also
-# if two copies take an image at the same moment.  The copies are those of two
-# plugins, which know nothing of each other, in a program that exports all that
-# it has; or a program's and that of a shared object, of which the program needs
-# the names.
+# Two mappings of one file make the kernel's counts of tracers wrong, also if
+# two copies map an image at the same moment.  The copies belong to two plugins,
+# which don't know each other, in a program that exports all its names; or to a
+# program and to its shared object, whose names the program could replace.
 use strict;
 use warnings;
 
@@ -45,7 +44,7 @@ is(scalar @said, 0, 'none is mapped twice')
 is(scalar images_in($images), 2 * $rounds, 'each is a file');
 is($process->close, 0, 'it ends well');
 
-# It takes another file, or none that has a name.
+# The second copy uses another file, or one without a name.
 build("$scratch/few_descriptors", 'few_descriptors.c');
 $process = Usdt::Process->new(program => "$scratch/few_descriptors", args => [@plugins],
 	env => in_environment(USDT_IMAGE_DIR => "$scratch/few.images",
@@ -56,7 +55,7 @@ is($process->close, 0, 'it ends well');
 
 ok(eval {
 	build("$scratch/partial_link.so", 'partial_link_so.c', '-shared', '-fPIC');
-	# Behind the program's copy of the library.
+	# It comes after the program's copy of the library.
 	local $ENV{LDFLAGS} = ($ENV{LDFLAGS} // '') . " $scratch/partial_link.so";
 	build("$scratch/partial_link", 'partial_link.c', '-rdynamic');
 	1;

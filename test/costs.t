@@ -1,10 +1,10 @@
 #!/usr/bin/perl
-# costs.t - how many instructions does a probe take that nobody traces, and do
-# many take more each than a few?
+# costs.t - how many instructions does an untraced probe cost, and does one of
+# many cost more than one of a few?
 #
-# callgrind counts them exactly, so nothing here depends on time or load.  What
-# is counted is a function by its name, with all that it calls.  Each bound is
-# told in bench/README.md.
+# callgrind counts them exactly, so nothing here depends on time or load.  It
+# counts a function by name, with all that it calls. bench/README.md explains
+# each bound.
 use strict;
 use warnings;
 
@@ -62,8 +62,8 @@ sub callgrind
 	return $status == 0 ? $total : undef;
 }
 
-# counted(PROGRAM, FUNCTION, ARGUMENT...): instructions for each turn, of what
-# the turns differ in alone.
+# counted(PROGRAM, FUNCTION, ARGUMENT...): instructions of each turn, from the
+# difference between two numbers of turns.
 sub counted
 {
 	my @few = (@_, $TURNS);
@@ -124,12 +124,12 @@ at_most(beside($one, qw(site_inline helper)), 24,
 	'usdt_probe_enabled(), a helper has it and nobody traces');
 at_most(counted($one, qw(usdt_is_enabled helper)), 24,
 	'usdt_is_enabled() itself, of the same');
-# From 7 on, an even and an odd number of words take different ways.
+# From 7 words on, even and odd numbers take different paths.
 at_most(counted($one, 'usdt_probe_fire', 'fire', $_), 21 + 3 * $_,
 	"usdt_probe_fire() of $_") for 0 .. 2, 6 .. 9, 16, 31, 32;
 
-# Ten times the probes: ten times the instructions, and what a part of the
-# library that is not linear would add.
+# Ten times the probes cost ten times the instructions; a part of the library
+# that is not linear would show as more.
 for my $step (qw(create enable disable change end)) {
 	my ($few, $many) = map { callgrind($one, "life_$step", 'life', $_) }
 	    2000, 20000;

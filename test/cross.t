@@ -2,9 +2,9 @@
 # does not have?
 #
 # The library and its unit tests are built for aarch64 and for 64-bit SPARC,
-# which has the other byte order, and run by an emulator of user programs.  It
-# runs no tracer: kernels with tracers are in test/vm.  An image that is made
-# there is read here, by readelf and by our own reader.
+# which has the other byte order, and an emulator of user programs runs them.
+# It runs no tracer: test/vm has kernels with tracers.  Images made there are
+# read here, by readelf and by our own reader.
 use strict;
 use warnings;
 
@@ -25,8 +25,8 @@ if ($lack && $ENV{USDT_NO_SKIP}) {
 }
 plan(skip_all => $lack) if $lack;
 
-# What is not the library's doing: points that fail under the emulator, by
-# what they say, with the reason.  They may pass too: emulators get better.
+# Tests that fail because of the emulator, by their names, with the reason.
+# They may pass too: emulators improve.
 my $MAPS = 'the emulator tells its own mappings as /proc/self/maps';
 my $IOCTL = 'the emulator refuses an ioctl that it does not know, otherwise';
 my %emulator = (
@@ -45,7 +45,7 @@ my %emulator = (
 	],
 );
 
-# What an image must say on each.
+# What an image must contain for each.
 my %cpus = (
 	aarch64 => { machine => 183, big => 0, page => 65536,
 		args => '-8@x0 8@x1 -4@x2 1@x3 8@x4 8@x5 8@x6 -2@x7 '
@@ -56,7 +56,7 @@ my %cpus = (
 		    . '8@[%sp+2247]' },
 );
 
-# unit(CPU, NAME, PROGRAM): a point for the whole of it.
+# unit(CPU, NAME, PROGRAM): one test for the whole unit.
 sub unit
 {
 	my ($cpu, $name, $program) = @_;
@@ -81,7 +81,7 @@ sub unit
 	    . $parser->tests_run . ' points)') or diag(join("\n", @failed));
 }
 
-# image(CPU, PROGRAM): test_usdt's, as bytes, and what it says when it fires.
+# image(CPU, PROGRAM): the bytes of test_usdt's image, and its answer to firing.
 sub image
 {
 	my ($cpu, $program) = @_;
@@ -115,7 +115,7 @@ sub judge_image
 	is_deeply(\@complaints, [], "$cpu: readelf is content");
 	like($readelf, qr/Provider: far\s+Name: name\s/,
 		"$cpu: it finds the note");
-	# What is true of SPARC is no fault of the image.
+	# Warnings about SPARC itself are no fault of the image.
 	is_deeply([grep { $cpu ne 'sparc64'
 		|| !/no tracer knows the operand/ } $elf->problems], [],
 		"$cpu: and so is our reader");
@@ -137,10 +137,10 @@ sub judge_image
 		split(/\n/, $said)], [], "$cpu: eu-elflint is content");
 }
 
-# On SPARC Linux is only what carries the library to the emulator: what takes
-# long there and is about Linux alone was run on aarch64.
-# What is only for this machine: a million cycles, and faults that seccomp makes
-# of system calls by their numbers.
+# On SPARC Linux only carries the library to the emulator: slow tests that
+# concern Linux alone run on aarch64 only.  Other units run on this machine
+# only: a million cycles, and faults that seccomp injects by numbers of system
+# calls.
 my %native = map { $_ => 1 } qw(long_run refused_system_calls);
 my %long = map { $_ => 1 } qw(resource_growth random_calls retired_images
 	threads);

@@ -1,7 +1,7 @@
-# dof-reader.t - does the judge of DOF documents see what it should?
+# dof-reader.t - does the judge of DOF documents find every fault, and no other?
 #
-# Usdt::DofCases has documents as four systems like them, and spoils them.  The
-# judge must name the rules that a case breaks, and may name no other.
+# Usdt::DofCases has documents that four systems accept, and spoils them.  The
+# judge must name exactly the rules that a case breaks.
 use strict;
 use warnings;
 no warnings 'portable';		# of numbers with more than 32 bits
@@ -29,7 +29,7 @@ sub no_problems
 	return $document;
 }
 
-# same(DOCUMENT, DESCRIPTION, TITLE): is everything read as it was described?
+# same(DOCUMENT, DESCRIPTION, TITLE): is the document read as described?
 sub same
 {
 	my ($document, $d, $title) = @_;
@@ -66,7 +66,7 @@ for my $row (qw(linux illumos freebsd)) {
 		"$row, no is-enabled section");
 }
 
-# What the systems make of addresses and offsets.
+# How the systems compute addresses from offsets.
 {
 	my ($problems, $document) = judge('linux', build(good('linux')));
 	is_deeply([map { $_->{addr} } @{ $document->{probes} }],
@@ -114,7 +114,7 @@ for my $row (qw(linux illumos freebsd)) {
 		'illumos: sums wrap as 64 bits do');
 }
 
-# The longest that each row takes.
+# The longest names that each row accepts.
 for my $row (@rows) {
 	my $function = 'f' x ($row eq 'freebsd' ? 191 : 127);
 	my $type = 't' x 127;
@@ -125,7 +125,7 @@ for my $row (@rows) {
 		module => 'm' x 63), \%d, "$row, the longest names");
 }
 
-# --- what lies at sites -----------------------------------------------------
+# --- the code at sites ------------------------------------------------------
 
 # code(ROW, MACHINE, AT => BYTES...): problems of a good document whose stub, of
 # size bytes, is of nops, clears the answer, and has these bytes there.
@@ -233,16 +233,16 @@ for my $row (@rows) {
 
 # --- spoiled documents ------------------------------------------------------
 
-# What a system does not have among the rules.  Linux lets a relocation hit a
-# section's header, has no fasttrap with its attributes and numbers, and has 54
-# for 52; macOS does without relocations, and takes sections as they are marked.
+# The rules that a system lacks.  Linux lets a relocation hit a section's
+# header, has no fasttrap with its attributes and numbers, and has 54 in place
+# of 52; macOS has no relocations, and ignores the sections' load flags.
 my %lacks = (
 	linux => [26, 51 .. 53],
 	illumos => [54 .. 56],
 	freebsd => [54 .. 56],
 	macos => [17, 22 .. 28, 53 .. 56],
 );
-my %seen;	# of each row, the rules that a document broke and no other
+my %seen;	# for each row, the rules that a document broke alone
 
 # spoiled(CASE, ENCODING)
 sub spoiled
@@ -270,8 +270,8 @@ for my $row (@rows) {
 		"$row: each of its rules has a document that breaks it alone");
 }
 
-# The same as a processor of the other byte order has them, but for those with
-# tracepoints in numbers, which take seconds.
+# The same in the other byte order, without the cases with many tracepoints,
+# which take seconds.
 each_spoiled(sub {
 	my ($case) = @_;
 	my %option = @{ $case->{option} };

@@ -1,8 +1,8 @@
-# dof.t - would DTrace on Linux take the DOF of a process, and see in it what
+# dof.t - would DTrace on Linux accept the DOF of a process, and find in it what
 # was declared?
 #
-# Read from the memory of a running process, as the helper reads it, and judged
-# by Usdt::Dof with the address that the helper is told.
+# It is read from the memory of a running process, as the helper reads it, and
+# judged by Usdt::Dof with the address that the helper gets.
 use strict;
 use warnings;
 
@@ -29,7 +29,7 @@ sub start
 	return $process;
 }
 
-# arguments(PROBE...): those of test_usdt that declare these.
+# arguments(PROBE...): test_usdt's arguments that declare these.
 sub arguments
 {
 	my @arguments = map { ('--', $_->{function}, $_->{name},
@@ -50,7 +50,7 @@ sub document
 	return ($bytes, $elf);
 }
 
-# judge(TITLE, PROCESS, IMAGE, PROVIDER, PROBES): all of it.
+# judge(TITLE, PROCESS, IMAGE, PROVIDER, PROBES): checks all of it.
 sub judge
 {
 	my ($title, $process, $image, $provider, $probes, @known) = @_;
@@ -75,7 +75,7 @@ sub judge
 	return ($bytes, $document);
 }
 
-# Names, types and which argument is which.
+# Names, types and the order of arguments.
 sub judge_declared
 {
 	my ($title, $document, $probes) = @_;
@@ -90,8 +90,8 @@ sub judge_declared
 	is_deeply(\@read, \@declared, "$title: read as declared");
 }
 
-# The document has no address in it until the helper adds one, and leads to
-# the same code as notes and symbols.
+# The document contains no address until the helper adds one, and leads to the
+# same code as notes and symbols.
 sub judge_places
 {
 	my ($title, $document, $elf, $image) = @_;
@@ -116,7 +116,7 @@ sub judge_places
 		"$title: DTrace reads the same names in notes");
 }
 
-# What is at the sites, in the process itself.
+# The code at the sites, in the process itself.
 sub judge_sites
 {
 	my ($title, $document, $process) = @_;
@@ -152,8 +152,8 @@ my @types = ('int', 'char *', 'uint64_t', 'int8_t', 'unsigned short', 'long',
 	'unsigned long long int', 'enum color', 'my_own_t', 'bool',
 	'void (*)(int)', 'double', 'int [4]', 't' x 127);
 
-# 0 to 32 arguments, functions that several probes have, names with '-' or
-# its other spelling, and names that several functions have.
+# 0 to 32 arguments, functions shared by several probes, names with '-' or its
+# other spelling, and names shared by several functions.
 my @probes = map { my $argc = $_; {
 	function => 'serve_' . $argc % 3,
 	name => ('start', 'read-body', 'a__b', '-x-', 'l--m')[$argc % 5]
@@ -168,7 +168,7 @@ my ($image) = $process->images;
 my ($bytes, $document) =
     judge('many probes', $process, $image, 'dof-test', \@probes);
 
-# One document in the image: dtprobed knows a document by its file.
+# One document in the image: dtprobed identifies a document by its file.
 is(scalar(() = $process->image_bytes($image) =~ /\x7fDOF/g), 1,
 	'many probes: one document in the image');
 my ($loadsz) = unpack('x40 Q', $bytes);
@@ -178,7 +178,7 @@ my ($line) = grep { $_->{start} <= $image->{base}
 	@{ $image->{segments} };
 is($line->{offset}, 0, "many probes: in the image's first mapping");
 
-# Firing changes nothing of it, and two processes have the same bytes.
+# Firing does not change it, and two processes have the same bytes.
 is($process->ask(''), 'fired ' . @probes, 'all fire');
 ok((document($process, $image))[0] eq $bytes, 'firing changes nothing');
 {
@@ -190,7 +190,7 @@ ok((document($process, $image))[0] eq $bytes, 'firing changes nothing');
 	judge('a second process', $other, $own, 'dof-test', \@probes);
 }
 
-# A child has what it needs to register again.
+# A child has what it needs to register itself.
 {
 	my ($child) = $process->ask('fork') =~ /^forked (\d+)$/
 	    or die "no child\n";
@@ -200,7 +200,7 @@ ok((document($process, $image))[0] eq $bytes, 'firing changes nothing');
 		$child) eq $bytes, 'a forked child has it too');
 }
 
-# Small documents, and the longest names that the interface takes.
+# Small documents, and the longest names that the interface accepts.
 my %small = (
 	'no argument' => { function => 'f', name => 'n', types => [] },
 	'one argument' => { function => 'f', name => 'n', types => ['int'] },
@@ -226,7 +226,7 @@ for my $title (sort keys %small) {
 	like($own->{path}, qr{/$module$}, 'the longest module');
 }
 
-# A name that is taken, though one system can't find it: status says so too.
+# A name that is accepted though one system can't find it: status says so too.
 {
 	my $one = start([qw(-p web1 func name)]);
 	my ($own) = $one->images;
@@ -237,7 +237,7 @@ for my $title (sort keys %small) {
 	isnt($one->status->{note}, '', 'and status remarks on it');
 }
 
-# A few hundred probes, and each nop: offsets follow.
+# A few hundred probes with each nop: offsets follow.
 SKIP: {
 	my $elf = (document($process, $image))[1];
 	skip('only x86-64 has more than one nop', 1)
@@ -256,7 +256,7 @@ SKIP: {
 	is(scalar keys %sites, 3, 'each nop moves the site');
 }
 
-# A probe that is added later comes in a further document of its own.
+# A probe that is added later gets a document of its own.
 {
 	my $one = start([qw(-p later func early int)]);
 	my ($early) = $one->images;

@@ -1,11 +1,11 @@
 #!/usr/bin/perl
-# dump.t - does `usdt dump` tell what documents and notes hold, whatever they
-# hold?
+# dump.t - does `usdt dump` print what documents and notes contain, whatever
+# that is?
 #
-# What it says is compared with what readers of their own (Usdt::Dof, Usdt::Elf)
-# find in the same bytes, and what it builds of a definition with what a process
-# hands to its helper.  Damaged documents must be told as such, in bounded time,
-# memory and text.
+# Its output is compared with what independent readers (Usdt::Dof, Usdt::Elf)
+# find in the same bytes; the document that it builds of a definition with what
+# a process hands to its helper.  It must report damaged documents as damaged,
+# in bounded time, memory and text.
 use strict;
 use warnings;
 no warnings 'portable';		# of numbers with more than 32 bits
@@ -25,10 +25,10 @@ my $dir = tempdir('usdt-dump-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $usdt = usdt_command();
 my $obj = $ENV{USDT_OBJ} // 'obj-x86_64';
 my @cc = split ' ', $ENV{CC} // 'cc';
-my $most = 64 << 20;	# bytes that any output here may have
+my $most = 64 << 20;	# the largest output allowed here
 
-# sh(SCRIPT, ARGUMENT...): exit status, output, errors.  A time limit, and one
-# for the size of files: what never ends must not fill a disk.
+# sh(SCRIPT, ARGUMENT...): exit status, output, errors.  Time and file sizes are
+# limited: an endless output must not fill a disk.
 sub sh
 {
 	my ($script, @arguments) = @_;
@@ -65,7 +65,7 @@ sub spew
 	return "$dir/$name";
 }
 
-# fine(ARGUMENT...): the output, of a run that ends well.
+# fine(ARGUMENT...): the output of a run that succeeds.
 sub fine
 {
 	my ($status, $out, $err) = dump_of(@_);
@@ -156,7 +156,8 @@ like(fine('--help'), qr/^usage: usdt dump/, 'help');
 
 # --- documents of a definition ----------------------------------------------
 
-# bytes_of(DUMP): those of a dump in hexadecimal, and how often each was told.
+# bytes_of(DUMP): the bytes of a hexadecimal dump, and how often each was
+# printed.
 sub bytes_of
 {
 	my ($text) = @_;
@@ -198,7 +199,7 @@ sub words
 	return @probes;
 }
 
-# A number, or how far it is from dofhp_addr, for ADDRESS.
+# A number, or its distance from dofhp_addr, for ADDRESS.
 sub place
 {
 	my ($text, $address) = @_;
@@ -258,7 +259,7 @@ for my $os (qw(linux illumos freebsd macos)) {
 		my ($hex, $odd) = bytes_of(fine(@for, '--hex', @definitions));
 		ok($hex eq $bytes, "$title: --hex has its bytes");
 		is($odd, 0, "$title: each of them once");
-		# The same from a file that holds it.
+		# The same from a file that contains it.
 		my $file = spew("$os-$arch", $bytes);
 		my $again = fine(@for, $file);
 		($again) = $again =~ /^(section 0:.*)/ms;
@@ -276,7 +277,7 @@ for my $os (qw(linux illumos freebsd macos)) {
 
 # --- what processes hand to their helpers -----------------------------------
 
-# On Linux it is in the image, and its stubs have the nop that is asked for.
+# On Linux it is in the image, and its stubs have the requested nop.
 sub start
 {
 	my (%env) = @_;
@@ -322,7 +323,7 @@ my $of_process = fine('-p', $pid);
 	unlike($of_file, qr/in the process/, 'and no process is spoken of');
 }
 
-# notes(DUMP): what is told of notes.
+# notes(DUMP): the part of the output about notes.
 sub notes
 {
 	my ($text) = @_;
@@ -379,7 +380,7 @@ sub notes_of
 	like($own, qr/^  argument 0 +int32_t in \S+$/m, 'arguments in words');
 }
 
-# What leads nowhere in the file is told.
+# References that lead outside the file are reported.
 {
 	my $bytes = $process->image_bytes($image);
 	my $at = $elf->section('.note.stapsdt')->{offset} + 12 + 8;
@@ -411,8 +412,8 @@ sub notes_of
 	is($process->close, 0, 'the process ends well');
 }
 
-# What other systems are handed is not in a file, but is the same, but for
-# where the stubs happen to be.
+# Other systems' documents are in no file, but are the same except for the
+# addresses of the stubs.
 my $handed = <<'C';
 #include <stdarg.h>
 #include <stdio.h>
@@ -501,7 +502,7 @@ SKIP: {
 
 # --- files ------------------------------------------------------------------
 
-# Probes that were compiled in have notes and no document.
+# Compiled-in probes have notes and no document.
 {
 	spew('sdt.s', <<'S');
 	.text
@@ -571,7 +572,7 @@ S
 	like($text, qr/^no DOF document\nno SDT notes$/m, 'a file with neither');
 }
 
-# A process that has notes only says that it has no document.
+# For a process with notes only, it says that there is no document.
 {
 	my $idle = start(USDT_DISABLE => 1);
 	my ($status, $out, $err) = dump_of('-p', $idle->pid);
@@ -610,7 +611,7 @@ sub elf
 	    . $blob . $headers;
 }
 
-# Either byte order, either width; several documents in a section, and several
+# Both byte orders, both widths; several documents in a section, and several
 # sections; FreeBSD's rules for a file of FreeBSD.
 {
 	my $big = $raw{linux}{sparc64};
@@ -640,7 +641,7 @@ sub dump_file_of
 	return $out;
 }
 
-# A document for a system is read by that one's rules alone.
+# A document for a system is read by that system's rules alone.
 {
 	my $file = spew('v2', $raw{illumos}{x86_64});
 	like(fine('--os', 'freebsd', $file), qr/as freebsd on x86_64/,
@@ -701,7 +702,7 @@ sub dump_file_of
 
 # --- damage -----------------------------------------------------------------
 
-# spoil(AT, TEMPLATE, VALUE...): a document for Linux with that in it.
+# spoil(AT, TEMPLATE, VALUE...): a document for Linux with these bytes there.
 my $good = $raw{linux}{x86_64};
 my %at = map { $_->{type} => $_ } @{ (Usdt::Dof::judge($good, 'linux'))[1]
 	{sections} };
@@ -819,8 +820,8 @@ for (@damaged) {
 	}
 }
 
-# What a system refuses is told as wrong, and what it takes is not: documents of
-# a builder of its own.
+# It reports as wrong what a system refuses, and not what it accepts: documents
+# by an independent builder.
 {
 	my ($cases, @mistaken) = (0);
 	my $judge = sub {
@@ -844,7 +845,7 @@ for (@damaged) {
 	    for qw(linux illumos freebsd);
 	each_spoiled(sub {
 		my ($case) = @_;
-		# A module is told beside a document, and is not in it.
+		# A module comes with a document, and is not in it.
 		my %option = @{ $case->{option} };
 		return if defined $option{module};
 		return if !grep { /^\d+ rejected/ } @{ $case->{expected} };
@@ -856,7 +857,8 @@ for (@damaged) {
 	is_deeply(\@mistaken, [], 'wrong is what systems refuse');
 }
 
-# Any bytes at all: it ends, soon, and says nothing that steers a terminal.
+# With any bytes at all it ends soon, and prints nothing that controls a
+# terminal.
 {
 	my $seed = $ENV{USDT_SEED} // 7;
 	srand($seed);
@@ -885,14 +887,14 @@ for (@damaged) {
 	note(sprintf '%.1f s, at most %d bytes', time - $start, $largest);
 }
 
-# Of processes that have ended: a busy machine does not add to that.
+# The processor time of ended processes, which a busy machine does not change.
 sub cpu_seconds
 {
 	my (undef, undef, $user, $system) = times;
 	return $user + $system;
 }
 
-# large(NAME, BYTES): told in bounded memory, time and text.
+# large(NAME, BYTES): printed in bounded memory, time and text.
 sub large
 {
 	my ($what, $bytes) = @_;
@@ -911,8 +913,8 @@ sub large
 		length $bytes, $times, $took));
 }
 
-# document(SECTIONS): sections [TYPE, ENTSIZE, OFFSET, SIZE], with the align
-# that their kind wants; PROLOGUE is behind the headers.
+# document(SECTIONS): sections [TYPE, ENTSIZE, OFFSET, SIZE], with the alignment
+# of their type, followed by the blob.
 sub document
 {
 	my ($sections, $blob) = @_;
@@ -932,7 +934,7 @@ sub document
 	my $filler = "t\0" x ($all / 2);
 	large('many sections of the same bytes', document([map { [8, 0, 0,
 		$all] } 1 .. 3000], $filler));
-	# One table of relocations, that many headers name.
+	# One table of relocations that many headers name.
 	my $relocations = pack('L<2Q<2', 0, 1, 0, 0) x 40_000;
 	large('many headers of one table of relocations', document(
 		[[10, 24, 0, length $relocations],
@@ -956,7 +958,7 @@ sub document
 		[18, 4, $s + $r + $m, $o],
 		[15, 0, $s + $r + $m + $o, 44]],
 		$strings . $records . $maps . $sites . $own));
-	# An ELF file with thousands of sections that are the same megabytes.
+	# An ELF file with thousands of sections that share the same megabytes.
 	my $elf = elf(0, 1, ['.SUNW_dof', "\x7fDOF" . "\1" x 500_000],
 		map { ['.SUNW_dof', ''] } 1 .. 4000);
 	my ($at) = unpack('x40 Q<', $elf);

@@ -1,9 +1,10 @@
-# elf-reader.t - does the reader of ELF files and SDT notes see what it should?
+# elf-reader.t - does the reader of ELF files and SDT notes find every fault,
+# and no other?
 #
-# Files are built here, by a builder of their own, for six processors; then
-# each is spoiled in one way after the other, and the reader must say that and
-# nothing else.  At the end every complaint that it knows has been heard.  What
-# the compiler makes of <sys/sdt.h> is read too, where that is installed.
+# Files are built here, by an independent builder, for six processors; then each
+# is spoiled in one way after the other, and the reader must report exactly
+# that.  At the end every complaint that it knows has appeared.  Files that the
+# compiler makes with <sys/sdt.h> are read too, where that is installed.
 use strict;
 use warnings;
 
@@ -12,7 +13,7 @@ use Test::More;
 
 use Usdt::Elf;
 
-# Lines of Usdt::Elf from which a complaint came.
+# Lines of Usdt::Elf that have complained.
 my %heard;
 {
 	no warnings 'redefine';
@@ -62,7 +63,7 @@ sub sdt_note
 		. join('', map { "$_\0" } @$note{qw(provider name args)}));
 }
 
-# strings: a table, and where each of the strings is in it.
+# strings: a table, and the offset of each string in it.
 sub strings
 {
 	my ($table, %at) = ("\0", '' => 0);
@@ -179,7 +180,7 @@ sub assemble
 my %kind = (i386 => [0, 0], arm => [0, 0], x86_64 => [1, 0],
 	aarch64 => [1, 0], riscv64 => [1, 0], s390x => [1, 1]);
 
-# described(NOTE): what the test wants to see of one.
+# described(NOTE): the members that the test compares.
 sub described
 {
 	my ($note) = @_;
@@ -456,7 +457,7 @@ spoiled('a short build-id', [qr/build-id: note 0: a build-id of 4 bytes/],
 		$section->{size} = 20;
 	});
 
-# What tracers want of them.
+# What tracers need of them.
 for my $text ('%edi', '4%edi', '3@%edi', '16@%edi', '--4@%edi', '8f@%xmm0',
 	'4@') {
 	spoiled("the argument '$text'", [qr/the argument '\Q$text\E' has no/],

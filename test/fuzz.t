@@ -1,8 +1,8 @@
 #!/usr/bin/perl
-# fuzz.t - do the fuzzers find anything in a little while?
+# fuzz.t - do the fuzzers find anything in a short time?
 #
-# Each of test/fuzz/*.c for 30 seconds in CI, and for 3 elsewhere.  First they
-# are shown a library with an error in it, which one of them has to find.
+# Each of test/fuzz/*.c runs for 30 seconds in CI, and for 3 elsewhere.  First
+# they get a library with an error, which one of them has to find.
 use strict;
 use warnings;
 
@@ -29,7 +29,7 @@ if (system("echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | clang "
 	exit;
 }
 
-# run(SECONDS, TARGET, TREE): what test/fuzz/run says of it, and its status.
+# run(SECONDS, TARGET, TREE): the output of test/fuzz/run, and its status.
 sub run
 {
 	my ($for, $target, $tree) = @_;
@@ -52,7 +52,7 @@ system("cp -r Makefile usdt*.[chs] core image none tools test $dir/tree/") == 0 
 	open my $in, '<', 'usdt_dof.c' or die;
 	open my $out, '>', "$dir/tree/usdt_dof.c" or die;
 	while (<$in>) {
-		# The strings of the types are left where they are not.
+		# The error: wrong offsets of the types' strings.
 		s/SET\(probe, dofpr_nargv, types\)/SET(probe, dofpr_nargv, 1)/
 		    and $broken = 1;
 		print $out $_;
@@ -78,8 +78,8 @@ for my $target (@targets) {
 }
 # --- more than fuzzers write ------------------------------------------------
 
-# elf(NOTES, OPERANDS, SYMBOLS, NAME): an ELF file with so many notes at an
-# address in a function of that name, which each of their operands names.
+# elf(NOTES, OPERANDS, SYMBOLS, NAME): an ELF file with this many notes at an
+# address in a function NAME, which each of their operands names.
 sub elf
 {
 	my ($notes, $operands, $symbols, $name) = @_;
@@ -121,9 +121,9 @@ sub elf
 	    . $blob . $headers;
 }
 
-# What a few megabytes of somebody's file can make of the command's time and
-# memory: by code that copied names, and looked for each operand from the start,
-# these took 20 GB, and minutes.
+# How much time and memory a file of a few megabytes can cost the command: code
+# that copied names and searched for each operand from the start needed 20 GB,
+# and minutes, for these.
 my %large = (
 	'a long name for many probes' => [20_000, 0, 1, 'f' x 1_000_000],
 	'many operands and symbols' => [64, 5_000, 100_000, 'f' x 20],

@@ -1,12 +1,12 @@
 #!/usr/bin/perl
-# golden.t - is a document what it should be, to the byte, on each system?
+# golden.t - is each system's document right to the byte?
 #
 # test/golden/OS-ARCH.txt explains every byte of the document for one
-# definition. The files were made by test/golden/generate.pl, which was written
-# from the rules of the format and knows nothing of the library.  Here the
-# library's own builder has to come to the same bytes; each byte has to be
-# explained just once; and the judge of documents has to take them under that
-# system's rules, with the stubs of that processor where their sites should be.
+# definition.  The files were made by test/golden/generate.pl, which was written
+# from the rules of the format and knows nothing of the library.  The library's
+# own builder has to produce the same bytes; each byte has to be explained
+# exactly once; and the judge of documents has to accept them under that
+# system's rules, with that processor's stubs at their sites.
 use strict;
 use warnings;
 no warnings 'portable';		# of numbers with more than 32 bits
@@ -45,8 +45,8 @@ sub output
 	return $text;
 }
 
-# read_golden(TEXT): the bytes, the addresses that its head tells, and what is
-# wrong with the text itself.
+# read_golden(TEXT): the bytes, the addresses in its head, and the errors of the
+# text itself.
 sub read_golden
 {
 	my ($text) = @_;
@@ -72,7 +72,7 @@ sub read_golden
 
 # --- stubs ------------------------------------------------------------------
 
-# For each processor, what clang and the judge of documents call it.
+# For each processor, its names for clang and for the judge of documents.
 my %target = (
 	x86_64 => ['x86_64-linux-gnu', 'x86_64'],
 	i386 => ['i386-linux-gnu', 'i386'],
@@ -80,8 +80,8 @@ my %target = (
 	sparc64 => ['sparcv9-linux-gnu', 'sparc'],
 );
 
-# stub_of(ARCH, ANSWER): the code of the stub with the shortest nop that has
-# this way of answering (1: through a pointer), as it is assembled.
+# stub_of(ARCH, ANSWER): the assembled code of the stub with the shortest nop
+# and this way of answering (1: through a pointer).
 sub stub_of
 {
 	my ($arch, $answer) = @_;
@@ -174,7 +174,7 @@ for my $pair (@pairs) {
 is_deeply([sort map { basename($_, '.txt') } glob('test/golden/*.txt')],
     [sort map { join('-', @$_) } @pairs], 'no file is left over');
 
-# A check of the judge: stubs of the other kind are not taken.
+# A check of the judge: it refuses stubs of the other kind.
 for my $case (['illumos', 'x86_64', 1], ['macos', 'aarch64', 1],
     ['illumos', 'sparc64', 1]) {
 	my ($os, $arch, $answer) = @$case;

@@ -1,7 +1,7 @@
-# image.t - is a probe image, as a file and as it is mapped, what tracers need?
+# image.t - is a probe image, as a file and as mapped, what tracers need?
 #
-# Judged by Usdt::Elf, by readelf and eu-elflint, and by what was declared:
-# types and sizes stand in a table of this file.
+# It is judged by Usdt::Elf, by readelf and eu-elflint, and by what was
+# declared: a table in this file has types and sizes.
 use strict;
 use warnings;
 
@@ -43,8 +43,8 @@ my @types = (
 	['mode_t', '4'], ['my_own_t', 'W'], ['char **', 'W'],
 );
 
-# Probes with 0 to 32 arguments, each type first in one of them, and with
-# several functions, names with '-', and names that several functions have.
+# Probes with 0 to 32 arguments, each type first in one of them, several
+# functions, names with '-', and names shared by several functions.
 my @probes;
 for my $argc (0 .. 32, 12, 12, 12) {
 	my $n = @probes;
@@ -58,7 +58,7 @@ for my $argc (0 .. 32, 12, 12, 12) {
 push @probes, { function => "serve_$_", name => 'shared', types => [] }
     for 0 .. 4;
 
-# arguments(PROBE...): those of test_usdt that declare these.
+# arguments(PROBE...): test_usdt's arguments that declare these.
 sub arguments
 {
 	my @arguments = map { ('--', $_->{function}, $_->{name},
@@ -67,10 +67,10 @@ sub arguments
 	return @arguments;
 }
 
-# --- what is wanted of an image ---------------------------------------------
+# --- what an image must have ------------------------------------------------
 
-# By e_machine: the words' size, the registers that hold arguments, the stack
-# register, and how code that may be jumped to starts.
+# By e_machine: the size of words, the registers for arguments, the stack
+# register, and the code at the targets of jumps.
 my %machine = (
 	62 => { word => 8, registers => [qw(rdi rsi rdx rcx r8 r9)],
 		stack => 'rsp', landing => "\xf3\x0f\x1e\xfa" },
@@ -81,7 +81,7 @@ my %machine = (
 my %nop = (1 => "\x90", 5 => "\x0f\x1f\x44\0\0",
 	10 => "\x66\x2e\x0f\x1f\x84\0\0\0\0\0");
 
-# The argument text of a note: twelve at most, and where the ABI has them.
+# The argument text of a note: twelve at most, at the places of the ABI.
 sub note_args
 {
 	my ($probe, $machine) = @_;
@@ -91,7 +91,7 @@ sub note_args
 	for my $type (@{ $probe->{types} }) {
 		last if $i == 12;
 		my $size = $type->[1] =~ s/W/$machine->{word}/r;
-		# No value is wider than the word in which it is passed.
+		# No value is wider than the word that passes it.
 		$size =~ s/8/$machine->{word}/;
 		my $offset = ($i - @registers) * $machine->{word};
 		push @args, "$size@" . ($i < @registers ? "%$registers[$i]" :
@@ -101,7 +101,7 @@ sub note_args
 	return "@args";
 }
 
-# nop_at(BYTES, OFFSET): how long the nop there is.
+# nop_at(BYTES, OFFSET): the length of the nop there.
 sub nop_at
 {
 	my ($bytes, $at) = @_;
@@ -109,8 +109,8 @@ sub nop_at
 	return $length // 0;
 }
 
-# judge(TITLE, BYTES, PROVIDER, PROBES, NOP): all of it; NOP is the length
-# that was asked for, or undef.
+# judge(TITLE, BYTES, PROVIDER, PROBES, NOP): checks all of it; NOP is the
+# requested length, or undef.
 sub judge
 {
 	my ($title, $bytes, $provider, $probes, $nop) = @_;
@@ -155,7 +155,7 @@ sub judge_layout
 sub judge_notes
 {
 	my ($title, $elf, $provider, $probes, $machine) = @_;
-	# Tracers take "0(%rsp)" as they take "(%rsp)".
+	# Tracers read "0(%rsp)" as "(%rsp)".
 	my @read = map { { %$_{qw(provider name)},
 		args => $_->{args} =~ s{\@0\(}{@(}gr } } $elf->notes;
 	my @declared = map { { provider => $provider,
@@ -229,7 +229,7 @@ sub judge_gates
 		"$title: gates are closed");
 }
 
-# readelf and eu-elflint: a second and a third opinion.
+# readelf and eu-elflint give a second and a third opinion.
 sub judge_by_tools
 {
 	my ($title, $path) = @_;
@@ -244,14 +244,14 @@ sub judge_by_tools
 	($said) = output('eu-elflint', '--gnu-ld', $path);
 	SKIP: {
 		skip('eu-elflint is not installed', 1) if !defined $said;
-		# It knows no stapsdt notes, compiler-made ones neither.
+		# It knows no stapsdt notes, not even compiler-made ones.
 		my @complaints = grep { !/\.note\.stapsdt/ && !/^No errors$/ }
 		    split /\n/, $said;
 		is_deeply(\@complaints, [], "$title: eu-elflint is content");
 	}
 }
 
-# output(COMMAND...): what it prints, or undef if it is not there.
+# output(COMMAND...): its output, or undef if it is not installed.
 sub output
 {
 	my @command = @_;
@@ -274,7 +274,7 @@ sub slurp
 	return scalar <$in>;
 }
 
-# judge_mapping(TITLE, PROCESS, IMAGE, ELF): is it mapped as it says?
+# judge_mapping(TITLE, PROCESS, IMAGE, ELF): is it mapped as its headers say?
 sub judge_mapping
 {
 	my ($title, $process, $image, $elf) = @_;
@@ -302,7 +302,7 @@ sub judge_mapping
 	}
 }
 
-# judge_file(TITLE, PATH): may nobody else have written it?
+# judge_file(TITLE, PATH): could no other user have written it?
 sub judge_file
 {
 	my ($title, $path) = @_;
@@ -342,7 +342,7 @@ judge_mapping('many probes', $first, $image, $elf);
 judge_file('many probes', $image->{path});
 judge_by_tools('many probes', $image->{path});
 
-# Firing changes nothing that is mapped.
+# Firing does not change mapped bytes.
 is($first->ask(''), 'fired ' . @probes, 'all fire');
 judge_mapping('after firing', $first, $image, $elf);
 
@@ -399,7 +399,7 @@ SKIP: {
 	is(scalar keys %path_of_nop, 3, 'each nop has a path of its own');
 }
 
-# Enough probes for several pages of stubs and of gates.
+# As many probes as fill several pages of stubs and of gates.
 {
 	my @many = map { { function => 'f' . $_ % 7, name => "n$_",
 		types => [] } } 1 .. 1100;

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # Does the library build, and does every call work, where nothing is supported?
 #
-# Once for no system that it knows (the row is forced), once for no processor
-# that it knows, and for one that compilers know and it does not, x32.
+# Once for an unknown system (the row is forced), once for an unknown processor,
+# and for x32, which compilers know and the library does not.
 use strict;
 use warnings;
 
@@ -13,14 +13,14 @@ use Time::HiRes qw(sleep);
 use Usdt::Variant qw(variant run_unit);
 
 my $dir = tempdir('usdt-none-XXXXXX', TMPDIR => 1, CLEANUP => 1);
-# What has no system and no processor in it.
+# The units that need no system and no processor.
 my @pure = qw(document_bytes names probeset threads types);
 
 delete @ENV{qw(USDT_DISABLE USDT_DEBUG USDT_BACKENDS USDT_NOP)};
 $ENV{USDT_IMAGE_DIR} = "$dir/images";
 $ENV{USDT_HELPER} = "$dir/helper";
 
-# run(COMMAND...): a test: it ends with 0.  What it printed.
+# run(COMMAND...): a test: it exits with 0.  Returns its output.
 sub run
 {
 	my ($output, $status) = Usdt::Variant::quiet(@_);
@@ -39,8 +39,8 @@ sub build_calls
 	return "$o/none";
 }
 
-# rests(PID, PROGRAM): has it become that program, and sleeps?  Twice, since one
-# that starts may wait for a moment.
+# rests(PID, PROGRAM): does it run that program, and sleep?  It asks twice,
+# since a starting program may sleep for a moment.
 sub rests
 {
 	my ($pid, $program) = @_;
@@ -55,8 +55,7 @@ sub rests
 	return $before ne '' && $state->() eq $before;
 }
 
-# It goes on for a minute: until it rests for the first time, without a word, is
-# enough.
+# It runs for a minute: it is enough that it sleeps once, and prints nothing.
 sub hello
 {
 	my ($program) = @_;
@@ -92,7 +91,7 @@ for my $case (['no system', 'CPPFLAGS=-DUSDT_PLATFORM_NONE'],
 	});
 }
 
-# Its pointers have 4 bytes and its words 8.  Few kernels run its programs.
+# x32's pointers have 4 bytes and its words 8.  Few kernels run its programs.
 SKIP: {
 	my @x32 = ('-mx32', '-idirafter', '/usr/include/x86_64-linux-gnu');
 	my $o = "$dir/x32";

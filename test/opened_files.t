@@ -1,9 +1,9 @@
 #!/usr/bin/perl
-# opened_files.t - does the usdt command ever open what is no file?
+# opened_files.t - does the usdt command open files only, and never a device?
 #
-# Names belong to whoever is looked at, and may lead to a device the moment
-# after they were looked up.  So each is held by O_PATH, and what is opened then
-# is what was held (/proc/self/fd/N), if it is a file.
+# The names belong to the process that is examined, and may lead to a device the
+# moment after they were looked up.  So the command holds each by O_PATH, and
+# opens what it holds (/proc/self/fd/N) if that is a file.
 use strict;
 use warnings;
 
@@ -18,7 +18,7 @@ my $log = "$scratch/log";
 my $library = "$scratch/opened.so";
 my @nobody = qw(setpriv --reuid=65534 --regid=65534 --clear-groups);
 
-# Where each user can run them.
+# A directory in which each user can run them.
 chmod(0711, $scratch) or die "$scratch: $!\n";
 system('cp', Usdt::Process::program(), usdt_command(), $scratch) == 0
     or BAIL_OUT('cp');
@@ -26,8 +26,8 @@ $ENV{USDT_BUILD} = $scratch;
 system(split(' ', $ENV{CC} // 'cc'), qw(-shared -fPIC -Wall -Wextra -o),
 	$library, 'test/opened_files.c') == 0 or BAIL_OUT('opened_files.c');
 
-# opened(AS, PATTERN, ARGUMENT...): run the command; what is told of names and
-# files that match, how often it opened what it held, and what it said.
+# opened(AS, PATTERN, ARGUMENT...): run the command; returns the opened names
+# and files that match, how often it opened what it held, and its output.
 sub opened
 {
 	my ($as, $pattern, @arguments) = @_;
@@ -41,7 +41,7 @@ sub opened
 		scalar(grep { m{^opened /proc/self/fd/} } @lines), "$out$err");
 }
 
-# Whom to be, by which command, and the way to files that is open to him.
+# A user, the command to become that user, and the user's way to files.
 my @users = ($> == 0 ? ([root => [], 'map_files'],
 	[nobody => \@nobody, 'root']) : [user => [], 'root']);
 

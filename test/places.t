@@ -1,8 +1,8 @@
 #!/usr/bin/perl
-# places.t - where do probe images come to live, and what can go wrong there?
+# places.t - where are probe images placed, and what can go wrong there?
 #
-# $USDT_IMAGE_DIR is what these tests have in their hands; the places after it
-# are the user's own, in trace/image_places.t they are too.
+# These tests control $USDT_IMAGE_DIR; the places after it are the user's own.
+# trace/image_places.t controls those too.
 use strict;
 use warnings;
 
@@ -20,10 +20,10 @@ use Usdt::Process;
 my $scratch = scratch();
 my $number = 0;
 
-# A fresh place for images, which the library makes.
+# A new place for images, which the library creates.
 sub fresh { return "$scratch/place" . ++$number }
 
-# taken(PROCESS): it is ready, and its image has this path.
+# taken(PROCESS): it is ready; returns the path of its image.
 sub taken
 {
 	my ($process) = @_;
@@ -34,8 +34,8 @@ sub taken
 	return $status->{'sdt.path'};
 }
 
-# is_whole(PROCESS, BYTES, NAME): what it maps is one image with these bytes,
-# and works.
+# is_whole(PROCESS, BYTES, NAME): its mapping is one image with these bytes, and
+# works.
 sub is_whole
 {
 	my ($process, $bytes, $name) = @_;
@@ -182,12 +182,12 @@ case('the path depends on the definition' => sub {
 
 # --- places that are passed over --------------------------------------------
 
-# As root, files modes bar nobody: unless the right to ignore them is dropped.
+# Root is not bound by file modes, unless it drops that capability.
 my @plain = $> == 0 ? ('setpriv', '--bounding-set',
 	'-dac_override,-dac_read_search') : ();
 
-# What is wrong with a place, how to make it so (the path is given, and may be
-# changed by returning another), and what is said of it, PLACE being the path.
+# A fault of a place; code that causes it (it gets the path, and may return
+# another); and the reason in the status, where PLACE is the path.
 my @bad = (
 	['a relative path', sub { 'relative' },
 		qr/^relative: not an absolute path$/],
@@ -265,8 +265,7 @@ for my $row (@bad) {
 	});
 }
 
-# "root" of a namespace that a user made is that user, to whom root's directory
-# must not belong.
+# "root" in a user's namespace is that user, who must not use root's directory.
 case('a user namespace has places of its own' => sub {
 	my @apart = qw(unshare --user --map-root-user);
 	my $why = `@apart true 2>&1`;
@@ -284,7 +283,7 @@ case('a user namespace has places of its own' => sub {
 	remove_tree($dir) if defined $dir;
 });
 
-# A host in which nothing can be opened: the probe images can go nowhere.
+# A host that can open nothing has no place for images.
 case('no place at all' => sub {
 	my $dir = fresh();
 	my $process = place($dir);
@@ -337,8 +336,7 @@ case('a text of many long paths tells every reason' => sub {
 	    for "/dev/shm/usdt-$>", "/tmp/usdt-$>", 'memfd';
 });
 
-# From no descriptor to enough: an image that others use stays whatever
-# happens to us.
+# From no descriptor to enough: an image in use stays, whatever happens to us.
 case('few descriptors do no harm' => sub {
 	my $dir = fresh();
 	my $holder = place($dir);
@@ -358,8 +356,8 @@ case('few descriptors do no harm' => sub {
 	is(taken($holder), $path, 'the holder has it still');
 });
 
-# Writing beyond the limit of a file's size is a signal, of which one dies.  The
-# provider is nobody else's: an image that is there already needs no writing.
+# Writing beyond the limit of a file's size is a deadly signal.  The provider
+# has a new name: an existing image would need no writing.
 case('a limit on the size of files ends nobody' => sub {
 	my $dir = fresh();
 	my @args = ('-p', "small$$", qw(func probe int));
@@ -401,9 +399,9 @@ case('USDT_IMAGE_DIR in other spellings' => sub {
 		qr{^(?!\Q$dir\E)}, 'a link hides no blanks');
 });
 
-# --- what is in the image's place -------------------------------------------
+# --- other files in the image's place ---------------------------------------
 
-# image(DIR): the path and the bytes of the image there, which nobody holds.
+# image(DIR): the path and the bytes of the unused image there.
 sub image
 {
 	my ($dir) = @_;
@@ -422,7 +420,8 @@ sub changed
 	return $bytes;
 }
 
-# How the image's file may be wrong: by path and bytes.
+# The ways in which the image's file can be wrong: code that gets path and
+# bytes.
 my %wrong = (
 	'the first byte changed' => sub { spew($_[0], changed($_[1], 0)) },
 	'a byte of code changed' => sub { spew($_[0], changed($_[1], 4096)) },
@@ -566,7 +565,8 @@ case('held by a descriptor only' => sub {
 	is((stat $path)[2] & 07777, 0400, 'with the right mode');
 });
 
-# Somebody asks who holds the file, and does not end: as if it was stopped.
+# Another process asks who holds the file, and does not finish, as if it was
+# stopped.
 case('a lease that is not given back' => sub {
 	my $dir = fresh();
 	my @args = (args => ['-p', provider(), qw(func probe int)]);
@@ -579,7 +579,7 @@ case('a lease that is not given back' => sub {
 	    return cannot("no lease to be had: $!");
 	my $process = place($dir, @args);
 	ok($process->ready, 'enabled');
-	# The kernel takes it away from who does not give it back in 45 s.
+	# The kernel breaks a lease that is not returned in 45 s.
 	like(slurp('/proc/locks'), qr/LEASE +BREAKING .*:@{[(stat $path)[1]]} /,
 		'before the kernel took the lease away');
 	isnt(taken($process), $path, 'with another image');
@@ -611,7 +611,7 @@ sub host
 	return $host;
 }
 
-# orders(HOST, ORDER...): all are answered with "ok".
+# orders(HOST, ORDER...): each is answered with "ok".
 sub orders
 {
 	my ($host, @orders) = @_;
@@ -620,7 +620,7 @@ sub orders
 	is($host->ask($_), 'ok', $_) for @orders;
 }
 
-# slot_path(HOST, PLUGIN, SLOT): beneath the provider's directory.
+# slot_path(HOST, PLUGIN, SLOT): its path below the provider's directory.
 sub slot_path
 {
 	my ($host, $plugin, $slot) = @_;
@@ -628,7 +628,7 @@ sub slot_path
 	return $host->ask("path $plugin $slot") =~ s{^path .*/plugged/}{}r;
 }
 
-# mapped_once(HOST, COUNT): so many images, each file mapped once.
+# mapped_once(HOST, COUNT): there are COUNT images, each file mapped once.
 sub mapped_once
 {
 	my ($host, $count) = @_;
@@ -694,8 +694,8 @@ case('plugins with copies of the library' => sub {
 	is($host->close, 0, 'ended well');
 });
 
-# What it left stays mapped: nobody knows of it any more.  (A build that looks
-# for leaks would be right to find one.)
+# Its images stay mapped: no copy of the library knows them any more. (A leak
+# checker would be right to report one.)
 case('a plugin that goes without freeing its provider' => sub {
 	my $host = host(fresh(), ASAN_OPTIONS => 'detect_leaks=0');
 
@@ -797,8 +797,8 @@ case('a forked child enables a further probe' => sub {
 
 # --- pruning ----------------------------------------------------------------
 
-# many(DIR, COUNT, AGE): images of modules m1 ... by processes that have
-# ended, each older than the next.  Returns their paths.
+# many(DIR, COUNT, AGE): images of modules m1 ... of ended processes, each older
+# than the next.  Returns their paths.
 sub many
 {
 	my ($dir, $count, $age) = @_;
@@ -828,8 +828,9 @@ case('the oldest of more than 64 are removed' => sub {
 	my @temporary = map { $_ =~ s{/[^/]+$}{/~new-1-2-3}r } @paths[5, 60];
 	spew($_, 'unfinished') for @temporary;
 
-	# The two oldest are in use: by a mapping and by a descriptor.  That
-	# one enables it does not remove anything, but makes it the youngest.
+	# The two oldest are in use: by a mapping and by a descriptor.  That a
+	# process enables one does not remove anything, but makes it the
+	# youngest.
 	my $holder = place($dir, args => ['-m', 'm1', 'f', 'n']);
 	is(taken($holder), $paths[0], 'the oldest is taken');
 	utime(1, 1, $paths[0]);
@@ -874,7 +875,7 @@ case('a provider goes with its last image' => sub {
 		'and comes back');
 });
 
-# --- killed and crowded -----------------------------------------------------
+# --- interrupted and concurrent enabling ------------------------------------
 
 # meddle(DIR, ARGUMENT...): the answers of interrupted_enable.c, up to "lived
 # N".
@@ -916,7 +917,7 @@ case('killed at each system call' => sub {
 		keys %left], [], 'no more than an unfinished file is left');
 });
 
-# Before all is mapped it is noticed; from then on status tells.
+# While it maps, enabling notices the removal; later, status reports it.
 case('the image is removed at each system call' => sub {
 	my $top = fresh();
 	mkdir($top, 0700);
@@ -934,7 +935,7 @@ case('the image is removed at each system call' => sub {
 	ok($seen{'gone 3'}, 'later it is gone, and status says so');
 });
 
-# Which takes a while: the 2,000 are for CI.
+# This takes a while: only CI runs all 2,000.
 my $kills = $ENV{USDT_NO_SKIP} ? 2000 : 200;
 
 case("killed at $kills random times" => sub {
@@ -998,7 +999,7 @@ case('taking and pruning side by side' => sub {
 	is($bad, 0, 'every image was in its place, and stayed while held')
 	    or diag($race->report);
 	my @left = images_in($dir);
-	# Each of the four looks after every 16 files that it made.
+	# Each of the four looks for old files after every 16 that it made.
 	cmp_ok(scalar @left, '<=', 64 + 4 * 16, 'the limit is kept');
 	is_deeply([grep { m{/~new-} } @left], [], 'nothing is left behind');
 	is($race->close, 0, 'ended well');

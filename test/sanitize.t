@@ -1,10 +1,10 @@
 #!/usr/bin/perl
-# sanitize.t - do compilers, sanitizers and valgrind find anything to say?
+# sanitize.t - do compilers, sanitizers and valgrind find any fault?
 #
 # Builds everything with -Werror by gcc and by clang, and runs the unit tests
 # under the address, leak, undefined and thread sanitizers and valgrind, some
-# under clang's control flow integrity.  Each of these is first shown an error,
-# which it has to find.
+# under clang's control flow integrity.  Each of these first gets an error that
+# it has to find.
 use strict;
 use warnings;
 
@@ -17,7 +17,7 @@ my $dir = tempdir('usdt-sanitize-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my @units = map { basename($_, '.c') } sort glob 'test/unit/*.c';
 my $make = $ENV{MAKE} // 'make';
 
-# A make of our own, not a part of the one that may have started this.
+# Independent of a make that may have started this.
 delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES CFLAGS CC O)};
 delete @ENV{qw(USDT_DISABLE USDT_DEBUG USDT_BACKENDS USDT_NOP)};
 

@@ -1,9 +1,9 @@
 #!/usr/bin/perl
-# Does everything compile without a word, whatever standard and compiler?
+# Does everything compile without warnings, with each standard and compiler?
 #
-# Each compiler that is here, with gnu99, which the Makefile uses, later ones,
+# Each installed compiler, with gnu99, which the Makefile uses, later standards,
 # and the newest without extensions, where the system's headers declare only
-# what they are asked for.
+# what is requested.
 use strict;
 use warnings;
 
@@ -13,7 +13,7 @@ use Usdt::Variant qw(variant require_compiler);
 
 my $dir = tempdir('usdt-standards-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
-# What a compiler says of itself; nothing if it is not here.
+# A compiler's version; nothing if it is not installed.
 sub version
 {
 	my ($said, $status) = Usdt::Variant::quiet($_[0], '--version');
@@ -21,7 +21,7 @@ sub version
 	return $status == 0 ? (split /\n/, $said)[0] =~ s/^\S+ //r : '';
 }
 
-# Compilers of other versions stand beside the first of their kind.
+# Compilers of other versions are installed beside the first of their kind.
 my (@compilers, %seen);
 for my $kind (qw(gcc clang)) {
 	my @names = ($kind, map { "$kind-$_" } 12 .. 30);
@@ -44,7 +44,7 @@ sub knows
 }
 
 for my $cc (@compilers) {
-	# Before it had its number, C23 had another name.
+	# C23's name before it had a number.
 	my ($newest) = grep { knows($cc, $_) } qw(c23 c2x);
 	my @standards = ('gnu99', 'gnu11', 'gnu17', $newest // ());
 

@@ -1,9 +1,9 @@
 #!/usr/bin/perl
-# Does the library that `make ARCH=i386` leaves do all that the other does?
+# Does the library of `make ARCH=i386` do all that the other does?
 #
-# Every unit test is built and run with 32 bits too: by this machine, or if it
-# runs 64-bit code alone by qemu-i386, and what that can't judge by an emulated
-# machine.  What tracers see of such processes is in trace/i386.t.
+# Every unit test is built and run with 32 bits too: by this machine or, if it
+# runs 64-bit code only, by qemu-i386, and the tests that qemu-i386 can't judge
+# by an emulated machine. trace/i386.t has what tracers see of such processes.
 use strict;
 use warnings;
 
@@ -22,11 +22,12 @@ require_compiler(Usdt::Variant::makes_32_bits(),
     . 'it takes)');
 
 my $dir = tempdir('usdt-widths-XXXXXX', TMPDIR => 1, CLEANUP => 1);
-# Not a million cycles once more, nor what knows system calls by their numbers.
+# Without a million cycles again, and without the unit that knows system calls
+# by number.
 my @units = grep { !/^(?:long_run|refused_system_calls)$/ } units();
 
-# What qemu-i386 does otherwise than a kernel, so that these need a real one.
-# What else fails under it is run on one too, and that is what counts.
+# Where qemu-i386 differs from a kernel: these need a real one.  Other units
+# that fail under it also run on a real one, and that result counts.
 my %kernel = (
 	environment => 'an ioctl that a file does not know',
 	gate => 'how /proc/self/maps tells what may be executed',
@@ -59,8 +60,8 @@ for my $unit (@units) {
 	}
 }
 
-# A call that has a variant for files, and inode numbers, beyond 32 bits fails
-# there: which those are, the C library tells.
+# Calls that have variants for files and inode numbers beyond 32 bits fail
+# there: the C library lists them.
 {
 	my $libc = (Usdt::Variant::quiet(split(' ', $ENV{CC} // 'cc'), '-m32',
 	    '-print-file-name=libc.so.6'))[0] =~ s/\n//r;
@@ -82,7 +83,7 @@ for my $unit (@units) {
 	}
 }
 
-# The rows of other systems, with their helper devices played.
+# The rows of other systems, with simulated helper devices.
 sub rows
 {
 	local $ENV{USDT_OBJ} = $obj;
@@ -92,7 +93,7 @@ sub rows
 	is($status, 0, 'test/rows.t, 32 bits') || diag($said);
 }
 
-# All that is left, in a machine whose processor runs 32-bit code.
+# All remaining tests, in a machine whose processor runs 32-bit code.
 sub in_machine
 {
 	my $rows = "$dir/rows";
@@ -116,7 +117,7 @@ sub in_machine
 
 runs_32_bits() ? rows() : in_machine();
 
-# Another compiler may have more to say.
+# Another compiler may have more warnings.
 SKIP: {
 	my $here = Usdt::Variant::makes_32_bits('clang');
 
@@ -127,8 +128,8 @@ SKIP: {
 	    'CFLAGS=-O2 -Werror');
 }
 
-# One directory, first for one width, then for the other: what is left is what
-# was asked for last, and no more is made than that takes.
+# One directory, first for one width, then for the other: it contains the last
+# build, and make builds no more than that needs.
 for my $width (32, 64, 32) {
 	variant("$dir/turns", ['lib', 'test_usdt'],
 	    $width == 32 ? 'ARCH=i386' : ());

@@ -1,7 +1,7 @@
 # Does bpftrace read arguments where aarch64 has them?
 #
-# In the machine with this processor.  That of another processor's host can't
-# look inside, so bpftrace is in the machine: the current one, of Debian sid.
+# It runs in the machine with this processor.  A host with another can't look
+# inside, so bpftrace is in the machine: the current one, of Debian sid.
 use strict;
 use warnings;
 

@@ -1,8 +1,8 @@
 # Do the binaries for aarch64 of the package for Node.js load and fire, with
 # glibc and with musl?
 #
-# In the machine with this processor, in which bpftrace is.  No Node.js is in
-# it: a small host of Node-API takes its place.
+# It runs in the machine with this processor, which has bpftrace and no Node.js:
+# a small host of Node-API takes its place.
 use strict;
 use warnings;
 
@@ -18,7 +18,7 @@ my %command = (
 	musl => [build_path('node/musl/loader'), build_path('node/musl/host')],
 );
 
-# The host with that libc: what it prints.
+# The output of the host with that libc.
 sub host
 {
 	my ($libc) = @_;

@@ -1,6 +1,7 @@
 # Does DTrace read every argument that a program passes, with its type?
 #
-# It reads ten arguments of a probe; `usdt watch`, in the same machine, all.
+# It reads ten arguments of a probe; `usdt watch`, in the same machine, reads
+# all.
 use strict;
 use warnings;
 
@@ -56,7 +57,7 @@ dtrace_case('0 to 32 arguments of int and of string' => sub {
 	    'every probe once, each with its values');
 });
 
-# Each type with values at its ends; the text that %d must print for each.
+# Each type with its extreme values, and the text that %d must print for each.
 my @typed = (
 	['int8_t', '-128' => '-128'], ['int8_t', '127' => '127'],
 	['uint8_t', '255' => '255'], ['char', '65' => '65'],

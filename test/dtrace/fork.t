@@ -1,4 +1,4 @@
-# What does dtprobed know of children, and of processes that are gone?
+# What does dtprobed know of children, and of processes that have ended?
 use strict;
 use warnings;
 
@@ -43,7 +43,7 @@ dtrace_case('a forked child' => sub {
 });
 
 # What dtprobed keeps of a process of ours, and of one made by dtrace -G, after
-# CODE ended it: for each its pid, and the paths.
+# CODE ended them: for each its pid, and the paths.
 sub both_after
 {
 	my ($code) = @_;
@@ -109,8 +109,9 @@ SKIP: {
 	});
 }
 
-# A process that runs its own program again is to dtprobed what it was before.
-# How it comes to that, and what its program declares then.
+# To dtprobed a process that runs its own program again is the one it was
+# before.  A table: how the process gets there, and what its program declares
+# then.
 my @again = (
 	['exec of itself', sub { (shift->ask("exec @_"), '') }, 'same'],
 	['exec of itself with another definition',
@@ -154,7 +155,7 @@ dtrace_case('processes that run their own program again' => sub {
 
 		is("$status->{'dof.taken'} $status->{'dof.reason'}", '1 ',
 		    "$title: taken");
-		# The same once more, which has a history by now.
+		# The same process again, which has a history by now.
 		$said = $p->ask($prefix . "exec @{ $definition{$which} }");
 		is($said, "${prefix}ready $pid", "$title: and again");
 		is($p->status($prefix)->{'dof.taken'}, 1, "$title: taken");
@@ -210,8 +211,8 @@ dtrace_case('dtprobed is restarted while a process lives' => sub {
 	is_deeply([tree_of($pid)], [], 'and leaves nothing');
 });
 
-# A record that is spoilt so keeps a dtprobed that starts from serving: nothing
-# of it may be left.
+# A record spoiled in this way keeps a starting dtprobed from serving: all of it
+# has to go.
 dtrace_case('what dtprobed keeps can not be read' => sub {
 	my $stash = '/run/dtrace/stash';
 	my $p = process('again', qw(f go int));

@@ -94,7 +94,7 @@ dtrace_case('a probe removed under a running script' => sub {
 	my $d = Usdt::Dtrace->run('leave$target:::stays '
 		. '{ printf("> %d\n", arg0); }', '-p', $p->pid);
 
-	fire([$p, 1]);		# nobody asked for it
+	fire([$p, 1]);		# no script asked for it
 	is($p->ask('wait 1 1 30'), 'enabled 1', 'stays is enabled');
 	is($p->ask('remove 0'), 'ok', 'goes is removed');
 	for my $round (1, 2) {

@@ -1,4 +1,4 @@
-# What can this DTrace not do, whatever a library declares?
+# What can this DTrace not do, for any library?
 #
 # README's table of limits rests on this.  A test here that fails after an
 # upgrade is good news: the limit is gone.
@@ -12,7 +12,7 @@ use Usdt::Dtrace qw(dtrace_case process listing same_events wait_errors
 
 my $REFERENCE = build_path('reference');
 
-# complaint(SCRIPT, OPTION...): what dtrace says when it does not start.
+# complaint(SCRIPT, OPTION...): dtrace's error when it does not start.
 sub complaint
 {
 	my $d = eval { Usdt::Dtrace->run(@_) };

@@ -1,5 +1,5 @@
 # Do a thousand probes work, ten thousand, a hundred providers; and what if
-# dtprobed takes its time?
+# dtprobed is slow?
 use strict;
 use warnings;
 
@@ -10,7 +10,7 @@ use Time::HiRes qw(time sleep);
 use Usdt::Dtrace qw(dtrace_case listing same_events restart_dtprobed
 	build_path as_user);
 
-# A process with PROVIDERS of PROBES each, or what it says instead.
+# A process with PROVIDERS of PROBES each, or its error.
 sub many
 {
 	my ($name, $providers, $probes) = @_;
@@ -29,7 +29,7 @@ sub tell_time
 }
 
 # Fires these probes, [provider, probe], each with a value of its own, under a
-# script, whose clause takes provider and name as they are.
+# script whose clause contains provider and name unchanged.
 sub fire_under
 {
 	my ($p, $where, @fires) = @_;
@@ -103,14 +103,15 @@ sub delay_parsers
 	POSIX::_exit(0);
 }
 
-# dtprobed 2.0.7 has an option for the time that its parser may take, but after
-# that time it goes on reading.  One that gives up must be named as the reason.
+# dtprobed 2.0.7 has an option for the time that its parser may take, but goes
+# on reading after that time.  A parser that gives up must be reported as the
+# reason.
 dtrace_case('a parser that takes longer than dtprobed -t allows' => sub {
 	my $pid = restart_dtprobed('-t', 2);
 	my $delay = delay_parsers($pid, 3);
 	my ($p, $status);
 
-	# On a busy machine a parser may be done before it is stopped.
+	# On a busy machine a parser may finish before it is stopped.
 	for (1 .. 20) {
 		$p = many('slow', 1, 10);
 		$status = $p->status;

@@ -1,4 +1,4 @@
-# Is a probe found, enabled and counted once, whichever way it is named?
+# Is a probe found, enabled and counted once, by any way of naming it?
 #
 # Every probe is described twice, as DOF and as an SDT note, and each way of
 # naming it in a script finds it by one description or by both.
@@ -24,7 +24,7 @@ my @ways = (
 	['memfd', {}, 'memfd*:::go'],
 );
 
-# Where no directory lets a file be executed, an image has no name.
+# Where all directories are noexec, an image has no name.
 my @nowhere = ('unshare', '-m', 'sh', '-c', 'mount -o remount,bind,noexec '
 	. '/dev/shm && mount -o remount,bind,noexec /tmp && exec "$@"', 'sh');
 
@@ -54,7 +54,7 @@ sub clause
 	    . "probemod, probefunc, probename, pid, arg0); }\n";
 }
 
-# What one way's two fires print.
+# The output of one way's two fires.
 sub expected
 {
 	my ($way, $module) = @_;
@@ -179,8 +179,8 @@ dtrace_case('names as they were given' => sub {
 	    ], 'one name in two functions is told apart');
 });
 
-# What a description has no letters for: '?' stands for each, and wildcards for
-# all.  A signature, as agents of Java virtual machines pass it, is one.
+# Characters that descriptions don't have: '?' stands for each, and wildcards
+# for all.  A signature, as agents of Java virtual machines pass it, has some.
 dtrace_case('functions that no description spells' => sub {
 	my @odd = ('valueOf(char[],int,int)java.lang.String', 'a,b', '[x]',
 		'{y};', 'p*q?', 'back\\slash', q("quoted"'one'), '<&|>',
@@ -191,8 +191,8 @@ dtrace_case('functions that no description spells' => sub {
 	my $prov = 'oddly' . $p->pid;
 	my %listed = map { $_->{function} => 1 } listing("${prov}:::");
 
-	# It takes "[x]" for a set and "\s" for an "s" when it looks for what it
-	# has listed already.
+	# When dtrace looks for what it has listed already, it reads "[x]" as a
+	# set and "\s" as an "s".
 	is_deeply([sort keys %listed], [sort @odd],
 	    'dtrace -l lists them, some more than once');
 	my $d = Usdt::Dtrace->run(

@@ -1,12 +1,13 @@
 # Do dtprobed and the tests' own judge of documents agree?
 #
-# Each document of Usdt::DofCases that is meant for Linux, right or spoiled, is
-# handed to the daemon by a process of its own.  What the judge rejects the
-# ioctl has to refuse; what it takes has to be taken, and then all its probes
-# are there; what it says is dropped is taken, and something is missing.
+# A process of its own hands the daemon each document of Usdt::DofCases that is
+# meant for Linux, valid or spoiled.  What the judge rejects the ioctl has to
+# refuse; what it accepts has to be accepted, and then all its probes exist;
+# what it says is dropped has to be accepted, with something missing.
 #
-# What dtprobed's parser refuses ends the parser, and the next document gets a
-# new one (seen with 2.0.7); what can't be read never comes to it.
+# A document that dtprobed's parser refuses ends the parser, and the next
+# document gets a new one (seen with 2.0.7); a document that can't be read never
+# reaches it.
 use strict;
 use warnings;
 no warnings 'portable';		# of numbers with more than 32 bits
@@ -23,14 +24,14 @@ my $dir = tempdir('usdt-mutants-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $number = 0;
 
 # The two documents about the limit of 256 MiB take minutes on an emulated
-# processor.  Seen with 2.0.7: that many bytes are refused, by the parser, and
-# one less are taken.
+# processor.  Seen with 2.0.7: the parser refuses that many bytes, and accepts
+# one less.
 use constant LARGE => 0;
 
 my %ended;	# documents that the parser did not survive, and others
 
-# parsers(): the processes that dtprobed has for parsing: one, which it starts
-# anew when it has to.
+# parsers(): dtprobed's processes for parsing: one, which it replaces when
+# necessary.
 sub parsers
 {
 	open(my $in, '<', '/run/dtprobed.pid') or die "dtprobed.pid: $!\n";
@@ -41,10 +42,9 @@ sub parsers
 	return split(' ', <$children> // '');
 }
 
-# submit(BYTES, MODULE, READABLE): what the ioctl returned, errno, and the
-# probes that dtprobed shows ("provider:module:function:name"), of a process of
-# its own. Behind the document nothing can be read, or zeros to the size
-# READABLE.
+# submit(BYTES, MODULE, READABLE): the ioctl's result and errno, and the probes
+# that dtprobed shows ("provider:module:function:name") of a process of its own.
+# Behind the document nothing can be read, or zeros up to the size READABLE.
 sub submit
 {
 	my ($bytes, $module, $readable) = @_;
@@ -79,7 +79,7 @@ sub golden
 		? pack('(H2)*', split / /, $1) : () } <$in>);
 }
 
-# What is right, beside the spoiled.
+# The valid documents, beside the spoiled ones.
 my @cases = map { { row => 'linux', option => [], expected => [], %$_ } }
     ({ title => 'a good document', bytes => build(good('linux')) },
 	{ title => 'version 1', bytes => build(first_version()) },
@@ -94,20 +94,20 @@ each_spoiled(sub {
 	my ($case) = @_;
 	my %option = @{ $case->{option} };
 
-	# A byte order or pointers that this machine has not, and a name that
-	# has no room in the ioctl's structure.
+	# A byte order or pointers that this machine does not have, and a name
+	# too long for the ioctl's structure.
 	return if $option{encoding} || length($option{module} // '') > 63;
 	return if $option{readable} && !LARGE;
 	push @cases, $case if $case->{row} eq 'linux';
 });
 cmp_ok(scalar @cases, '>', 150, 'documents');
 
-# What dtprobed takes as it is, and only dtrace(1) makes nothing of: a name that
-# is too long with a pid behind it, that of dtrace's own provider, and a site
-# that is not where the offset says.
+# What dtprobed accepts and only dtrace(1) can't use: a name that is too long
+# with a pid behind it, that of dtrace's own provider, and a site that is not at
+# its offset.
 my %later = map { $_ => 1 } 49, 50, 'sites';
 
-# agreed(CASE): one document, both opinions.
+# agreed(CASE): one document, judged by both.
 sub agreed
 {
 	my ($case) = @_;
@@ -143,7 +143,7 @@ is_deeply($ended{taken}{1}, undef, 'what is taken does not end the parser');
 note("refused, and the parser goes on: $_") for @{ $ended{refused}{0} // [] };
 note(scalar @{ $ended{refused}{1} // [] }, ' that are refused end the parser');
 
-# After all that it still takes what is right, from whoever comes.
+# After all that it still accepts valid documents, from any process.
 dtrace_case('afterwards' => sub {
 	my ($result, undef, $shown) = submit(build(good('linux')), 'mutant');
 

@@ -2,8 +2,8 @@
 #
 # The cases of that package's own tests, under their names; their programs are
 # in bindings/node/test/lib/traced.js, where bpftrace reads them too.  One
-# script and one process judge almost all, since both take long to start here.
-# dtrace finds probes some time after they are there: programs wait for it.
+# script and one process check almost all, since both start slowly here. dtrace
+# finds probes some time after they appear: programs wait for it.
 use strict;
 use warnings;
 
@@ -42,7 +42,7 @@ my @ints = map { ['%d', "(int)arg$_"] } 0 .. 9;
 my @strings = map { ['%s', "copyinstr(arg$_)"] } 0 .. 9;
 
 # NAME, of the program; the case in dtrace-provider's tests; for each probe what
-# is printed: [FORMAT, EXPRESSION] ...; and what has to come.
+# is printed, [FORMAT, EXPRESSION] ...; and the expected output.
 my @cases = (
 	[basic => 'basic', { p1 => \@INT_STRING },
 		'p1 1 two', 'p1 -3 four'],
@@ -91,7 +91,7 @@ my @cases = (
 		'first 1', 'second 2', 'first 3'],
 );
 
-# What two packages fire that know nothing of this.
+# The fires of two packages that know nothing of libusdt.
 my %bunyan = map { ("log-$_" => [['%s', 'copyinstr(arg0)']]) }
     qw(trace info error);
 my %restify = (
@@ -139,7 +139,7 @@ dtrace_case('the cases of dtrace-provider' => sub {
 		my ($name, $event) = /^(\w+) (.*?) ?$/;
 		push @{ $seen{$name} }, $event;
 	}
-	# Which number it is DTrace decides; it has to be the same.
+	# DTrace chooses the number; it has to be the same.
 	my ($id) = map { /( id\d+)$/ } @{ $seen{enabledAgain} };
 	s/\Q$id\E$/ idN/ for defined $id ? @{ $seen{enabledAgain} } : ();
 	for (@cases) {
@@ -149,8 +149,8 @@ dtrace_case('the cases of dtrace-provider' => sub {
 	}
 });
 
-# What types arguments have dtrace has to know when it starts: it is told the
-# process, which waits until it is traced.  It ends with that process.
+# dtrace has to know the types of arguments when it starts: it gets the process,
+# which waits until it is traced. dtrace ends with that process.
 dtrace_case('32probe-char, by args[]' => sub {
 	my $run = node([], 'traced.js', 'strings32', 'typed_x');
 	my $maps = '/proc/' . $run->pid . '/maps';
@@ -167,7 +167,7 @@ dtrace_case('32probe-char, by args[]' => sub {
 		map { "text$_" } 0 .. 9)], 'typed');
 });
 
-# Children of Node.js run its program again, so dtprobed takes them for what
+# Children of Node.js run its program again, so dtprobed mistakes them for what
 # they were when they were forked.
 dtrace_case('child_process.fork and cluster' => sub {
 	my $d = Usdt::Dtrace->run('family_x*:::p1 '

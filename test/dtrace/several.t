@@ -6,7 +6,8 @@ use Test::More;
 
 use Usdt::Dtrace qw(dtrace_case process same_events fires_of);
 
-# fire(PROCESS, VALUE, PREFIX): once, when it is enabled; what is to be seen.
+# fire(PROCESS, VALUE, PREFIX): once, when it is enabled; returns the expected
+# line.
 sub fire
 {
 	my ($p, $value, $prefix, $pid) = @_;

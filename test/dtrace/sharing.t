@@ -1,9 +1,9 @@
-# Which tracers may be at one probe beside dtrace, and does each count every
-# fire once?
+# Which tracers can be attached to one probe beside dtrace, and does each count
+# every fire once?
 #
-# The kernel takes one kind of uprobe at an address: with a semaphore or
-# without, so tracers of different kinds need sites of their own.  What can't
-# go together for other reasons is in limits.t.
+# The kernel accepts one kind of uprobe at an address: with a semaphore or
+# without, so tracers of different kinds need sites of their own. limits.t has
+# the pairs that fail for other reasons.
 use strict;
 use warnings;
 
@@ -37,7 +37,7 @@ package Watch {
 		return sort { $a <=> $b } @values;
 	}
 
-	# The values of all events, after N came and none in excess.
+	# The values of all events, after N and no more arrived.
 	sub finish
 	{
 		my ($self, $n) = @_;
@@ -99,7 +99,7 @@ for my $way ('$target', '*') {
 	}
 }
 
-# Each pair of dtraces, the first one first.
+# Each pair of dtraces, in order of starting.
 my %ways = (
 	'-p' => sub { my ($pid) = @_; ('both$target:::go', '-p', $pid) },
 	'a pid' => sub { my ($pid) = @_; "both${pid}:::go" },

@@ -1,4 +1,4 @@
-# Whom does a dtprobed delay that takes its time?
+# Which calls does a slow dtprobed delay?
 use strict;
 use warnings;
 
@@ -13,7 +13,7 @@ sub dtprobed
 	return $pid;
 }
 
-# while_stopped(CODE): dtprobed answers when CODE is done.
+# while_stopped(CODE): dtprobed answers after CODE.
 sub while_stopped
 {
 	my ($code) = @_;
@@ -45,7 +45,7 @@ dtrace_case('it stops when a process forks' => sub {
 		return $pid;
 	});
 
-	# It was quick before, so the child asked it at once.
+	# dtprobed was quick before, so the child asked it at once.
 	is(child_status($p)->{'dof.taken'}, 1, 'the child is registered');
 	is_deeply([sort map { $_->{provider} } listing('stops*:::')],
 	    [sort 'stops' . $p->pid, "stops$child"], 'both are listed');

@@ -1,6 +1,6 @@
-# Does what dtprobed keeps of our documents say what was declared?
+# Does dtprobed keep of our documents what was declared?
 #
-# It is read by the tests' own reader, which shares no code with the library.
+# The tests' own reader, which shares no code with the library, reads it.
 use strict;
 use warnings;
 
@@ -19,8 +19,8 @@ sub slurp
 }
 
 # documents(PID): each document that dtprobed has of a process, in order of
-# generations: its kind (a word before it; 0 is DOF), its bytes, its inode, what
-# the helper's structure said, and the names under which it was taken apart.
+# generations: its kind (a word before it; 0 is DOF), its bytes, its inode, the
+# helper's structure, and the names under which it was parsed.
 sub documents
 {
 	my ($pid) = @_;

@@ -1,4 +1,4 @@
-# What may an ordinary user do, and what is said where that is not enough?
+# What can an ordinary user do, and what is reported where that is not enough?
 use strict;
 use warnings;
 

@@ -1,8 +1,8 @@
-# Does the library take the nop that this kernel traces fastest, and do
-# processes and their children live with what the kernel makes of it?
+# Does the library use the nop that this kernel traces fastest, and do processes
+# and their children survive what the kernel makes of it?
 #
-# Runs on the host, and in the machines of test/vm with other kernels.  What is
-# at a traced site tells: a breakpoint, or a call.
+# It runs on the host, and in the machines of test/vm with other kernels.  The
+# code at a traced site shows what the kernel did: a breakpoint, or a call.
 use strict;
 use warnings;
 
@@ -21,7 +21,7 @@ my $dir = scratch_dir();
 my ($release) = (POSIX::uname())[2] =~ /^(\d+\.\d+)/;
 my $kernel = sprintf('%d%03d', split(/\./, $release));
 
-# Where a stub has its SDT site (ORDER STUB), and what may be there.
+# The SDT site of a stub (ORDER STUB), and the code that may be there.
 my $SITE = 10;
 my %nop = (1 => '90', 5 => '0f1f440000', 10 => '662e0f1f840000000000');
 my %traced = (
@@ -30,7 +30,7 @@ my %traced = (
 	10 => qr/^488d642480e8/,	# a step over the red zone, and a call
 );
 
-# The kernels that these were tried on are between the numbers.
+# The kernels on which these were tried are between the numbers.
 my $best = $kernel >= 7002 ? 10 : $kernel >= 6018 && $kernel < 7000 ? 5 : 1;
 
 sub process
@@ -68,7 +68,7 @@ sub traced
 	is($process->ask('loop 0 5 7'), 'fired 5', 'fires');
 }
 
-# The lines "pid value" since the last time.
+# The new lines "pid value".
 sub seen
 {
 	my ($n) = @_;
@@ -149,7 +149,7 @@ tracer_case('a child that no handler of fork has seen' => sub {
 	is($process->close, 0, 'the process ends well');
 });
 
-# What a function keeps below the stack pointer is in the way of a call.
+# A call overwrites what a function keeps below the stack pointer.
 tracer_case('a red zone' => sub {
 	traced('redzone');
 	my ($fired, $damaged) = $process->ask('signals 0 500') =~

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# What do bcc's tools, and programs that use its library, make of our probes?
+# How do bcc's tools, and programs with its library, see our probes?
 use strict;
 use warnings;
 
@@ -15,7 +15,7 @@ my $dir = scratch_dir();
 my $provider = "bcc$$" . 'x';
 my $python = '/usr/bin/python3';	# Debian's, for its module
 
-# Debian has two trees of headers, bcc takes one.
+# Debian has two trees of headers, bcc uses one.
 sub one_tree
 {
 	my $headers = kernel_headers();
@@ -56,7 +56,7 @@ sub enabled
 		"is-enabled is $value");
 }
 
-# It counts itself in before it attaches.
+# It raises the semaphore before it attaches.
 sub attached
 {
 	my ($process, $run, $line) = @_;
@@ -66,7 +66,7 @@ sub attached
 	enabled($process, 0, 1);
 }
 
-# printed(RUN, COUNT, PATTERN): lines of fires, when it has been stopped.
+# printed(RUN, COUNT, PATTERN): the lines of fires, after it was stopped.
 sub printed
 {
 	my ($run, $count, $pattern) = @_;
@@ -127,7 +127,7 @@ tracer_case('trace' => sub {
 	enabled($process, 0, 0);
 });
 
-# A program in Python: a type, a value, bcc's type for it.
+# A program in Python: a type, a value, bcc's type for both.
 my @columns = (
 	['int', '-2147483648', 'int'],
 	['unsigned int', 4294967295, 'u32'],
@@ -164,7 +164,7 @@ from bcc import BPF, USDT
 import signal
 import sys
 
-# As an exception it would be lost in a callback.
+# An exception in a callback would be lost.
 ended = []
 signal.signal(signal.SIGINT, lambda *_: ended.append(1))
 

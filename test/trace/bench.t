@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# Does what `make bench` needs still build and run?
+# Do the programs of `make bench` still build and run?
 #
-# No figure is judged here: times say nothing on a machine that tests.
+# This test judges no figure: times mean nothing on a machine that tests.
 use strict;
 use warnings;
 

@@ -1,11 +1,11 @@
 #!/usr/bin/perl
-# What is traced of a process in surroundings that are not what it expects: a
-# root that is read-only, no /dev/shm, no /tmp, no /proc, and a container?
+# Are processes traced under unusual conditions: a read-only root, no /dev/shm,
+# no /tmp, no /proc, and in a container?
 #
-# Each process lives in namespaces that are made here, and is traced from
-# outside: its question is answered, and the values come.  What single mounts
-# and memfd do to the place of an image is in image_places.t, what `usdt doctor`
-# says of it in doctor.t.
+# Each process lives in namespaces made here, and is traced from outside: it
+# sees the tracer, and the values arrive. image_places.t tests what single
+# mounts and memfds do to the place of an image, doctor.t what `usdt doctor`
+# says about it.
 use strict;
 use warnings;
 
@@ -20,8 +20,8 @@ alarm 3600;
 my $dir = scratch_dir();
 my $number = 0;
 
-# in(SCRIPT): a command that runs SCRIPT in a mount namespace of its own, and
-# then the rest of its arguments.
+# in(SCRIPT): a command that runs SCRIPT in a mount namespace of its own, then
+# the rest of its arguments.
 sub in
 {
 	my ($script, @more) = @_;
@@ -29,14 +29,14 @@ sub in
 		"{ $script; } || exit 3; exec \"\$@\"", 'sh');
 }
 
-# What is kept of directories that are covered: the program can be found.
+# The parts of covered directories that are kept: the program can be found.
 sub keep
 {
 	return "mkdir -p '$dir/kept' && cp '"
 	    . Usdt::Process::program() . "' '$dir/kept/test_usdt'";
 }
 
-# outside(PROCESS): its pid as it is seen here.
+# outside(PROCESS): its pid out here.
 sub outside
 {
 	my ($process) = @_;
@@ -52,8 +52,8 @@ sub outside
 	return $pid;
 }
 
-# traced(NAME, PATH, COMMAND...): a process in there, whose image should be
-# where the pattern says, seen by `usdt list`, `usdt watch` and bpftrace.
+# traced(NAME, PATH, COMMAND...): a process in there, whose image is where the
+# pattern says; `usdt list`, `usdt watch` and bpftrace see it.
 sub traced
 {
 	my ($name, $path, @command) = @_;
@@ -79,7 +79,7 @@ sub traced
 		$watch->stop('INT');
 		is($process->ask('enabled 0'), 'enabled 0', 'no more');
 
-		# By the path that is told for what is in another root.
+		# By the path that `usdt list` prints for another root.
 		my ($image) = map { $_->{path} } $process->images($pid);
 		my $file = $process->status->{'sdt.path'};
 		$file = $file =~ m{^/proc/\d+/(fd/\d+)$} ? "/proc/$pid/$1"
@@ -117,7 +117,7 @@ traced('a read-only root with a /tmp', qr{^/tmp/usdt-0/},
 traced('no /dev/shm', qr{^/tmp/usdt-0/},
     in('mount -t tmpfs none /dev && rmdir /dev/shm 2>/dev/null; '
 	. 'test ! -e /dev/shm'), @program);
-# Its program has to be found: it lies below /tmp.
+# Its program, which lies below /tmp, has to be found.
 traced('neither /dev/shm nor /tmp', qr{^/proc/\d+/fd/\d+$},
     in("mkdir -p /run/usdt-$$ && mount --bind '$dir/kept' /run/usdt-$$ && "
 	. 'mount -t tmpfs -o mode=0555,ro none /tmp && '

@@ -1,9 +1,9 @@
 #!/usr/bin/perl
-# What does a daemon lose that has closed all descriptors and changed its root,
-# user, directory and umask since it enabled its probes?
+# What does a daemon lose that closes all descriptors and changes its root,
+# user, directory and umask after it has enabled its probes?
 #
-# Nothing that was there; what it enables afterwards has to do without files,
-# and tracers that look below the process's own root do not find them.
+# Nothing that it had.  What it enables later can't use files, and tracers that
+# look below the process's own root do not find those probes.
 use strict;
 use warnings;
 
@@ -27,7 +27,7 @@ system($ENV{CC} // 'cc', qw(-std=gnu99 -Wall -Wextra), "-I$source", '-o',
     "$dir/daemon", "$source/test/places/daemon.c", Usdt::Tracer::library(),
     '-pthread') == 0 or die "daemon.c does not compile\n";
 
-# The file through which we talk: 128 bytes from us, 384 to us.
+# The file of orders and answers: 128 bytes from us, 384 to us.
 sub answer
 {
 	open(my $in, '<:raw', "$dir/orders") or die "orders: $!\n";
@@ -72,7 +72,7 @@ sub start
 
 END { kill('KILL', $pid) if $pid }
 
-# How a tracer is asked, and what it then says of a fire.
+# How each tracer is started, and what it prints for a fire.
 sub bpftrace
 {
 	my (@arguments) = @_;
@@ -112,7 +112,7 @@ tracer_case('what was enabled before' => sub {
 	like($out, qr/\Q$provider\E.*\bgo\b/s, 'usdt list lists it');
 });
 
-# Its image directory is not below its new root, and would not be its own.
+# Its image directory is not below its new root, and belongs to another user.
 tracer_case('what is enabled afterwards' => sub {
 	is(order('add late'), 'well', 'a probe is added and enabled');
 	my $watch = Usdt::Watch->attach(2, '-p', $pid, $provider);

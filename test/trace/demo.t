@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# demo.t - does `make demo` show events, and can what it ends with be pasted?
+# demo.t - does `make demo` show events, and do the commands at its end work?
 use strict;
 use warnings;
 
@@ -10,7 +10,7 @@ use Usdt::Tracer qw(need tracer_case source_dir);
 need('root');
 alarm 3600;
 
-# The lines that a shell prints, and its status.
+# A shell's output as lines, and its status.
 sub shell
 {
 	my $run = Usdt::Tracer::Run->start('sh', @_);
@@ -33,7 +33,7 @@ tracer_case('what it shows and says' => sub {
 	    while $lines[-1] =~ /^    /;
 	like($lines[-1], qr/paste/, 'the last lines are to be pasted');
 
-	# As they are, and then a command that list has printed.
+	# The commands as printed, and then one that list has printed.
 	($status, @lines) = shell('-c', join("\n", 'cd /',
 	    @paste, 'trap "kill $!" EXIT', 'usdt watch -p $! -n 1 "demo:*"',
 	    ''));

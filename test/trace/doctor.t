@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # doctor.t - does `usdt doctor` find what keeps tracers from probes?  Each
-# finding is brought about, but those of other kernels: test/unit/doctor_facts.c
-# has them.
+# problem is caused here, except those of other kernels, which are in
+# test/unit/doctor_facts.c.
 use strict;
 use warnings;
 
@@ -39,8 +39,8 @@ sub process
 
 sub image { return ($_[0]->images)[0]{path} }
 
-# doctor([WORD...], ARGUMENT...): its lines; the exit status says whether
-# there are problems.
+# doctor([WORD...], ARGUMENT...): its lines; checks that the exit status says
+# whether there are problems.
 sub doctor
 {
 	my ($status, $out, $err) = run_usdt(ref $_[0] ? shift : ['env'],
@@ -66,7 +66,7 @@ sub apart
 		"{ $script; } || exit 3; exec \"\$0\" \"\$@\""];
 }
 
-# A script by which PROGRAM can be run, in a mount that is noexec too.
+# A script that makes PROGRAM executable in a mount that is also noexec.
 sub runs
 {
 	my ($program) = @_;
@@ -74,7 +74,7 @@ sub runs
 	    . "mount -o remount,bind,exec '$program'";
 }
 
-# finds(PATTERN, NAME, LINES...): exactly one line is like that.
+# finds(PATTERN, NAME, LINES...): exactly one line matches.
 sub finds
 {
 	my ($pattern, $name, @lines) = @_;
@@ -152,8 +152,8 @@ tracer_case('what is mounted' => sub {
 		. '&& ' . runs(usdt_command()))));
 });
 
-# A daemon that does nothing, and a device that answers nothing: only that
-# they are there is asked.
+# A daemon that does nothing, and a device that never answers: the doctor asks
+# only whether they exist.
 tracer_case('the helper' => sub {
 	my $device = 'mount -t tmpfs none /dev && mkdir /dev/dtrace /dev/shm '
 	    . '&& mknod -m 666 /dev/null c 1 3 && cd /dev/dtrace && ';
@@ -182,7 +182,7 @@ tracer_case('the helper' => sub {
 
 # --- processes --------------------------------------------------------------
 
-# Of a process: lines about it, without its number.
+# The lines about a process, without its number.
 sub of
 {
 	my ($process, @arguments) = @_;
@@ -378,7 +378,7 @@ tracer_case('whether dtprobed knows it' => sub {
 		'nobody can tell', of($process, [@$closed, @nobody]));
 });
 
-# --- files that were compiled -----------------------------------------------
+# --- compiled files ---------------------------------------------------------
 
 my $source = <<'EOF2';
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# What does gdb make of our probes, with the commands that `usdt list` prints?
+# How does gdb see our probes, with the commands that `usdt list` prints?
 use strict;
 use warnings;
 
@@ -40,7 +40,8 @@ sub listed
 	return $lines[0];
 }
 
-# gdb(LINE, SCRIPT): it runs in the background what the line says, then this.
+# gdb(LINE, SCRIPT): runs gdb in the background with the line's commands, then
+# SCRIPT.
 sub gdb
 {
 	my ($line, $script) = @_;
@@ -56,7 +57,7 @@ sub gdb
 	return $gdb;
 }
 
-# What runs at the breakpoint that was set last.
+# The commands of the last breakpoint.
 sub at_breakpoint
 {
 	return join("\n", 'commands', 'silent', @_, 'continue', 'end') . "\n";
@@ -70,7 +71,7 @@ sub enabled
 	is($process->ask("wait $index $value 100"), "enabled $value", $title);
 }
 
-# The process ends, and so does gdb: what it printed of fires.
+# Ends the process, and so gdb; returns the fires that it printed.
 sub fires
 {
 	my ($process, $gdb) = @_;
@@ -80,7 +81,7 @@ sub fires
 	return $gdb->lines(qr/^fire: (.*)$/);
 }
 
-# Sizes and signs.  gdb has the types of notes, which know no more.
+# Sizes and signs. gdb has only the types in notes.
 tracer_case('values' => sub {
 	my @columns = (['int', -5], ['unsigned int', 4294967295],
 		['char *', 'a%20text', '"a text"'],
@@ -115,7 +116,7 @@ tracer_case('values' => sub {
 		// $_->[1] } @columns), '0'], 'what gdb printed');
 });
 
-# The image tells how to get out of a stub: gdb knows who fires.
+# The image has unwind tables for its stubs: gdb finds the caller.
 tracer_case('stacks' => sub {
 	for my $nop (1, 5, 10) {
 		local $ENV{USDT_NOP} = $nop;
@@ -133,7 +134,7 @@ tracer_case('stacks' => sub {
 	}
 });
 
-# It counts itself in while its breakpoint is, and out when it is not.
+# It raises the semaphore while its breakpoint is set.
 tracer_case('is-enabled' => sub {
 	my $process = process(['f', 'first'], ['f', 'n', 'int'],
 		['f', 'last'], ['f', 'tell', 'int']);
@@ -162,8 +163,8 @@ tracer_case('is-enabled' => sub {
 	is_deeply([fires($process, $gdb)], [-1, -3], 'what gdb printed');
 });
 
-# When gdb goes the process is as it was; how far gdb would move the semaphore,
-# on x86-64, is the length of a nop.
+# After gdb has left, the process is as before; the distance by which gdb would
+# move the semaphore is, on x86-64, the length of a nop.
 tracer_case('gdb ends' => sub {
 	for my $nop (1, 5, 10) {
 		local $ENV{USDT_NOP} = $nop;
@@ -185,7 +186,7 @@ tracer_case('gdb ends' => sub {
 	}
 });
 
-# In its own mounts no place lets files be executed.
+# In its mount namespace all places are noexec.
 tracer_case('a memfd' => sub {
 	my $process = Usdt::Process->new(
 		program => ['unshare', '-m', 'sh', '-c', 'mkdir -p -m 700 /tmp/usdt-0; '
@@ -203,7 +204,7 @@ tracer_case('a memfd' => sub {
 	is_deeply([fires($process, $gdb)], [9], 'what gdb printed');
 });
 
-# Two sites, and so both see it, in either order.
+# There are two sites, so both tracers see it, in either order.
 tracer_case('beside usdt watch' => sub {
 	for my $first (qw(gdb watch)) {
 		my $process = process(['f', 'n', 'int']);
@@ -229,7 +230,7 @@ tracer_case('beside usdt watch' => sub {
 	}
 });
 
-# bpftrace of Debian 12 comes to the site that gdb has.
+# Debian 12's bpftrace attaches at gdb's site.
 tracer_case('beside bpftrace 0.17' => sub {
 	for my $first (qw(gdb bpftrace)) {
 		my $process = process(['f', 'n', 'int']);
@@ -255,7 +256,7 @@ tracer_case('beside bpftrace 0.17' => sub {
 	}
 });
 
-# A program that gdb starts has no probes before it has declared them.
+# A program that gdb starts has no probes until it declares them.
 tracer_case('started by gdb' => sub {
 	my $script = "$dir/start";
 	my $command = usdt_command();
@@ -296,7 +297,7 @@ EOF
 		'what gdb printed') or diag(@lines);
 });
 
-# Probes that were compiled in need no place: the dynamic linker knows it.
+# Compiled-in probes need no address: gdb knows the dynamic linker's.
 tracer_case('compiled in' => sub {
 	my $provider = "gdb$$";
 	open(my $out, '>', "$dir/compiled.c") or die "$dir/compiled.c: $!\n";

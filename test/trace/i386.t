@@ -2,11 +2,11 @@
 # What do tracers see of 32-bit processes?
 #
 # The library and test_usdt are built with ARCH=i386.  The cases are those of
-# bpftrace.t, shared_images.t and perf.t; values are those of words of 4 bytes:
-# what is larger is passed, and shown, as such a word.
+# bpftrace.t, shared_images.t and perf.t, with values in words of 4 bytes:
+# larger ones are passed, and shown, as such a word.
 #
 # Where this machine runs no 32-bit programs, an emulated one does, which has
-# the same tracers: this file then runs in there, with what was built here.
+# the same tracers: there this file runs with what was built here.
 use strict;
 use warnings;
 
@@ -21,7 +21,7 @@ use Usdt::Watch qw(run_usdt usdt_command);
 use Usdt::WatchCases qw(run_watch);
 use Usdt::Width qw(runs_32_bits say_where stage_libraries);
 
-my $inside = $ENV{USDT_BUILT};	# this is that machine
+my $inside = $ENV{USDT_BUILT};	# true in that machine
 
 plan(skip_all => 'only x86-64 compilers make programs of two widths')
     if !$inside && Usdt::Variant::native() ne 'x86_64';
@@ -37,7 +37,7 @@ my ($no_command);	# why there is no 32-bit usdt
 
 # --- what is built ----------------------------------------------------------
 
-# From here on it is the build that is tested, with the command of this one.
+# From here on this build is under test, with the command of this machine.
 sub build
 {
 	my $build = "$dir/i386";
@@ -50,9 +50,8 @@ sub build
 	$ENV{CC} = join(' ', $ENV{CC} // 'cc', Usdt::Variant::width_flags());
 	is(elf_class("$build/test_usdt"), 32, 'the traced process has 32 bits');
 
-	# It takes a libelf of 32 bits, which Debian has for its own
-	# architecture i386 only: where that is installed the command has to
-	# work too.
+	# It needs a 32-bit libelf, which Debian has for its own architecture
+	# i386 only: where that is installed the command has to work too.
 	my ($output, $status) = Usdt::Variant::quiet('make', '-s', '-C',
 		Usdt::Tracer::source_dir(), "O=$dir/tool", 'ARCH=i386',
 		"CC=$ENV{CC}", "$dir/tool/usdt");
@@ -63,7 +62,7 @@ sub build
 	    . 'command has the width of the machine');
 }
 
-# In the emulated machine, where what is built lies in one directory.
+# In the emulated machine all built files lie in one directory.
 sub stage
 {
 	my ($stage) = @_;
@@ -128,7 +127,7 @@ my @types = (
 	['uintptr_t', '0x%lx', '0xfedcba98' => '0xfedcba98'],
 	['void *', '0x%lx', '0xdeadbeef' => '0xdeadbeef'],
 	['struct request *', '0x%lx', '0xffffd000' => '0xffffd000'],
-	# A word of them is what can be passed.
+	# One word of them can be passed.
 	['int64_t', '%ld', -1 => -1, '-2147483648' => '-2147483648',
 		'0x1fffffffe' => -2],
 	['uint64_t', '%lu', 4294967295 => 4294967295,

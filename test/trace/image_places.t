@@ -1,9 +1,8 @@
 #!/usr/bin/perl
-# image_places.t - which of the places does an image get, and do tracers find
-# it?
+# image_places.t - in which place does an image land, and do tracers find it?
 #
-# Runs itself in a mount namespace of its own, where it can lay what it wants
-# over the user's places: $USDT_IMAGE_DIR, /dev/shm/usdt-0 and /tmp/usdt-0.
+# It runs itself in a mount namespace of its own, where it can mount over the
+# user's places: $USDT_IMAGE_DIR, /dev/shm/usdt-0 and /tmp/usdt-0.
 use strict;
 use warnings;
 
@@ -40,7 +39,7 @@ my %room = (own => "$scratch/own", shm => "/dev/shm/usdt-0",
 my @rooms = qw(own shm tmp);
 my $good = 'mode=0700';
 
-# What was not there before is not there afterwards.
+# No new files stay behind.
 my @made = grep { mkdir($_, 0700) } @room{@rooms};
 my (%mounted, @further, @removed);
 
@@ -88,7 +87,7 @@ sub ready
 
 # --- the order of places ----------------------------------------------------
 
-# What may be wrong with a file system, and what is said of it.
+# Faults of a file system, and the reason that is reported.
 my %faults = (
 	'noexec' => ['mode=0700,noexec', qr{^ROOM: mounted noexec$}],
 	'read-only' => ['mode=0700,ro', qr{^ROOM\S*: Read-only file system$}],
@@ -123,7 +122,7 @@ case('all is well: the first place' => sub {
 	is_deeply(tree($room{tmp}), {}, 'the third is left empty');
 });
 
-# Each fault in each place, those before being of no use either.
+# Each fault in each place, with the places before it unusable.
 for my $i (0 .. $#rooms) {
 	my $next = $rooms[$i + 1];
 	for my $fault (sort keys %faults) {
@@ -163,7 +162,7 @@ case('an image that is there, read-only' => sub {
 	is($process->ask(''), 'fired 2', 'both fire');
 });
 
-# memfd_noexec is each pid namespace's own.  Of its own 0 is the rule.
+# Each pid namespace has its own memfd_noexec, whose default is 0.
 sub under_noexec
 {
 	my ($value) = @_;
@@ -289,8 +288,8 @@ case('memfds of plugins' => sub {
 
 # --- an overlay -------------------------------------------------------------
 
-# What is mapped there is a file of the layer below, so that the kernel can't
-# say who holds one: none may be removed.
+# Mapped files there are those of the layer below, so that the kernel can't say
+# who holds one: none may be removed.
 case('an overlay' => sub {
 	my $top = "$scratch/overlay";
 	my $dir = "$top/all/images";
@@ -311,7 +310,7 @@ case('an overlay' => sub {
 	like($err, qr/^usdt: removed 0 files, 1 held$/m, 'and so not removed');
 	is($process->status->{'sdt.taken'}, 1, 'it is there');
 
-	# More come than are kept.
+	# More images than are kept.
 	my $other = ready(place($dir));
 	for my $i (1 .. 100) {
 		is($_, 'ok', "round $i")
@@ -330,7 +329,7 @@ case('an overlay' => sub {
 
 # --- set-uid ----------------------------------------------------------------
 
-# What comes after the layout's number in an image's path.
+# The part of an image's path after the layout's number.
 sub identity { return $_[0] =~ s{.*/\d+-}{}r }
 
 case('a set-uid program ignores our variables' => sub {
@@ -381,9 +380,9 @@ case('a set-uid program ignores our variables' => sub {
 
 # --- tracers ----------------------------------------------------------------
 
-# traced(PROCESS, WHERE, PROVIDER, ORDER, NAME, PID): bpftrace sees what is
-# fired then, each once.  WHERE is a path, or undef: whatever the process (or
-# another that takes its orders, PID) maps.
+# traced(PROCESS, WHERE, PROVIDER, ORDER, NAME, PID): bpftrace sees each fire
+# once.  WHERE is a path, or undef: the mappings of the process (or of another
+# that obeys its orders, PID).
 sub traced
 {
 	my ($process, $where, $provider, $order, $name, $pid) = @_;
@@ -403,8 +402,8 @@ sub traced
 	is($process->ask("$wait 0 20"), 'enabled 0', "$name: disabled");
 }
 
-# The orders of test_usdt have the number of the probe, those of
-# closed_descriptors.c not.
+# The orders of test_usdt contain the number of the probe, those of
+# closed_descriptors.c don't.
 sub traced_test_usdt { traced($_[0], $_[1], 'testusdt', 'fire 0', $_[2]) }
 
 tracer_case('an image in $USDT_IMAGE_DIR' => sub {
@@ -452,7 +451,7 @@ tracer_case('removed and made again' => sub {
 	traced_test_usdt($process, undef, 'by pid');
 });
 
-# One tracer on the old file, while it is there no more.
+# One tracer on the old file, which is removed.
 tracer_case('removed while it is traced' => sub {
 	furnish();
 	my $process = ready(place($room{own}));
@@ -483,7 +482,7 @@ tracer_case('a file that was wrong, and is held' => sub {
 	traced_test_usdt($other, undef, 'the other');
 });
 
-# --- hosts that close what is not theirs ------------------------------------
+# --- hosts that close others' descriptors -----------------------------------
 
 sub careless
 {
@@ -523,7 +522,8 @@ case('and then frees at once' => sub {
 	is($host->close, 0, 'ended well');
 });
 
-# The descriptor is the child's too, the path with its parent's number is not.
+# The child has the descriptor too, but not the path, which contains its
+# parent's number.
 tracer_case('a daemon, whose parent ends' => sub {
 	my $host = careless();
 	my ($pid) = $host->ask('daemon') =~ /^ready (\d+)$/ or die;

@@ -1,10 +1,10 @@
 #!/usr/bin/perl
-# Can another user get code or probes into a process, learn what it has, or
+# Can another user bring code or probes into a process, read what it has, or
 # stop it?
 #
-# A victim and an attacker, two users without privilege.  The attacker comes
-# first and lays what it likes where the victim's images would lie; whatever
-# that is, the victim has its probes, in files that are its own, or in none.
+# A victim and an attacker, two unprivileged users.  The attacker comes first
+# and puts whatever it likes where the victim's images would be; in any case the
+# victim has its probes, in files of its own, or in none.
 use strict;
 use warnings;
 
@@ -28,7 +28,8 @@ my @definition = ('-p', 'victims', 'f', 'n', 'int', 'char *');
 chmod(0755, $dir);
 system('cp', Usdt::Process::program(), "$dir/test_usdt") == 0 or die;
 
-# as(USER, CODE): in a child with that user's rights; what it returns, 0 to 255.
+# as(USER, CODE): runs CODE in a child with that user's rights; returns its
+# result, 0 to 255.
 sub as
 {
 	my ($user, $code) = @_;
@@ -64,7 +65,7 @@ sub start
 	return $process;
 }
 
-# What is wrong with a process's mappings, as text: '' if nothing is.
+# Faults of a process's mappings, as text; '' if there are none.
 sub wrong
 {
 	my ($process) = @_;
@@ -87,7 +88,7 @@ sub wrong
 	return join("\n", @wrong);
 }
 
-# The path and the bytes of the image that the victim makes by itself.
+# The path and the bytes of the image that the victim makes when it is alone.
 clear();
 my $honest = start();
 my ($path) = map { $_->{path} } $honest->images;
@@ -97,7 +98,8 @@ clear();
 my ($below) = $path =~ m{^\Q$places[0]\E/(.+)$}
     or BAIL_OUT("an image at $path");
 
-# lay(PLACE, MODE, CHANGE): the attacker's copy of it, with other code.
+# lay(PLACE, MODE, CHANGE): puts the attacker's copy of it there, with other
+# code.
 sub lay
 {
 	my ($place, $mode, $evil) = @_;
@@ -212,8 +214,8 @@ tracer_case('what others learn' => sub {
 	clear();
 });
 
-# The attacker swaps directories, links and files as fast as it can, the victim
-# enables again and again: each time it has what is its own.
+# The attacker swaps directories, links and files as fast as it can, while the
+# victim enables again and again: each time the victim's image is its own.
 tracer_case('a race' => sub {
 	my $racer = fork() // die "fork: $!\n";
 

@@ -2,9 +2,9 @@
 # Does the library work, and do tracers see its probes, in programs with musl,
 # and in those that are linked statically?
 #
-# Left out: plugins, which static programs can't load and which stay loaded
-# with musl; and unit tests that take what musl has not (a backtrace) or count
-# the mappings of malloc (resource_growth).
+# Left out are plugins, which static programs can't load and which musl never
+# unloads; and unit tests that need what musl lacks (a backtrace) or count the
+# mappings of malloc (resource_growth).
 use strict;
 use warnings;
 
@@ -23,9 +23,9 @@ my $dir = scratch_dir();
 my $command = usdt_command();
 my $cc = $ENV{CC} // 'cc';
 my %needs_glibc = map { $_ => 1 } qw(helper resource_growth stubs types);
-# A million cycles: once is enough.  And the injector of refused_system_calls.c
-# needs the kernel's headers, which musl-gcc does not look for, and a libc of
-# its own.
+# One run of a million cycles is enough.  And the injector of
+# refused_system_calls.c needs the kernel's headers, which musl-gcc does not
+# find, and libc of its own.
 my @units = grep { !/^(?:long_run|refused_system_calls)$/ } units();
 my @musl_units = grep { !$needs_glibc{$_} } @units;
 

@@ -1,10 +1,10 @@
 #!/usr/bin/perl
-# Is not one event lost, and does nothing break, while everything happens at
-# once: threads that fire, change and free, forks, signals, and tracers that
-# come and go?
+# Is every event seen, and does nothing break, while everything happens at once:
+# threads that fire, change and free, forks, signals, and tracers that come and
+# go?
 #
-# A minute under tracers and a minute under the thread sanitizer, without any,
-# when nothing may be skipped; else ten seconds each ($USDT_STRESS_SECONDS).
+# If nothing may be skipped, a minute under tracers and a minute without them
+# under the thread sanitizer; else ten seconds each ($USDT_STRESS_SECONDS).
 use strict;
 use warnings;
 
@@ -41,7 +41,7 @@ sub stress
 	return $process;
 }
 
-# path(PROCESS, PROVIDER): its image's.
+# path(PROCESS, PROVIDER): the path of its image.
 sub path
 {
 	my ($process, $provider) = @_;
@@ -51,7 +51,7 @@ sub path
 	return $path // die "$provider has no image\n";
 }
 
-# It is told to end; the rest of what it prints, as name => number.
+# Ends it; returns the rest of its output, as name => number.
 sub results
 {
 	my ($process) = @_;
@@ -65,8 +65,8 @@ sub results
 	return %result;
 }
 
-# Those that come and go, until the time is over, and some came and saw events;
-# how many there were.
+# Runs tracers that come and go, until time is over and some of them saw events;
+# returns how many there were.
 sub come_and_go
 {
 	my ($pid, $end) = @_;
@@ -80,7 +80,7 @@ sub come_and_go
 		my $watch = Usdt::Tracer::Run->start(Usdt::Watch::command(
 			'watch', '-n', 100, @{ $ways[$n % @ways] }));
 		my $its_pid = $watch->pid;
-		# Of what it watches there may be nothing just now.
+		# Its probes may be gone at this moment.
 		$watch->read_some(0.05) while $watch->{out}
 		    && $watch->errors !~ /^watching/m;
 		$watch->wait_until(sub { !$watch->{out} }, 1 + rand);

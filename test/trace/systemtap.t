@@ -1,8 +1,8 @@
 #!/usr/bin/perl
-# What does SystemTap make of our probes?
+# How does SystemTap read our probes?
 #
-# Only what it reads is tested: to trace it loads a module into the kernel that
-# it is run on, and its other way, BPF, has no arguments of such probes.
+# Only reading is tested: for tracing it loads a module into the running kernel,
+# and its other way, BPF, has no arguments of such probes.
 use strict;
 use warnings;
 
@@ -25,7 +25,7 @@ $process->ready or BAIL_OUT($process->report);
 my ($image) = $process->images;
 my $elf = Usdt::Elf->new($process->image_bytes($image));
 
-# stap(ARGUMENT...): the lines that it prints.
+# stap(ARGUMENT...): its output as lines.
 sub stap
 {
 	local $ENV{SYSTEMTAP_DIR} = "$dir/cache";
@@ -50,8 +50,8 @@ tracer_case('it lists probes' => sub {
 		["$mark.mark(\"a__b\")"], 'some');
 });
 
-# The code of the module that it would load.  It moves the semaphore, which is
-# at its place, by as much as the probe: README says so.
+# The code of the module that it would load.  It moves the semaphore, whose
+# address is right, by as much as the probe: README says so.
 tracer_case('where it would attach' => sub {
 	my ($note) = grep { $_->{name} eq 'a__b' } $elf->notes;
 	my ($code) = grep { /\Q$image->{path}\E.*sdt_sem_offset/ } stap('-p3',

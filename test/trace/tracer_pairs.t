@@ -1,11 +1,11 @@
 #!/usr/bin/perl
-# Which tracers may be at one probe beside each other?
+# Which tracers can be attached to one probe at the same time?
 #
-# Every pair, in either order: both count each fire once, and the second goes
-# on when the first has left; or the second says why it can't, and the first
-# goes on.  With real DTrace that is test/dtrace/sharing.t; here what it does,
-# a uprobe without a semaphore at the site that DOF tells of, is made through
-# tracefs.  The table is told as notes.
+# Every pair, in either order: both count each fire once, and the second
+# continues when the first has left; or the second says why it can't, and the
+# first continues. test/dtrace/sharing.t has real DTrace; here tracefs makes
+# what DTrace makes, a uprobe without a semaphore at the DOF site.  Notes print
+# the table.
 use strict;
 use warnings;
 
@@ -21,8 +21,8 @@ alarm 3600;
 my $provider = Usdt::Tracer::Perf->provider;
 my $dir = scratch_dir();
 
-# A uprobe as DTrace makes it.  A trace of our own gets the events, so that
-# nobody else's are in it.
+# A uprobe as DTrace makes it.  A trace of our own gets its events, and no
+# others.
 package Plain {
 	use Time::HiRes qw(sleep time);
 
@@ -111,7 +111,7 @@ package Old {
 			$process->pid), $class;
 	}
 
-	# The count says whether what was printed is all.
+	# The count shows whether all was printed.
 	sub finish
 	{
 		my ($self, $n) = @_;
@@ -144,7 +144,7 @@ package Watch {
 	}
 }
 
-# Two recorders share an event: perf has no second one of that name.
+# Two recorders share an event: perf defines no second one of a name.
 package Perf {
 	our @ISA = ('Usdt::Tracer::Perf');
 	my $shared;
@@ -183,7 +183,7 @@ my @tracers = (
 	['a uprobe at the DOF site', 'Plain'],
 );
 
-# Whoever is second fails with this, if both are of these.
+# The second tracer fails with this if both are of these.
 my %fails = (
 	'Plain Old' => qr/cannot attach uprobe, Invalid argument/,
 	'Old Plain' => qr/a uprobe at the DOF site: Invalid argument/,
@@ -196,7 +196,7 @@ sub fire
 	is($process->ask("fire 0 $value"), 'fired 1', "fire $value");
 }
 
-# Only those with a semaphore are seen by is-enabled.
+# is-enabled sees only those with a semaphore.
 sub enabled
 {
 	my ($process, $class, $when) = @_;

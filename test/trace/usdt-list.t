@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# usdt-list.t - does `usdt list` show what processes have, and do the commands
-# that it gives work?
+# usdt-list.t - does `usdt list` show the probes of processes, and do the
+# commands that it prints work?
 use strict;
 use warnings;
 
@@ -51,7 +51,7 @@ sub begins
 	is($list, $expected, $what);
 }
 
-# --- what is shown ----------------------------------------------------------
+# --- output -----------------------------------------------------------------
 
 tracer_case('for people' => sub {
 	my $provider = fresh();
@@ -378,7 +378,7 @@ tracer_case('a file that is named as if it were deleted' => sub {
 	    [['watch', '-p', $pid, "$provider:n"]], '... and has no path');
 });
 
-# --- who may see what -------------------------------------------------------
+# --- permissions ------------------------------------------------------------
 
 tracer_case('an ordinary user' => sub {
 	my ($mine, $roots) = (fresh(), fresh());
@@ -438,7 +438,7 @@ tracer_case('exit codes' => sub {
 
 # --- the commands -----------------------------------------------------------
 
-# The commands for a tracer, as the shell sees them: words.
+# The commands for a tracer, as words, as the shell reads them.
 sub commands
 {
 	my ($out, $tracer, $sh) = @_;
@@ -522,7 +522,7 @@ tracer_case('commands with odd names' => sub {
 	    'dtrace takes no provider that ends in a digit');
 });
 
-# Run the commands for real, each while the probe fires.
+# Run the commands, each while the probe fires.
 sub really
 {
 	my ($process, $command, $pattern) = @_;
@@ -559,9 +559,9 @@ tracer_case('commands as tracers take them' => sub {
 	}
 });
 
-# shell(COMMAND, WHILE): runs it in a home of the test's, calls WHILE again and
-# again until it ends, and returns what it printed, to a file: into a pipe perf
-# would write what it records.
+# shell(COMMAND, WHILE): runs it in a home directory of the test, calls WHILE
+# repeatedly until it ends, and returns its output, which goes to a file: into a
+# pipe perf would write its recording.
 sub shell
 {
 	my ($command, $while) = @_;
@@ -579,9 +579,9 @@ sub shell
 	return <$lines>;
 }
 
-# perf's commands as they are printed, one after the other, while the process
-# fires if its probe is enabled.  Its name is in no other test: perf makes no
-# second event of a name, whatever its provider.
+# perf's commands as printed, one after the other, while the process fires if
+# its probe is enabled.  No other test uses its name: perf defines no second
+# event of a name, even for another provider.
 sub perf_takes
 {
 	my ($process, $provider) = @_;
@@ -640,7 +640,7 @@ tracer_case('usdt takes its own commands' => sub {
 	}
 });
 
-# What `usdt list -l` has in its columns names the probe again.
+# The columns of `usdt list -l` name the probe again.
 tracer_case('functions as they are listed' => sub {
 	my $usdt = usdt_command();
 
@@ -682,8 +682,8 @@ tracer_case('notes with too many arguments' => sub {
 	    "$_ are too many") for 65, 100_000;
 });
 
-# Of an ELF file, with sections of so many bytes where notes, DOF and symbols
-# should be: all the same bytes, which the disk need not have.
+# An ELF file with sections of this size for notes, DOF and symbols, of equal
+# bytes, which need no space on disk.
 sub large_sections
 {
 	my ($name, $size) = @_;

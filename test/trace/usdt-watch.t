@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# usdt-watch.t - does `usdt watch` print what programs pass, and leave nothing?
+# usdt-watch.t - does `usdt watch` print what programs pass, and leave nothing
+# behind?
 use strict;
 use warnings;
 
@@ -36,7 +37,7 @@ sub process
 	return $process;
 }
 
-# Values as test_usdt takes them.
+# Values as test_usdt reads them.
 sub escaped
 {
 	return join(' ', map { s/([^\w.+-])/sprintf '%%%02x', ord $1/ger } @_);
@@ -227,8 +228,8 @@ tracer_case('texts that can not be read' => sub {
 	    'NULL, unmapped, and texts up to the end of what is mapped');
 });
 
-# What lies below memory may be somebody who never answers: here, once the
-# probe has fired, the program itself, by userfaultfd.
+# Memory may be backed by a process that never answers: here, once the probe has
+# fired, by the program itself, with userfaultfd.
 my $trap = <<'EOF';
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
@@ -519,7 +520,7 @@ tracer_case('broken notes of others' => sub {
 	is($status, 1, 'where nothing else is there it fails');
 	$bad->close;
 
-	# Of what the kernel refuses: no instruction of this processor.
+	# Text that the kernel refuses: no instruction of this processor.
 	$bad = run_notes("$dir/refused", '__asm__ (".globl none\\n"
 	    "none: .rept 100\\n.byte 6\\n.endr");',
 	    { provider => $provider, name => 'fine' },
@@ -791,8 +792,8 @@ tracer_case('--wait: the neighbour of a removed probe' => sub {
 	is($watch->code_of('INT'), 0, 'exit 0');
 });
 
-# Until a watch has gone through all processes twice: it reads anew who there
-# is, and sleeps in between.
+# Wait until a watch has gone through all processes twice: it lists them again
+# each time, and sleeps in between.
 sub looks_twice
 {
 	my ($watch) = @_;
@@ -806,7 +807,7 @@ sub looks_twice
 	$watch->read_some(0.05) until $passes->() >= $end;
 }
 
-# What goes becomes a tombstone while somebody is attached to it.
+# A removed image becomes a tombstone while a tracer is attached to it.
 tracer_case('--wait: probes that come and go' => sub {
 	my $provider = fresh();
 	my $process = process($provider, ['f', 'stays', 'int']);
@@ -894,7 +895,7 @@ tracer_case('images without a name' => sub {
 	    [ $process->pid . " test_usdt $provider:n 4" ], '... and seen');
 });
 
-# --- what is left behind ----------------------------------------------------
+# --- leftovers --------------------------------------------------------------
 
 tracer_case('signals' => sub {
 	my $provider = fresh();
@@ -923,7 +924,7 @@ tracer_case('a reader that stands still' => sub {
 	my $pid = $watch->pid;
 
 	$process->ask('loop 0 3000');
-	# FIONREAD: until the pipe takes no more.
+	# FIONREAD: wait until the pipe is full.
 	for (my ($before, $now) = (-1, 0); $now < 50_000 || $now != $before;) {
 		sleep(0.1);
 		($before, $now) = ($now, pack('i', 0));
@@ -942,8 +943,8 @@ tracer_case('a reader that stands still' => sub {
 	like($err, qr/^usdt: writing: No space left on device$/m, '... says so');
 });
 
-# Fire now and then, from a process of its own, as long as somebody has what is
-# returned.
+# Fire now and then, from a separate process, as long as the returned object
+# lives.
 sub fire_on
 {
 	my ($process) = @_;

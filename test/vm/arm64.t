@@ -1,9 +1,9 @@
 # Do tracers see the probes of aarch64's processes?
 #
-# On a host with another processor: the library and the programs are built by
-# a cross compiler, and run in a machine that has DTrace and bpftrace, both of
-# Debian sid, and an emulated processor.  What does not depend on the processor
-# is left to the other machine.
+# On a host with another processor: a cross compiler builds the library and the
+# programs, which run in a machine with an emulated processor and with DTrace
+# and bpftrace, both of Debian sid.  The other machine tests what does not
+# depend on the processor.
 use strict;
 use warnings;
 

@@ -740,7 +740,8 @@ sub plugins
 
 # --- the lists --------------------------------------------------------------
 
-# TABLE => +run_values(DRIVER, types => TABLE
+# run_values(DRIVER, types => TABLE, mixed => TABLE): the tables replace those
+# above, whose values need words of 8 bytes.
 sub run_values
 {
 	my ($which, %tables) = @_;
@@ -799,7 +800,8 @@ sub run_processor
 	tracer_case('fork' => \&forked_child);
 }
 
-# 0): => +run_sharing(DRIVER, plugins => 0):
+# run_sharing(DRIVER, plugins => 0): without plugins, for programs that can't
+# load or unload any.
 sub run_sharing
 {
 	my ($which, %option) = @_;

@@ -439,6 +439,9 @@ sub command
 }
 
 # run(DRIVER, CLAUSES, PID): start it, and return when everything is attached.
+# A clause is [ATTACH POINTS, FORMAT, EXPRESSION...].  Each fire is printed and,
+# since printed lines could get lost, counted too.  Old and new bpftrace print
+# the text of BEGIN only after everything is attached.
 sub run
 {
 	my ($class, $driver, $clauses, $pid) = @_;
