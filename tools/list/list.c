@@ -409,7 +409,7 @@ list_named(struct list *list)
 		fd = open_regular(path, 0);
 		if (fd < 0) {
 			fprintf(stderr, "usdt: %s: %s\n", path, errno == 0 ?
-			    "is no regular file" : strerror(errno));
+			    "is not a regular file" : strerror(errno));
 			trouble = 1;
 			continue;
 		}
