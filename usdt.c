@@ -6,12 +6,12 @@
  *
  * Enabling collects the probes that have no stub yet, lays them out as a
  * generation, places it, delivers the documents of all generations to the
- * helper, and binds the probes to their stubs.  A provider keeps its generations
- * while it lives, so that disabling and enabling deliver the same ones again and
- * tracers stay attached.  A removed probe leaves a hole in its generation.  The
- * next enabling after a disabling lays that generation out again, without the
- * probe; while a tracer is attached there, the first enabling that finds no
- * tracer does.
+ * helper, and binds the probes to their stubs.  A provider keeps its
+ * generations while it lives: disabling and enabling deliver the same ones
+ * again, and tracers stay attached.  A removed probe leaves a hole in its
+ * generation.  The next enabling after a disable lays that generation out again
+ * without the probe.  While a tracer is attached to it, it stays until an
+ * enabling finds no tracer.
  *
  * One lock (core/lock.c) serialises all calls but those that test and fire.
  */
@@ -122,7 +122,8 @@ usdt_provider_add_probe(usdt_provider_t *provider, usdt_probedef_t *probedef)
 		return -1;
 	usdt__lock_provider(provider);
 	if (usdt__probeset_find(&provider->state->set, probedef) != NULL) {
-		result = usdt__fail_probe(provider, USDT_ERROR_DUP_PROBE, probedef);
+		result = usdt__fail_probe(provider, USDT_ERROR_DUP_PROBE,
+		    probedef);
 	} else if (probedef->state->provider != NULL) {
 		result = usdt__fail(provider, USDT_ERROR_OWNED, probedef->name);
 	} else if (usdt__probeset_add(&provider->state->set, probedef) != 0) {
@@ -261,7 +262,7 @@ deliver_and_bind(usdt_provider_t *provider, const struct options *options)
 	return usdt__fail(provider, USDT_ERROR_LOADDOF, dof_why.text);
 }
 
-/* The error that a generation which can't be made comes to. */
+/* Fail because a generation can't be made or placed. */
 static int
 fail_generation(usdt_provider_t *provider, const struct usdt__why *why)
 {
@@ -318,8 +319,8 @@ enable(usdt_provider_t *provider, const struct options *options)
 	return result;
 }
 
-/* Nothing becomes visible, and it is enabled all the same.  One that is
- * visible already is left as it is. */
+/* Enable a provider with nothing to be seen.  A visible provider stays as it
+ * is. */
 static void
 enable_unseen(usdt_provider_t *provider, enum usdt__mode mode)
 {

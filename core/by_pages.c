@@ -99,8 +99,8 @@ make_way(usdt_provider_t *provider, struct usdt__why *why)
 	struct usdt__generation *g;
 
 	if (usdt__visible_namesake(provider->state))
-		return usdt__because(why, EEXIST, "another provider named %s is "
-		    "enabled, and %s can take back one of a name only",
+		return usdt__because(why, EEXIST, "another provider named %s "
+		    "is enabled, and %s can take back one of a name only",
 		    provider->name, row->name);
 	usdt__generations_tidy(provider);
 	for (g = provider->state->generations.current; g != NULL; g = g->next) {

@@ -2,9 +2,9 @@
  * core/deliver.c - when does the helper get a provider's documents, and when
  * does it lose them?
  *
- * The lock may be lent while the helper works.  So everything that is to be
- * handed over is marked first, and the provider says what a child that is forked
- * meanwhile has to finish (core/child.c).
+ * The lock may be lent while the helper works.  So all documents are marked as
+ * wanted first, and the provider says what a child that is forked then has to
+ * finish (core/child.c).
  */
 #include "core/provider.h"
 

@@ -19,9 +19,9 @@ struct usdt_probe {		/* its gate is in the definition */
 	const uint8_t *isenabled;	/* the stub's entries; they stay when */
 	const uint8_t *fire;		/* it is hidden */
 	uint16_t argc;
-	uint16_t visible;	/* 1 + enum usdt__isenabled; 0: no tracer sees it */
-	int32_t simple;		/* firing is, with more words than this; as many
-				 * as there can't be: it is hidden, or observed */
+	uint16_t visible;	/* 1 + enum usdt__isenabled; 0: to no tracer */
+	int32_t simple;		/* the fast path is taken if argc is greater;
+				 * INT32_MAX: hidden, or observed */
 	const struct usdt__observer *observer;
 };
 
@@ -82,8 +82,9 @@ struct usdt__sink {
 	size_t size;		/* of it: whole words, or the document's */
 	size_t used;
 	size_t before;		/* bytes that have left it */
-	/* Take bytes that come next: whole words, but for the last ones.  Returns
-	 * 0, or the rest is dropped.  NULL: the buffer takes all. */
+	/* Accept the next bytes: whole words, but for the last ones.  If it
+	 * does not return 0 the rest is dropped.  NULL: all stays in the
+	 * buffer. */
 	int (*drain)(struct usdt__sink *sink, const uint8_t *bytes,
 	    size_t size);
 	int failed;

@@ -87,7 +87,8 @@ usdt__generation_unbind(const struct usdt__generation *generation)
 			usdt__probe_unbind(generation->probes[i]);
 }
 
-/* A helper's stubs are asked: DTrace goes on answering after a removal. */
+/* If a helper ever had the document the stubs are asked, because DTrace goes on
+ * answering after a removal. */
 int
 usdt__generation_is_traced(const struct usdt__generation *generation)
 {
@@ -116,7 +117,7 @@ usdt__generation_set_helper(struct usdt__generation *generation, int has)
 	generation->dof_taken = has;
 }
 
-/* Documents that helpers have of this process, or are just being told of. */
+/* Documents that helpers have of this process, or are just being given. */
 static unsigned documents;
 
 int
@@ -133,8 +134,8 @@ usdt__generation_want_dof(struct usdt__generation *generation,
 	return 0;
 }
 
-/* A thread that forks meanwhile finds the document counted, and its generation
- * with all that it takes to hand it over once more. */
+/* The document is counted first, and marked as wanted: a child that is forked
+ * while the helper works can hand it over again. */
 static int
 hand_over(struct usdt__generation *generation, const char *module,
     struct usdt__answer *answer)

@@ -1,16 +1,16 @@
 /*
- * core/guard.c - is this process a forked child that nobody has mended yet?
+ * core/guard.c - is this process a forked child that is not mended yet?
  *
  * Linux turns some nops of traced probes into calls, to a page that it gives
  * to the traced process and to none of its children: a child that fires before
  * its images have been renewed (usdt__images_renew) dies.  The handler of fork
- * renews them, but not every child comes by fork(): who calls clone() himself
- * runs no handlers.  So there is a word that the kernel sets to 0 in whatever
- * child there is, and a probe with such a nop does not fire while it is not 1.
+ * renews them, but a child that comes by clone() runs no handler.  So the
+ * kernel sets a word to 0 in every child, and a probe with such a nop fires only
+ * while the word is 1.
  *
- *	0	in a child that nobody has mended, and before the first probe
- *	-1	a thread is making the lock of that child anew
- *	2	it has; now the child is being mended, under the lock
+ *	0	in a child that is not mended, and before the first probe
+ *	-1	a thread makes a new lock for the child
+ *	2	the lock is made; under it, the child is being mended
  *	1	this process may fire
  */
 #include "core/platform.h"

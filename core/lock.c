@@ -1,16 +1,17 @@
 /*
- * core/lock.c - who may change things now, and who mends a new child?
+ * core/lock.c - which thread may change things now, and what happens after a
+ * fork?
  *
  * One lock serialises all calls but those that test and fire.  It is held
- * around fork too, so that the child finds everything whole; the child, and one
- * that came without fork's handlers at its first call, is mended by what
- * usdt__watch_fork was given.
+ * around fork too, so that the child finds everything complete.  The function
+ * that usdt__watch_fork got mends the child; a child that ran no handler of
+ * fork is mended at its first call.
  *
- * It is never held for long: who has to wait for something outside this
- * process (a DTrace helper) leaves a mark that says what he is changing, gives
- * the lock away, and takes it again.  Calls that need what is marked wait for
- * the mark, forks do not: what they find is whole, if not done, and the marks
- * tell the child what to finish (core/child.c).
+ * The lock is never held for long.  A thread that has to wait for something
+ * outside this process (a DTrace helper) marks what it is changing, lends the
+ * lock, and takes it back.  Calls that need what is marked wait for the mark.
+ * Forks do not: what they find is consistent, though not finished, and the
+ * marks say what the child has to finish (core/child.c).
  */
 #include "core/platform.h"
 
@@ -18,11 +19,11 @@
 #include <unistd.h>
 
 /*
- * The lock, and the process whose threads it is for, by pid; its negative:
- * being made.  (Where core/guard.c keeps its word, that is asked instead: in
+ * The lock, and the pid of the process that it belongs to; the negative pid
+ * while it is being made.  (Where core/guard.c keeps its word, that decides: in
  * another pid namespace a child may have its parent's pid.)  A child that is
- * forked while the handlers of fork are only just being registered has a copy
- * that nobody will ever unlock, and makes its own.
+ * forked while the handlers of fork are just being registered has a copy that
+ * no thread will ever unlock, so it makes its own.
  */
 static pthread_mutex_t the_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t mark_gone = PTHREAD_COND_INITIALIZER;
@@ -46,8 +47,8 @@ mend(int forked)
 static int32_t watcher;
 
 /*
- * A thread that were cancelled in one of our system calls would keep the lock:
- * who has it can't be cancelled.
+ * A thread cancelled inside a system call would never release the lock, so
+ * cancellation is disabled while it is held.
  */
 static __thread int cancelling;		/* as the host has it */
 
@@ -187,7 +188,7 @@ usdt__watch_fork(void (*how)(int forked))
 void
 usdt__lock(void)
 {
-	watch_fork();		/* who needs it asks whether it failed */
+	watch_fork();		/* enabling checks whether this failed */
 	if (forking > 0)
 		mend_while_forking();
 	else if (take_lock())
@@ -202,9 +203,9 @@ usdt__unlock(void)
 }
 
 /*
- * The thread can't be cancelled meanwhile, as in all of the call.  In a handler
- * of fork of the host's it is the same: the fork itself is made when the lock
- * has been taken again.
+ * The thread can't be cancelled while the lock is lent, as in all of the call.
+ * A handler of fork of the host's may lend it as well: the fork itself comes
+ * after the lock was taken back.
  */
 void
 usdt__lock_lend(void)

@@ -1,8 +1,8 @@
 /*
- * core/observe.c - who is called for each fire in this process?
+ * core/observe.c - which function of this process is called for each fire?
  *
- * An observer's function and data are read together by whoever fires, without
- * a lock; so the pair never changes, and stays until its provider is freed.
+ * A thread that fires reads an observer's function and data together, without a
+ * lock.  So the pair never changes, and it stays until its provider is freed.
  * The same pair given again is the same observer.
  */
 #include "core/provider.h"

@@ -12,7 +12,7 @@
 
 /* --- usdt_probe.c: how is a probe tested and fired? --------------------- */
 
-/* Who is called for each fire in this process. */
+/* A function that is called for each fire in this process. */
 struct usdt__observer {
 	struct usdt__observer *next;	/* of this provider's */
 	usdt_observer_t *call;
@@ -60,14 +60,14 @@ uint32_t usdt__probeset_hash(const char *function, const char *dof_name);
 size_t usdt__number_names(usdt_probedef_t *const *probes, size_t count,
     uint32_t *number);
 
-/* --- core/generation.c: what is laid out together? ---------------------- */
+/* --- core/generation.c: which probes are laid out together? ------------- */
 
 #define USDT__ERROR_SIZE	(USDT_TEXT_SIZE + 64)
 
 struct usdt__generation {
 	struct usdt__generation *next;	/* of this provider, newest first */
-	struct usdt__image *image;	/* where the row has images ... */
-	struct usdt__pages pages;	/* ... and where it has not */
+	struct usdt__image *image;	/* if the row has images ... */
+	struct usdt__pages pages;	/* ... or if it has none */
 	uint8_t id[USDT__ID_SIZE];	/* of an image's bytes */
 	const uint8_t *address;		/* what the DOF is relative to */
 	const uint8_t *document;
@@ -78,14 +78,14 @@ struct usdt__generation {
 	size_t count;			/* stubs */
 	size_t live;			/* probes that have one */
 	int notes;			/* the image has SDT notes */
-	int stale;			/* this enabling lays it out anew ... */
-	int overdue;			/* ... as one had to before, but for
-					 * those who were attached */
+	int stale;			/* this enabling lays it out again */
+	int overdue;			/* an enabling would have, but tracers
+					 * were attached */
 	usdt_probedef_t **probes;	/* by stub; NULL: removed */
 	int told;			/* a helper has ever had it */
-	int dof_wanted;			/* the helper is to have it: it is being
-					 * told, or a child has yet to tell it */
-	int withdrawn;			/* it had it, when it became stale */
+	int dof_wanted;			/* the helper gets it now, or a child
+					 * has yet to hand it over */
+	int withdrawn;			/* taken back because it is stale */
 	int dof_taken;			/* the helper has it ... */
 	int dof_generation;		/* ... under this number ... */
 	char *device;			/* ... at this device */
@@ -117,28 +117,27 @@ struct usdt_provider_state {
 	struct usdt__probeset set;
 	struct usdt__generations generations;
 	struct usdt__arena *arena;	/* of all images; NULL: none yet */
-	struct usdt_provider_state *next, **link;	/* of all that are
-					 * enabled or about to be; link NULL:
-					 * it is none of them */
+	struct usdt_provider_state *next, **link;	/* of usdt__visible;
+					 * link NULL: it is not in the list */
 	const char *name, *module;	/* the provider's own */
 	enum usdt__mode mode;
 	int busy;			/* marked: a call changes it, and may
-					 * have lent the lock */
+					 * lend the lock */
 	enum usdt__turning turning;	/* what a child is to finish */
 	usdt_probedef_t **probes;	/* that are being enabled, a list to be
 					 * freed */
-	int inherited;			/* a child has yet to tell the helper */
-	struct usdt__answer refusal;	/* what it answered to a child, of which
-					 * no text was made yet; error 0: none */
-	struct usdt__observer *observers;	/* all that there were */
+	int inherited;			/* a child has yet to register it */
+	struct usdt__answer refusal;	/* the helper's to a child, without a
+					 * text yet; error 0: none */
+	struct usdt__observer *observers;	/* all that it ever had */
 	const struct usdt__observer *observer;	/* now, or NULL */
 	struct usdt__why dof_why, sdt_why;	/* text "": taken */
 	char device[USDT_PATH_SIZE];	/* of the last enabling */
 	char error[USDT__ERROR_SIZE];
 };
 
-/* Lay out a list of probes, which do not use it yet; it has no place.  Or
- * NULL. */
+/* Lay out a list of probes.  They do not use it yet, and it has no place yet.
+ * Returns NULL if memory ran out. */
 struct usdt__generation *usdt__generation_make(usdt_probedef_t *const *probes,
     size_t count, int notes, struct usdt__why *why);
 /* Drop one reference; with the last it is unmapped. */
@@ -249,8 +248,8 @@ void usdt__generations_adopt(struct usdt_provider_state *state);
 void usdt__generations_give_up(struct usdt_provider_state *state);
 /* Retire current ones without probes. */
 void usdt__generations_retire_empty(usdt_provider_t *provider);
-/* Take what is retired back from the helper, and drop it: where there are images
- * tombstones take their places.  What can't be done now is left for later. */
+/* Take what is retired back from the helper, and drop it.  Tombstones replace
+ * images.  What can't be done now is left for later. */
 void usdt__generations_tidy(usdt_provider_t *provider);
 /* A retired generation of these bytes, off the list, to be used again; or
  * NULL. */
@@ -269,10 +268,10 @@ int usdt__fail(usdt_provider_t *provider, usdt_error_t error, ...);
 int usdt__fail_probe(usdt_provider_t *provider, usdt_error_t error,
     const usdt_probedef_t *probedef);
 
-/* --- core/observe.c: who is called for each fire in this process? ------- */
+/* --- core/observe.c: which function is called for each fire? ------------ */
 
-/* Of a provider on a system without tracers: have its probes observed, if
- * anybody wants to. */
+/* On a system without tracers: bind the probes to the provider's observer, if
+ * it has one. */
 void usdt__observe_unsupported(usdt_provider_t *provider);
 void usdt__observers_free(usdt_provider_t *provider);
 

@@ -1,5 +1,5 @@
 /*
- * core/status.c - what took a provider, and if nothing, why?
+ * core/status.c - what shows a provider to tracers, or why does nothing?
  */
 #include "core/provider.h"
 
@@ -12,7 +12,7 @@ set_text(char *out, size_t size, const char *text)
 	snprintf(out, size, "%s", text);
 }
 
-/* The helper has not been told, or not answered, yet. */
+/* The helper has not got the document yet, or has not answered. */
 static void
 status_of_waiting(const struct usdt_provider_state *state,
     usdt_backend_status_t *dof)
@@ -80,7 +80,7 @@ status_of_sdt(const struct usdt_provider_state *state,
 	}
 }
 
-/* Add a remark for people to those that there are. */
+/* Append a remark for people to the note. */
 static void
 remark(usdt_status_t *status, const char *about, const char *text)
 {
@@ -90,7 +90,7 @@ remark(usdt_status_t *status, const char *about, const char *text)
 	    n > 0 ? "; " : "", about, text);
 }
 
-/* A function's name that no script of DTrace's can hold. */
+/* A script of DTrace can't contain the function's name as it is. */
 static void
 remark_function(usdt_status_t *status, const char *function)
 {

@@ -1,10 +1,10 @@
 /*
  * core/visible.c - which providers do tracers see?
  *
- * They are in a list, with those that are about to be enabled.  It is a list of
- * states, not of providers: a binding of 1.x frees the provider itself, with
- * free(), and must not leave a dangling pointer here.  All of this happens under
- * the library's lock; what a forked child calls sets pointers only.
+ * A list has them, and those that are about to be enabled.  It links states,
+ * not providers: bindings of 1.x free the provider itself, with free(), which
+ * must not leave a dangling pointer here.  All of this happens under the
+ * library's lock.  A forked child calls some of it, so it sets pointers only.
  */
 #include "core/provider.h"
 

@@ -3,7 +3,7 @@
  *
  * Built in place of image/, core/by_image.c, core/guard.c and core/turn.c on
  * systems whose row has no images: these have one kind of nop, and nothing to
- * be mended in children.  Copies of the library do not know of each other there.
+ * be mended in children.  Copies of the library there do not know each other.
  */
 #include "core/provider.h"
 
