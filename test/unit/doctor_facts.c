@@ -122,7 +122,7 @@ main(void)
 	judged("a helper for root", fact_helper("/d", 0, S_IFCHR | 0600, 1,
 	    1), VERDICT_PROBLEM, "mode 600");
 	judged("a file", fact_helper("/d", 0, S_IFREG | 0666, 1, 1),
-	    VERDICT_PROBLEM, "no device");
+	    VERDICT_PROBLEM, "not a device");
 
 	judged("places", fact_places(0, 1), VERDICT_OK, "/dev/shm");
 	judged("the second place", fact_places(1, 0), VERDICT_NOTE, "/tmp");
