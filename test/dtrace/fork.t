@@ -51,7 +51,7 @@ sub both_after
 
 	my %start = (
 		ours => sub { Usdt::Process->new(args => [qw(reference 1 1)],
-			program => [as_user(build_path('many'))]) },
+			program => [as_user(build_path('many_probes'))]) },
 		theirs => sub { Usdt::Process->new(
 			program => [as_user($REFERENCE)]) },
 	);

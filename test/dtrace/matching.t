@@ -209,7 +209,7 @@ dtrace_case('functions that no description spells' => sub {
 
 dtrace_case('two providers in one process' => sub {
 	my $p = Usdt::Process->new(args => [qw(two 2 3)], program =>
-		[as_user(build_path('many'))]);
+		[as_user(build_path('many_probes'))]);
 	my $pid = $p->pid;
 
 	is(scalar listing("two[ab]${pid}:::"), 6, 'all are listed');

@@ -3,7 +3,7 @@
 #
 # Every pair, in either order: both count each fire once, and the second
 # continues when the first has left; or the second says why it can't, and the
-# first continues. test/dtrace/sharing.t has real DTrace; here tracefs makes
+# first continues. test/dtrace/beside_dtrace.t has real DTrace; here tracefs makes
 # what DTrace makes, a uprobe without a semaphore at the DOF site.  Notes print
 # the table.
 use strict;

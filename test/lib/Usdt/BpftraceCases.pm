@@ -642,7 +642,7 @@ sub killed_tracer
 
 # Two equal providers in one process: two images, traced as one provider, and
 # one of them comes and goes while the other is traced.  PROCESS obeys the
-# orders of test/trace/pair.h.
+# orders of test/trace/equal_orders.h.
 sub pair
 {
 	my ($process, $provider) = @_;
@@ -705,8 +705,8 @@ sub pair_by_path
 }
 
 # program(DIR, NAME): one of the programs that these cases compile.
-my %sources = (twins => 'twins.c', host => 'host.c',
-	'one.so' => 'plugin.c', 'two.so' => 'plugin.c');
+my %sources = (twins => 'equal_providers.c', host => 'equal_plugins.c',
+	'one.so' => 'equal_plugin.c', 'two.so' => 'equal_plugin.c');
 sub program
 {
 	my ($dir, $name) = @_;

@@ -84,9 +84,9 @@ sub stage
 		can_not("no $machine/reference, which dtrace -G makes");
 	}
 	compile("$stage/$_", "$top/test/dtrace/$_.c")
-	    for qw(many submit crowd);
-	compile("$stage/host", "$top/test/trace/host.c", '-ldl');
-	compile("$stage/plugin-$_.so", "$top/test/trace/plugin.c", '-shared',
+	    for qw(many_probes many_processes submit);
+	compile("$stage/host", "$top/test/trace/equal_plugins.c", '-ldl');
+	compile("$stage/plugin-$_.so", "$top/test/trace/equal_plugin.c", '-shared',
 	    '-fPIC', "-DMODULE=\"plugin-$_\"") for qw(one other);
 	copy("$stage/equal", "$stage/plugin-one.so");
 	return $stage if $arch !~ /^amd64/;

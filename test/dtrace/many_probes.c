@@ -1,5 +1,5 @@
 /*
- * many.c - a process with many probes or many providers
+ * many_probes.c - a process with many probes or many providers
  *
  *	many NAME PROVIDERS PROBES
  *

@@ -1,7 +1,7 @@
 /*
- * plugin.c - what if a plugin brings its own copy of the library?
+ * equal_plugin.c - what if a plugin brings its own copy of the library?
  *
- * A shared object for host.c, which loads it twice under two names.
+ * A shared object for equal_plugins.c, which loads it twice under two names.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,11 +1,11 @@
 /*
- * twins.c - what if one process has two providers of equal definition?
+ * equal_providers.c - what if one process has two providers of equal definition?
  *
- * Takes orders as pair.h says.
+ * Takes orders as equal_orders.h says.
  */
 #include <stdint.h>
 
-#include "pair.h"
+#include "equal_orders.h"
 #include "usdt.h"
 
 static struct {

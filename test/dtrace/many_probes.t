@@ -15,7 +15,7 @@ sub many
 {
 	my ($name, $providers, $probes) = @_;
 	my $p = Usdt::Process->new(args => [$name, $providers, $probes],
-		program => [as_user(build_path('many'))], patience => 300);
+		program => [as_user(build_path('many_probes'))], patience => 300);
 
 	$p->ready or die $p->greeting . "\n";
 	return $p;

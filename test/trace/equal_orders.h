@@ -1,5 +1,5 @@
 /*
- * pair.h - how do the programs with two equal providers take their orders?
+ * equal_orders.h - how do the programs with two equal providers take their orders?
  *
  * Lines on standard input, K being 0 or 1; one line is answered to each:
  *

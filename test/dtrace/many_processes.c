@@ -1,7 +1,7 @@
 /*
- * crowd.c - what if there are many processes of one provider?
+ * many_processes.c - what if there are many processes of one provider?
  *
- *	crowd -p PROVIDER
+ *	many_processes -p PROVIDER
  *
  * enables the provider, with the probe crowd:f:go(int), says "ready PID" and
  * does what each line on standard input says:
@@ -205,7 +205,7 @@ main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	setvbuf(stdin, NULL, _IONBF, 0);
 	if (argc < 3 || strcmp(argv[1], "-p") != 0) {
-		fprintf(stderr, "usage: crowd -p PROVIDER\n");
+		fprintf(stderr, "usage: many_processes -p PROVIDER\n");
 		return 2;
 	}
 	provider = usdt_create_provider(argv[2], "crowd");

@@ -10,7 +10,7 @@ use Usdt::Dtrace qw(dtrace_case process listing build_path as_user);
 # out while they are made.
 dtrace_case('2,000 forks while dtrace -p comes and goes eleven times' => sub {
 	my $p = process({ patience => 1800,
-		program => [as_user(build_path('crowd'))] }, 'forks');
+		program => [as_user(build_path('many_processes'))] }, 'forks');
 	my $last = 0;
 
 	$p->send('forks 2000');

@@ -1,15 +1,15 @@
 /*
- * host.c - what if two plugins declare the same provider, each with a copy of
+ * equal_plugins.c - what if two plugins declare the same provider, each with a copy of
  * the library of its own?
  *
  *	host PLUGIN PLUGIN
  *
- * Takes orders as pair.h says; stop unloads a plugin, start loads it again.
+ * Takes orders as equal_orders.h says; stop unloads a plugin, start loads it again.
  */
 #include <dlfcn.h>
 #include <stdlib.h>
 
-#include "pair.h"
+#include "equal_orders.h"
 
 static const char *paths[2];
 
