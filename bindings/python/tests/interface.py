@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import logging
 import os
 import pickle
 import shutil
@@ -14,6 +15,7 @@ from itertools import repeat
 
 import stapsdt
 import usdt
+import usdt.logs
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PACKAGE = os.path.dirname(HERE)
@@ -227,6 +229,39 @@ class Interface(unittest.TestCase):
                 "False the extension is not loaded: see usdt.load_error()",
                 "False False False False",
             ])
+
+    def test_spans_of_what_has_no_end_are_refused(self):
+        provider = usdt.Provider("pyspan")
+        span = provider.span("work")
+
+        def generator():
+            yield 1
+
+        with self.assertRaisesRegex(TypeError, "generator"):
+            span(generator)
+        self.assertEqual(list(generator()), [1])
+
+    def test_a_span_has_both_probes_or_none(self):
+        provider = usdt.Provider("pyspan")
+        provider.probe("work-done")
+        with self.assertRaisesRegex(usdt.Error, "exists"):
+            provider.span("work")
+        provider.probe("work-start")
+
+    def test_an_untraced_span_changes_nothing(self):
+        provider = usdt.Provider("pyspan")
+        span = provider.span("work", "int",
+                             arguments=lambda *_: self.fail("called"))
+        self.assertEqual(span(lambda a, b: a + b)(1, b=2), 3)
+
+    def test_an_untraced_handler_formats_nothing(self):
+        handler = usdt.logs.Handler(usdt.Provider("pylog"))
+        logger = logging.getLogger("interface")
+        logger.propagate = False
+        logger.addHandler(handler)
+        handler.setFormatter(None)
+        handler.format = lambda record: self.fail("formatted")
+        logger.error("%s")
 
     def test_the_module_stapsdt(self):
         provider = stapsdt.Provider("pystap")

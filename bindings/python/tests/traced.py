@@ -7,12 +7,18 @@ for what a tracer can attach to, and "say NAME TEXT" for what else a test may
 want to know.  What each has to come to is in test/lib/Usdt/BindingCases.pm.
 """
 
+import asyncio
 import gc
+import logging
+import multiprocessing
 import os
+import socket
 import sys
 import threading
 
+import stapsdt
 import usdt
+import usdt.logs
 
 lines = []
 case = ""
@@ -279,6 +285,120 @@ def forked():
 
     say(child(renewed))
     say(os.getpid())
+
+
+# --- what only Python has --------------------------------------------------
+
+
+def spans():
+    provider = usdt.Provider(named())
+
+    @provider.span("sync", "int", "char *")
+    def handle(number, text, *, fail=False):
+        """Documented."""
+        if fail:
+            raise LookupError(text)
+        return number
+
+    @provider.span("async", "char *",
+                   arguments=lambda who, *, loud: who.upper() if loud else who)
+    async def greet(who, *, loud):
+        await asyncio.sleep(0)
+        if who == "nobody":
+            raise asyncio.CancelledError
+        return who
+
+    provider.enable()
+    for span in "sync", "async":
+        for end in "start", "done":
+            lines.append(f"site {provider.status().sdt.path} {named()} "
+                         f"{span}__{end}")
+    attempt(lambda: handle(1, "one"))
+    attempt(lambda: handle(2, "two", fail=True))
+    attempt(lambda: asyncio.run(greet("you", loud=True)))
+    try:
+        asyncio.run(greet("nobody", loud=False))
+    except asyncio.CancelledError:
+        say("cancelled")
+    say(handle.__name__, handle.__doc__,
+        asyncio.iscoroutinefunction(greet))
+
+
+def logged():
+    provider = usdt.Provider(named())
+    handler = usdt.logs.Handler(provider)
+    provider.enable()
+    site(provider, handler.probe)
+    logger = logging.getLogger("traced.part")
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+
+    class Argument:
+        def __str__(self):
+            say("formatted")
+            return "text"
+
+    logger.debug("not %s", Argument())
+    logger.warning("some %s", Argument())
+
+
+def old():
+    """The interface of stapsdt: a value goes by what it is."""
+    provider = stapsdt.Provider(named())
+    probe = provider.add_probe("p1", stapsdt.ArgTypes.uint64,
+                               stapsdt.ArgTypes.int32,
+                               stapsdt.ArgTypes.int64)
+    attempt(provider.load)
+    lines.append(f"site {provider._provider.status().sdt.path} {named()} p1")
+    attempt(lambda: probe.fire("grüße", -1, 2**40))
+    provider.unload()
+    attempt(lambda: probe.fire("unloaded", 1, 2))
+
+
+_processes = None
+
+
+def _work(number):
+    _processes.fire(os.getpid(), number)
+    return os.getpid()
+
+
+def processes():
+    """A pool of multiprocessing, forked."""
+    global _processes
+    _, _processes = live("int", "int")
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        for number, pid in enumerate(pool.map(_work, range(6), 1)):
+            say(pid, number)
+
+
+def prefork():
+    """A server that forks its workers, as gunicorn does, one after another
+    of its own clients, and a worker in place of one that ended."""
+    _, probe = live("int", "char *")
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def worker():
+        connection, _ = listener.accept()
+        with connection:
+            request = connection.makefile().readline().strip()
+            probe.fire(os.getpid(), request)
+            connection.sendall(b"done\n")
+
+    for path in "/one", "/two", "/three":
+        pid = os.fork()
+        if pid == 0:
+            try:
+                worker()
+            finally:
+                os._exit(0)
+        with socket.create_connection(listener.getsockname()) as client:
+            client.sendall(path.encode() + b"\n")
+            client.makefile().readline()
+        os.waitpid(pid, 0)
+        say(pid, path)
+    listener.close()
 
 
 def main():

@@ -15,4 +15,5 @@ compiled in.
 
 from .provider import (Backend, Error, Probe, Provider, Status, load_error)
 
+# usdt.logs, which needs logging, is imported by those who use it.
 __all__ = ["Backend", "Error", "Probe", "Provider", "Status", "load_error"]

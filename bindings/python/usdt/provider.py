@@ -4,7 +4,11 @@ become those of C."""
 import json
 import re
 from types import TracebackType
-from typing import Any, NamedTuple, Optional, Tuple, Type
+from typing import (TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Tuple,
+                    Type)
+
+if TYPE_CHECKING:
+    from .spans import Span
 
 _load_error: Optional[ImportError] = None
 try:
@@ -117,6 +121,17 @@ class Provider:
                 self._native.remove(probe)
                 raise
         return probe
+
+    def span(self, name: str, *types: str,
+             arguments: Optional[Callable[..., object]] = None) -> "Span":
+        """A decorator of functions and coroutine functions: NAME-start fires
+        before each call, with its positional arguments, or with what
+        arguments(...) makes of them all; NAME-done fires after it, with the
+        nanoseconds it took and the name of the exception that it raised, or
+        NULL."""
+        from .spans import Span
+
+        return Span(self, name, types, arguments)
 
     def remove(self, probe: Probe) -> None:
         """Take a probe out: it never fires for this provider again."""

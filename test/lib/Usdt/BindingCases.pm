@@ -145,6 +145,7 @@ sub agree
 {
 	my ($got, $wanted, $name) = @_;
 
+	$got //= [];
 	return like(join("\n", @$got), $wanted, $name) if ref $wanted eq 'Regexp';
 	if (grep { ref } @$wanted) {
 		is(@$got, @$wanted, "$name: as many");
