@@ -43,6 +43,18 @@ my %emulator = (
 	resource_growth => [
 		[qr/rounds: /, 'the emulator grows by itself'],
 	],
+	stash => [
+		[qr/^(?:two threads|a child that is forked)/,
+		    'the emulator can not fork while other threads work'],
+	],
+	error_language => [
+		[qr/no locale can be made/,
+		    'the C library of that processor reads no locale of ours'],
+	],
+	retention => [
+		[qr/nobody can tell here who holds a file/,
+		    'the emulator of that processor refuses leases'],
+	],
 );
 
 # What an image must contain for each.
