@@ -60,8 +60,9 @@ read_probe(const struct image *image, const struct probe *probe,
     size_t size)
 {
 	const struct commands_for advice = { image, probe, "/a/b", "c", NULL, 1, 0 };
-	struct pattern pattern;
-	size_t shown, i;
+	char *words[] = { (char *)"*a*:m::[b-z]?*", NULL };
+	struct pattern *patterns;
+	size_t count, shown, i;
 	const char *type = probe->types;
 	char *text;
 	FILE *out = open_memstream(&text, &shown);
@@ -76,9 +77,9 @@ read_probe(const struct image *image, const struct probe *probe,
 	quote_word(out, probe->provider);
 	quote_word(out, probe->name);
 	quote_line(out, probe->function);
-	must(pattern_parse(&pattern, "*a*:m::[b-z]?*") == 0);
-	pattern_matches(&pattern, "/a/m", probe);
-	pattern_free(&pattern);
+	must(patterns_parse(&patterns, &count, words) == 0 && count == 1);
+	pattern_matches(patterns, "/a/m", probe);
+	patterns_free(patterns, count);
 	read_arguments(image, probe, out);
 	fflush(out);
 	check_shown(text, shown);
