@@ -205,7 +205,7 @@ tracer_case('usdt doctor' => sub {
 	my $pid = $process->pid;
 	my (undef, $out) = run_usdt('doctor', '-p', $pid);
 
-	like($out, qr/^note    $pid: is a 32-bit process, and DTrace takes none/m,
+	like($out, qr/^note    $pid: is a 32-bit process, which DTrace can.t trace/m,
 	    'is told');
 	note($out);
 });
