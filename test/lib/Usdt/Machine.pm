@@ -85,10 +85,6 @@ sub stage
 	}
 	compile("$stage/$_", "$top/test/dtrace/$_.c")
 	    for qw(many_probes many_processes submit);
-	compile("$stage/host", "$top/test/trace/equal_plugins.c", '-ldl');
-	compile("$stage/plugin-$_.so", "$top/test/trace/equal_plugin.c", '-shared',
-	    '-fPIC', "-DMODULE=\"plugin-$_\"") for qw(one other);
-	copy("$stage/equal", "$stage/plugin-one.so");
 	return $stage if $arch !~ /^amd64/;
 	stage_static($stage, 'test_usdt32', Usdt::Variant::makes_32_bits(),
 	    'the compiler makes no 32-bit programs', 'ARCH=i386');
@@ -96,6 +92,19 @@ sub stage
 	    Usdt::Variant::compiles('musl-gcc', '-static'),
 	    'there is no musl-gcc', 'CC=musl-gcc');
 	return $stage;
+}
+
+# stage_plugins(STAGE): copies of the library, for test/dtrace/copies.t.  A
+# compiler that links statically does not make such shared objects.
+sub stage_plugins
+{
+	my ($stage) = @_;
+	my $from = "$top/test/trace";
+
+	compile("$stage/host", "$from/equal_plugins.c", '-ldl');
+	compile("$stage/plugin-$_.so", "$from/equal_plugin.c", '-shared',
+	    '-fPIC', "-DMODULE=\"plugin-$_\"") for qw(one other);
+	copy("$stage/equal", "$stage/plugin-one.so");
 }
 
 # stage_static(STAGE, NAME, WORKS, WHY, VARIABLE...): a static test_usdt, since
@@ -164,6 +173,7 @@ sub run_inside
 	system("$top/test/vm/build", $arch) == 0
 	    or can_not('the machine could not be built');
 	my $stage = stage($arch);
+	stage_plugins($stage) if grep { m{/copies\.t$} } @tests;
 	$more->($stage) if $more;
 
 	plan(tests => @tests + 1);
