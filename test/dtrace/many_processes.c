@@ -72,7 +72,7 @@ is_child_taken(void)
 }
 
 /* One of many; it says at first that it is there. */
-static int
+static void
 serve_many(void)
 {
 	int value;
@@ -81,7 +81,6 @@ serve_many(void)
 	while (write(STDOUT_FILENO, &there, 1) == 1 &&
 	    read(STDIN_FILENO, &value, sizeof value) == sizeof value)
 		fire(value);
-	return 0;
 }
 
 /* Wait for the answers of those from FIRST on. */
@@ -216,11 +215,15 @@ main(int argc, char **argv)
 		printf("error %s\n", usdt_errstr(provider));
 		return 1;
 	}
-	if (argc > 3)
-		return serve_many();
-	printf("ready %ld\n", (long)getpid());
-	while (fgets(line, sizeof line, stdin) != NULL &&
-	    strcmp(line, "quit\n") != 0)
-		serve(argv[2], line);
+	if (argc > 3) {
+		serve_many();
+	} else {
+		printf("ready %ld\n", (long)getpid());
+		while (fgets(line, sizeof line, stdin) != NULL &&
+		    strcmp(line, "quit\n") != 0)
+			serve(argv[2], line);
+	}
+	usdt_provider_free(provider);
+	usdt_probe_release(probe);
 	return 0;
 }
