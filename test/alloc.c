@@ -592,7 +592,7 @@ main(void)
 		{ "enable", fresh, enable, 1 },
 		{ "enable what came later", fresh_live, enable, 2 },
 		{ "enable when others have gone", fresh_busy, enable, 2 },
-		{ "enable anew", fresh_hole, enable, 1 },
+		{ "enable again", fresh_hole, enable, 1 },
 		{ "enable with a file", fresh_with_file, enable, 1 },
 		{ "enable beside a twin", fresh_twin, enable, 1 },
 	};

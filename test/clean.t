@@ -30,7 +30,7 @@ sub image
 	return $path;
 }
 
-case('what nobody holds' => sub {
+case('unused files' => sub {
 	my $dir = fresh();
 	my @paths = map { image($dir, $_) } qw(a b c);
 	my $before = tree($dir);
@@ -64,7 +64,7 @@ case('what is held' => sub {
 
 	is($status, 0, 'exit 0');
 	is_deeply([sort split /\n/, $out], [sort "held $mapped",
-		"held $open", "removed $free"], 'is told');
+		"held $open", "removed $free"], 'are reported');
 	is_deeply([map { -e $_ ? 1 : 0 } $mapped, $open, $free], [1, 1, 0],
 		'and stays');
 	is($process->ask(''), 'fired 1', 'the process goes on');
@@ -88,7 +88,7 @@ case('below a set-gid directory' => sub {
 	is(tree($dir)->{a}, 'dir 2700', 'directories are so too');
 	my ($status, $out) = run_usdt('clean', $dir);
 	is_deeply([sort split /\n/, $out], ["held $held", "removed $path"],
-		'what nobody holds goes');
+		'unused files go');
 	is_deeply([grep { m{^a} } keys %{ tree($dir) }], [],
 		'with its directories');
 });

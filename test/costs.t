@@ -121,7 +121,7 @@ my ($one) = map { $program{$_} } grep { $_ ne 'clang' } sort keys %program;
 at_most(counted($one, qw(usdt_is_enabled sites)), 9,
 	'usdt_is_enabled() itself');
 at_most(beside($one, qw(site_inline helper)), 24,
-	'usdt_probe_enabled(), a helper has it and nobody traces');
+	'usdt_probe_enabled(), with a helper and untraced');
 at_most(counted($one, qw(usdt_is_enabled helper)), 24,
 	'usdt_is_enabled() itself, of the same');
 # From 7 words on, even and odd numbers take different paths.

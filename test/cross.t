@@ -27,7 +27,7 @@ plan(skip_all => $lack) if $lack;
 
 # Tests that fail because of the emulator, by their names, with the reason.
 # They may pass too: emulators improve.
-my $MAPS = 'the emulator tells its own mappings as /proc/self/maps';
+my $MAPS = 'the emulator shows its own mappings in /proc/self/maps';
 my $IOCTL = 'the emulator refuses an ioctl that it does not know, otherwise';
 my %emulator = (
 	gate => [

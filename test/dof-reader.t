@@ -25,7 +25,7 @@ sub no_problems
 	my ($row, $title, $bytes, @option) = @_;
 	my ($problems, $document) = judge($row, $bytes, @option);
 
-	is_deeply([Usdt::Dof::texts(@$problems)], [], "$row takes $title");
+	is_deeply([Usdt::Dof::texts(@$problems)], [], "$row accepts $title");
 	return $document;
 }
 
@@ -81,7 +81,7 @@ for my $row (qw(linux illumos freebsd)) {
 
 	($problems, $document) = judge('illumos',
 		build(good('illumos', relocate => 1, probes => [probe()])));
-	is_deeply($problems, [], 'illumos takes relocations too');
+	is_deeply($problems, [], 'illumos accepts relocations too');
 	is($document->{probes}[0]{addr}, $base + 0x1000,
 		'illumos: relocated address');
 
@@ -99,7 +99,7 @@ for my $row (qw(linux illumos freebsd)) {
 		relocate => 1, probes => [probe(addr => 8)],
 		fields => sub { $_[2][0][1] = 2 })), dof => 0x10000);
 	my ($probes) = grep { $_->{type} == 16 } @{ $document->{sections} };
-	is_deeply($problems, [], 'freebsd takes its own kind of relocation');
+	is_deeply($problems, [], 'freebsd accepts its own kind of relocation');
 	is($document->{probes}[0]{addr}, 0x10008 + $probes->{offset},
 		'freebsd: relocated by the place itself');
 

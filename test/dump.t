@@ -234,7 +234,7 @@ for my $os (qw(linux illumos freebsd macos)) {
 		is_deeply([map { [@$_{qw(function name)}, $_->{nargv},
 			$_->{xargv}, $_->{map}] } @words],
 			[map { [@$_{qw(function name native xlated map)}] }
-			@{ $document->{probes} }], "$title: as it is told");
+			@{ $document->{probes} }], "$title: as printed");
 		is_deeply([map { [map { place($_, 0) } @{ $_->{site} },
 			@{ $_->{'is-enabled'} }] } @words],
 			[map { [@{ $_->{sites} }, @{ $_->{ensites} }] }
@@ -242,7 +242,7 @@ for my $os (qw(linux illumos freebsd macos)) {
 			"$title: and where its sites are");
 		is_deeply([map { $document->{probes}[$_]{raw_addr} } 0 .. 3],
 			[map { hex($stubs) + 32 * $_ } 0 .. 3],
-			"$title: in stubs where they are said to be");
+			"$title: in stubs at the printed addresses");
 		like($text, qr/\ as\ $os\ on\ $arch\ reads\ it.*
 			^\ \ model\ +$model{$arch},.*
 			^\ \ encoding\ +${\($big ? 2 : 1)},.*
@@ -265,12 +265,12 @@ for my $os (qw(linux illumos freebsd macos)) {
 		($again) = $again =~ /^(section 0:.*)/ms;
 		my ($body) = $text =~ /^(section 0:.*)/ms;
 		if ($os ne 'macos') {
-			is($again, $body, "$title: a file is told the same");
+			is($again, $body, "$title: the same for a file");
 		} else {
 			is_deeply([map { [map { place($_, $address) }
 				@{ $_->{site} }] } words($again)],
 				[map { $_->{sites} } @{ $document->{probes} }],
-				"$title: sites are told from dofhp_addr");
+				"$title: sites are relative to dofhp_addr");
 		}
 	}
 }
@@ -480,7 +480,7 @@ SKIP: {
 			. ">$dir/out 2>$dir/err", "$dir/handed-$os", 'dump-er',
 			'mod.1', map { my ($f, $n, @t) = @$_;
 			($f, $n, scalar @t, @t) } @probes);
-		like($where, qr/^0x\w+\n$/, "$os: its helper was told");
+		like($where, qr/^0x\w+\n$/, "$os: its helper was called");
 		chomp($where);
 		my ($table) = map { $_->{offset} } grep { $_->{type} == 16 }
 		    @{ (Usdt::Dof::judge($bytes, $os,
@@ -629,7 +629,7 @@ sub elf
 	$text = dump_file_of(elf(0, 0, ['.SUNW_dof', $raw{freebsd}{i386}],
 		['.note.stapsdt', $narrow]));
 	like($text, qr/^\S+: ELF, 32 bits, little-endian, i386$/m, 'narrow');
-	like($text, qr/as freebsd on i386 reads it/, 'the ABI tells the system');
+	like($text, qr/as freebsd on i386 reads it/, 'by its ABI');
 	like($text, qr/^note 0: nar:row$/m, 'its note');
 }
 
@@ -646,7 +646,8 @@ sub dump_file_of
 	my $file = spew('v2', $raw{illumos}{x86_64});
 	like(fine('--os', 'freebsd', $file), qr/as freebsd on x86_64/,
 		'illumos and FreeBSD agree');
-	like(fine($file), qr/is-enabled .*which linux ignores below version 3$/m, 'Linux takes version 2, without is-enabled');
+	like(fine($file), qr/is-enabled .*which linux ignores below version 3$/m,
+		'Linux accepts version 2, without is-enabled');
 	my ($status, $out, $err) = dump_of('--os', 'macos', $file);
 	is("$status $err", "1 usdt: 1 thing is wrong\n", 'macOS does not');
 	like($out, qr/^  WRONG +macos accepts version 3 only$/m, 'and why');
@@ -656,7 +657,7 @@ sub dump_file_of
 	($status, $out) = dump_of('--arch', 'sparc64', $file);
 	like($out, qr/^  WRONG +sparc64 is big-endian$/m, 'nor SPARC x86');
 	like(fine(spew('narrow', $raw{linux}{i386})), qr/ on i386 reads it/,
-		'a document for 32 bits tells that it is');
+		'a document for 32 bits is reported as one');
 	like(fine(spew('big', $raw{linux}{sparc64})), qr/ on sparc64 reads it/,
 		'and one in big-endian');
 }
@@ -810,12 +811,12 @@ for (@damaged) {
 		my ($status, $out, $err) = dump_of($option, $file);
 		is($status, 1, "$what: exit 1") if $option ne '--hex';
 		like($err, qr/^usdt: \d+ things? (?:is|are) wrong$/,
-			"$what: it is told that something is");
+			"$what: a fault is reported");
 		like($out, qr/^ *WRONG +\S.*/m, "$what: where")
 		    if $option eq '--hex';
 		like($out, qr/^ +WRONG +.*\Q$text\E/m, "$what: and what");
 		is(() = $out =~ /^section \d+:/mg, $sections // 8,
-			"$what: the rest is told")
+			"$what: the rest is printed")
 		    if ($sections // 8) == 8 && $what !~ /^(?:secs|cut|loadsz sm|secoff)/;
 	}
 }
@@ -965,7 +966,8 @@ sub document
 	my $header = substr($elf, $at + 64, 64);
 	substr($elf, $at + 64 * ($_ + 1), 64) = $header for 1 .. 4000;
 	large('many sections of an ELF file', $elf);
-	like((dump_of("$dir/large"))[1], qr/^  WRONG +4000 sections are left out/m, '... of which one is told');
+	like((dump_of("$dir/large"))[1], qr/^  WRONG +4000 sections are left out/m,
+		'... and reported');
 	large('a huge string', document([[8, 0, 0, 1 << 20]],
 		"\0" . 'x' x ((1 << 20) - 1)));
 	my $endless = pack('L<3', 8, 0xfffffff0, 3) . "stapsdt\0";

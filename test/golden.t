@@ -62,7 +62,7 @@ sub read_golden
 			push @wrong, "not a line of bytes: $line";
 			next;
 		}
-		push @wrong, sprintf('%#x is told where %#x is next', hex $at,
+		push @wrong, sprintf('offset %#x where %#x is next', hex $at,
 			length $bytes) if hex($at) != length $bytes;
 		$bytes .= pack('(H2)*', split / /, $hex);
 	}
@@ -143,7 +143,7 @@ sub check
 	my ($document, $stubs) = @$addresses;
 	my $built = output("$dir/golden", $os, $arch, $document,
 		$linux ? $stubs - $document : $stubs);
-	compare($built, $bytes, 'the builder comes to the same bytes', $path);
+	compare($built, $bytes, 'the builder writes the same bytes', $path);
 	my ($generated) = read_golden(output($^X, 'test/golden/generate.pl',
 		$os, $arch));
 	ok($built eq $generated, 'and generate.pl does')
@@ -154,7 +154,7 @@ sub check
 		model => $arch eq 'i386' ? 1 : 2, module => 'golden',
 		machine => $target{$arch}[1],
 		code => [$stubs, stub_of($arch, $linux) x @declared]);
-	is_deeply([Usdt::Dof::texts(@$problems)], [], "$os takes it");
+	is_deeply([Usdt::Dof::texts(@$problems)], [], "$os accepts it");
 	is($read->{provider}, 'golden-app', 'the provider');
 	is_deeply([map { [@$_{qw(function name)}, @{ $_->{native} }] }
 	    @{ $read->{probes} }], \@declared, 'what was declared');
@@ -187,6 +187,6 @@ for my $case (['illumos', 'x86_64', 1], ['macos', 'aarch64', 1],
 		code => [$addresses->[1], stub_of($arch, $answer) x 4]);
 	my @rules = grep { $_->{rule} eq 'code' } @$problems;
 	ok(@rules > 0 && @rules == @$problems,
-	    "$os, $arch: Linux' stubs are not taken");
+	    "$os, $arch: Linux' stubs are refused");
 }
 done_testing();

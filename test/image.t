@@ -337,7 +337,7 @@ my $bytes = $first->image_bytes($image);
 my $elf = judge('many probes', $bytes, 'image-test', \@probes);
 like($image->{path}, qr{^\Q$dir\E/image-test/\d+-[0-9a-f]{16}/mod\.1$},
 	'the path is directory, provider, hash and module');
-is($first->status->{'sdt.path'}, $image->{path}, 'and status tells it');
+is($first->status->{'sdt.path'}, $image->{path}, 'and status has it');
 judge_mapping('many probes', $first, $image, $elf);
 judge_file('many probes', $image->{path});
 judge_by_tools('many probes', $image->{path});

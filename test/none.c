@@ -19,7 +19,7 @@ static void
 is_nothing(const usdt_backend_status_t *backend, const char *name)
 {
 	ok(!backend->taken && backend->error == 0 && backend->generation == -1,
-	    "%s has taken nothing, and no call has failed", name);
+	    "%s: nothing is visible, and no call has failed", name);
 	is_str(backend->reason, "not supported here", "%s says why", name);
 	is_str(backend->path, "", "%s is nowhere", name);
 }
@@ -110,7 +110,7 @@ main(void)
 	is_int(usdt_provider_enable(p), 0, "and enable");
 	is_int(usdt_provider_observe(p, tell, NULL), 0, "observed");
 	usdt_probe_fire(more, 0, NULL);
-	ok(usdt_probe_enabled(more) && told == 1, "and told of a fire");
+	ok(usdt_probe_enabled(more) && told == 1, "and called for a fire");
 	usdt_provider_free(p);
 	usdt_probe_fire(more, 0, NULL);
 	ok(!usdt_probe_enabled(more) && told == 1, "but not when it is freed");

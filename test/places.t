@@ -61,7 +61,7 @@ case('what is made' => sub {
 	my $path = taken($process);
 
 	like($path, qr{^\Q$dir\E/testusdt/1-[0-9a-f]{16}/testmod$}, 'the path');
-	is_deeply([steps($process)], [$path], 'the first place was taken');
+	is_deeply([steps($process)], [$path], 'the first place was used');
 	is_deeply(tree($dir), {
 		'testusdt' => 'dir 0700',
 		$path =~ m{^\Q$dir\E/(testusdt/[^/]+)} => 'dir 0700',
@@ -87,7 +87,7 @@ for my $umask (qw(0777 0377 0077 0000)) {
 			"umask $umask; exec \"\$0\" \"\$@\""]);
 		my $path = taken($process);
 
-		is_deeply([steps($process)], [$path], 'taken at once');
+		is_deeply([steps($process)], [$path], 'used at once');
 		is_deeply([sort values %{ tree($dir) }],
 			['dir 0700', 'dir 0700', 'file 0400'], 'the modes');
 		is((stat $dir)[2] & 07777, 0700, 'of the place too');
@@ -244,7 +244,7 @@ my @bad = (
 
 for my $row (@bad) {
 	my ($what, $spoil, $reason) = @$row;
-	case("$what: the next place is taken" => sub {
+	case("$what: the next place is used" => sub {
 		my $dir = fresh();
 		my $changed = $spoil->($dir);
 		$dir = $changed if $changed =~ m{/|relative};
@@ -307,7 +307,7 @@ case('no place at all' => sub {
 		'now it can not be enabled');
 	$status = $process->status;
 	is($status->{enabled}, 0, 'so it is not');
-	is($status->{'sdt.error'}, EMFILE, 'status tells the error');
+	is($status->{'sdt.error'}, EMFILE, 'status has the error');
 	like($status->{'sdt.reason'}, qr/\Q$dir\E: Too many open files/,
 		'and the reason');
 
@@ -320,7 +320,7 @@ case('no place at all' => sub {
 		'no descriptor stays open');
 });
 
-case('a text of many long paths tells every reason' => sub {
+case('a text of many long paths has every reason' => sub {
 	my $dir = fresh();
 	mkdir($dir, 0700);
 	$dir .= '/' . 'x' x 200, mkdir($dir, 0700) for 1 .. 3;
@@ -358,7 +358,7 @@ case('few descriptors do no harm' => sub {
 
 # Writing beyond the limit of a file's size is a deadly signal.  The provider
 # has a new name: an existing image would need no writing.
-case('a limit on the size of files ends nobody' => sub {
+case('a limit on the size of files kills no process' => sub {
 	my $dir = fresh();
 	my @args = ('-p', "small$$", qw(func probe int));
 
@@ -388,7 +388,7 @@ case('USDT_IMAGE_DIR in other spellings' => sub {
 	}
 	symlink($dir, "$dir.link");
 	like(taken(place($_, @args)), qr{^(?!\Q$dir\E)},
-		"$_: a link is not taken") for "$dir.link", "$dir.link/";
+		"$_: a link is not used") for "$dir.link", "$dir.link/";
 	like(taken(place('', @args)), qr{^(?!\Q$dir\E)/}, 'none');
 
 	mkdir("$dir with blanks", 0700);
@@ -537,7 +537,7 @@ for my $what ('one byte more', 'the last byte changed', 'mode 0600',
 		}
 		my $other = place($dir, under => [@plain]);
 		my $sibling = $path =~ s{(/[^/]+)$}{.1$1}r;
-		is(taken($other), $sibling, 'a sibling is taken');
+		is(taken($other), $sibling, 'a sibling is used');
 		is_whole($other, $bytes, 'the sibling');
 		is(inode($path), $inode, 'the file of the holder is there');
 		is(taken($holder), $path, 'it has it still');
@@ -832,7 +832,7 @@ case('the oldest of more than 64 are removed' => sub {
 	# process enables one does not remove anything, but makes it the
 	# youngest.
 	my $holder = place($dir, args => ['-m', 'm1', 'f', 'n']);
-	is(taken($holder), $paths[0], 'the oldest is taken');
+	is(taken($holder), $paths[0], 'the oldest is used');
 	utime(1, 1, $paths[0]);
 	open(my $held, '<', $paths[1]) or die "$paths[1]: $!\n";
 	place($dir, args => ['-m', 'm3', 'f', 'n'])->ready;
@@ -846,14 +846,14 @@ case('the oldest of more than 64 are removed' => sub {
 	    for 2 .. 5;
 	is_deeply([map { 0 + !-f $paths[$_] } 0 .. 7],
 		[0, 0, 0, 1, 1, 1, 0, 0],
-		'a 69th: the oldest that nobody holds are gone');
+		'a 69th: the oldest unused ones are gone');
 	ok(!-e $paths[3] =~ s{/[^/]+$}{}r, 'with their directories');
 	is_deeply([grep { -e } @temporary], [], 'and what was unfinished');
 	ok(-f $foreign && -f $layout, 'what is not ours stays');
 	is(taken($holder), $paths[0], 'the holder has its image');
 	is($holder->ask(''), 'fired 1', 'and fires');
 	like($new->stderr, qr/^libusdt\[\d+\]: image: removed /m,
-		'it is told');
+		'it is reported');
 
 	close($held);
 	$holder->close;
@@ -928,7 +928,7 @@ case('the image is removed at each system call' => sub {
 	is($last, 'lived 1', 'until one was not stopped');
 	my %seen;
 	$seen{$_}++ for @lines;
-	ok($seen{"taken $_"}, "with $_ segments mapped it is made again")
+	ok($seen{"taken $_"}, "with $_ segments mapped it is created again")
 	    for 0 .. 2;
 	is_deeply([grep { /^gone [012]/ } keys %seen], [], 'always')
 	    or diag(explain(\%seen));
@@ -994,7 +994,7 @@ case('taking and pruning side by side' => sub {
 		$rounds += $n;
 		$bad += $_ for @bad;
 	}
-	is(scalar @lines, 4, 'all have told');
+	is(scalar @lines, 4, 'all have reported');
 	cmp_ok($rounds, '>', 100, "$rounds rounds");
 	is($bad, 0, 'every image was in its place, and stayed while held')
 	    or diag($race->report);

@@ -30,7 +30,7 @@ my @units = grep { !/^(?:long_run|refused_system_calls)$/ } units();
 # that fail under it also run on a real one, and that result counts.
 my %kernel = (
 	environment => 'an ioctl that a file does not know',
-	gate => 'how /proc/self/maps tells what may be executed',
+	gate => 'how /proc/self/maps shows what is executable',
 	resource_growth => 'how memory grows',
 	fork_guard => 'what is wiped in a child that was cloned',
 	retired_images => 'how many mappings there are',
@@ -69,7 +69,7 @@ for my $unit (@units) {
 	    $libc))[0] =~ / ([a-z_]\w*?)64(?:@|$)/mg;
 
 	ok($wide{openat} && $wide{readdir} && $wide{fstatfs},
-	    'the C library tells wide calls');
+	    'the C library lists wide calls');
 	for my $object (glob("$obj/{usdt,core/,image/}*.o")) {
 		my @calls = (Usdt::Variant::quiet('nm', '-u', $object))[0]
 		    =~ /\sU (\w+)/g;

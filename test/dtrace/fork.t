@@ -154,11 +154,11 @@ dtrace_case('processes that run their own program again' => sub {
 		my $status = $p->status($prefix);
 
 		is("$status->{'dof.taken'} $status->{'dof.reason'}", '1 ',
-		    "$title: taken");
+		    "$title: registered");
 		# The same process again, which has a history by now.
 		$said = $p->ask($prefix . "exec @{ $definition{$which} }");
 		is($said, "${prefix}ready $pid", "$title: and again");
-		is($p->status($prefix)->{'dof.taken'}, 1, "$title: taken");
+		is($p->status($prefix)->{'dof.taken'}, 1, "$title: registered");
 		is(scalar(map { m{/$pid/\d+$} } tree_of($pid)), 1,
 		    "$title: one document is kept");
 		push @listed, "again$pid:go",
@@ -204,7 +204,7 @@ dtrace_case('dtprobed is restarted while a process lives' => sub {
 	is($p->ask('checked 0 11'), 'fired 1', 'fires');
 	same_events([$d->finish(1)], ['11'], 'is seen once');
 	is($p->ask($_), 'ok', $_) for 'disable', 'enable';
-	is($p->status->{'dof.taken'}, 1, 'taken again');
+	is($p->status->{'dof.taken'}, 1, 'registered again');
 	is(scalar listing('stays*:::go'), 1, 'and listed');
 	my $pid = $p->pid;
 	is($p->close, 0, 'test_usdt ends');
@@ -223,7 +223,7 @@ dtrace_case('what dtprobed keeps can not be read' => sub {
 	my $status = $p->status;
 	chmod(0755, $stash) or die "$stash: $!\n";
 	is($said, "ready $pid", 'exec of itself');
-	is($status->{'dof.taken'}, 0, 'is not taken');
+	is($status->{'dof.taken'}, 0, 'is not registered');
 	like($status->{'dof.reason'}, qr{^\S+:\ Invalid\ argument;
 	    \ dtprobed\ may\ have\ .*\ before\ an\ exec.*
 	    :\ /run/dtrace/stash\S*:\ Permission\ denied$}x,

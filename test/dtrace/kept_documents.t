@@ -96,7 +96,7 @@ dtrace_case('the document of a process' => sub {
 	is(@more + @further, 0, 'one image, one document');
 	judge('first', $p, $image, $document, 'stashed', @declared);
 	is($p->status->{'dof.generation'}, $document->{generation},
-	    'under the number that status tells');
+	    'under the number in the status');
 
 	my $q = process('stashed', arguments());
 	my ($image2) = $q->images;

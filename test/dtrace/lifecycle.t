@@ -109,7 +109,7 @@ dtrace_case('a probe removed under a running script' => sub {
 	    'the removed one is listed');
 	same_events([$d->finish(2)], [1, 2], 'the script saw all fires');
 	is($p->ask('wait 1 0 30'), 'enabled 0', 'the script has ended');
-	is($p->ask('enable'), 'ok', 'enable when nobody is attached');
+	is($p->ask('enable'), 'ok', 'enable without tracers');
 	ok((grep { $_->{path} ne $path } $p->images), 'another image');
 	is_deeply(listed('leave*:::'), ['f:stays'],
 	    'the removed one is not listed any more');

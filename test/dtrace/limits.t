@@ -59,7 +59,7 @@ dtrace_case('an empty string' => sub {
 		wait_errors($d, qr/invalid address/);
 		$d->stop('INT');
 		like($d->errors, qr/invalid address/,
-		    "$which: copyinstr takes it for an error");
+		    "$which: copyinstr reports an error");
 		is_deeply([$d->events], ['[x]'],
 		    "$which: only the other one is printed");
 	}
@@ -70,9 +70,9 @@ dtrace_case("a provider's name that ends in a digit" => sub {
 	my $pid = $p->pid;
 
 	like($p->status->{note}, qr/digit/, 'status has a remark');
-	is($p->status->{'dof.taken'}, 1, 'dtprobed takes it');
+	is($p->status->{'dof.taken'}, 1, 'dtprobed accepts it');
 	is(scalar listing("digit1${pid}:::"), 0,
-	    'dtrace takes the 1 for a part of the pid');
+	    'dtrace reads the 1 as a part of the pid');
 });
 
 dtrace_case('a plus sign' => sub {
@@ -127,7 +127,7 @@ SKIP: {
 		my $status = $p->status;
 
 		is($status->{enabled}, 1, 'the provider is enabled');
-		is($status->{'dof.taken'}, 0, 'but dtprobed does not take it');
+		is($status->{'dof.taken'}, 0, 'but dtprobed refuses it');
 		like($status->{'dof.reason'},
 		    qr/takes no 32-bit processes/, 'status says why');
 		like(dtprobed_log(10),

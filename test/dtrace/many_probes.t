@@ -73,7 +73,7 @@ dtrace_case('100 providers in one process' => sub {
 	my $status = $p->status;
 
 	is($status->{enabled}, 100, 'all were enabled');
-	is($status->{taken}, 100, 'and taken by dtprobed');
+	is($status->{taken}, 100, 'and registered with dtprobed');
 	tell_time('enabling 100 providers', $status->{seconds});
 	# The number 99 is written "dv".
 	fire_under($p, 'prova*:::p0,provdv*:::p1', [0, 0, 'prova'],
@@ -130,7 +130,7 @@ dtrace_case('a parser that takes longer than dtprobed -t allows' => sub {
 	}
 	restart_dtprobed('-t', 60);
 	my $again = many('slow', 1, 11);
-	is($again->status->{taken}, 1, 'it takes others after that');
+	is($again->status->{taken}, 1, 'it accepts others after that');
 });
 
 done_testing();

@@ -1,5 +1,5 @@
 /*
- * many_processes.c - what if there are many processes of one provider?
+ * many_processes.c - many processes of one provider
  *
  *	many_processes -p PROVIDER
  *

@@ -176,7 +176,7 @@ dtrace_case('names as they were given' => sub {
 		"lib.mod-1+x:$odd:with-hyphens-in 30",
 		'lib.mod-1+x:f1:same 31', 'lib.mod-1+x:f2:same 32',
 		'lib.mod-1+x:f2:same 32', 'lib.mod-1+x:f3:dot.ted 34',
-	    ], 'one name in two functions is told apart');
+	    ], 'one name in two functions is distinguished');
 });
 
 # Characters that descriptions don't have: '?' stands for each, and wildcards

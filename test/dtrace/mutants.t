@@ -139,7 +139,7 @@ sub agreed
 }
 
 dtrace_case('documents' => sub { agreed($_) for @cases });
-is_deeply($ended{taken}{1}, undef, 'what is taken does not end the parser');
+is_deeply($ended{taken}{1}, undef, 'accepted documents do not end the parser');
 note("refused, and the parser goes on: $_") for @{ $ended{refused}{0} // [] };
 note(scalar @{ $ended{refused}{1} // [] }, ' that are refused end the parser');
 
@@ -147,7 +147,7 @@ note(scalar @{ $ended{refused}{1} // [] }, ' that are refused end the parser');
 dtrace_case('afterwards' => sub {
 	my ($result, undef, $shown) = submit(build(good('linux')), 'mutant');
 
-	is($result, 0, 'a good document is taken');
+	is($result, 0, 'a good document is accepted');
 	is(scalar @$shown, 2, 'with both probes');
 });
 done_testing();

@@ -177,7 +177,7 @@ dtrace_case('child_process.fork and cluster' => sub {
 	ends_well($run, 'the program');
 	my @said = $run->lines(qr/^say taken (\d+ \w+)$/);
 	my @pids = map { /^(\d+) true$/ ? $1 : () } @said;
-	is(scalar @pids, 4, 'a parent, a child and two workers: all are taken')
+	is(scalar @pids, 4, 'a parent, a child and two workers are registered')
 	    or diag(join("\n", @said));
 	same_events([$d->finish(4)], [map { "$_ $_" } @pids],
 	    'each is seen, under its pid');

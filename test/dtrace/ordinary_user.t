@@ -40,7 +40,7 @@ dtrace_case('the device is open to everybody' => sub {
 	is($status->{'dof.path'}, $DEVICE, 'through the device');
 	is($status->{'dof.reason'}, '', 'and there is no reason why not');
 	is($status->{'sdt.taken'}, 1, 'the image is there too');
-	like($p->stderr, qr/dof: taken/, 'USDT_DEBUG tells');
+	like($p->stderr, qr/dof: taken/, 'USDT_DEBUG prints it');
 	doctor_says($p, qr{^ok .*\Q$DEVICE\E accepts probes, and dtprobed runs$}m,
 	    qr/^ok .*\bopen: dtprobed knows it: visible to DTrace$/m);
 });
@@ -64,7 +64,7 @@ dtrace_case('the device is for root alone' => sub {
 	seen_by_pid($p, 'closed');
 	is($p->ask($_), 'ok', $_) for 'disable', 'enable';
 	is($p->status->{'dof.taken'}, 1,
-	    'enabled again once the device is open, it is taken');
+	    'enabled again with the device open, it is registered');
 	is(scalar listing('closed*:::'), 1, 'and found');
 });
 
@@ -83,7 +83,7 @@ dtrace_case('dtprobed does not run' => sub {
 	seen_by_pid($p, 'absent');
 	restart_dtprobed('-t', 60);
 	is($p->ask($_), 'ok', $_) for 'disable', 'enable';
-	is($p->status->{'dof.taken'}, 1, 'with it, it is taken');
+	is($p->status->{'dof.taken'}, 1, 'with it, it is registered');
 	is(scalar listing('absent*:::'), 1, 'and found');
 });
 

@@ -1,4 +1,4 @@
-# What do several dtraces see of several processes that come and go?
+# What do several dtraces see of several processes that start and end?
 use strict;
 use warnings;
 
@@ -46,11 +46,11 @@ dtrace_case('three dtraces on two processes' => sub {
 	my @second = (fire($p, 3), fire($q, 4));
 	same_events([$d[1]->finish(2)], [$first[0], $second[0]],
 	    '-p sees its own, before and after');
-	is($p->ask('wait 0 0 120'), 'enabled 0', 'nobody is left there');
+	is($p->ask('wait 0 0 120'), 'enabled 0', 'no tracer is left there');
 	my $third = fire($q, 5);
 	same_events([$d[2]->finish(3)], [$first[1], $second[1], $third],
 	    'and so does the one by pid');
-	is($q->ask('wait 0 0 120'), 'enabled 0', 'nobody is left');
+	is($q->ask('wait 0 0 120'), 'enabled 0', 'no tracer is left');
 });
 
 dtrace_case('processes before and after a dtrace, and their children' => sub {

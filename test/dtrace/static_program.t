@@ -16,8 +16,8 @@ dtrace_case('a static program with musl' => sub {
 	my $p = process({ program => [as_user($program)] }, 'static', 'f',
 		'go', 'int', 'char *', 'int64_t');
 
-	is($p->status->{'dof.taken'}, 1, 'dtprobed takes its DOF');
-	is($p->ask('enabled 0'), 'enabled 0', 'nobody traces');
+	is($p->status->{'dof.taken'}, 1, 'dtprobed accepts its DOF');
+	is($p->ask('enabled 0'), 'enabled 0', 'not traced');
 	my $d = Usdt::Dtrace->run('static*:::go '
 		. '{ printf("> %d %d %s %d\n", pid, args[0], '
 		. 'copyinstr(arg1), args[2]); }');
@@ -38,7 +38,7 @@ dtrace_case('a static program with musl' => sub {
 	is($p->ask('child fire 0 -4 four 4'), 'child fired 1', 'it fires');
 	same_events([$d->finish(3)], ["$pid -1 one $most", "$pid -3 three 3",
 		"$child -4 four 4"], 'each fire is seen once');
-	is($p->ask('wait 0 0 100'), 'enabled 0', 'and nobody traces');
+	is($p->ask('wait 0 0 100'), 'enabled 0', 'and not traced');
 });
 
 done_testing();

@@ -552,7 +552,7 @@ end(const char *what)
 	usdt_probe_release(b);
 	try(present() == 0, "%d documents are left", present());
 	try(opened == 0, "%d descriptors are left", opened);
-	ok_all("%s: nothing was told, kept or mapped that should not be",
+	ok_all("%s: nothing is registered, kept or mapped that should not be",
 	    what);
 }
 
@@ -583,16 +583,16 @@ test_taken(void)
 	is_str(status.dof.path, os->device, "at its place");
 	snprintf(text, sizeof text, "not on %s", os->name);
 	ok(!status.sdt.taken && strcmp(status.sdt.reason, text) == 0,
-	    "and nobody else: %s", status.sdt.reason);
+	    "and no other: %s", status.sdt.reason);
 	ok(usdt_is_enabled(a->probe) == 0 && usdt_probe_enabled(a) == 0,
-	    "nobody traces it yet");
+	    "not traced yet");
 	trace(1);
 	ok(usdt_is_enabled(a->probe) == 1 && usdt_probe_enabled(a),
-	    "now somebody does");
+	    "now it is traced");
 	usdt_probe_fire(a, 1, argv);
 	ok(fires == 1 && fired_with == 4711, "and gets the argument");
 	is_int(usdt_provider_disable(p), 0, "disable");
-	is_int(present(), 0, "takes it back");
+	is_int(present(), 0, "removes it");
 	usdt_probe_fire(a, 1, argv);
 	ok(!usdt_probe_enabled(a) && fires == 1, "nothing comes any more, "
 	    "though the tracer is still there");
@@ -651,7 +651,7 @@ test_growing(void)
 	    newest()->probes == 2 && status.probes == 2 && status.images == 1,
 	    "replaces the document by one that has both");
 	is_int(usdt_provider_enable(p), 0, "enable again");
-	is_int(adds, 2, "tells nothing");
+	is_int(adds, 2, "registers nothing");
 	usdt_provider_remove_probe(p, b);
 	usdt_provider_enable(p);
 	is_int(adds, 2, "a removed probe leaves it as it is");
@@ -677,7 +677,7 @@ test_names(void)
 	snprintf(text, sizeof text, "failed to load DOF: another provider "
 	    "named same is enabled, and %s can take back one of a name only",
 	    os->name);
-	error_is(text, "is refused, and told why");
+	error_is(text, "is refused, with the reason");
 	get_status();
 	is_str(status.dof.reason, text + strlen("failed to load DOF: "),
 	    "also by the status");
@@ -728,14 +728,14 @@ test_limits(void)
 		usdt_probe_release(add_to(many[i], "x"));
 		n += usdt_provider_enable(many[i]) == 0;
 	}
-	is_int(n, os->most, "as many providers as the system takes");
+	is_int(n, os->most, "as many providers as the system accepts");
 	is_int(usdt_provider_enable(p), -1, "one more");
 	snprintf(text, sizeof text, "failed to load DOF: %s takes %d providers "
 	    "of a process, and has them", os->name, os->most);
-	error_is(text, "is refused, and told why");
+	error_is(text, "is refused, with the reason");
 	is_int(present(), os->most, "and the helper has not heard of it");
 	usdt_provider_free(many[3]);
-	is_int(usdt_provider_enable(p), 0, "when one has gone it is taken");
+	is_int(usdt_provider_enable(p), 0, "after one has gone it is accepted");
 	usdt_probe_release(add_to(many[2], "y"));
 	is_int(usdt_provider_enable(many[2]), 0, "replacing one is no more");
 	for (i = 0; i < os->most; i++)
@@ -797,7 +797,7 @@ test_refusing(void)
 	    status.dof.error == EINVAL, "the provider is disabled: the other "
 	    "had to go first");
 	refuse_add = 0;
-	is_int(usdt_provider_enable(p), 0, "later it is taken");
+	is_int(usdt_provider_enable(p), 0, "later it is accepted");
 	ok(present() == 1 && newest()->probes == 2, "with both probes");
 	refuse_remove = EIO;
 	is_int(usdt_provider_disable(p), -1, "the helper keeps it");
@@ -847,7 +847,7 @@ test_memory(void)
 	    "Permission denied", "the text");
 	get_status();
 	ok(!status.enabled && adds == 0 && mapped == before,
-	    "nothing is enabled, told or kept");
+	    "nothing is enabled, registered or kept");
 	no_mprotect = 0;
 	is_int(usdt_provider_enable(p), 0, "later there is");
 	b = add_to(p, "b");
@@ -909,8 +909,8 @@ test_fork(void)
 	if (pid == 0)
 		_exit(in_child());
 	waitpid(pid, &result, 0);
-	is_int(result, 0, "a child has what its parent has, takes it back by "
-	    "the parent's number, and may have it anew");
+	is_int(result, 0, "a child has its parent's documents, removes them by "
+	    "the parent's numbers, and can register again");
 	ok(adds == had && present() == 1 && usdt_is_enabled(a->probe) == 1,
 	    "the parent's is as it was");
 	trace(0);

@@ -45,6 +45,6 @@ is(output("$dir/b/bench argc 32 10"), '', '32 arguments are fired');
 is(output("$dir/b/bench helper 10"), '', 'a helper is asked');
 my $traced = output("echo | $dir/b/bench traced 1 10");
 my ($path) = $traced =~ /^path usdt (.+)$/m;
-ok(defined $path && -e $path, 'tracers are told the path');
+ok(defined $path && -e $path, 'tracers get the path');
 
 done_testing();

@@ -69,7 +69,7 @@ sub traced
 		like($process->status->{'sdt.path'}, $path, 'its image');
 		my ($status, $out) = run_usdt('list', '-p', $pid);
 		like($out, qr/\Q$provider\E.*\bn\b/s, 'usdt list lists it');
-		is($process->ask('enabled 0'), 'enabled 0', 'nobody traces');
+		is($process->ask('enabled 0'), 'enabled 0', 'not traced');
 
 		my $watch = Usdt::Watch->attach(1, '-p', $pid, "$provider:n");
 		is($process->ask('enabled 0'), 'enabled 1', 'usdt watch does');

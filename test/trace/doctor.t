@@ -139,7 +139,7 @@ tracer_case('what is mounted' => sub {
 		. '/dev/shm')));
 	my $shm = 'mount -t tmpfs none /dev/shm && mkdir /dev/shm/usdt-0';
 	finds(qr/^PROBLEM images: \/dev\/shm\/usdt-0 belongs to user 65534/,
-		"somebody else's directory", doctor(apart("$shm && "
+		"another user's directory", doctor(apart("$shm && "
 		. 'chown 65534 /dev/shm/usdt-0')));
 	finds(qr/^PROBLEM images: \/dev\/shm\/usdt-0 is open to others/,
 		'an open directory', doctor(apart("$shm && "
@@ -283,7 +283,7 @@ tracer_case('another pid namespace' => sub {
 	is($process->pid, 1, 'it is number 1');
 	my $children = "/proc/$process->{child}/task/$process->{child}/children";
 	my ($pid) = `cat $children` =~ /(\d+)/ or die;
-	finds(qr/^note    is in another pid namespace: .* $pid$/, 'is told',
+	finds(qr/^note    is in another pid namespace: .* $pid$/, 'is reported',
 		of($pid));
 });
 
@@ -375,7 +375,7 @@ tracer_case('whether dtprobed knows it' => sub {
 		$provider, qw(f n int));
 	my $closed = apart("$stash && chmod 700 /run/dtrace");
 	finds(qr/^note    this user can't see whether dtprobed knows/,
-		'nobody can tell', of($process, [@$closed, @nobody]));
+		'nobody has no right to see', of($process, [@$closed, @nobody]));
 });
 
 # --- compiled files ---------------------------------------------------------
@@ -457,7 +457,7 @@ SKIP: {
 		finds(qr/^ok      \Q$program\E: .*visible to usdt watch, bpftrace, bcc$/,
 			'no build-id: not by perf', @lines);
 		finds(qr/^PROBLEM \Q$program\E: has no build-id.*-- .*--build-id/,
-			'is told', @lines);
+			'is reported', @lines);
 	});
 }
 
@@ -469,7 +469,7 @@ tracer_case('a memfd without a descriptor' => sub {
 		$program, fresh());
 
 	finds(qr/^PROBLEM \S+: is a memfd, and its descriptor was closed/,
-		'is told', of($process));
+		'is reported', of($process));
 });
 
 tracer_case('for DTrace only' => sub {
@@ -485,7 +485,7 @@ tracer_case('for DTrace only' => sub {
 		"$dir/dof");
 	my @lines = of($process);
 	finds(qr/^note    $provider:n: is described for DTrace only/,
-		'is told', @lines);
+		'is reported', @lines);
 	finds(qr/^PROBLEM USDT_BACKENDS=dof is in its environment: only DTrace/,
 		'and why', @lines);
 });

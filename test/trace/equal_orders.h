@@ -1,7 +1,7 @@
 /*
- * equal_orders.h - how do the programs with two equal providers take their orders?
+ * equal_orders.h - which orders do the programs with two equal providers obey?
  *
- * Lines on standard input, K being 0 or 1; one line is answered to each:
+ * Lines on standard input, where K is 0 or 1; it answers each by one line:
  *
  *	fire K N		"fired 1", with the int N as the argument
  *	enabled K		"enabled 0" or "enabled 1"

@@ -1,5 +1,5 @@
 /*
- * equal_plugin.c - what if a plugin brings its own copy of the library?
+ * equal_plugin.c - what if a plugin has its own copy of the library?
  *
  * A shared object for equal_plugins.c, which loads it twice under two names.
  */

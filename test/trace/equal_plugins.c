@@ -1,10 +1,11 @@
 /*
- * equal_plugins.c - what if two plugins declare the same provider, each with a copy of
- * the library of its own?
+ * equal_plugins.c - what if two plugins declare the same provider, each with
+ * its own copy of the library?
  *
  *	host PLUGIN PLUGIN
  *
- * Takes orders as equal_orders.h says; stop unloads a plugin, start loads it again.
+ * Obeys the orders of equal_orders.h; stop unloads a plugin, start loads it
+ * again.
  */
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -47,7 +48,7 @@ start(int which)
 	return plugins[which].start();
 }
 
-/* Fails if the plugin stays: then nothing was unloaded. */
+/* Fails if the plugin stays: then it was not unloaded. */
 static int
 stop(int which)
 {

@@ -1,7 +1,7 @@
 /*
- * equal_providers.c - what if one process has two providers of equal definition?
+ * equal_providers.c - what if one process has two equal providers?
  *
- * Takes orders as equal_orders.h says.
+ * Obeys the orders of equal_orders.h.
  */
 #include <stdint.h>
 

@@ -147,13 +147,13 @@ tracer_case('is-enabled' => sub {
 
 	enabled($process, 1, 1, 'a breakpoint');
 	is($process->ask('checked 1 -1'), 'fired 1', 'fires');
-	is($process->ask("fire 3 0"), 'fired 1', 'it is told to disable');
+	is($process->ask("fire 3 0"), 'fired 1', 'its command disables');
 	enabled($process, 1, 0, 'a disabled breakpoint');
 	is($process->ask('checked 1 -2'), 'fired 0', 'does not fire');
-	is($process->ask("fire 3 1"), 'fired 1', 'it is told to enable');
+	is($process->ask("fire 3 1"), 'fired 1', 'its command enables');
 	enabled($process, 1, 1, 'an enabled breakpoint');
 	is($process->ask('checked 1 -3'), 'fired 1', 'fires');
-	is($process->ask("fire 3 2"), 'fired 1', 'it is told to delete');
+	is($process->ask("fire 3 2"), 'fired 1', 'its command deletes');
 	enabled($process, 1, 0, 'no breakpoint');
 	is($process->ask('checked 1 -4'), 'fired 0', 'does not fire');
 	for my $other (0, 2) {
@@ -323,7 +323,7 @@ EOF
 	my $process = Usdt::Process->new(program => "$dir/compiled");
 	$process->greeting;
 	my $line = listed($process->{child}, 'n', $provider);
-	unlike($line, qr/add-symbol-file/, 'its place is not told');
+	unlike($line, qr/add-symbol-file/, 'its address is not printed');
 	my $gdb = gdb($line, at_breakpoint('printf "fire: %d\n", '
 		. '$_probe_arg0'));
 	is($process->ask(''), '1', 'it is counted in');

@@ -196,7 +196,7 @@ tracer_case('usdt list' => sub {
 	is($status, 0, 'exit status') or diag($err);
 	like($out, qr/listed:n\b/, 'has the probe');
 	like($out, qr/^ *bpftrace -p \d+ /m, 'and says how to trace it');
-	unlike($out, qr/dtrace/, 'but not by DTrace, which takes none of them');
+	unlike($out, qr/dtrace/, 'but not by DTrace, which refuses them');
 	note($out);
 });
 
@@ -206,7 +206,7 @@ tracer_case('usdt doctor' => sub {
 	my (undef, $out) = run_usdt('doctor', '-p', $pid);
 
 	like($out, qr/^note    $pid: is a 32-bit process, which DTrace can.t trace/m,
-	    'is told');
+	    'is reported');
 	note($out);
 });
 

@@ -3,9 +3,9 @@
 #
 # Every pair, in either order: both count each fire once, and the second
 # continues when the first has left; or the second says why it can't, and the
-# first continues. test/dtrace/beside_dtrace.t has real DTrace; here tracefs makes
-# what DTrace makes, a uprobe without a semaphore at the DOF site.  Notes print
-# the table.
+# first continues. test/dtrace/beside_dtrace.t has real DTrace; here tracefs
+# makes what DTrace makes, a uprobe without a semaphore at the DOF site.  Notes
+# print the table.
 use strict;
 use warnings;
 
@@ -233,7 +233,7 @@ sub pair
 	fire($process, 3);
 	is_deeply([$two->finish(2)], [2, 3],
 	    'the second too, also after the first has left');
-	is($process->ask('wait 0 0 100'), 'enabled 0', 'nobody is left');
+	is($process->ask('wait 0 0 100'), 'enabled 0', 'no tracer is left');
 	return 'yes';
 }
 

@@ -214,7 +214,7 @@ EOF
 		like($out, qr/^  in $pid /m, 'a path of a mapped file');
 		$process->end;
 		($out) = (run_usdt('list', "$dir/sdt prog:compiled"))[1];
-		begins($out, <<"EOF", 'a path of a file that nobody has mapped');
+		begins($out, <<"EOF", 'a path of an unmapped file');
 $dir/sdt prog
     compiled:sdt prog:work:in(int32_t, int64_t, uint8_t)
 EOF
@@ -300,7 +300,7 @@ tracer_case('names that are orders for a terminal' => sub {
 		is_deeply([ commands($out, 'usdt', 'bash') ], [
 		    [ 'watch', '-p', $pid, $quoted ],
 		    [ 'watch', "$program:$quoted" ]
-		], '... and in commands so that the shell takes them');
+		], '... and in commands as the shell reads them');
 	}
 });
 
@@ -397,7 +397,7 @@ tracer_case('an ordinary user' => sub {
 	    'n', 'int', image($process)) . "\n", 'sees its own');
 	is($status, 0, 'exit 0');
 	like($err, qr/^usdt: this user may not look into (\d+) other processes?$/m,
-	    'is told that there are others');
+	    'reads that there are others');
 	($status, $out, $err) = run_usdt(\@nobody, 'list', '-p', $root->pid);
 	is("$status $out$err", '1 usdt: process ' . $root->pid
 	    . ": Permission denied\n", 'may not look into those');
@@ -461,7 +461,7 @@ sub commands
 	return @words;
 }
 
-tracer_case('commands as the shell takes them' => sub {
+tracer_case('commands as the shell reads them' => sub {
 	my $provider = fresh();
 	my $process = process($provider, ['f', 'request-start', 'int', 'char *',
 	    'void *', 'unsigned']);
@@ -500,14 +500,14 @@ tracer_case('commands with odd names' => sub {
 	is_deeply([ commands($out, 'usdt') ], [
 		['watch', '-p', $process->pid, "$provider:$name"],
 		['watch', image($process) . ":$provider:$name"],
-	], 'usdt takes any name');
+	], 'usdt accepts any name');
 	is(scalar(() = commands($out, $_)), 0, "$_ can't, and is left out")
 	    for qw(bpftrace dtrace gdb perf);
 
 	$process = process("$provider-1", ['f', 'a.b']);
 	$out = (run_usdt('list', '-v', "$provider-1"))[1];
 	is(scalar(() = commands($out, 'bpftrace')), 2,
-	    'bpftrace takes - and .');
+	    'bpftrace accepts - and .');
 	is(scalar(() = commands($out, 'perf')), 0, 'perf does not');
 	for (['a+b'], ['9x'], ['n', 'a.b'], ["n\xff"]) {
 		my ($first, $second) = @$_;
@@ -516,10 +516,10 @@ tracer_case('commands with odd names' => sub {
 		$process = process($one, ['f', $first],
 		    $second ? ['f', $second] : ());
 		is(scalar(() = commands((run_usdt('list', '-v', $one))[1],
-		    'perf')), 0, "perf takes no file with @$_");
+		    'perf')), 0, "perf accepts no file with @$_");
 	}
 	is(scalar(() = commands($out, 'dtrace')), 0,
-	    'dtrace takes no provider that ends in a digit');
+	    'dtrace accepts no provider that ends in a digit');
 });
 
 # Run the commands, each while the probe fires.
@@ -625,7 +625,7 @@ tracer_case("perf's commands" => sub {
 	perf_takes($process, $other);
 });
 
-tracer_case('usdt takes its own commands' => sub {
+tracer_case('usdt accepts its own commands' => sub {
 	my $usdt = usdt_command();
 
 	for my $name ('f(int)', 'a[b]', 'a\\b', '*?') {

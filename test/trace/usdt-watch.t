@@ -441,7 +441,7 @@ tracer_case('odd operands' => sub {
 	my @lines = $watch->take(scalar @case);
 	like($lines[$_] // '', qr/:n$_ \Q$case[$_][1]\E$/, $case[$_][2])
 	    for 0 .. $#case;
-	is($watch->errors, "usdt: watching 4 probes\n", 'nothing else is told');
+	is($watch->errors, "usdt: watching 4 probes\n", 'and nothing else');
 });
 
 tracer_case('a note that is there twice' => sub {
@@ -497,7 +497,7 @@ tracer_case('probes of many kinds' => sub {
 	is_deeply([ sort map { s/.*:n(\d+) 1 1 1 1$/$1/r } $watch->take(64) ],
 	    [ sort 0 .. 63 ], '64 of them are watched');
 	like($watch->errors, qr/:n64 in .* too many different kinds .*:n69 in /s,
-	    'of the others it is told');
+	    'the others are reported');
 	is($watch->code_of('INT'), 0, 'it ends');
 });
 
@@ -512,7 +512,7 @@ tracer_case('broken notes of others' => sub {
 	$watch->told(qr/(further errors)/);
 	$good->ask('fire 0 3');
 	is(scalar(() = $watch->errors =~ /can't be watched/g), 20,
-	    'some are told');
+	    'some are reported');
 	like(($watch->take(1))[0] // 'nothing', qr/:n 3$/, 'the watch goes on');
 	is($watch->code_of('INT'), 0, 'exit 0');
 	$good->close;
@@ -691,7 +691,7 @@ tracer_case('-p' => sub {
 	$one->ask('fire 0 2');
 	my ($child) = $one->ask('fork') =~ /^forked (\d+)$/;
 	is($one->ask('child enabled 0'), 'child enabled 0',
-	    'a child forked since is not told that it is traced');
+	    'a child forked since reads not enabled');
 	is($one->ask('child fire 0 3'), 'child fired 1', '... nor seen');
 	$one->ask('fire 0 4');
 	$one->ask('child quit');
@@ -784,7 +784,7 @@ tracer_case('--wait: the neighbour of a removed probe' => sub {
 	is_deeply([ $watch->take(3) ], [ map { "$stays $_" } 1 .. 3 ],
 	    'nothing is lost');
 	is($watch->code_of('INT'), 0, 'exit 0');
-	is($process->ask('wait 1 0 20'), 'enabled 0', 'nobody is attached');
+	is($process->ask('wait 1 0 20'), 'enabled 0', 'no tracer is attached');
 	is($process->ask('enable'), 'ok', 'enable');
 	$watch = Usdt::Watch->attach(1, $provider);
 	is($process->ask('checked 1 4'), 'fired 1', 'the new image');
@@ -836,7 +836,7 @@ tracer_case('--wait: probes that come and go' => sub {
 	my $more = (() = $process->maps) - $maps;
 	cmp_ok($more, '<=', 60, "$more mappings more");
 	is($watch->code_of('INT'), 0, 'exit 0');
-	is($_->ask('wait 0 0 20'), 'enabled 0', 'nobody is counted any more')
+	is($_->ask('wait 0 0 20'), 'enabled 0', 'no tracer is counted any more')
 	    for $process, $other;
 	is($process->ask('free'), 'ok', 'free');
 });
@@ -913,7 +913,7 @@ tracer_case('signals' => sub {
 	my $pid = $watch->pid;
 	close(delete $watch->{out});
 	$process->ask('fire 0 1');
-	ok($watch->reap, 'ends when nobody reads its output');
+	ok($watch->reap, 'ends when its output has no reader');
 	is(scalar leftovers($pid), 0, '... no event after');
 });
 

@@ -183,7 +183,7 @@ test_bad_probes(void)
 	    "nobody could tell which is meant");
 	types[31] = "int";
 	def = usdt_create_probe("f", "n", 32, types);
-	ok(def != NULL && def->argc == 32, "32 arguments are taken");
+	ok(def != NULL && def->argc == 32, "32 arguments are accepted");
 	usdt_probe_release(def);
 }
 
@@ -544,7 +544,7 @@ test_status(void)
 	ok(s.dof.taken == 0 && s.sdt.taken == 0 && s.dof.error == 0 &&
 	    s.sdt.error == 0 && s.images == 0 && s.dof.generation == -1 &&
 	    s.sdt.generation == -1 && s.dof.path[0] == '\0' &&
-	    s.sdt.path[0] == '\0', "not enabled: nothing is taken");
+	    s.sdt.path[0] == '\0', "not enabled: nothing is visible");
 	is_str(s.note, "the provider's name ends in a digit: DTrace on Linux "
 	    "cannot tell it from the pid", "a digit at the end is remarked");
 	usdt_provider_add_probe(p, odd);
@@ -576,7 +576,7 @@ test_status(void)
 	unlink(s.sdt.path);
 	usdt_provider_status(p, &s);
 	ok(s.sdt.taken == 0 && s.sdt.error == ENOENT && s.enabled == 1,
-	    "the file is gone: that is told");
+	    "the file is gone: status says so");
 	is_str(s.sdt.reason, "the image file has been removed; enable makes "
 	    "it again (systemd removes /dev/shm of a user at the last logout, "
 	    "and what is old in /tmp: usdt doctor)", "the file is gone: the reason");
@@ -604,7 +604,7 @@ test_freed_by_hand(void)
 	usdt_provider_add_probe(p, first);
 	usdt_provider_add_probe(q, second);
 	is_int(usdt_provider_enable(q), 0, "one is enabled");
-	is_int(usdt_provider_enable(p), 0, "and another, which free() takes");
+	is_int(usdt_provider_enable(p), 0, "and another, for free()");
 	memset(p, 0x5a, sizeof *p);
 	free(p);
 	is_int(usdt_provider_disable(q), 0, "the one can be disabled");

@@ -30,7 +30,7 @@ for_root(const char *what, struct finding user, struct finding root)
 {
 	ok(strstr(user.remedy, "root") != NULL &&
 	    strstr(root.remedy, "as root") == NULL &&
-	    strstr(root.remedy, "sudo") == NULL, "%s: root is told: %s", what,
+	    strstr(root.remedy, "sudo") == NULL, "%s: root reads: %s", what,
 	    root.remedy);
 	finding_free(&user);
 	finding_free(&root);
@@ -60,7 +60,7 @@ main(void)
 	    VERDICT_PROBLEM, "user namespace");
 	ok(fact_privileged(all, 0) && fact_privileged(two, 0) &&
 	    !fact_privileged(perfmon, 0) && !fact_privileged(none, 0) &&
-	    !fact_privileged(all, 1), "who is privileged");
+	    !fact_privileged(all, 1), "privileged users");
 
 	judged("paranoid 2, root", fact_paranoid("2\n", 1, 0), VERDICT_OK, "2");
 	judged("paranoid 2", fact_paranoid("2\n", 0, 0), VERDICT_PROBLEM,
@@ -117,7 +117,7 @@ main(void)
 	    "not installed");
 	judged("no helper", fact_helper("/d", ENOENT, 0, 1, 0),
 	    VERDICT_PROBLEM, "not running");
-	judged("a helper of nobody", fact_helper("/d", 0, S_IFCHR | 0666, 1,
+	judged("a helper alone", fact_helper("/d", 0, S_IFCHR | 0666, 1,
 	    0), VERDICT_PROBLEM, "no dtprobed");
 	judged("a helper for root", fact_helper("/d", 0, S_IFCHR | 0600, 1,
 	    1), VERDICT_PROBLEM, "mode 600");
@@ -129,7 +129,7 @@ main(void)
 	judged("no place", fact_places(1, 1), VERDICT_PROBLEM, "noexec");
 	judged("a directory", fact_directory("/d", 7, 7, 040700), VERDICT_OK,
 	    "/d");
-	judged("somebody else's", fact_directory("/d", 8, 7, 040700),
+	judged("another user's", fact_directory("/d", 8, 7, 040700),
 	    VERDICT_PROBLEM, "belongs to user 8");
 	judged("one that is open", fact_directory("/d", 7, 7, 040750),
 	    VERDICT_PROBLEM, "open to others, mode 750");

@@ -274,7 +274,7 @@ test_limit(void)
 	usdt__dof_layout(&dof, &s.description, &row, usdt__archs, &why);
 	row.max_dof = dof.size;
 	is_int(usdt__dof_layout(&dof, &s.description, &row, usdt__archs,
-	    &why), 0, "a document of just the size that a system takes");
+	    &why), 0, "a document of exactly the largest accepted size");
 	is_str(why.text, "untouched", "leaves no text");
 	row.max_dof--;
 	snprintf(text, sizeof text, "%zu probes need %zu bytes of DOF, DTrace "

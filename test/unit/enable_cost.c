@@ -151,7 +151,7 @@ main(void)
 		return done_testing();
 	}
 	is_int(enable_all(), MANY, "%d providers of one probe, all new", MANY);
-	if (!ok(leases <= 2 * MANY, "who holds a file is asked at most twice "
+	if (!ok(leases <= 2 * MANY, "holders are asked for at most twice "
 	    "for each"))
 		note("%u times", leases);
 	is_int(readings, 0, "what is mapped is never asked");
@@ -167,7 +167,7 @@ main(void)
 	is_int(files_mapped(), 0, "freed, nothing is mapped");
 
 	is_int(enable_all(), MANY, "they are enabled once more");
-	if (!ok(leases <= 2 * MANY, "who holds a file is asked at most twice "
+	if (!ok(leases <= 2 * MANY, "holders are asked for at most twice "
 	    "for each"))
 		note("%u times", leases);
 	if (!ok(readings <= 64 || !knows_leases(), "what is mapped is asked "

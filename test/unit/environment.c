@@ -360,7 +360,7 @@ test_nowhere(void)
 	ok(strncmp(said, start, strlen(start)) == 0,
 	    "no place for an image: the text begins with our directory");
 	ok(strstr(said, "File too large; ") != NULL && strstr(said, "memfd: "
-	    "File too large\n") != NULL, "and tells of all places");
+	    "File too large\n") != NULL, "and names all places");
 	if (strncmp(said, start, strlen(start)) != 0)
 		note("  %s", said);
 	snprintf(start, sizeof start, "%s/nowhere", scratch);

@@ -78,16 +78,16 @@ test_counting(void)
 	is_mapped(a->state->probe.fire, "r-xp", "the stub");
 	ok((uintptr_t)a->gate % 4 == 0 && *a->gate == 0,
 	    "the gate is an aligned word, and 0");
-	is_int(is_enabled(a), 0, "nobody traces it");
+	is_int(is_enabled(a), 0, "not traced");
 	*semaphore(a) = 1;
 	is_int(is_enabled(a), 1, "one does");
 	is_int(is_enabled(b), 0, "but not the other probe");
 	*semaphore(a) = 0x8000;
 	is_int(is_enabled(a), 1, "32768 do");
 	*semaphore(a) = 0;
-	is_int(is_enabled(a), 0, "nobody does any more");
+	is_int(is_enabled(a), 0, "no longer traced");
 	usdt_probe_fire(a, 0, NULL);
-	is_int(is_enabled(same), 0, "a probe of the same name: nobody");
+	is_int(is_enabled(same), 0, "a probe of the same name: not traced");
 	*semaphore(a) = 1;
 	is_int(is_enabled(same), 1, "is traced with the first");
 	*semaphore(a) = 0;
@@ -177,7 +177,7 @@ test_leaving(void)
 	*(volatile uint16_t *)(uintptr_t)dead = 0;
 	usdt_provider_enable(q);
 	ok(stays->gate != gate && is_enabled(stays) == 0,
-	    "the first enabling that finds nobody lays it out anew");
+	    "the first enabling without tracers lays it out again");
 	is_int(is_enabled(late), 1, "and leaves the other image");
 	usdt_probe_release(goes);
 	usdt_probe_release(stays);

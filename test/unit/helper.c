@@ -199,16 +199,16 @@ test_taken(void)
 	get_status();
 	ok(status.dof.taken && status.dof.generation == 0 &&
 	    status.dof.error == 0 && status.dof.reason[0] == '\0',
-	    "the helper has taken it");
+	    "the helper has it");
 	is_str(status.dof.path, device, "and is named");
 	is_str(device_seen, device, "it is the one that was asked");
 	ok(adds == 1 && present() == 1 && says_helper(a) == 1,
 	    "once, and the gate says so");
-	is_int(usdt_is_enabled(a->probe), 0, "nobody traces it yet");
+	is_int(usdt_is_enabled(a->probe), 0, "not traced yet");
 	is_int(usdt_provider_enable(p), 0, "enable again");
-	is_int(adds, 1, "tells the helper nothing");
+	is_int(adds, 1, "says nothing to the helper");
 	is_int(usdt_provider_disable(p), 0, "disable");
-	ok(removes == 1 && present() == 0, "takes it back");
+	ok(removes == 1 && present() == 0, "removes it");
 	get_status();
 	ok(!status.dof.taken && status.dof.generation == -1,
 	    "and the status knows");
@@ -218,8 +218,8 @@ test_taken(void)
 	    documents[0].told.dof == documents[1].told.dof &&
 	    says_helper(a) == 1, "hands over the same document again");
 	end();
-	ok(removes == 2 && present() == 0, "free takes it back");
-	ok_all("nothing was told or kept that should not be");
+	ok(removes == 2 && present() == 0, "free removes it");
+	ok_all("nothing is registered or kept that should not be");
 }
 
 static void
@@ -235,7 +235,7 @@ test_growing(void)
 	ok(documents[0].told.address != documents[1].told.address &&
 	    says_helper(a) && says_helper(b), "in an image of its own");
 	usdt_provider_disable(p);
-	ok(removes == 2 && present() == 0, "disable takes both back");
+	ok(removes == 2 && present() == 0, "disable removes both");
 	usdt_provider_enable(p);
 	ok(adds == 4 && present() == 2, "enable hands over both again");
 	usdt_provider_remove_probe(p, b);
@@ -243,8 +243,8 @@ test_growing(void)
 	is_int(present(), 1, "the document of a removed probe goes when the "
 	    "provider is next enabled");
 	end();
-	is_int(present(), 0, "free takes back what is left");
-	ok_all("nothing was told or kept that should not be");
+	is_int(present(), 0, "free removes the rest");
+	ok_all("nothing is registered or kept that should not be");
 }
 
 static void
@@ -261,11 +261,11 @@ test_refusing(void)
 	snprintf(text, sizeof text, "%s: Invalid argument%s", device, narrow);
 	ok(!status.dof.taken && status.dof.error == EINVAL &&
 	    status.dof.generation == -1 && status.sdt.taken,
-	    "the status tells both");
+	    "the status has both");
 	is_str(status.dof.reason, text, "and why");
 	is_int(says_helper(a), 0, "the gate says nothing of a helper");
 	is_int(usdt_provider_disable(p), 0, "disable");
-	is_int(removes, 0, "takes nothing back");
+	is_int(removes, 0, "removes nothing");
 	setenv("USDT_BACKENDS", "dof", 1);
 	is_int(usdt_provider_enable(p), -1, "the helper alone refuses");
 	snprintf(text, sizeof text,
@@ -275,13 +275,13 @@ test_refusing(void)
 	ok(!status.enabled && status.probes == 0 && *a->gate == 0,
 	    "nothing is visible");
 	refuse_add = 0;
-	is_int(usdt_provider_enable(p), 0, "it takes it when asked again");
+	is_int(usdt_provider_enable(p), 0, "it accepts it when asked again");
 	get_status();
 	ok(status.dof.taken && !status.sdt.taken && present() == 1 &&
 	    says_helper(a), "the helper alone has it");
 	is_str(status.sdt.reason, "not in USDT_BACKENDS", "SDT has not");
 	end();
-	ok_all("nothing was told or kept that should not be");
+	ok_all("nothing is registered or kept that should not be");
 }
 
 /* While enabled: a refused document waits, registered ones stay. */
@@ -302,7 +302,7 @@ test_refusing_more(void)
 	    *b->gate == 0, "the first stays, the new probe waits");
 	is_int(usdt_provider_enable(p), -1, "and again");
 	refuse_add = 0;
-	is_int(usdt_provider_enable(p), 0, "later it is taken");
+	is_int(usdt_provider_enable(p), 0, "later it is accepted");
 	ok(present() == 2 && says_helper(b), "both are there");
 	usdt_provider_disable(p);
 	refuse_add = ENOMEM;
@@ -310,20 +310,20 @@ test_refusing_more(void)
 	is_int(usdt_provider_enable(p), -1, "one of two is refused");
 	get_status();
 	ok(!status.enabled && present() == 0,
-	    "the other is taken back, nothing is enabled");
+	    "the other is removed, nothing is enabled");
 	c = add("c");
 	refuse_after = 1;
 	is_int(usdt_provider_enable(p), -1, "one of three is refused, which "
 	    "is not the newest");
 	get_status();
 	ok(!status.enabled && present() == 0 && status.waiting == 3,
-	    "the newest is taken back as well");
+	    "the newest is removed too");
 	refuse_add = 0;
-	is_int(usdt_provider_enable(p), 0, "later all are taken");
+	is_int(usdt_provider_enable(p), 0, "later all are accepted");
 	is_int(present(), 3, "all three");
 	usdt_probe_release(c);
 	end();
-	ok_all("nothing was told or kept that should not be");
+	ok_all("nothing is registered or kept that should not be");
 }
 
 static void
@@ -365,8 +365,8 @@ test_keeping(void)
 	refuse_remove = 0;
 	ok(fork() != 0 || (_exit(adds), 0), "a child is made");
 	wait(&attempt);
-	is_int(attempt, 0, "which tells nothing of the provider that is gone");
-	ok_all("nothing was told or kept that should not be");
+	is_int(attempt, 0, "which registers nothing of the freed provider");
+	ok_all("nothing is registered or kept that should not be");
 }
 
 static void
@@ -382,7 +382,7 @@ test_interruptions(void)
 	ok(interruptions == 0 && present() == 0,
 	    "an interrupted call is made again: remove");
 	end();
-	ok_all("nothing was told or kept that should not be");
+	ok_all("nothing is registered or kept that should not be");
 }
 
 static void
@@ -395,13 +395,13 @@ test_going(void)
 	snprintf(moved, sizeof moved, "%s.moved", device);
 	rename(device, moved);
 	is_int(usdt_provider_disable(p), 0, "the device has gone: disable");
-	is_int(removes, 0, "has nobody to tell");
+	is_int(removes, 0, "has no helper to call");
 	documents[0].present = 0;
 	rename(moved, device);
 	usdt_provider_enable(p);
-	is_int(present(), 1, "it has come back: enable tells it");
+	is_int(present(), 1, "it is back: enabling registers");
 	end();
-	ok_all("nothing was told or kept that should not be");
+	ok_all("nothing is registered or kept that should not be");
 }
 
 /* Only a helper that has a document is asked to remove it. */
@@ -418,9 +418,9 @@ test_another_device(void)
 	get_status();
 	is_str(status.dof.path, device, "the old one is still in use");
 	is_int(usdt_provider_disable(p), 0, "disable");
-	is_int(present(), 0, "takes the document back where it is");
+	is_int(present(), 0, "removes the document where it is");
 	end();
-	ok_all("nothing was told or kept that should not be");
+	ok_all("nothing is registered or kept that should not be");
 }
 
 /* A late helper gets the document at the next enabling. */
@@ -451,8 +451,8 @@ test_coming(void)
 	    "but hands over both documents");
 	is_str(status.dof.path, device, "to the new device");
 	end();
-	is_int(present(), 0, "free takes them back");
-	ok_all("nothing was told or kept that should not be");
+	is_int(present(), 0, "free removes them");
+	ok_all("nothing is registered or kept that should not be");
 }
 
 /* Has the provider's newest image SDT notes? */
@@ -495,7 +495,7 @@ test_choosing(void)
 	    present() == 0 && !says_helper(a), "SDT alone: it has, and the "
 	    "helper has nothing");
 	end();
-	ok_all("nothing was told or kept that should not be");
+	ok_all("nothing is registered or kept that should not be");
 }
 
 /* A removed image file is created again, and its document replaced. */
@@ -511,7 +511,7 @@ test_replacing(void)
 	    documents[1].present && says_helper(a),
 	    "replaces the document as well");
 	end();
-	ok_all("nothing was told or kept that should not be");
+	ok_all("nothing is registered or kept that should not be");
 }
 
 /* --- fork --------------------------------------------------------------- */
@@ -575,7 +575,7 @@ test_fork(void)
 	usdt_provider_enable(p);
 	b = add("b");
 	usdt_provider_enable(p);
-	fork_is(2, 1, "a child tells the helper of both documents");
+	fork_is(2, 1, "a child registers both documents");
 	refuse_add = EPERM;
 	fork_is(2, 0, "if it is refused there, its gates say so");
 	refuse_add = 0;
@@ -584,10 +584,10 @@ test_fork(void)
 	if (fork() == 0)
 		_exit(adds);
 	wait(&adds);
-	is_int(adds, 0, "a child of a disabled provider tells nothing");
+	is_int(adds, 0, "a child of a disabled provider registers nothing");
 	usdt_provider_free(idle);
 	end();
-	ok_all("nothing was told or kept that should not be");
+	ok_all("nothing is registered or kept that should not be");
 }
 
 int

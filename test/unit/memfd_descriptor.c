@@ -184,13 +184,13 @@ main(void)
 	ok(found.fd > STDERR_FILENO, "in a memfd that is none of the first "
 	    "three: %d, %s", found.fd, found.status.sdt.path);
 	is_int(found.flags, FD_CLOEXEC, "closed in programs that are started");
-	is_int(found.written, EPERM, "nobody writes to it");
+	is_int(found.written, EPERM, "no write succeeds");
 	is_int(found.grown, EPERM, "or makes it longer");
 	is_int(found.shrunk, EPERM, "or shorter");
 	ok(found.kept, "and its bytes are as they were");
 	is_int(found.more, 0, "closed: one more probe is enabled");
 	is_int((int)found.images, 2, "with an image of its own");
-	ok(found.gate_kept, "who traces the first one goes on");
+	ok(found.gate_kept, "tracers of the first one continue");
 	ok(found.again, "without him it gets another descriptor");
 	is_int(found.freed, EBADF, "freed: the descriptor is given back");
 	is_int(found.maps, 0, "nothing stays mapped");

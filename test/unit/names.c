@@ -200,7 +200,7 @@ test_shown(void)
 		    &why) == -1 && strncmp(why.text, text, strlen(text)) == 0,
 		    "\"%s\", expected \"%s\"", why.text, text);
 	}
-	ok_all("what a name has of control characters is not told");
+	ok_all("errors print no control characters of a name");
 }
 
 /* pid is reserved on all systems; each may have more reserved names. */
@@ -258,7 +258,7 @@ test_provider(void)
 	    "\"a+b\" holds '+': only letters, digits and ._- are taken, "
 	    "tracers cut names elsewhere");
 	taken(usdt__name_check_module, "illumos", "a+b");
-	ok_all("provider: '+' where the system takes it");
+	ok_all("provider: '+' where the system accepts it");
 }
 
 static void
@@ -403,7 +403,7 @@ test_agreement(void)
 		}
 	ok_all("a name's two spellings are one name to DTrace (%d names)",
 	    accepted);
-	ok(accepted > 5000, "most names of '-' and '_' are taken");
+	ok(accepted > 5000, "most names of '-' and '_' are accepted");
 }
 
 int

@@ -81,7 +81,7 @@ test_values(void)
 	begin("values");
 	is_int(usdt_provider_observe(p, tell, &here), 0, "observe");
 	usdt_probe_fire(two, 2, argv);
-	is_int(here.times, 0, "not enabled: nothing is told");
+	is_int(here.times, 0, "not enabled: not called");
 	is_int(enabled(two), 0, "not enabled");
 	is_int(usdt_provider_enable(p), 0, "enable");
 	ok(enabled(none) && enabled(two) && enabled(all),
@@ -92,7 +92,7 @@ test_values(void)
 		here.times = 0;
 		usdt_fire_probe(all->probe, argc, argv);
 		try(here.times == 1 && here.probedef == all &&
-		    here.argc == USDT_ARG_MAX, "%zu words: told %d times",
+		    here.argc == USDT_ARG_MAX, "%zu words: called %d times",
 		    argc, here.times);
 		for (i = 0; i < USDT_ARG_MAX; i++)
 			try(here.argv[i] == (i < argc ? i + 1 : 0),
@@ -119,18 +119,18 @@ test_changing(void)
 	usdt_provider_enable(p);
 	gate = two->gate;
 	usdt_probe_fire(two, 2, argv);
-	is_int(enabled(two), 0, "nobody observes: not enabled");
+	is_int(enabled(two), 0, "no observer: not enabled");
 	usdt_provider_observe(p, tell, &here);
 	is_int(enabled(two), 1, "an enabled provider is observed: enabled");
 	usdt_probe_fire(two, 2, argv);
-	is_int(here.times, 1, "and told");
+	is_int(here.times, 1, "and called");
 	usdt_provider_observe(p, tell, &there);
 	usdt_probe_fire(two, 2, argv);
-	ok(here.times == 1 && there.times == 1, "another one takes its place");
+	ok(here.times == 1 && there.times == 1, "another one replaces it");
 	usdt_provider_observe(p, tell, &here);
 	usdt_provider_observe(p, NULL, NULL);
 	usdt_probe_fire(two, 2, argv);
-	ok(here.times == 1 && there.times == 1, "nobody: nobody is told");
+	ok(here.times == 1 && there.times == 1, "none: none is called");
 	is_int(enabled(two), 0, "and it is not enabled");
 	ok(two->gate == gate, "its gate is that of its image again");
 
@@ -222,7 +222,7 @@ test_freed(void)
 	p = NULL;
 	ok(here.times == 1 && !enabled(none), "freed: not enabled");
 	usdt_probe_fire(none, 0, NULL);
-	is_int(here.times, 1, "freed: not told");
+	is_int(here.times, 1, "freed: not called");
 	end();
 }
 

@@ -91,7 +91,7 @@ test_finding(void)
 	usdt_probe_release(like);
 	like = make("f", "ab");
 	ok(usdt__probeset_find(&set, like) == NULL,
-	    "function and name are not taken together: f ab is not fa b");
+	    "function and name are separate: f ab is not fa b");
 	usdt_probe_release(like);
 	like = make("fa", "b");
 	ok(usdt__probeset_find(&set, like) == in[3], "an equal one is found");
@@ -129,7 +129,7 @@ test_collisions(void)
 		try(usdt__probeset_find(&set, like) == NULL, "%d by name", i);
 		usdt_probe_release(like);
 	}
-	ok_all("probes of one hash are told apart");
+	ok_all("probes of one hash are distinguished");
 	drop(&set);
 }
 

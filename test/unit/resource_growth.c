@@ -151,7 +151,7 @@ test_too_many(void)
 
 	if (sysconf(_SC_AVPHYS_PAGES) * (sysconf(_SC_PAGESIZE) / 1024) <
 	    1024 * 1024) {
-		skip("a provider that is too large takes 400 MB to make");
+		skip("a provider that is too large needs 400 MB");
 		return;
 	}
 	p = provider("large");

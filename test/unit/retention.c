@@ -108,7 +108,7 @@ main(void)
 	fd = open(path_of(1, "/m"), O_RDONLY | O_CLOEXEC);
 	if (!usdt__image_is_unheld(fd)) {
 		close(fd);
-		skip("nobody can tell here who holds a file");
+		skip("here the kernel does not say who holds a file");
 		return done_testing();
 	}
 	close(fd);

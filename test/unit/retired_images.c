@@ -260,7 +260,7 @@ test_names(void)
 		if (n > most)
 			most = n;
 		said = mappings(p, NULL);
-		try((size_t)n <= said, "%d: %d mappings, %zu are said", i, n,
+		try((size_t)n <= said, "%d: %d mappings, status says %zu", i, n,
 		    said);
 		__atomic_store_n(&target, stays, __ATOMIC_RELEASE);
 		wait_for_threads();
@@ -269,8 +269,8 @@ test_names(void)
 	}
 	ok_all("%d names come and go under firing threads", CYCLES);
 	ok(most > 0 && most <= MAPPINGS && said <= MAPPINGS,
-	    "%d mappings, %zu are said", most, said);
-	is_int(*semaphore(stays), 1, "who stays is traced as before");
+	    "%d mappings, status says %zu", most, said);
+	is_int(*semaphore(stays), 1, "the one that stays is traced as before");
 	is_int(count_fds(), fds + 1, "one descriptor is kept");
 	memset(&st, 0, sizeof st);
 	fstat(stones(), &st);
@@ -403,7 +403,7 @@ test_descriptor(void)
 	ok(fstat(fd, &st) == 0 && st.st_size == 0, "which is left alone");
 	ok(stones() > STDERR_FILENO && stones() != fd, "there is a new one");
 	ok(count_maps(scratch) <= (int)mappings(p, NULL) &&
-	    mappings(p, NULL) < 80, "%d mappings, %zu are said",
+	    mappings(p, NULL) < 80, "%d mappings, status says %zu",
 	    count_maps(scratch), mappings(p, NULL));
 	usdt_probe_release(stays);
 	usdt_provider_free(p);

@@ -375,7 +375,7 @@ test_hanging(void)
 	finish();
 	get_status();
 	ok(result == 0 && status.dof.taken && says_helper(a) && adds == 1,
-	    "when it answers, DOF is taken");
+	    "when it answers, DOF is registered");
 	end("hanging");
 }
 
@@ -910,7 +910,7 @@ test_many(void)
 static void
 hang(int number)
 {
-	static const char text[] = "Bail out! somebody waits for ever\n";
+	static const char text[] = "Bail out! a thread waits for ever\n";
 
 	(void)number;
 	if (write(STDOUT_FILENO, text, sizeof text - 1) < 0)

@@ -288,7 +288,7 @@ in_threads(void)
 		usdt__lock();
 		usdt__unlock();
 	}
-	try(removes == 0 && is_there("0"), "nobody waited: %d", removes);
+	try(removes == 0 && is_there("0"), "no thread waited: %d", removes);
 	usdt__turn_give(turn);
 	for (i = 0; i < 2; i++)
 		pthread_join(threads[i].thread, NULL);
@@ -470,7 +470,7 @@ main(void)
 	run(in_many, "a thousand records");
 	run(in_crowd, "more entries than are looked at");
 	run(in_nonsense, "what is no record");
-	run(in_failing, "what can not be read or dropped is told");
+	run(in_failing, "what can not be read or dropped is reported");
 	run(in_other_places, "other devices, namespaces and places");
 	return done_testing();
 }

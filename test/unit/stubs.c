@@ -942,7 +942,7 @@ test_isenabled(const struct usdt__stub *s)
 	flag = 0;
 	result = entry.call(&flag);
 	is_int(s->answer == USDT__ISENABLED_REGISTER ? result : flag, 0,
-	    "%u-byte nop: is-enabled is 0 if nobody answers", s->nop);
+	    "%u-byte nop: is-enabled is 0 without a tracer", s->nop);
 	place(s, ISENABLED);
 	answer = 1;
 	flag_seen = NULL;
@@ -976,10 +976,10 @@ test_gate(usdt_probedef_t *def)
 	usdt__guard_renew();
 	usdt__probe_bind(def, &gate, code, NULL);
 	ok(usdt_is_enabled(def->probe) == 0 && usdt_probe_enabled(def) == 0 &&
-	    hit_count == 0, "gate 0: not enabled, nobody is asked");
+	    hit_count == 0, "gate 0: not enabled, no tracer is asked");
 	*semaphore = 1;
 	ok(usdt_is_enabled(def->probe) == 1 && usdt_probe_enabled(def) == 1 &&
-	    hit_count == 0, "semaphore: enabled, nobody is asked");
+	    hit_count == 0, "semaphore: enabled, no tracer is asked");
 	*semaphore = 0;
 	usdt__gate_set_helper(&gate, 1);
 	is_int(*semaphore, 0, "telling of a helper leaves the semaphore");
@@ -990,7 +990,7 @@ test_gate(usdt_probedef_t *def)
 	    hit_count == 3, "helper: it is asked again, and says no");
 	*semaphore = 7;
 	ok(usdt_is_enabled(def->probe) == 1 && hit_count == 3,
-	    "helper and semaphore: nobody is asked");
+	    "helper and semaphore: no tracer is asked");
 	usdt__gate_set_helper(&gate, 0);
 	is_int(*semaphore, 7, "telling that it has gone leaves it too");
 	usdt__probe_unbind(def);

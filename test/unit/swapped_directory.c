@@ -95,12 +95,12 @@ main(void)
 
 	swapping = 1;
 	enable(&status);
-	ok(swapped, "a link had taken the directory's place");
+	ok(swapped, "a link replaced the directory");
 	is_int(mode_of(victim), 0755, "what it leads to keeps its mode");
 	ok(strncmp(status.sdt.path, images, strlen(images)) != 0 &&
 	    strncmp(status.sdt.path, victim, strlen(victim)) != 0,
 	    "and has no image: %s", status.sdt.path);
-	ok(strstr(status.note, images) != NULL, "which is said: %s",
+	ok(strstr(status.note, images) != NULL, "which status says: %s",
 	    status.note);
 
 	remove_image(status.sdt.path);

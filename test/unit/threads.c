@@ -320,7 +320,7 @@ main(void)
 	if (MAY_FORK)
 		ok_all("%d children of a process with threads", children);
 	else
-		note("no children: the thread sanitizer does not bear them");
+		note("no children: the thread sanitizer can't have them");
 	ok(has_enough(), "threads fired and changed, a signal handler too");
 	note("fired %lu times, changed %lu times, %lu signals",
 	    sum(fired, FIRING), sum(changes, CHANGING), in_handler);

@@ -49,9 +49,9 @@ test_one(void)
 	int alone = 0, others = 0, turn, other;
 
 	turn = usdt__turn_take(USDT__TURN_IMAGES, &alone);
-	ok(turn >= 0 && alone == 1 && is_taken(), "a turn is taken");
+	ok(turn >= 0 && alone == 1 && is_taken(), "the turn is ours");
 	other = usdt__turn_take(USDT__TURN_HELPER, &others);
-	ok(other >= 0 && others == 1, "another kind is taken beside it");
+	ok(other >= 0 && others == 1, "another kind is free");
 	usdt__turn_give(turn);
 	errno = ERANGE;
 	usdt__turn_give(other);
@@ -225,9 +225,9 @@ test_others(void)
 	ok(enable_one(), "an image is made");
 	lock_dirs(scratch, 2);
 	naps = 0;
-	ok(enable_one(), "and found, while somebody has locks on all its "
+	ok(enable_one(), "and found, while another process locks all its "
 	    "directories");
-	is_int(naps, 0, "nobody was waited for");
+	is_int(naps, 0, "no waiting");
 }
 
 int

@@ -497,14 +497,14 @@ sub removed_neighbour
 	$process->ask('fire 0 -1');
 	saw($bt, [map { "stays $_" } 1 .. 3], 'nothing is lost');
 	wait_enabled($process, 0, 'ended', 1);
-	is($process->ask('enable'), 'ok', 'enabled when nobody is attached');
+	is($process->ask('enable'), 'ok', 'enabled without tracers');
 	my $new = image_path($process);
-	isnt($new, $path, 'another image takes the place of the first');
+	isnt($new, $path, 'another image replaces the first');
 	is_deeply([map { $_->{name} } Usdt::Elf->read($new)->notes],
 	    ['stays'], 'which has no removed one');
 	my $again = bpftrace([clause("$new:neighbour", 'stays',
 		['%ld', 'arg0'])]);
-	wait_enabled($process, 1, 'attached anew', 1);
+	wait_enabled($process, 1, 'attached again', 1);
 	fire($process, 'fire 1 4');
 	saw($again, ['stays 4'], 'the new image');
 }

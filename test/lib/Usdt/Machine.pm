@@ -1,8 +1,8 @@
 # Usdt::Machine - how do tests run inside a machine of test/vm?
 #
 # Each test is a subtest of the script that runs them here.  Names in
-# $USDT_DTRACE_TESTS ("fork.t matching.t") choose among them.  Where the
-# machine can't be built the reason is told; under USDT_NO_SKIP that fails.
+# $USDT_DTRACE_TESTS ("fork.t matching.t") choose among them.  If the machine
+# can't be built the reason is reported; under USDT_NO_SKIP that fails.
 package Usdt::Machine;
 
 use strict;
@@ -18,7 +18,7 @@ use Usdt::Variant ();
 
 our @EXPORT_OK = qw(host_machine guest_tests run_inside run_apart);
 
-# A test's own CODE(DIRECTORY): what else the machine gets, in its /t.
+# A test's own CODE(DIRECTORY), which adds to the machine's /t.
 our $more;
 
 my $top = abs_path(dirname(__FILE__) . '/../../..');
@@ -27,7 +27,7 @@ my $SECONDS = $ENV{USDT_VM_SECONDS} // 5400;
 
 my %archs = (x86_64 => 'amd64', aarch64 => 'arm64');
 
-# can_not(REASON): a skip, unless skips count as failures.
+# can_not(REASON): skips, unless skips count as failures.
 sub can_not
 {
 	my ($reason) = @_;
@@ -108,7 +108,7 @@ sub stage_plugins
 }
 
 # stage_static(STAGE, NAME, WORKS, WHY, VARIABLE...): a static test_usdt, since
-# the machine has none of its libraries, if the compiler that it takes WORKS.
+# the machine has none of its libraries, if its compiler WORKS.
 sub stage_static
 {
 	my ($stage, $name, $works, $why, @variables) = @_;
@@ -120,7 +120,8 @@ sub stage_static
 		diag("what needs $name is skipped: $why");
 		return;
 	}
-	# This make is nobody's child: what it was called with is for another.
+	# This make is independent: the flags of a make around the test are not
+	# for it.
 	system('env', '-u', 'MAKEFLAGS', '-u', 'MAKELEVEL', 'sh', '-c',
 	    'log=$1; shift; "$@" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }',
 	    'sh', "$stage/log", 'make', '-s', '-C', $top, @variables,
@@ -130,7 +131,7 @@ sub stage_static
 	system('rm', '-rf', $out);
 }
 
-# guest_tests(DIRECTORY): the tests there that are wanted.
+# guest_tests(DIRECTORY): the selected tests there.
 sub guest_tests
 {
 	my ($dir) = @_;
@@ -140,7 +141,7 @@ sub guest_tests
 	return grep { !%wanted || $wanted{basename($_)} } @all;
 }
 
-# report(NAME, TAP, STATUS, SECONDS): the point of one inner test.
+# report(NAME, TAP, STATUS, SECONDS): the result of one inner test.
 sub report
 {
 	my ($name, $tap, $status, $seconds) = @_;
@@ -158,7 +159,7 @@ sub report
 	ok(!@problems, $label) or diag(join("\n", @problems));
 }
 
-# Whoever ends this ends the machine too.
+# A signal that ends this ends the machine too.
 my $running;
 $SIG{$_} = sub {
 	kill('TERM', $running) if $running;
@@ -181,9 +182,9 @@ sub run_inside
 }
 
 # run_apart(MACHINE, CODE(DIRECTORY), TEST...): as a part of a test script, for
-# tests that take only what CODE brings to the machine's /t beside test/lib, and
-# that would run on the host but for its processor: there is no DTrace in the
-# machine then.  A TEST is a script or a program that prints TAP.
+# tests that need only what CODE puts into the machine's /t beside test/lib, and
+# that would run on the host but for its processor: the machine has no DTrace
+# then.  A TEST is a script or a program that prints TAP.
 sub run_apart
 {
 	my ($arch, $bring, @tests) = @_;
@@ -197,7 +198,7 @@ sub run_apart
 	system('rm', '-rf', $stage);
 }
 
-# run_stage(MACHINE, STAGE, TEST...): a point for each, and one for the machine.
+# run_stage(MACHINE, STAGE, TEST...): a test for each, and one for the machine.
 sub run_stage
 {
 	my ($arch, $stage, @tests) = @_;

@@ -118,7 +118,7 @@ sub passed_over
 		'places passed over') or diag($process->report);
 	like($steps[$_], $patterns[$_], "reason $_")
 	    for grep { defined $steps[$_] } 0 .. $#patterns;
-	is($taken, $status->{'sdt.path'}, 'what was taken at last is told');
+	is($taken, $status->{'sdt.path'}, 'status has the used place');
 	is_deeply([@$status{qw(sdt.taken sdt.reason sdt.error)}], [1, '', 0],
 		'and status is content');
 	return $status->{'sdt.path'};

@@ -136,7 +136,7 @@ sub life
 		"$pid test_usdt $life 5 \"e\"",
 	], 'each fire, once');
 	is($watch->code_of('INT'), 0, 'the watch ends');
-	is($process->ask('wait 0 0 100'), 'enabled 0', 'nobody traces');
+	is($process->ask('wait 0 0 100'), 'enabled 0', 'not traced');
 }
 
 # run_watch(TABLE): TABLE is an optional table of types as in
