@@ -22,7 +22,8 @@ alarm 3600;
 my $dir = scratch_dir();
 my $command = usdt_command();
 my $cc = $ENV{CC} // 'cc';
-my %needs_glibc = map { $_ => 1 } qw(helper resource_growth stubs types);
+my %needs_glibc = map { $_ => 1 } qw(helper resource_growth slow_helper stash
+	stubs types);
 # One run of a million cycles is enough.  And the injector of
 # refused_system_calls.c needs the kernel's headers, which musl-gcc does not
 # find, and libc of its own.
