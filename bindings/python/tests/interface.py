@@ -6,9 +6,11 @@ import logging
 import os
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import tracemalloc
 import unittest
 from itertools import repeat
@@ -203,6 +205,31 @@ class Interface(unittest.TestCase):
                     "q = p.probe('p1', 'int'); p.enable(); "
                     "print(bool(q), q.fire(1), p.status().sdt.path)")
         self.assertEqual(python(print_it, USDT_DISABLE="1"), "False False \n")
+
+    def test_a_child_is_not_held_up_by_a_thread_of_its_parent(self):
+        """One that is in a call when the process forks."""
+        provider, _ = self.live("int")
+        over = threading.Event()
+
+        def work():
+            while not over.is_set():
+                provider.disable()
+                provider.enable()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            for _ in range(100):
+                pid = os.fork()
+                if pid == 0:
+                    signal.alarm(300)  # what hangs
+                    provider.disable()
+                    provider.enable()
+                    os._exit(0 if provider.status().enabled else 1)
+                self.assertEqual(os.waitpid(pid, 0)[1], 0)
+        finally:
+            over.set()
+            thread.join()
 
     def test_the_stub(self):
         program = """if True:
