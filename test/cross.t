@@ -52,7 +52,7 @@ my %emulator = (
 		    'the C library of that processor reads no locale of ours'],
 	],
 	retention => [
-		[qr/nobody can tell here who holds a file/,
+		[qr/does not say who holds a file/,
 		    'the emulator of that processor refuses leases'],
 	],
 );
