@@ -4,8 +4,7 @@
  * Model.  A provider is a named set of probes.  A probe has a function, a name
  * and typed arguments.  A program creates both, enables the provider, and
  * fires its probes.  Tracers (DTrace, bpftrace, perf, bcc, gdb) then see the
- * probes as if they had been compiled in.  No compiler and no privilege is
- * needed.
+ * probes as if they had been compiled in.
  *
  * Example (examples/hello.c has the whole program):
  *
@@ -52,8 +51,7 @@
  *	usdt_provider_free		- 1 of each of its probes
  *	usdt_probe_release		- 1, the caller's
  *
- * The last section, Notes, has the rules for fork, shared objects, other
- * roots, other systems, and the environment.
+ * The section Notes at the end has special rules.
  */
 #ifndef USDT_H
 #define USDT_H
@@ -125,9 +123,9 @@ typedef struct usdt_provider {
  * Tracers show NAME (DTrace adds the pid) and MODULE, which is also the last
  * part of the probe image's path.  The library copies both.
  *	NAME	1 to 53 of the characters A-Z a-z 0-9 . _ + -.  It may not begin
- *		with a digit or '+', and may not be "pid", on macOS neither
- *		"objc" nor "oneshot".  DTrace on Linux can't tell a last digit from the pid; usdt_provider_status
- *		notes that.
+ *		with a digit or '+', and may not be "pid" (on macOS also
+ *		"objc", "oneshot").  DTrace on Linux can't tell a last digit
+ *		from the pid; usdt_provider_status notes that.
  *	MODULE	1 to 63 of the same characters.
  * Neither may be "." or "..".
  *
@@ -139,10 +137,9 @@ USDT_API usdt_provider_t *usdt_create_provider(const char *name,
 /*
  * usdt_create_probe - describe a probe.  Note the order: function, then name.
  *
- * FUNC has 1 to 127 bytes, NAME 1 to 63.  Both may hold any character except
- * '/', ':', blanks and control characters, and NAME no ','.  Neither may be "."
- * or "..".  A FUNC such as "valueOf(char[],int,int)" is one that DTrace's probe
- * descriptions can't spell: '?' matches any character there.
+ * FUNC has 1 to 127 bytes, NAME 1 to 63.  Neither may hold '/', ':', blanks or
+ * control characters, or be "." or ".."; NAME may not hold ','.  DTrace can't
+ * spell brackets and commas of a FUNC; '?' matches them there.
  * SDT notes can't hold '-' in a name: bpftrace, perf, bcc, SystemTap and gdb
  * show "request-start" as "request__start".  DTrace shows '-' for both, so
  * "a__b" and "a-b" name the same probe.  "_-" in a name is ambiguous, and
@@ -182,10 +179,9 @@ USDT_API int usdt_provider_add_probe(usdt_provider_t *provider,
  * The probe never fires for this provider again.  Fails if the provider has no
  * probe with this function and name.  Returns 0 or -1.
  *
- * Listings show the probe until the provider has been disabled and enabled.
- * If a tracer is attached to a probe of the same image then, the image stays,
- * so that the tracer keeps the other probes; the first usdt_provider_enable
- * that finds no tracer there removes the probe from the listings.
+ * Listings show the probe until the provider has been disabled and enabled,
+ * or, if a tracer is attached to its image then, until the first
+ * usdt_provider_enable that finds none: so the tracer keeps the other probes.
  */
 USDT_API int usdt_provider_remove_probe(usdt_provider_t *provider,
     usdt_probedef_t *probedef);
@@ -204,23 +200,18 @@ USDT_API int usdt_provider_remove_probe(usdt_provider_t *provider,
  * of memory for each probe, which processes share, and one private page for
  * each 1024 probes once they are traced.
  *
- * A provider has at most 256 mappings, which usdt_provider_status counts.
- * Beyond 32 images in use, the images that no tracer is attached to are laid
- * out together; if tracers are attached to all of them, the call fails.  When
- * an image goes out of use, harmless code takes its place until the provider
- * is freed, since a thread may just be firing there.  It keeps the image's
- * addresses: 16 KiB for a few probes, from the 17th image on reserved in
- * blocks of 16 MiB (4 MiB in 32-bit processes), 4 GiB at most.  Its memory is
- * at most some mebibytes for all providers of the process, in a file without a
- * name, of which the process keeps a descriptor.  An image with the same
- * probes that comes back takes no more.  The bound is reached, and the call
- * fails, after some hundred thousand other images that went out of use (thirty
- * thousand in 32-bit processes), or after some eighty where that code can't be
- * had.
+ * A provider has at most 256 mappings; usdt_provider_status counts them.  With
+ * more than 32 images, those without an attached tracer are laid out together;
+ * if all have one, the call fails.  An image that goes out of use leaves its
+ * addresses and a harmless stub behind until the provider is freed, since a
+ * thread may be firing there: 16 KiB of addresses for a few probes, some
+ * mebibytes of memory for the whole process, and one descriptor.  The call
+ * fails after some hundred thousand such images (thirty thousand with 32
+ * bits).
  *
- * The call may block in file operations on the image directory and in the
- * helper's ioctl: a DTrace daemon may need seconds for ten thousand probes.
- * The notes below say who waits for it.  Returns 0 or -1.
+ * The call may block in file operations and in the helper's ioctl: a DTrace
+ * daemon may need seconds for ten thousand probes.
+ * Returns 0 or -1.
  */
 USDT_API int usdt_provider_enable(usdt_provider_t *provider);
 
@@ -233,11 +224,10 @@ USDT_API int usdt_provider_enable(usdt_provider_t *provider);
  *
  * On Linux attached tracers see the probes again after the next
  * usdt_provider_enable.  The paths of the images stay, except for images that
- * lose removed probes (see usdt_provider_remove_probe).  Listings that read
- * the images go on showing the probes until the provider is freed and the last
- * of its probes is released.  A tracer counts as attached if the kernel counts
- * it in a probe's semaphore, or if DTrace has the probe enabled; a tracer that
- * attaches to a bare address does not count.
+ * lose removed probes.  Listings that read the images show the probes until
+ * the provider is freed and the last of its probes released.  A tracer counts
+ * as attached if the kernel counts it in a probe's semaphore, or DTrace has
+ * the probe enabled; at a bare address it does not count.
  */
 USDT_API int usdt_provider_disable(usdt_provider_t *provider);
 
@@ -275,19 +265,18 @@ USDT_API void usdt_probe_fire(usdt_probedef_t *probedef, size_t argc,
 /*
  * usdt_provider_observe - call CALL for each fire of the provider's probes.
  *
- * Use it to test probes, or to log them.  It works on every system, also
- * without a tracer.  While the provider is enabled, its probes are enabled for
- * callers.  CALL runs in the thread that fires, before tracers see the event.
- * It gets as many words as the probe has arguments, as they were passed: not
- * cut to their types, and 0 for missing ones.  They are valid until CALL
- * returns.  CALL may not fire a probe of this provider, and may do only what
- * the place of the fire allows, for example a signal handler.
+ * Use it to test probes, or to log them, on every system.  While the provider
+ * is enabled, its probes are enabled for callers.  CALL runs in the thread
+ * that fires, before tracers see the event.  It gets as many words as the
+ * probe has arguments, as they were passed: not cut to their types, and 0 for
+ * missing ones.  They are valid until CALL returns.  CALL may not fire a probe
+ * of this provider, and may do only what the place of the fire allows, for
+ * example a signal handler.
  *
- * Another CALL or DATA replaces the earlier one.  NULL ends observing; from
- * then on it costs nothing.  A CALL that began in another thread may still
- * run, so keep what DATA points to until no thread fires.  Each new pair of
- * CALL and DATA takes about 32 bytes until the provider is freed.  With
- * USDT_DISABLE set nothing is observed.
+ * Another CALL or DATA replaces the earlier one; NULL ends observing.  A CALL
+ * that began in another thread may still run, so keep what DATA points to
+ * until no thread fires.  Each new pair of CALL and DATA takes about 32 bytes
+ * until the provider is freed.  With USDT_DISABLE set nothing is observed.
  *
  * Returns 0, or -1 if there is no memory or PROVIDER is NULL.
  */
@@ -357,15 +346,13 @@ usdt_probe_enabled(const usdt_probedef_t *probedef)
 }
 
 /*
- * usdt_errstr - the text of the last error, in English, without a newline.
- * Whatever a refused name holds, no control characters are in it: '?' stands
- * for each byte of them.
+ * usdt_errstr - the text of the last error, in English, on one line.
  *
- * For a provider: the text of its last failed call, or "".  The text belongs
- * to the provider and stays until the next call that names the provider, by
- * any thread; threads that change one provider must take turns until they have
- * read it.  For NULL: the text of this thread's last failed call without a
- * provider.  It stays until the next such call.  Never returns NULL.
+ * For a provider: of its last failed call, or "".  It stays until the next
+ * call that names the provider, by any thread; threads that change one
+ * provider must take turns until they have read it.  For NULL: of this
+ * thread's last failed call without a provider, until the next such call.
+ * Never returns NULL.  '?' replaces control characters of names.
  */
 USDT_API char *usdt_errstr(usdt_provider_t *provider);
 
@@ -403,8 +390,8 @@ typedef struct usdt_status {
 	usdt_backend_status_t dof;	/* the DTrace helper device */
 	usdt_backend_status_t sdt;	/* the probe image (the newest) */
 	char note[USDT_TEXT_SIZE];	/* a remark for people, or "" */
-	size_t mappings;	/* that this process has of images, and of what
-				 * is left of them, at most */
+	size_t mappings;	/* of its images, and of what they left, at
+				 * most */
 	void *reserved[7];
 } usdt_status_t;
 
@@ -421,64 +408,53 @@ USDT_API int usdt_provider_status(const usdt_provider_t *provider,
 /* --- notes ---------------------------------------------------------------
  *
  * Fork.  The first usdt_create_provider registers handlers of fork.  If your
- * program calls the library while it holds a lock, and its own handlers of
- * fork take that lock, register yours after that call.  Handlers may call the
- * library.
+ * handlers take a lock under which you call the library, register them after
+ * that.  Handlers may call the library.
  *	A child of fork() has its parent's probes, traced under its own pid,
  * whatever threads the parent had.  A child of the bare system call clone()
  * runs no handlers: on Linux its probes may not fire before it calls
  * usdt_provider_enable.  A child of vfork() may fire, and make no other call.
- * On illumos, FreeBSD and macOS the kernel gives a forked child (not one of
- * posix_spawn) its parent's probes, and the library takes them back there.
- * exec ends all probes.  Where a process runs its own program again, DTrace's
- * helper on Linux does not notice: it drops the old records when the process
- * enables a provider, before it is given a new one.
+ * On illumos, FreeBSD and macOS a forked child has none: the kernel copies its
+ * parent's probes, and the library takes them back.
+ * exec ends all probes.
  *
- * A slow DTrace helper (Linux, where it is a daemon).  The library's lock is
- * not held while the helper works.  A helper that is slow, or hangs, delays the
- * calls that need it (usdt_provider_enable, _disable and _free) and calls that
- * change a provider which is in such a call; it delays no test, fire or create,
- * no usdt_provider_status, and no fork.  SDT notes are visible before it
- * answers.
- *	A forked child has the helper register its probes again: at once if the
- * helper's last answer took less than 1 s, and if no call of the parent has
- * been waiting for longer; else in its next usdt_provider_enable of any
- * provider, or when it next adds or removes a probe of this one, or observes
- * it.  Until then the child's probes are visible by SDT notes alone, and
- * usdt_provider_status says "not yet registered with the helper in this
- * child".  A child that is forked while another thread enables a provider has
- * it enabled; while one disables or frees it, disabled.  What is left: if a
- * helper that was quick hangs when the child asks it, fork() returns in the
- * child when the helper answers.
+ * A slow DTrace helper (Linux).  It delays only calls that need it
+ * (usdt_provider_enable, _disable and _free), and calls that change a provider
+ * which is in such a call.  SDT notes are visible before it answers.
+ *	A forked child registers its probes with the helper at once if the last
+ * answer took less than 1 s, and no call has been waiting longer; else in its
+ * next usdt_provider_enable, or when it adds or removes a probe of the
+ * provider or observes it; until then usdt_provider_status says so.  A
+ * provider that another thread was enabling is enabled in the child; one that
+ * it was disabling or freeing is disabled.  A helper that hangs just when the
+ * child asks it holds that fork().
  *
- * Shared objects.  Each program and each shared object that contains the
- * library has a copy of its own, which it does not export.  Never pass an
- * object of one copy to another.  Free all providers before you unload the
- * shared object; what is left stays mapped and listed until the process ends.
+ * Shared objects.  Each program and shared object has its own copy of the
+ * library, and does not export it.  Never pass an object of one copy to
+ * another.  Free all providers before you unload a shared object; the others
+ * stay mapped and listed.
  *
  * Other roots.  A process may close all descriptors and change its root, user,
- * directory and umask.  Enabled probes stay visible; if their image is a memfd
- * that was closed, only to tracers that are attached, until the next enable.
- * What the process enables later must be reachable for it then: below another
- * root that is a memfd and no DTrace helper.  A helper that can't be reached
- * keeps what it has after a disable.
+ * directory and umask.  Enabled probes stay visible; those in a memfd that was
+ * closed, only to attached tracers, until the next enable.  A later enable
+ * uses what the process can reach then: below another root a memfd and no
+ * DTrace helper.  A helper that can't be reached keeps what it has after a
+ * disable.
  *
  * Other systems.  On illumos, FreeBSD and macOS there is DTrace and no image.
- * usdt_provider_enable fails if the helper device can't be opened or refuses
- * the probes (FreeBSD gives the device to root and wheel).  The kernels
- * (dtrace.c and fasttrap.c in illumos-gate, FreeBSD and xnu) set four rules:
- *  - An address is registered once.  Each enable takes 32 bytes for each
- *  probe,
- *    which it never gives back, and a document, which it does.
- *  - A name has one document at a time.  Enabling fails if another enabled
- *    provider of the process has the name.  Added probes come with all others
- *    in a new document, and attached tracers lose the old one.  If the helper
- *    refuses the new one, the call fails and the provider is disabled.
+ * usdt_provider_enable fails without the helper device (FreeBSD gives it to
+ * root and wheel).  The kernels (dtrace.c and fasttrap.c of each) set four
+ * rules:
+ *  - An address is registered once: each enable takes 32 bytes for each probe
+ *    for good.
+ *  - A name has one document at a time, and one enabled provider.  Added
+ *    probes come with all others in a new document; attached tracers lose the
+ *    old one.  If the helper refuses the new one, the provider is disabled.
  *  - A process has at most 32 enabled providers, on macOS 64.
  *  - A document has less than 8 MiB, on macOS 512 KiB: about 100 bytes for a
  *    probe with short names.
- * Beyond a limit the call fails, and usdt_errstr names the limit.  There, what
- * usdt_errstr quotes of the system is in the host's language.
+ *
+ * Beyond a limit the call fails, and usdt_errstr names it.
  *
  * Environment.  usdt_provider_enable reads these variables, except in set-uid
  * programs, and usdt_create_provider USDT_DISABLE and USDT_NOP; no other call
@@ -491,9 +467,7 @@ USDT_API int usdt_provider_status(const usdt_provider_t *provider,
  *				absolute path without blanks, ':' and ',', owned
  *				by the user, mode 700.  If only its last part is
  *				missing, the library makes it.
- *				usdt_provider_status notes why it was not used.
- *	USDT_NOP=1|5|10		the nop at a probe's sites (x86-64 only), in
- *				place of the one that this kernel traces fastest
+ *	USDT_NOP=1|5|10		the nop at a probe's sites (x86-64 only)
  */
 
 #ifdef __cplusplus
