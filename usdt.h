@@ -104,7 +104,7 @@ typedef struct usdt_probedef {
 	const char *name;
 	const char *function;
 	size_t argc;
-	char **types;			/* argc type names */
+	char **types;			/* argc types, as they were given */
 	usdt_probe_t *probe;		/* never NULL, never changes */
 	const uint32_t *gate;		/* private: see usdt_probe_enabled */
 	struct usdt_probe_state *state;	/* private */
@@ -145,13 +145,22 @@ USDT_API usdt_provider_t *usdt_create_provider(const char *name,
  * "a__b" and "a-b" name the same probe.  "_-" in a name is ambiguous, and
  * refused.
  *
- * TYPES holds ARGC (at most USDT_ARG_MAX) C type names of 1 to 127 bytes
- * without control characters.  It may be NULL if ARGC is 0.  The library
- * copies everything.  Tracers show these types with their size and sign, up to
- * the size of a machine word: the C integer types in any spelling, bool, the
- * names of stdint.h, size_t, ssize_t, off_t, pid_t, uid_t and the like, enums,
- * and pointers.  Any other name stands for an unsigned machine word.  Most
- * tracers show a "char *" as a string.
+ * TYPES holds ARGC (at most USDT_ARG_MAX) strings of 1 to 127 bytes without
+ * control characters.  It may be NULL if ARGC is 0.  The library copies
+ * everything.  Each string is a C type, or declares an argument as C does:
+ * "int", "int id", "char *url", "struct request *req", "uint8_t key[16]".  A
+ * name is a C identifier; the last word is one if a whole type stands before
+ * it.  No two arguments of a probe may have the same name.  A string that
+ * begins as a declaration and is none ("int my-id") is an error; one that is
+ * not C ("std::string") is a type without a name.  A type of D's may follow a
+ * ':', to which a translator in a D library leads: "struct request *req :
+ * reqinfo_t *".
+ *	Tracers show these types with their size and sign, up to the size of a
+ * machine word: the C integer types in any spelling, bool, the names of
+ * stdint.h, size_t, ssize_t, off_t, pid_t, uid_t and the like, enums, and
+ * pointers.  Of a float or double the bits are passed, in a word.  Any other
+ * name stands for an unsigned machine word.  Most tracers show a "char *" as a
+ * string.
  *
  * Returns the probe, with one reference for the caller, or NULL.
  */

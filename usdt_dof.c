@@ -8,7 +8,8 @@
  * One provider in one PROVIDER section (some readers take only the first).
  * Its sections:
  *
- *	STRTAB		"", provider; for each probe function, name, types
+ *	STRTAB		"", provider; for each probe function, name, types, and
+ *			the translated types, if it has any
  *	PROBES		one dof_probe each
  *	PRARGS		0, 1, 2 ...: argument k is the k-th that was passed;
  *			all probes share it
@@ -50,7 +51,7 @@ same_types(const usdt_probedef_t *a, const usdt_probedef_t *b)
 	if (a->argc != b->argc)
 		return 0;
 	for (i = 0; i < a->argc; i++)
-		if (strcmp(a->types[i], b->types[i]) != 0)
+		if (strcmp(a->state->dof_types[i], b->state->dof_types[i]) != 0)
 			return 0;
 	return 1;
 }
@@ -64,8 +65,8 @@ measure(const struct usdt__description *description, size_t index,
 	    description->probes[index - 1] : NULL;
 	size_t i, types = 0;
 
-	for (i = 0; i < probedef->argc; i++)
-		types += strlen(probedef->types[i]) + 1;
+	for (i = 0; i < usdt__dof_type_count(probedef); i++)
+		types += strlen(probedef->state->dof_types[i]) + 1;
 	extent->function = (uint32_t)strlen(probedef->function) + 1;
 	extent->name = (uint32_t)strlen(probedef->state->dof_name) + 1;
 	extent->strings = extent->function + extent->name + (uint32_t)types;
@@ -188,9 +189,20 @@ write_strings(const struct usdt__dof *dof, struct usdt__sink *sink)
 
 		usdt__sink_string(sink, probedef->function);
 		usdt__sink_string(sink, probedef->state->dof_name);
-		for (k = 0; k < probedef->argc; k++)
-			usdt__sink_string(sink, probedef->types[k]);
+		for (k = 0; k < usdt__dof_type_count(probedef); k++)
+			usdt__sink_string(sink, probedef->state->dof_types[k]);
 	}
+}
+
+/* Where a probe's translated types begin, of strings from TYPES on. */
+static size_t
+translated_types(const usdt_probedef_t *probedef, size_t types)
+{
+	size_t i;
+
+	for (i = 0; probedef->state->translated && i < probedef->argc; i++)
+		types += strlen(probedef->state->dof_types[i]) + 1;
+	return types;
 }
 
 static void
@@ -213,7 +225,8 @@ write_probes(const struct usdt__dof *dof, uint64_t first,
 		SET(probe, dofpr_func, used);
 		SET(probe, dofpr_name, name);
 		SET(probe, dofpr_nargv, types);
-		SET(probe, dofpr_xargv, types);
+		SET(probe, dofpr_xargv,
+		    translated_types(description->probes[i], types));
 		SET(probe, dofpr_offidx, offset);
 		SET(probe, dofpr_nargc, extent->argc);
 		SET(probe, dofpr_xargc, extent->argc);

@@ -32,6 +32,60 @@ check_probe(const char *func, const char *name, size_t argc,
 	return 0;
 }
 
+/* What the type strings of a probe say. */
+struct arguments {
+	struct usdt__declarator of[USDT_ARG_MAX];
+	size_t size;		/* bytes of texts that are not the caller's */
+	int named;		/* an argument has a name */
+	int translated;		/* or a type that a translator leads to */
+};
+
+/* Is the type anything but the caller's string? */
+static int
+is_respelt(const struct usdt__declarator *arg)
+{
+	return arg->name_length > 0 || arg->translated != NULL;
+}
+
+/* Has an argument before it the same name? */
+static int
+has_namesake(const struct usdt__declarator *args, size_t index)
+{
+	const struct usdt__declarator *arg = &args[index];
+	size_t i;
+
+	for (i = 0; i < index && arg->name_length > 0; i++)
+		if (args[i].name_length == arg->name_length &&
+		    memcmp(args[i].name, arg->name, arg->name_length) == 0)
+			return 1;
+	return 0;
+}
+
+static int
+parse_types(struct arguments *args, size_t argc, const char **types,
+    struct usdt__why *why)
+{
+	size_t i;
+
+	args->size = 0;
+	args->named = args->translated = 0;
+	for (i = 0; i < argc; i++) {
+		struct usdt__declarator *arg = &args->of[i];
+
+		if (usdt__declarator_parse(arg, types[i], i,
+		    usdt__native_arch(), why) < 0)
+			return -1;
+		if (has_namesake(args->of, i))
+			return usdt__because(why, 0, "type %zu \"%s\" has a "
+			    "name that another argument has", i, types[i]);
+		args->named |= arg->name_length > 0;
+		args->translated |= arg->translated != NULL;
+		if (is_respelt(arg))
+			args->size += strlen(types[i]) + 1;
+	}
+	return 0;
+}
+
 /* Copy a string to where *AT points, and move that on. */
 static char *
 copy(char **at, const char *string)
@@ -43,22 +97,60 @@ copy(char **at, const char *string)
 	return start;
 }
 
+/*
+ * Write the types for DOF: those without names, then the translated ones, if
+ * there are any.  A type that nothing leads to is its own translation.
+ */
+static void
+write_types(struct usdt__probe_block *block, const struct arguments *args,
+    char **at)
+{
+	size_t i, argc = block->def.argc;
+	char **native = block->types, **translated;
+
+	if (args->size > 0) {
+		native += argc;
+		translated = native + argc;
+		for (i = 0; i < argc; i++) {
+			native[i] = block->types[i];
+			if (is_respelt(&args->of[i])) {
+				native[i] = *at;
+				*at += usdt__declarator_type(&args->of[i],
+				    *at) + 1;
+			}
+			if (!args->translated)
+				continue;
+			translated[i] = native[i];
+			if (args->of[i].translated != NULL)
+				translated[i] = block->types[i] +
+				    (args->of[i].translated -
+				    args->of[i].text);
+		}
+	}
+	block->state.dof_types = native;
+	block->state.named = (uint8_t)args->named;
+	block->state.translated = (uint8_t)args->translated;
+}
+
 usdt_probedef_t *
 usdt_create_probe(const char *func, const char *name, size_t argc,
     const char **types)
 {
 	struct usdt__probe_block *block;
+	struct arguments args;
 	struct usdt__why why;
-	size_t i, size;
+	size_t i, lists, size;
 	int respelt;
 	char *at;
 
-	if (check_probe(func, name, argc, types, &why) < 0) {
+	if (check_probe(func, name, argc, types, &why) < 0 ||
+	    parse_types(&args, argc, types, &why) < 0) {
 		usdt__fail(NULL, USDT_ERROR_INVALID, why.text);
 		return NULL;
 	}
-	size = sizeof *block + argc * sizeof *block->types +
-	    strlen(func) + 1 + strlen(name) + 1;
+	lists = args.translated ? 3 : args.size > 0 ? 2 : 1;
+	size = sizeof *block + lists * argc * sizeof *block->types +
+	    args.size + strlen(func) + 1 + strlen(name) + 1;
 	respelt = strstr(name, "__") != NULL;
 	if (respelt)
 		size += strlen(name) + 1;
@@ -69,13 +161,14 @@ usdt_create_probe(const char *func, const char *name, size_t argc,
 		usdt__fail(NULL, USDT_ERROR_MALLOC);
 		return NULL;
 	}
-	at = (char *)&block->types[argc];
+	at = (char *)&block->types[lists * argc];
 	block->def.function = copy(&at, func);
 	block->def.name = copy(&at, name);
 	block->def.argc = argc;
 	block->def.types = block->types;
 	for (i = 0; i < argc; i++)
 		block->types[i] = copy(&at, types[i]);
+	write_types(block, &args, &at);
 	if (respelt)
 		usdt__name_dof(name, at);
 	else

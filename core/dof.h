@@ -33,6 +33,10 @@ struct usdt_probe_state {
 	usdt_provider_t *provider;	/* that it is in, or NULL */
 	struct usdt__generation *generation;	/* that it has a stub in */
 	const char *dof_name;		/* name in DTrace's spelling */
+	char *const *dof_types;		/* the types without names; if some are
+					 * translated, to what, follows */
+	uint8_t named;			/* an argument has a name */
+	uint8_t translated;		/* a type is translated */
 	usdt_probedef_t *next, *previous;	/* in order of adding */
 	usdt_probedef_t *chain;		/* of the same bucket */
 };
@@ -41,8 +45,16 @@ struct usdt_probe_state {
 struct usdt__probe_block {
 	usdt_probedef_t def;
 	struct usdt_probe_state state;
-	char *types[];
+	char *types[];		/* the caller's, dof_types, then all texts */
 };
+
+/* How many types has DOF for a probe's arguments? */
+static inline size_t
+usdt__dof_type_count(const usdt_probedef_t *probedef)
+{
+	return probedef->state->translated ? 2 * probedef->argc :
+	    probedef->argc;
+}
 
 /*
  * What is measured of a probe, since to look at a hundred thousand takes longer

@@ -317,6 +317,50 @@ int usdt__type_size(const char *type, const struct usdt__arch *arch);
 /* The same of what is passed: an argument is one word, whatever its type. */
 int usdt__type_word_size(const char *type, const struct usdt__arch *arch);
 
+/* The same of the first LENGTH bytes. */
+int usdt__type_size_of(const char *type, size_t length,
+    const struct usdt__arch *arch);
+/* Is more known of a base type than that it is passed as a word? */
+int usdt__type_is_known(const char *type, size_t length,
+    const struct usdt__arch *arch);
+/* Is it float or double? */
+int usdt__type_is_float(const char *type, size_t length);
+
+/* --- core/declarator.c: what does a type string declare? ------------------ */
+
+enum usdt__base {
+	USDT__BASE_UNKNOWN,	/* a name of no size that we know: a word */
+	USDT__BASE_INTEGER,
+	USDT__BASE_FLOAT,	/* float or double */
+	USDT__BASE_ENUM,
+	USDT__BASE_STRUCT,
+	USDT__BASE_VOID		/* or a function */
+};
+
+struct usdt__declarator {	/* its pointers lead into TEXT */
+	const char *text;
+	enum usdt__base base;
+	int size;		/* of the base type in bytes, negative if
+				 * signed; 0: a struct or void */
+	unsigned pointers;	/* to the base type */
+	unsigned dimensions;	/* of an array of these; 0: it is none */
+	size_t elements;	/* of its first dimension; SIZE_MAX: unknown */
+	const char *name;	/* with a length of 0 if there is none */
+	size_t name_length;
+	const char *tag;	/* the base type's last word */
+	size_t tag_length;
+	const char *translated;	/* D's type after ':', or NULL */
+	size_t type_length;	/* of the string before that */
+};
+
+/* Parse TEXT, the type number INDEX.  Returns 0, or -1 and WHY. */
+int usdt__declarator_parse(struct usdt__declarator *out, const char *text,
+    size_t index, const struct usdt__arch *arch, struct usdt__why *why);
+/* Write the type without the name, never longer than the string; returns
+ * its length. */
+size_t usdt__declarator_type(const struct usdt__declarator *declarator,
+    char *out);
+
 /* --- small things ------------------------------------------------------- */
 
 static inline size_t

@@ -58,6 +58,8 @@ static const struct {
 	{ "ulong", WORD, 0 },
 	{ "u_int8_t", 1, 0 }, { "u_int16_t", 2, 0 },
 	{ "u_int32_t", 4, 0 }, { "u_int64_t", 8, 0 },
+	/* Their bits are passed, in a word. */
+	{ "float", 4, 0 }, { "double", 8, 0 },
 };
 
 /* The words of which C's own integer types are made. */
@@ -129,46 +131,118 @@ words_size(const struct words *words, int word_bytes)
 	return words->unsigneds ? size : -size;
 }
 
-int
-usdt__type_size(const char *type, const struct usdt__arch *arch)
+/* Is it passed as a pointer? */
+static int
+is_pointer(const char *type, size_t length)
 {
-	const struct usdt__own_type *own;
-	struct words words = { 0 };
-	const char *only = NULL;
-	size_t i, only_length = 0, length;
-	int size, word_bytes = arch->word;
+	for (; length > 0; type++, length--)
+		if (*type == '*' || *type == '[' || *type == '&')
+			return 1;
+	return 0;
+}
 
-	if (strpbrk(type, "*[&") != NULL)	/* passed as a pointer */
-		return word_bytes;
-	for (; *type != '\0'; type += length) {
+/* What kind of type is it? */
+struct kind {
+	struct words words;	/* of C's own ... */
+	const char *only;	/* ... and the last one that is not */
+	size_t only_length;
+};
+
+static void
+read_words(struct kind *kind, const char *type, size_t length)
+{
+	const char *end = type + length;
+	int before;
+
+	memset(kind, 0, sizeof *kind);
+	for (; type < end; type += length) {
 		length = 0;
-		while (is_word_char(type[length]))
+		while (type + length < end && is_word_char(type[length]))
 			length++;
 		if (length == 0) {
 			length = 1;
 			continue;
 		}
-		i = (size_t)words.others;
-		count_word(&words, type, length);
-		if ((size_t)words.others > i) {
-			only = type;
-			only_length = length;
+		before = kind->words.others;
+		count_word(&kind->words, type, length);
+		if (kind->words.others > before) {
+			kind->only = type;
+			kind->only_length = length;
 		}
 	}
-	if ((size = words_size(&words, word_bytes)) != 0)
+}
+
+/* It does not fit in a word. */
+static int
+is_long_double(const struct kind *kind)
+{
+	return kind->words.longs > 0 &&
+	    word_is(kind->only, kind->only_length, "double");
+}
+
+/* The size of a type, or 0 if nothing is known of it. */
+static int
+known_size(const struct kind *kind, const struct usdt__arch *arch)
+{
+	const struct usdt__own_type *own;
+	size_t i;
+	int size;
+
+	if ((size = words_size(&kind->words, arch->word)) != 0)
 		return size;
-	if (words.others == 1) {
-		for (own = arch->types; own != NULL && own->name != NULL; own++)
-			if (word_is(only, only_length, own->name))
-				return own->size;
-		for (i = 0; i < sizeof known / sizeof known[0]; i++) {
-			if (!word_is(only, only_length, known[i].name))
-				continue;
-			size = known[i].size ? known[i].size : word_bytes;
-			return known[i].is_signed ? -size : size;
-		}
+	if (kind->words.others != 1 || is_long_double(kind))
+		return 0;
+	for (own = arch->types; own != NULL && own->name != NULL; own++)
+		if (word_is(kind->only, kind->only_length, own->name))
+			return own->size;
+	for (i = 0; i < sizeof known / sizeof known[0]; i++) {
+		if (!word_is(kind->only, kind->only_length, known[i].name))
+			continue;
+		size = known[i].size ? known[i].size : arch->word;
+		return known[i].is_signed ? -size : size;
 	}
-	return word_bytes;
+	return 0;
+}
+
+int
+usdt__type_size_of(const char *type, size_t length,
+    const struct usdt__arch *arch)
+{
+	struct kind kind;
+	int size;
+
+	if (is_pointer(type, length))
+		return arch->word;
+	read_words(&kind, type, length);
+	size = known_size(&kind, arch);
+	return size != 0 ? size : arch->word;
+}
+
+int
+usdt__type_is_known(const char *type, size_t length,
+    const struct usdt__arch *arch)
+{
+	struct kind kind;
+
+	read_words(&kind, type, length);
+	return known_size(&kind, arch) != 0;
+}
+
+int
+usdt__type_is_float(const char *type, size_t length)
+{
+	struct kind kind;
+
+	read_words(&kind, type, length);
+	return kind.words.others == 1 && !is_long_double(&kind) &&
+	    (word_is(kind.only, kind.only_length, "float") ||
+	    word_is(kind.only, kind.only_length, "double"));
+}
+
+int
+usdt__type_size(const char *type, const struct usdt__arch *arch)
+{
+	return usdt__type_size_of(type, strlen(type), arch);
 }
 
 int

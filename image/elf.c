@@ -147,7 +147,8 @@ format_args(const usdt_probedef_t *probedef, int same_types,
 	if (same_types)
 		return known->length;
 	for (i = 0; i < probedef->argc && i < NOTE_ARGS; i++) {
-		int size = word_size(known, probedef->types[i], arch);
+		int size = word_size(known, probedef->state->dof_types[i],
+		    arch);
 
 		if (i > 0)
 			out[n++] = ' ';

@@ -41,6 +41,7 @@ my %allowed = (
 	'core/status' => "$memory snprintf",
 	'core/turn' => 'open flock close __errno_location',
 	'core/type' => $memory,
+	'core/declarator' => $memory,
 	'core/visible' => $memory,
 	'image/elf' => "$memory snprintf",
 	'image/file' => "$memory calloc free snprintf vsnprintf "

@@ -97,6 +97,44 @@ check_type(const char *type)
 	}
 }
 
+/* What is read of a type string lies in it, and what is left is a type. */
+static void
+check_declarator(const char *text)
+{
+	struct usdt__declarator first, second;
+	struct usdt__why why;
+	size_t i, length = strlen(text);
+	const struct usdt__arch *arch = &usdt__archs[0];
+	char *type = malloc(length + 1);
+
+	if (usdt__declarator_parse(&first, text, 3, arch, &why) < 0) {
+		must(strncmp(why.text, "type 3 \"", 8) == 0);
+		free(type);
+		return;
+	}
+	must(first.type_length <= length);
+	if (first.name_length > 0) {
+		must(first.name >= text && first.name + first.name_length <=
+		    text + first.type_length);
+		for (i = 0; i < first.name_length; i++)
+			must(strchr("_0123456789", first.name[i]) != NULL ||
+			    (first.name[i] | 0x20) >= 'a');
+	}
+	must(first.translated == NULL || (first.translated > text &&
+	    first.translated < text + length));
+	must(usdt__declarator_type(&first, type) == strlen(type));
+	must(strlen(type) <= length);
+	/* A type without its name has none, and is as large. */
+	if (first.name_length > 0 && first.translated == NULL) {
+		must(usdt__declarator_parse(&second, type, 3, arch,
+		    &why) == 0);
+		must(second.base == first.base && second.size == first.size &&
+		    second.pointers == first.pointers &&
+		    second.elements == first.elements);
+	}
+	free(type);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
@@ -125,6 +163,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	    length <= 127 && !has_control(name, ' '), &why);
 	check_spellings(name);
 	check_type(name);
+	check_declarator(name);
 	free(name);
 	return 0;
 }

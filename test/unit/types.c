@@ -131,7 +131,7 @@ static const struct {
 
 	/* Anything else is a machine word without a sign. */
 	{ "struct some", 8, 4 }, { "union some", 8, 4 }, { "some_t", 8, 4 },
-	{ "double", 8, 4 }, { "float", 8, 4 }, { "long double", 8, 4 },
+	{ "double", 8, 8 }, { "float", 4, 4 }, { "long double", 8, 4 },
 	{ "void", 8, 4 }, { "string", 8, 4 }, { "integer", 8, 4 },
 	{ "interface", 8, 4 }, { "int128_t", 8, 4 }, { "xint8_t", 8, 4 },
 	{ "int8_tx", 8, 4 }, { "int8", 8, 4 }, { "INT", 8, 4 },

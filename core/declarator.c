@@ -1,0 +1,392 @@
+/*
+ * core/declarator.c - what does a type string declare?
+ *
+ * A type string is a C type's name, or a declaration of one thing as C writes
+ * it: "int", "int id", "char *url", "struct request *req", "uint8_t key[16]",
+ * "int (*compare)(void *, void *)".  A type of D's may follow, to which a
+ * translator leads: "struct request *req : reqinfo_t *".
+ *
+ * Some programs pass strings that are not C ("std::string", "Foo<int>").  They
+ * stay what they always were: a machine word without a name.  A string that
+ * begins as a declaration and ends as none is an error, since its author meant
+ * a name.
+ */
+#include "core/platform.h"
+
+/* Where the parser is. */
+struct parser {
+	const char *at;
+	const char *end;
+	struct usdt__declarator *out;
+	const char *type;	/* first word of the base type ... */
+	const char *type_end;	/* ... and the end of its last one */
+	const char *fault;	/* what is wrong, or NULL */
+};
+
+static int
+is_start(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+static int
+is_inside(char c)
+{
+	return is_start(c) || (c >= '0' && c <= '9');
+}
+
+static int
+is_one_of(const char *word, size_t length, const char *const *words)
+{
+	for (; *words != NULL; words++)
+		if (strlen(*words) == length &&
+		    memcmp(*words, word, length) == 0)
+			return 1;
+	return 0;
+}
+
+static const char *const qualifiers[] = {
+	"const", "volatile", "restrict", NULL
+};
+static const char *const arithmetic[] = {
+	"char", "short", "int", "long", "signed", "unsigned", "float", "double",
+	NULL
+};
+static const char *const tagged[] = { "struct", "union", "enum", NULL };
+static const char *const whole[] = { "void", "_Bool", NULL };
+/* What else no name may be. */
+static const char *const keywords[] = {
+	"auto", "break", "case", "continue", "default", "do", "else", "extern",
+	"for", "goto", "if", "inline", "register", "return", "sizeof", "static",
+	"switch", "typedef", "while", NULL
+};
+
+static void
+skip_blanks(struct parser *p)
+{
+	while (p->at < p->end && *p->at == ' ')
+		p->at++;
+}
+
+/* The length of the word that comes next, or 0. */
+static size_t
+next_word(struct parser *p)
+{
+	size_t length = 0;
+
+	skip_blanks(p);
+	if (p->at < p->end && is_start(*p->at))
+		while (p->at + length < p->end && is_inside(p->at[length]))
+			length++;
+	return length;
+}
+
+static int
+next_is(struct parser *p, char c)
+{
+	skip_blanks(p);
+	return p->at < p->end && *p->at == c;
+}
+
+static void
+skip_qualifiers(struct parser *p)
+{
+	size_t length;
+
+	while ((length = next_word(p)) > 0 &&
+	    is_one_of(p->at, length, qualifiers))
+		p->at += length;
+}
+
+/* Accept a word of the base type. */
+static void
+accept(struct parser *p, size_t length)
+{
+	if (p->type == NULL)
+		p->type = p->at;
+	p->out->tag = p->at;
+	p->out->tag_length = length;
+	p->at += length;
+	p->type_end = p->at;
+}
+
+/*
+ * Read the base type.  Returns 1 if it surely is one of C's, 0 if one word was
+ * taken for a name that typedef made, -1 if there is none.
+ */
+static int
+parse_base(struct parser *p)
+{
+	size_t length;
+	int is_c = 0;
+
+	skip_qualifiers(p);
+	length = next_word(p);
+	if (length == 0)
+		return -1;
+	if (is_one_of(p->at, length, tagged)) {
+		p->out->base = *p->at == 'e' ? USDT__BASE_ENUM :
+		    *p->at == 's' ? USDT__BASE_STRUCT : USDT__BASE_UNKNOWN;
+		accept(p, length);
+		skip_qualifiers(p);
+		if ((length = next_word(p)) > 0)
+			accept(p, length);
+		else if (p->out->base == USDT__BASE_STRUCT)
+			return -1;
+		skip_qualifiers(p);
+		return 1;
+	}
+	while (length > 0 && is_one_of(p->at, length, arithmetic)) {
+		is_c = 1;
+		accept(p, length);
+		skip_qualifiers(p);
+		length = next_word(p);
+	}
+	if (is_c)
+		return 1;
+	if (is_one_of(p->at, length, keywords))
+		return -1;
+	is_c = is_one_of(p->at, length, whole);
+	if (is_c && *p->at == 'v')
+		p->out->base = USDT__BASE_VOID;
+	accept(p, length);
+	skip_qualifiers(p);
+	return is_c;
+}
+
+/* Skip what stands between a bracket and the one that closes it. */
+static int
+skip_brackets(struct parser *p, char open, char close)
+{
+	int depth = 0;
+
+	for (; p->at < p->end; p->at++) {
+		if (*p->at == open)
+			depth++;
+		else if (*p->at == close && --depth == 0) {
+			p->at++;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+/* Read "[16]".  A name in it is a constant that only its author knows. */
+static void
+parse_array(struct parser *p)
+{
+	size_t elements = 0, digit;
+	unsigned base = 10;
+
+	p->at++;
+	skip_blanks(p);
+	if (next_is(p, ']') || next_word(p) > 0) {
+		p->at += next_word(p);
+		elements = SIZE_MAX;
+	} else {
+		if (p->end - p->at > 2 && p->at[0] == '0' &&
+		    (p->at[1] == 'x' || p->at[1] == 'X')) {
+			base = 16;
+			p->at += 2;
+		}
+		for (; p->at < p->end; p->at++) {
+			char c = *p->at | 0x20;
+
+			digit = c >= 'a' && c <= 'f' ? (size_t)(c - 'a') + 10 :
+			    *p->at >= '0' && *p->at <= '9' ?
+			    (size_t)(*p->at - '0') : 99;
+			if (digit >= base)
+				break;
+			if (elements > (SIZE_MAX >> 1) / base - 1) {
+				p->fault = "an array is too long";
+				return;
+			}
+			elements = elements * base + digit;
+		}
+		if (elements == 0) {
+			p->fault = "an array needs a number of elements";
+			return;
+		}
+	}
+	if (!next_is(p, ']')) {
+		p->fault = "'[' needs a number and ']'";
+		return;
+	}
+	p->at++;
+	if (p->out->dimensions++ == 0)
+		p->out->elements = elements;
+}
+
+static void
+parse_stars(struct parser *p)
+{
+	while (next_is(p, '*') || next_is(p, '&')) {
+		p->at++;
+		p->out->pointers++;
+		skip_qualifiers(p);
+	}
+}
+
+/* Read the name, if there is one. */
+static void
+parse_name(struct parser *p)
+{
+	size_t length = next_word(p);
+
+	if (length == 0)
+		return;
+	if (is_one_of(p->at, length, arithmetic) ||
+	    is_one_of(p->at, length, tagged) ||
+	    is_one_of(p->at, length, qualifiers) ||
+	    is_one_of(p->at, length, whole) ||
+	    is_one_of(p->at, length, keywords)) {
+		p->fault = "a word of C's can't be a name";
+		return;
+	}
+	p->out->name = p->at;
+	p->out->name_length = length;
+	p->at += length;
+}
+
+/* Read what follows the base type. */
+static void
+parse_rest(struct parser *p)
+{
+	parse_stars(p);
+	if (next_is(p, '(')) {		/* a pointer to a function or an array */
+		p->at++;
+		if (!next_is(p, '*')) {
+			p->fault = "after '(' a '*' is expected";
+			return;
+		}
+		p->out->base = USDT__BASE_VOID;
+		parse_stars(p);
+		parse_name(p);
+		if (p->fault == NULL && !next_is(p, ')'))
+			p->fault = "'(' needs its ')'";
+		if (p->fault != NULL)
+			return;
+		p->at++;
+		skip_blanks(p);
+		while (next_is(p, '(') || next_is(p, '['))
+			if (skip_brackets(p, *p->at,
+			    *p->at == '(' ? ')' : ']') < 0) {
+				p->fault = "a bracket is not closed";
+				return;
+			}
+	} else {
+		parse_name(p);
+		while (p->fault == NULL && next_is(p, '['))
+			parse_array(p);
+	}
+	skip_blanks(p);
+	if (p->fault == NULL && p->at < p->end)
+		p->fault = p->out->name_length > 0 ?
+		    "nothing may follow the name" :
+		    "a name has letters, digits and '_'";
+}
+
+/* The ':' before a translated type; not the "::" of C++. */
+static const char *
+find_colon(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text == ':') {
+			if (text[1] != ':')
+				return text;
+			text++;
+		}
+	return NULL;
+}
+
+/* A string that is not C: all of it is the type, as before there were names. */
+static void
+take_as_it_is(struct usdt__declarator *out, const char *text, size_t length,
+    const struct usdt__arch *arch)
+{
+	const char *translated = out->translated;
+
+	memset(out, 0, sizeof *out);
+	out->text = text;
+	out->translated = translated;
+	out->tag = text;
+	out->tag_length = length;
+	out->type_length = length;
+	out->size = usdt__type_size_of(text, length, arch);
+}
+
+static void
+measure(struct usdt__declarator *out, const char *type, size_t length,
+    const struct usdt__arch *arch)
+{
+	if (out->base == USDT__BASE_STRUCT || out->base == USDT__BASE_VOID)
+		return;
+	out->size = usdt__type_size_of(type, length, arch);
+	if (out->base != USDT__BASE_UNKNOWN)
+		return;
+	if (usdt__type_is_float(type, length))
+		out->base = USDT__BASE_FLOAT;
+	else if (usdt__type_is_known(type, length, arch))
+		out->base = USDT__BASE_INTEGER;
+}
+
+int
+usdt__declarator_parse(struct usdt__declarator *out, const char *text,
+    size_t index, const struct usdt__arch *arch, struct usdt__why *why)
+{
+	struct parser p = { .at = text, .out = out };
+	const char *colon = find_colon(text);
+	int is_c;
+
+	memset(out, 0, sizeof *out);
+	out->text = text;
+	p.end = colon != NULL ? colon : text + strlen(text);
+	while (p.end > text && p.end[-1] == ' ')
+		p.end--;
+	if (colon != NULL) {
+		colon++;
+		while (*colon == ' ')
+			colon++;
+		if (p.end == text || *colon == '\0' || find_colon(colon))
+			return usdt__because(why, 0, "type %zu \"%s\" needs "
+			    "one type on each side of ':'", index, text);
+		out->translated = colon;
+	}
+	out->type_length = (size_t)(p.end - text);
+	is_c = parse_base(&p);
+	if (is_c >= 0) {
+		is_c |= usdt__type_is_known(p.type,
+		    (size_t)(p.type_end - p.type), arch);
+		parse_rest(&p);
+	}
+	if (is_c < 0 || (p.fault != NULL && !is_c && out->pointers == 0)) {
+		take_as_it_is(out, text, (size_t)(p.end - text), arch);
+		return 0;
+	}
+	if (p.fault != NULL)
+		return usdt__because(why, 0, "type %zu \"%s\" is no "
+		    "declaration of C: %s, at \"%.*s\"", index, text, p.fault,
+		    (int)(p.end - p.at), p.at);
+	measure(out, p.type, (size_t)(p.type_end - p.type), arch);
+	return 0;
+}
+
+size_t
+usdt__declarator_type(const struct usdt__declarator *declarator, char *out)
+{
+	const char *text = declarator->text;
+	const char *end = text + declarator->type_length;
+	const char *name = declarator->name_length > 0 ? declarator->name : end;
+	size_t n = (size_t)(name - text);
+
+	memcpy(out, text, n);
+	if (name < end) {
+		name += declarator->name_length;
+		memcpy(out + n, name, (size_t)(end - name));
+		n += (size_t)(end - name);
+	}
+	while (n > 0 && out[n - 1] == ' ')
+		n--;
+	out[n] = '\0';
+	return n;
+}
