@@ -1,9 +1,9 @@
 /*
  * aggregation.c - what has been counted?
  *
- * A distribution is written as [least, greatest, count] for each bucket from
- * the one before the first that has something to the one behind the last, so
- * that it can be drawn without knowing how buckets are cut.
+ * A distribution is written as buckets [least, greatest, count]: those that are
+ * not empty, all between them, and one more at each end.  So readers can draw it
+ * without knowing how the function cuts its buckets.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -12,8 +12,7 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof *(a))
 
-/* Which aggregating function has which number here, and how is its value
- * written? */
+/* Each aggregating function's number on this system, and its value's form. */
 enum shape { SCALAR, AVERAGE, DEVIATION, POWERS, LINEAR, LOG_LINEAR };
 static const struct {
 	unsigned action;
@@ -117,7 +116,7 @@ log_linear_above(uint64_t p, int i, int64_t *least, int64_t *greatest)
 	}
 	first = steps / factor;
 	s = first + i % in_one;
-	/* Where steps are finer than numbers some buckets hold none. */
+	/* Steps finer than integers: some buckets contain none. */
 	if (width == 0) {
 		*least = (s * next + steps - 1) / steps;
 		*greatest = ((s + 1) * next + steps - 1) / steps - 1;
@@ -160,7 +159,7 @@ range(const struct cut *cut, int i, int64_t *least, int64_t *greatest)
 		log_linear_range(cut, i, least, greatest);
 }
 
-/* Does the number of buckets fit what cuts them? */
+/* Is the number of buckets the one that the parameters give? */
 static int
 is_sound(const struct cut *cut)
 {
@@ -190,7 +189,7 @@ word(const char *data, int i)
 	return v;
 }
 
-/* Counts of buckets for negative values may be negative. */
+/* Buckets for negative values may have negative counts. */
 static int64_t
 count_of(const char *data, int i)
 {
@@ -250,7 +249,7 @@ squares(const char *data)
 	json_raw(text);
 }
 
-/* 0: its size is not what is known. */
+/* 0: the value has a size that this function's should not have. */
 static int
 value(const dtrace_aggdesc_t *desc, enum shape shape, size_t size,
     const char *data)
@@ -289,7 +288,7 @@ value(const dtrace_aggdesc_t *desc, enum shape shape, size_t size,
 
 /* --- entries ---------------------------------------------------------------------- */
 
-/* Had the old packages this kind of key? */
+/* Did the old packages accept this kind of key? */
 static int
 is_old_key(unsigned action)
 {
@@ -298,7 +297,7 @@ is_old_key(unsigned action)
 	    action == DTRACEACT_UMOD || action == DTRACEACT_UADDR;
 }
 
-/* Returns which key the old packages would have refused, or 0. */
+/* Returns the index of the first key that the old packages refused, or 0. */
 static int
 keys(const struct aggregation_walk *walk, const dtrace_aggdata_t *g)
 {
@@ -333,7 +332,7 @@ aggregation_on_entry(const dtrace_aggdata_t *g, void *argument)
 	json_string(desc->dtagd_name ? desc->dtagd_name : "_");
 	json_raw(",\"id\":");
 	json_uint(desc->dtagd_varid);
-	/* A person who reads this has no use for sizes. */
+	/* Lines for people have no sizes. */
 	value_sized = !record_alone;
 	refused_key = keys(walk, g);
 	value_sized = sized;

@@ -1,5 +1,5 @@
 /*
- * consumer.h - what do the files of usdt-dtrace have for each other?
+ * consumer.h - what do the files of usdt-dtrace offer each other?
  *
  * One section for each file, in the order in which they use each other.
  */
@@ -17,7 +17,7 @@
 #include "dtrace_other.h"
 #endif
 
-/* --- failure.c: how is it said what went wrong? ----------------------------- */
+/* --- failure.c: how are failures described? ---------------------------------- */
 
 /* The codes are part of the protocol. */
 struct failure {
@@ -32,7 +32,7 @@ int fail(struct failure *failure, const char *code, const char *format, ...)
 
 /* --- setting.c: what does the environment ask for, if it may? --------------- */
 
-/* A variable's value; NULL if it is empty, too. */
+/* A variable's value; NULL if it is unset, empty or not allowed. */
 const char *setting(const char *name);
 
 /* --- library.c: which libdtrace is there? ----------------------------------- */
@@ -52,40 +52,40 @@ struct library {
 #define X(name) __typeof__(name) *name;
 	LIBRARY_CALLS(X)
 #undef X
-	const char *version;	/* as "D 2.0.7" */
+	const char *version;	/* such as "D 2.0.7" */
 	const char *path;
 };
 
 /* The library, loaded at the first call; or NULL. */
 const struct library *library(struct failure *failure);
 
-/* --- ready.c: what of this system does a trace take? ------------------------ */
+/* --- ready.c: can this system run a trace? ----------------------------------- */
 
-/* What this process lacks: 0 if nothing. */
+/* 0 if nothing is missing, else -1. */
 int ready_privileges(struct failure *failure);
 int ready_kernel(struct failure *failure);
 
 /* "/sys", or what stands for it in tests. */
 const char *ready_sys(void);
 
-/* --- keeper.c: what is left when the tracing process is gone? ---------------- */
+/* --- keeper.c: who cleans up when the tracing process is gone? --------------- */
 
 /*
- * Forks.  The child returns, and traces.  The parent waits for it, kills it
- * GRACE milliseconds after descriptor WATCHED has lost its other end (-1: it
- * watches none), removes the uprobes that it left, and exits as it did.
+ * Forks.  The child returns, and traces.  The parent waits for it, and kills it
+ * GRACE milliseconds after the other end of descriptor WATCHED is closed (-1:
+ * watch none).  Then it removes the child's uprobes and exits with its status.
  */
 void keeper_start(int watched, int grace);
 
 /* --- json.c: how are lines written? ----------------------------------------- */
 
 void json_to(int descriptor);
-/* Is there still somebody who reads? */
+/* Has no write failed yet? */
 int json_is_read(void);
 void json_flush(void);
-void json_raw(const char *text);	/* is JSON already */
+void json_raw(const char *text);	/* JSON already */
 void json_string(const char *text);	/* quoted; bad UTF-8 becomes U+FFFD */
-/* A text of somebody else's: with its bytes if it is not UTF-8. */
+/* A text from outside: if it is not UTF-8, its bytes are added. */
 void json_text(const char *bytes, size_t length);
 void json_bytes(const void *bytes, size_t length);	/* {"hex":...} */
 void json_int(int64_t value);
@@ -109,18 +109,18 @@ const struct node *parse_member(const struct node *node, const char *name);
 
 /* --- value.c: what does one record say? -------------------------------------- */
 
-/* Integers as [size,value]? */
+/* Are integers written as [size,value]? */
 extern int value_sized;
 
 void value_integer(const char *data, size_t size, int is_signed);
 /* A key of an aggregation. */
 void value_key(const struct library *lib, dtrace_hdl_t *dtp,
     const dtrace_recdesc_t *rec, const char *data);
-/* A trace(), sym() and its kin. */
+/* What trace(), sym() and the like recorded. */
 void value_write(const struct library *lib, dtrace_hdl_t *dtp,
     const dtrace_recdesc_t *rec, const char *data);
 
-/* --- format.c: of what types are printf()'s arguments? ----------------------- */
+/* --- format.c: which types do printf()'s arguments have? --------------------- */
 
 struct format {
 	struct format *next;
@@ -128,56 +128,56 @@ struct format {
 	char kinds[];		/* for each argument: i, u, s; then 0 */
 };
 
-/* Of the format that REC has; NULL if that can't be told. */
+/* The types for REC's format; NULL if they are unknown. */
 const struct format *format_of(const struct library *lib, dtrace_hdl_t *dtp,
     const dtrace_recdesc_t *rec);
 
 /* --- record.c: what does one firing say? ------------------------------------- */
 
-/* Is each line to be whole by itself, with the probe's names in all of them? */
+/* Does every line have the probe's names, not only the first? */
 extern int record_alone;
 
-/* Must be called first; -1 if memory is short. */
+/* Must be called first; -1 if memory ran out. */
 int record_begin(void);
 dtrace_workstatus_t record_work(const struct library *lib, dtrace_hdl_t *dtp);
 void record_probe(const dtrace_probedesc_t *probe);	/* as an object */
 /* What exit() was called with; 0 if it was not. */
 int record_exit_status(void);
-/* Did the last work bring anything? */
+/* Did the last record_work() bring anything? */
 int record_came(void);
 int record_on_error(const dtrace_errdata_t *error, void *argument);
 int record_on_drop(const dtrace_dropdata_t *drop, void *argument);
 
 /* --- aggregation.c: what has been counted? ----------------------------------- */
 
-/* An entry for dtrace_aggregate_walk: a line. */
+/* For dtrace_aggregate_walk: writes a line for each entry. */
 struct aggregation_walk {
 	const struct library *lib;
 	dtrace_hdl_t *dtp;
-	int remove;		/* what has been written */
+	int remove;		/* remove each entry that was written */
 	int strict;		/* stop at what the old packages did not know */
-	int refused;		/* that happened */
+	int refused;		/* the walk stopped because of STRICT */
 };
 int aggregation_on_entry(const dtrace_aggdata_t *data, void *walk);
 
-/* --- trace.c: what is the life of a trace? ------------------------------------ */
+/* --- trace.c: which steps make the life of a trace? --------------------------- */
 
-/* One for each process: libdtrace can be used but once. */
+/* One trace for each process: libdtrace can be used only once. */
 int trace_open(int only_compile, struct failure *failure);
 int trace_set(const char *option, const char *value, struct failure *failure);
-/* LINES: errors tell them. */
+/* LINES: errors name the line. */
 int trace_compile(const char *program, int lines, unsigned flags, int argc,
     char **argv, struct failure *failure);
 int trace_grab(pid_t pid, struct failure *failure);
 int trace_create(const char *command, struct failure *failure);
 int trace_go(struct failure *failure);
-int trace_is_going(void);	/* went, and has not ended */
-int64_t trace_pace(void);	/* nanoseconds between two looks; 0: not told */
-int trace_target_ended(void);	/* what was grabbed or created */
-/* 1: it ended; -1: it failed, and ended. */
+int trace_is_going(void);	/* started, and has not ended */
+int64_t trace_pace(void);	/* nanoseconds between two looks; 0: not set */
+int trace_target_ended(void);	/* has the grabbed or created process ended? */
+/* 1: the trace ended; -1: it failed, and ended. */
 int trace_work(struct failure *failure);
 int trace_stop(struct failure *failure);
-int trace_finish(struct failure *failure);	/* stop, and take all */
+int trace_finish(struct failure *failure);	/* stops, then reads the rest */
 int trace_aggregations(int remove, int strict, struct failure *failure);
 int trace_clear(struct failure *failure);
 int trace_probes(const char *pattern, struct failure *failure);
@@ -190,7 +190,7 @@ int serve(int descriptor);
 
 int person(int argc, char **argv);
 
-/* In milliseconds, of a clock that nobody sets. */
+/* In milliseconds, of a clock that is never set. */
 int64_t clock_ms(void);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * dtrace_linux.h - what of libdtrace 2.0 for Linux does usdt-dtrace use?
+ * dtrace_linux.h - which parts of libdtrace 2.0 for Linux does usdt-dtrace use?
  *
- * Own declarations: the header of libdtrace2-dev does not compile by itself,
- * and the numbers of aggregating actions are not in it.  Layouts are those of
- * 64-bit systems, the only ones for which there is a libdtrace.so.2.
+ * The declarations are our own: the header of libdtrace2-dev does not compile by
+ * itself and lacks the numbers of aggregating actions.  Layouts are those of
+ * 64-bit systems, since libdtrace.so.2 exists only for these.
  */
 #ifndef DTRACE_LINUX_H
 #define DTRACE_LINUX_H
@@ -13,7 +13,7 @@
 #include <sys/types.h>
 
 #define LIBRARY_NAME "libdtrace.so.2"
-#define LIBRARY_VERSIONS "D 2.0."	/* of _dtrace_version; others differ */
+#define LIBRARY_VERSIONS "D 2.0."	/* how _dtrace_version begins */
 
 #define DTRACE_VERSION 3
 #define DTRACE_O_LP64 0x2
@@ -56,7 +56,7 @@ typedef struct {
 	dtrace_datadesc_t *dtpda_ddesc;
 	dtrace_probedesc_t *dtpda_pdesc;
 	uint32_t dtpda_cpu;
-	char *dtpda_data;		/* moved to the record */
+	char *dtpda_data;		/* at the record's offset */
 	int dtpda_flow;
 	const char *dtpda_prefix;
 	int dtpda_indent;
@@ -229,7 +229,7 @@ void dtrace_proc_continue(dtrace_hdl_t *, dtrace_proc_t *);
 #define AGG_KEY_END(d) ((int)(d)->dtagd_nkrecs)
 #define AGG_VALUE(d) (&(d)->dtagd_drecs[1])
 #define AGG_NORMAL(g) ((g)->dtada_desc->dtagd_normal)
-/* Parameters of a distribution stand in the description, not in its data. */
+/* The description, not the data, has the parameters of a distribution. */
 #define AGG_PARAMETERS(d, words) ((d)->dtagd_sig)
 #define AGG_PARAMETER_WORDS 0
 /* llquantize: steps, high, low, factor, from the top. */

@@ -1,8 +1,8 @@
 /*
- * dtrace_other.h - how does libdtrace of illumos, FreeBSD and macOS differ from
- * that of Linux?
+ * dtrace_other.h - how do the libdtraces of illumos, FreeBSD and macOS differ
+ * from that of Linux?
  *
- * Their own <dtrace.h> has the types and numbers.
+ * The system's <dtrace.h> has the types and numbers.
  */
 #ifndef DTRACE_OTHER_H
 #define DTRACE_OTHER_H
@@ -43,7 +43,7 @@ typedef struct ps_prochandle *dtrace_proc_argument_t;
 #define PROBE_ID(p) ((p)->dtpd_id)
 #define DATA_RECORDS(d) ((d)->dtpda_edesc->dtepd_rec)
 #define DATA_COUNT(d) ((d)->dtpda_edesc->dtepd_nrecs)
-/* The format is the library's own affair: arguments stay untyped. */
+/* The library does not show its formats, so the types are unknown. */
 #define RECORD_HAS_FORMAT(r) 0
 #define RECORD_SIGNED(r) 1
 #define TRACEMEM_IS_DYNAMIC(r) 0

@@ -1,12 +1,12 @@
 /*
- * failure.c - how is it said what went wrong?
+ * failure.c - how are failures described?
  */
 #include <stdarg.h>
 #include <string.h>
 
 #include "consumer.h"
 
-/* What does not fit ends in dots: cut, and not silently. */
+/* A text that does not fit ends in dots, so that the reader sees the cut. */
 int
 fail(struct failure *failure, const char *code, const char *format, ...)
 {

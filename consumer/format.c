@@ -1,14 +1,14 @@
 /*
- * format.c - of what types are printf()'s arguments?
+ * format.c - which types do printf()'s arguments have?
  *
- * Their records do not say whether they are signed; the conversions do.
+ * The records do not say whether a value is signed; the conversions do.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "consumer.h"
 
-/* For the conversion C: signed, unsigned, text. */
+/* The conversion C reads a signed (i), unsigned (u) or text (s) argument. */
 static char
 kind_of(char c)
 {
@@ -21,7 +21,7 @@ kind_of(char c)
 	return 'u';
 }
 
-/* A '*' takes an argument of its own. */
+/* A '*' consumes an argument of its own. */
 static void
 read_kinds(const char *text, char *kinds)
 {
@@ -64,7 +64,7 @@ read_format(const struct library *lib, dtrace_hdl_t *dtp,
 	return format;
 }
 
-/* A program has few of them, and they live as long as it. */
+/* Cached for the life of the process: a program has few formats. */
 const struct format *
 format_of(const struct library *lib, dtrace_hdl_t *dtp,
     const dtrace_recdesc_t *rec)

@@ -1,9 +1,9 @@
 /*
  * json.c - how are lines written?
  *
- * Straight to the descriptor, by way of one buffer of fixed size: no text is
- * too long, and no memory can be short.  A write waits for its reader, who so
- * sets the pace.
+ * Through one buffer of fixed size to the descriptor: no text is too long, and
+ * nothing allocates memory.  A write waits for the reader, so the reader sets
+ * the pace.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -77,8 +77,8 @@ json_raw(const char *text)
 }
 
 /*
- * Bytes of the character at TEXT, of which LENGTH follow, or 0 if that is not
- * UTF-8.  Neither surrogates nor longer spellings are.
+ * The length of the character that begins the LENGTH bytes at TEXT, or 0 if it
+ * is not valid UTF-8 (surrogates and overlong forms are not valid).
  */
 static size_t
 character(const unsigned char *text, size_t length)
@@ -112,7 +112,7 @@ character(const unsigned char *text, size_t length)
 	return n;
 }
 
-/* May stand in a string as it is? */
+/* Does the character need no escape? */
 static int
 is_plain(unsigned char c)
 {
@@ -133,7 +133,7 @@ escaped(unsigned char c)
 	json_raw(text);
 }
 
-/* Quoted.  Returns whether all of it was UTF-8. */
+/* Writes a quoted string.  Returns whether all of it was UTF-8. */
 static int
 quoted(const char *bytes, size_t length)
 {
@@ -224,10 +224,10 @@ json_bytes(const void *bytes, size_t length)
 	json_raw("}");
 }
 
-/* Most readers of JSON have doubles: these are whole up to 2^53. */
+/* Most JSON readers use doubles, which are exact for integers up to 2^53. */
 #define EXACT ((int64_t)1 << 53)
 
-/* The digits of VALUE, before END. */
+/* Writes the digits of VALUE before END, and returns where they begin. */
 static char *
 digits_of(uint64_t value, char *end)
 {

@@ -1,11 +1,11 @@
 /*
- * keeper.c - what is left when the tracing process is gone?
+ * keeper.c - who cleans up when the tracing process is gone?
  *
- * libdtrace may hang, abort or exit, and may be killed.  What the kernel frees
- * with the process is no worry, but two uprobes stay, on libdtrace's own BEGIN
- * and END.  So a small process that never loads the library waits for the one
- * that does.  It also sees when whoever wanted the trace is gone while the
- * library hangs.  Nothing here allocates.
+ * libdtrace may hang, abort, exit or be killed.  The kernel frees most of what
+ * the process had, but two uprobes stay, on libdtrace's own BEGIN and END.  So a
+ * small process, which never loads the library, waits for the tracing process
+ * and removes them.  It also kills that process if the library hangs and the
+ * client has gone.  Nothing here allocates.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -28,7 +28,7 @@
 #define POLLRDHUP 0
 #endif
 
-/* Lines of uprobe_events are shorter. */
+/* Longer than any line of uprobe_events. */
 #define LINE 4096
 
 int64_t
@@ -40,7 +40,7 @@ clock_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* "p:dt_PID_dtrace/NAME place": its pid, and its name's end; or 0. */
+/* In "p:dt_PID_dtrace/NAME place": PID, and where NAME ends.  0: other lines. */
 static pid_t
 whose(const char *line, const char **end)
 {
@@ -57,8 +57,8 @@ whose(const char *line, const char **end)
 }
 
 /*
- * Removes what LINE defines.  1: it is still in use.  The kernel refuses to
- * remove that, so none is taken from a process that lives.
+ * Removes the uprobe that LINE defines.  1: it is still in use.  The kernel
+ * refuses to remove one in use, so no running trace loses one.
  */
 static int
 forget(const char *path, const char *line, const char *end)
@@ -78,7 +78,7 @@ forget(const char *path, const char *line, const char *end)
 	return busy;
 }
 
-/* Of PID, or of all processes that are gone if it is 0.  1: some is in use. */
+/* Removes PID's uprobes; 0: those of all ended processes.  1: some are in use. */
 static int
 sweep(pid_t pid)
 {
@@ -106,7 +106,7 @@ sweep(pid_t pid)
 	return busy;
 }
 
-/* The kernel lets go of uprobes a little after the process. */
+/* The kernel releases uprobes shortly after the process has ended. */
 static void
 sweep_after(pid_t pid)
 {
@@ -116,7 +116,7 @@ sweep_after(pid_t pid)
 		poll(NULL, 0, 20);
 }
 
-/* Does nothing but end a wait. */
+/* The last signal; its arrival ends a poll(). */
 static volatile sig_atomic_t told;
 static void
 tell(int signal_number)
@@ -136,7 +136,7 @@ catch(int number, void (*handler)(int))
 }
 
 /*
- * Waits for CHILD to end; its death closes ALIVE.  Returns how it ended.
+ * Waits for CHILD to end, which closes ALIVE.  Returns its status for exit().
  */
 static int
 keep(pid_t child, int alive, int watched, int grace)
@@ -180,7 +180,7 @@ end_with_parent(pid_t parent)
 #if defined(__linux__)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 #endif
-	/* It may have ended before that. */
+	/* The parent may have ended before the call. */
 	if (getppid() != parent)
 		_exit(1);
 }
@@ -193,7 +193,7 @@ keeper_start(int watched, int grace)
 
 	sweep(0);
 	if (pipe(alive) == -1)
-		return;		/* a trace without a keeper is better than none */
+		return;		/* trace without a keeper */
 	fcntl(alive[1], F_SETFD, FD_CLOEXEC);
 	child = fork();
 	if (child == 0) {
@@ -209,7 +209,7 @@ keeper_start(int watched, int grace)
 	catch(SIGINT, tell);
 	catch(SIGTERM, tell);
 	catch(SIGHUP, tell);
-	/* Who reads is to see the end of it as soon as the child is gone. */
+	/* So that readers see the end of file as soon as the child has ended. */
 	for (fd = 1; fd < 64; fd++)
 		if (fd != 2 && fd != alive[0])
 			close(fd);

@@ -1,8 +1,8 @@
 /*
  * library.c - which libdtrace is there?
  *
- * It is loaded when it is first needed, so that this program starts, and can
- * say what is missing, where there is none.
+ * It is loaded when it is first needed.  So this program starts without it, and
+ * can say what is missing.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -10,8 +10,7 @@
 
 #include "consumer.h"
 
-/* What variable of the environment names another, for tests and for who has it
- * in a place of his own? */
+/* USDT_LIBDTRACE names another one, for tests and for other directories. */
 static const char *
 library_name(void)
 {
@@ -35,14 +34,14 @@ library_resolve(struct library *lib, void *handle, struct failure *failure)
 #undef X
 	version = (const char *const *)dlsym(handle, "_dtrace_version");
 	if (!version || !*version)
-		return fail(failure, "ENOLIBDTRACE", "%s does not tell its "
+		return fail(failure, "ENOLIBDTRACE", "%s does not state its "
 		    "version", library_name());
 	lib->version = *version;
-	/* Layouts differ between versions, and nothing else tells. */
+	/* Layouts differ between versions, and only the version shows it. */
 	if (strncmp(lib->version, LIBRARY_VERSIONS, strlen(LIBRARY_VERSIONS)) &&
 	    !setting("USDT_DTRACE_ANY_VERSION"))
-		return fail(failure, "EVERSION", "%s is version \"%s\"; known "
-		    "are those that begin with \"%s\" (USDT_DTRACE_ANY_VERSION=1 "
+		return fail(failure, "EVERSION", "%s is version \"%s\", but "
+		    "must begin with \"%s\" (USDT_DTRACE_ANY_VERSION=1 "
 		    "tries it all the same)", library_name(), lib->version,
 		    LIBRARY_VERSIONS);
 	lib->path = library_name();

@@ -1,7 +1,7 @@
 /*
  * parse.c - what does a line of JSON say?
  *
- * All of JSON but fractions, which no command has.
+ * All of JSON except fractions, which no command has.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -112,7 +112,7 @@ put_utf8(char *to, unsigned c)
 	return to;
 }
 
-/* Behind "\u".  NULL: that is no character for a text of C. */
+/* Reads what follows "\u".  NULL: a C string can't have that character. */
 static char *
 put_unicode(struct input *in, char *to)
 {
@@ -151,7 +151,7 @@ put_escaped(struct input *in, char *to)
 	return to;
 }
 
-/* Behind the quotation mark.  What it stands for is never longer. */
+/* From behind the opening quote.  The text is never longer than its JSON. */
 static char *
 parse_text(struct input *in)
 {
@@ -170,8 +170,8 @@ parse_text(struct input *in)
 		to = put_escaped(in, to);
 		if (!to) {
 			free(text);
-			return bad(in, "a string has an escape that stands for "
-			    "nothing, or for a zero byte");
+			return bad(in, "a string has an invalid escape, or one "
+			    "for a zero byte");
 		}
 	}
 	if (!next_is(in, '"')) {
@@ -269,7 +269,7 @@ parse_value(struct input *in, int depth)
 	int failed = 0;
 
 	if (depth > DEPTH)
-		return bad(in, "this is nested too deep");
+		return bad(in, "the command is nested too deeply");
 	node = calloc(1, sizeof *node);
 	if (!node)
 		return short_of_memory(in);
@@ -284,7 +284,7 @@ parse_value(struct input *in, int depth)
 		node->type = NODE_OBJECT;
 		failed = parse_members(in, node, '}', depth);
 	} else if (parse_word(in, node) && parse_number(in, node)) {
-		bad(in, "this is not JSON, or a number that is not whole");
+		bad(in, "this is not JSON, or a number that is no integer");
 		failed = 1;
 	}
 	if (failed) {
@@ -303,7 +303,7 @@ parse(const char *line, size_t length, struct failure *failure)
 	skip_blanks(&in);
 	if (node && in.at != in.end) {
 		parse_free(node);
-		return bad(&in, "there is more on this line than a command");
+		return bad(&in, "something follows the command on its line");
 	}
 	return node;
 }

@@ -1,5 +1,5 @@
 /*
- * person.c - what does somebody at a terminal ask for?
+ * person.c - what does a person at a terminal ask for?
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* getopt */
@@ -43,7 +43,7 @@ complain_usage(void)
 	return 2;
 }
 
-/* The whole of a file, for the caller to free. */
+/* The contents of a file, which the caller frees. */
 static char *
 read_file(const char *path, struct failure *failure)
 {
@@ -97,7 +97,7 @@ set_option(const char *word, struct failure *failure)
 	return trace_set(option, value ? value + 1 : NULL, failure);
 }
 
-/* What the letters of the command line asked for, in their order. */
+/* The options of the command line, in their order. */
 struct asked {
 	char letter;
 	const char *value;
@@ -145,7 +145,7 @@ prepare(const struct asked *asked, int count, struct failure *failure)
 	return status;
 }
 
-/* Until it is over, then what was counted, as dtrace(1) does. */
+/* Prints what comes, and at the end the aggregations, as dtrace(1) does. */
 static int
 follow(struct failure *failure)
 {
@@ -169,7 +169,6 @@ follow(struct failure *failure)
 	return record_exit_status();
 }
 
-/* The last probe's names are in each of its lines. */
 static int
 list(const char *pattern, struct failure *failure)
 {

@@ -1,8 +1,8 @@
 /*
- * ready.c - what of this system does a trace take?
+ * ready.c - can this system run a trace?
  *
- * libdtrace for Linux opens and compiles for anybody and then fails with words
- * about locked memory.  So it is asked here first.
+ * libdtrace for Linux opens and compiles without privileges; only then does it
+ * fail, with a message about locked memory.  So this file checks first.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -44,7 +44,7 @@ capabilities(void)
 	return bits;
 }
 
-/* The words are those that libdtrace has elsewhere. */
+/* The message is that of libdtrace on other systems. */
 int
 ready_privileges(struct failure *failure)
 {
@@ -59,7 +59,7 @@ ready_privileges(struct failure *failure)
 	    "DTrace requires additional privileges");
 }
 
-/* Is NAME below /sys?  -1: no, with WHY. */
+/* Is NAME below /sys?  If not, -1; the failure ends with WHY it is needed. */
 static int
 needs(const char *name, const char *why, struct failure *failure)
 {
@@ -96,14 +96,14 @@ ready_kernel(struct failure *failure)
 	close(fd);
 	if (strstr(text, "[confidentiality]"))
 		return fail(failure, "EKERNEL", "this kernel is locked down "
-		    "(%s says confidentiality): programs may not read its "
+		    "(%s says confidentiality): programs may not read kernel "
 		    "memory", path);
 	return 0;
 }
 
 #else
 
-/* libdtrace itself says it when it is opened. */
+/* Here dtrace_open itself reports what is missing. */
 int
 ready_privileges(struct failure *failure)
 {

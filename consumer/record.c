@@ -1,9 +1,10 @@
 /*
  * record.c - what does one firing say?
  *
- * libdtrace comes with each clause of a firing, with each of its records, and
- * once more.  What only it can show (printf, stacks) it prints to a stream in
- * memory, and the next callback finds the text there.
+ * libdtrace calls back for each clause that fired, for each of its records, and
+ * once more at the end.  Some records only libdtrace can format (printf,
+ * stacks): it prints them to a stream in memory, where the next callback finds
+ * the text.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -21,22 +22,22 @@ int record_alone;
 static const struct library *lib;
 static dtrace_hdl_t *dtp;
 
-/* What libdtrace prints, and how much of it there is. */
+/* Where libdtrace prints. */
 static FILE *stream;
 static char *text;
 static size_t text_size;
 
-/* Of the firing that is being written. */
+/* The firing that is being written. */
 static int is_open, values, came;
 static int exit_status;
 
-/* A text that is to come, and what is written around it. */
+/* What libdtrace is printing now; the next callback writes it. */
 static enum { NOTHING, PRINTF, STACK, TEXT, IGNORED } pending;
 static const dtrace_recdesc_t *printf_record;
-static const char *printf_data;	/* of the firing, not of the record */
+static const char *printf_data;	/* the firing's data, not the record's */
 static const dtrace_probedata_t *printf_probe;
 
-/* Which probes the reader knows by their numbers, as bits. */
+/* A bit for each probe whose names the reader already has. */
 static unsigned char *known;
 static size_t known_size;
 
@@ -62,7 +63,7 @@ record_came(void)
 
 /* --- probes ----------------------------------------------------------------- */
 
-/* 1: it is, from now on at least.  Where memory is short it is told again. */
+/* Returns the probe's bit and sets it.  Without memory names are sent again. */
 static int
 is_known(uint32_t id)
 {
@@ -135,7 +136,8 @@ printf_argument(const dtrace_recdesc_t *rec, char kind)
 		json_bytes(data, size);
 }
 
-/* The arguments are the records up to what is no more of this printf(). */
+/* The arguments: this record and those that follow, while they are this
+ * printf()'s. */
 static void
 printf_arguments(void)
 {
@@ -161,7 +163,7 @@ printf_arguments(void)
 	json_raw("]");
 }
 
-/* One line for a frame, with blanks around. */
+/* libdtrace prints each frame on a line of its own, with blanks around it. */
 static void
 frames(char *s, size_t length)
 {
@@ -212,7 +214,7 @@ take_text(void)
 	pending = NOTHING;
 }
 
-/* libdtrace is to print what comes now. */
+/* Lets libdtrace print this record. */
 static int
 expect_text(int what)
 {
@@ -247,7 +249,7 @@ end_firing(void)
 	is_open = 0;
 }
 
-/* What a second record says about the length has to be cut to. */
+/* If a second record has the length, only so many bytes are valid. */
 static void
 memory(const dtrace_probedata_t *data, const dtrace_recdesc_t *rec)
 {
@@ -313,10 +315,10 @@ on_record(const dtrace_probedata_t *data, const dtrace_recdesc_t *rec,
 		json_raw("{\"ustack\":[");
 		return expect_text(STACK);
 	case DTRACEACT_SYSTEM:
-		/* Its output goes where diagnostics go. */
+		/* Its output goes to standard error. */
 		return expect_text(IGNORED);
 	case DTRACEACT_FREOPEN:
-		/* It would take the stream away. */
+		/* It would close our stream. */
 		if (RECORD_HAS_FORMAT(rec)) {
 			separate();
 			json_raw("{\"refused\":\"freopen\"}");
@@ -347,12 +349,12 @@ record_work(const struct library *library_now, dtrace_hdl_t *handle)
 	dtp = handle;
 	came = 0;
 	status = lib->dtrace_work(dtp, stream, on_probe, on_record, NULL);
-	/* A library that gave up did not come once more. */
+	/* After an error the library omits the last callback. */
 	end_firing();
 	return status;
 }
 
-/* --- what is no firing -------------------------------------------------------- */
+/* --- errors and drops --------------------------------------------------------- */
 
 static const char *
 fault_name(int fault)
@@ -368,7 +370,7 @@ fault_name(int fault)
 	return names[fault];
 }
 
-/* libdtrace ends its messages with a newline, now and then. */
+/* Some of libdtrace's messages end with a newline. */
 static void
 message(const char *label, const char *s)
 {

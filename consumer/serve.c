@@ -1,8 +1,8 @@
 /*
  * serve.c - what does another program ask for?
  *
- * One command for each line of standard input, as JSON; events and answers are
- * lines on a descriptor of their own.  The end of input ends the trace.
+ * Each line of standard input is a command, as JSON.  Events and answers are
+ * lines on another descriptor.  The end of input ends the trace.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -14,25 +14,25 @@
 
 #include "consumer.h"
 
-/* Of one line: a program may be long, but something is wrong beyond this. */
+/* The longest line: programs are long, but not that long. */
 #define LONGEST (16 << 20)
-#define PACE 100		/* ms between two looks, if nothing is told */
+#define PACE 100		/* ms between two looks, unless an option sets it */
 
 static struct {
 	char *line;
 	size_t used, size;
-	int too_long;		/* the line is left out up to its end */
-	int ended;		/* nobody asks any more */
+	int too_long;		/* skip the rest of this line */
+	int ended;		/* no more commands will come */
 } input;
 
-/* Does the trace bring what comes, or wait to be asked (work)? */
+/* Are events sent only on command ("work")? */
 static int is_pulled;
 static int said_done;
 static int64_t last_work = -1;
 
-/* --- what is said --------------------------------------------------------------- */
+/* --- answers -------------------------------------------------------------------- */
 
-/* An answer up to its own members: {"id":N,"ok":true */
+/* The beginning of an answer: {"id":N,"ok":true */
 static void
 answer(const struct node *command, int ok)
 {
@@ -72,7 +72,7 @@ say_done(const struct failure *failure)
 
 /* --- the trace --------------------------------------------------------------------- */
 
-/* One look at the trace.  Returns when to look again, in ms; -1: never. */
+/* Looks at the trace once.  Returns the ms until the next look; -1: none. */
 static int
 look(void)
 {
@@ -93,13 +93,13 @@ look(void)
 	if (trace_pace() == 0)
 		pace = PACE;
 	left = pace - (clock_ms() - from);
-	/* However short the pace is, nothing is not looked for without a rest. */
+	/* If nothing came, rest a little, however short the pace is. */
 	if (left <= 0 && !record_came())
 		left = 1;
 	return left > 0 ? (int)left : 0;
 }
 
-/* --- what is asked ---------------------------------------------------------------- */
+/* --- commands --------------------------------------------------------------------- */
 
 static int
 flag(const struct node *command, const char *name)
@@ -109,7 +109,7 @@ flag(const struct node *command, const char *name)
 	return member && member->type == NODE_TRUE;
 }
 
-/* A member that has to be a string. */
+/* A member that must be a string. */
 static const char *
 text(const struct node *command, const char *name, struct failure *failure)
 {
@@ -137,7 +137,6 @@ do_version(const struct node *command, struct failure *failure)
 	return 1;
 }
 
-/* Does this system have all that a trace takes? */
 static int
 do_ready(const struct node *command, struct failure *failure)
 {
@@ -170,7 +169,7 @@ do_set(const struct node *command, struct failure *failure)
 	return trace_set(option, value->text, failure);
 }
 
-/* The strings of an array, as main() gets them, behind a name. */
+/* The strings of an array in the form of main()'s argv: a name comes first. */
 static char **
 arguments(const struct node *array, int *count, struct failure *failure)
 {
@@ -239,7 +238,7 @@ do_create(const struct node *command, struct failure *failure)
 	return line ? trace_create(line, failure) : -1;
 }
 
-/* What BEGIN brings comes before the answer. */
+/* BEGIN's firings come before the answer. */
 static int
 do_go(const struct node *command, struct failure *failure)
 {
@@ -256,7 +255,7 @@ do_work(const struct node *command, struct failure *failure)
 	int64_t pace = trace_pace() / 1000000, now = clock_ms();
 	int status = 0;
 
-	/* As libdtrace: not more often than was set. */
+	/* Like libdtrace: not more often than switchrate says. */
 	if (last_work == -1 || pace == 0 || now - last_work >= pace) {
 		status = trace_work(failure);
 		last_work = now;
@@ -268,7 +267,7 @@ do_work(const struct node *command, struct failure *failure)
 	return 1;
 }
 
-/* Asked to stop, what END brings comes before the answer. */
+/* END's firings come before the answer. */
 static int
 do_stop(const struct node *command, struct failure *failure)
 {
@@ -307,7 +306,7 @@ do_probes(const struct node *command, struct failure *failure)
 	return pattern ? trace_probes(pattern, failure) : -1;
 }
 
-/* 1: it has answered by itself. */
+/* A command that returns 1 has already answered. */
 static const struct {
 	const char *name;
 	int (*act)(const struct node *, struct failure *);
@@ -334,7 +333,7 @@ obey(const char *line, size_t length)
 		if (strcmp(commands[i].name, name) == 0)
 			break;
 	if (name && i == sizeof commands / sizeof *commands)
-		fail(&failure, "ECOMMAND", "\"%s\" is no command", name);
+		fail(&failure, "ECOMMAND", "\"%s\" is not a command", name);
 	else if (name)
 		status = commands[i].act(command, &failure);
 	if (status == -1) {
@@ -361,7 +360,7 @@ refuse_line(const char *why, const char *code)
 	input.used = 0;
 }
 
-/* Room for more: -1 if there is none. */
+/* Makes room for more input.  -1: there is none at all. */
 static int
 make_room(void)
 {

@@ -1,8 +1,8 @@
 /*
- * setting.c - what does the environment ask for, if it may?
+ * setting.c - which settings does the environment make?
  *
- * Who gets privileges from this program's file, by its owner's bit or its
- * capabilities, may not choose the library that runs with them.
+ * If this program's file gives privileges (set-user-ID or capabilities), the
+ * user must not choose the library that runs with them: all settings are ignored.
  */
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,9 +1,9 @@
 /*
- * trace.c - what is the life of a trace?
+ * trace.c - which steps make the life of a trace?
  *
- * The order of calls matters: libdtrace allocates its table of statements when
- * the first program is executed, or the handler of errors set, for as many as
- * were compiled by then.  So all that is done when the trace goes.
+ * The order of calls matters: libdtrace sizes its table of statements when the
+ * first program is executed or the error handler is set, by what is compiled
+ * then.  So both are done in trace_go, when all programs are compiled.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@ static struct {
 	dtrace_proc_t *target;
 } t;
 
-/* What libdtrace says, of its handle. */
+/* Fails with libdtrace's last error. */
 static int
 library_failed(struct failure *failure, const char *code)
 {
@@ -56,7 +56,7 @@ needs_going(struct failure *failure)
 
 /* --- before it goes ----------------------------------------------------------- */
 
-/* dtrace(1) has these defaults. */
+/* The defaults of dtrace(1). */
 static const struct { const char *option, *value; } defaults[] = {
 	{ "bufsize", "4m" }, { "aggsize", "4m" }
 };
@@ -102,7 +102,7 @@ trace_set(const char *option, const char *value, struct failure *failure)
 	return library_failed(failure, "EOPTION");
 }
 
-/* What has to follow the options and precede all else. */
+/* Comes after the options and before everything else. */
 static int
 prepare(struct failure *failure)
 {
@@ -116,7 +116,7 @@ prepare(struct failure *failure)
 	return 0;
 }
 
-/* As a file, whose lines libdtrace counts. */
+/* Through a file: libdtrace gives line numbers only for files. */
 static dtrace_prog_t *
 compile_lines(const char *program, unsigned flags, int argc, char **argv,
     int *unable)
@@ -136,8 +136,8 @@ compile_lines(const char *program, unsigned flags, int argc, char **argv,
 }
 
 /*
- * Files, other than texts, may not have a probe without a clause: "-n BEGIN"
- * is tried once more.
+ * libdtrace refuses a probe without a clause in a file, but not in a string.
+ * Such a program ("-n BEGIN") is compiled again as a string.
  */
 static int
 is_lone_probe(void)
@@ -170,7 +170,7 @@ trace_compile(const char *program, int lines, unsigned flags, int argc,
 
 	if (prepare(failure))
 		return -1;
-	/* libdtrace takes it, and never fires it. */
+	/* libdtrace would accept the program and never fire it. */
 	if (t.went)
 		return fail(failure, "ESTATE",
 		    "Operation illegal when tracing is active");
@@ -215,7 +215,7 @@ trace_grab(pid_t pid, struct failure *failure)
 	return has_target(LIBRARY_GRAB(t.lib, t.dtp, pid), failure);
 }
 
-/* By a shell, which becomes the command: it may have quotes. */
+/* Through a shell, which becomes the command, so that it may have quotes. */
 int
 trace_create(const char *command, struct failure *failure)
 {
@@ -249,9 +249,9 @@ on_process(dtrace_proc_argument_t process, const char *message, void *argument)
 }
 
 /*
- * dtrace_work may wait as long as switchrate says, and looks for the end only
- * every statusrate.  This program waits by itself, where it can be told
- * something meanwhile.
+ * dtrace_work may wait for the time in switchrate, and checks for the end only
+ * every statusrate.  So both are set to 1us, and this program waits by itself,
+ * where it can receive commands.
  */
 static void
 take_pace(void)
@@ -332,7 +332,7 @@ trace_work(struct failure *failure)
 		return -1;
 	status = record_work(t.lib, t.dtp);
 	if (status == DTRACE_WORKSTATUS_ERROR) {
-		/* A signal ended its wait. */
+		/* A signal ended the wait. */
 		if (t.lib->dtrace_errno(t.dtp) == EINTR)
 			return 0;
 		t.ended = 1;
@@ -343,7 +343,7 @@ trace_work(struct failure *failure)
 	return t.ended;
 }
 
-/* As libdtrace: before it goes, and once more, is no error. */
+/* Like libdtrace, allows a stop before the start and a second stop. */
 int
 trace_stop(struct failure *failure)
 {
@@ -403,7 +403,7 @@ on_listed(dtrace_hdl_t *dtp, const dtrace_probedesc_t *probe, void *argument)
 	return json_is_read() ? 0 : 1;
 }
 
-/* That nothing matches is an empty list, and no error. */
+/* If nothing matches, the list is empty; that is no error. */
 int
 trace_probes(const char *pattern, struct failure *failure)
 {

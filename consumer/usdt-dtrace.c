@@ -1,8 +1,8 @@
 /*
- * usdt-dtrace.c - what runs D programs, and says what they trace as JSON?
+ * usdt-dtrace.c - runs D programs, and prints what they trace as JSON
  *
- * Two faces: commands on standard input for other programs (serve.c), and
- * letters like those of dtrace(1) for people (person.c).
+ * Programs give commands on standard input (serve.c); people use options like
+ * those of dtrace(1) (person.c).
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -17,7 +17,7 @@
 
 #define GRACE 5000
 
-/* The number behind "--NAME=", or ELSE_ if there is none; -1: it is none. */
+/* The number in "--NAME=NUMBER"; ELSE_ for "--NAME"; -1: not a number. */
 static int
 number(const char *word, const char *name, int else_)
 {
@@ -42,7 +42,7 @@ is_word(const char *word, const char *name)
 	return strncmp(word, name, n) == 0 && (word[n] == 0 || word[n] == '=');
 }
 
-/* _exit: what libdtrace would do at the end can take half a minute. */
+/* By _exit: libdtrace's own handlers can take half a minute. */
 static void
 leave(int status)
 {
@@ -65,14 +65,14 @@ main(int argc, char **argv)
 		else
 			grace = -1;
 		if (descriptor == -1 || grace == -1) {
-			fprintf(stderr, "usdt-dtrace: %s: what is that?\n",
+			fprintf(stderr, "usdt-dtrace: %s is not a valid option\n",
 			    argv[i]);
 			return 2;
 		}
 	}
 	/*
-	 * Lines get a descriptor that nothing else knows: the library, and
-	 * system() in D programs, print to 1, which is 2 from now on.
+	 * Lines go to a descriptor that nothing else uses.  The library, and
+	 * system() in D programs, print to 1, which becomes standard error.
 	 */
 	out = fcntl(descriptor, F_DUPFD_CLOEXEC, 10);
 	if (out == -1) {

@@ -54,7 +54,7 @@ value_integer(const char *data, size_t size, int is_signed)
 		json_raw("]");
 }
 
-/* A name from libdtrace for an address, cut as dtrace(1) does. */
+/* libdtrace's name for an address, shortened as dtrace(1) does. */
 static void
 symbol(const struct library *lib, dtrace_hdl_t *dtp, unsigned action,
     const char *data)
@@ -99,9 +99,9 @@ expression(const dtrace_recdesc_t *rec, const char *data, int is_signed)
 }
 
 /*
- * A stack that is a key: a header of 16 bytes, depth, 0, whether it is a
- * process', which one; then addresses.  Other versions had other headers, in
- * which these words can't stand.
+ * A stack as a key: a header of four words, then the addresses.  The header:
+ * depth, 0, 1 for a stack of a process, its pid.  The headers of other versions
+ * can't have these values.
  */
 #define STACK_HEADER 16
 
@@ -148,7 +148,7 @@ stack(const struct library *lib, dtrace_hdl_t *dtp, const dtrace_recdesc_t *rec,
 	json_raw("]}");
 }
 
-/* Records of keys do not say whether they are signed; dtrace(1) takes it so. */
+/* A key's record has no sign.  Like dtrace(1): signed from four bytes on. */
 void
 value_key(const struct library *lib, dtrace_hdl_t *dtp,
     const dtrace_recdesc_t *rec, const char *data)

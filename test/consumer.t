@@ -1,8 +1,8 @@
 #!/usr/bin/perl
-# consumer.t - does the helper usdt-dtrace obey, and say all that libdtrace
-# tells it?
+# consumer.t - does the helper usdt-dtrace obey, and report all that libdtrace
+# delivers?
 #
-# With a fake libdtrace (test/consumer), under the address and undefined
+# It runs with a fake libdtrace (test/consumer), under the address and undefined
 # behaviour sanitizers, and with each request for memory refused in turn.
 use strict;
 use warnings;
@@ -25,7 +25,7 @@ delete @ENV{qw(USDT_LIBDTRACE USDT_DTRACE_SYS USDT_DTRACE_ANY_VERSION)};
 
 sub start { return Usdt::Consumer->start($helper, $fake, @_) }
 
-# data(RECORDS): what arrives of them.
+# data(RECORDS): the values that arrive.
 sub data
 {
 	my ($records, %open) = @_;
@@ -51,14 +51,14 @@ is_deeply(data(join("\n",
 	9007199254740993, -9007199254740993, 9223372036854775807)),
 	[9007199254740992, -9007199254740992, int64('9007199254740993'),
 	int64('-9007199254740993'), int64('9223372036854775807')],
-	'64 bits: numbers up to 2^53, then texts');
+	'64 bits: numbers up to 2^53, texts beyond');
 is_deeply(data("rec 1 8 8 1 0000000000000080\n"
 	. "rec 1 8 8 0 0000000000000080\nrec 1 8 8 0 ffffffffffffffff"),
 	[int64('-9223372036854775808'), int64('9223372036854775808'),
 	int64('18446744073709551615')], 'the ends of 64 bits');
 is_deeply(data("rec 1 4 4 1 05000000\nrec 1 8 8 1 0600000000000000\n"
 	. 'rec 1 8 1 4 6100', sized => JSON::PP::true),
-	[[4, 5], [8, 6], 'a'], 'with sizes, if that was asked for');
+	[[4, 5], [8, 6], 'a'], 'with sizes on request');
 
 sub text_record
 {
@@ -84,14 +84,14 @@ is_deeply(data(join("\n", map { text_record($_) } "a\xffb", "\xc3",
 my $long = join('', map { chr(97 + $_ % 26) } 1 .. 300_000);
 is_deeply(data(text_record($long)), [$long], 'a string longer than any buffer');
 is_deeply(data('rec 1 6 1 4 616263646566'), ['abcdef'],
-	'a string without an end stops at its own');
+	'a string without a zero byte ends with its record');
 is_deeply(data('rec 1 12 4 4 000102030405060708090a0b'),
 	[{ hex => '000102030405060708090a0b' }], 'a structure is bytes');
 is_deeply(data("rec 6 4 1 1 00ff10fe\nrec 6 4 1 2 0102030405\n"
 	. "rec 6 4 4 3 02000000\nrec 6 2 1 2 0102\n"
 	. 'rec 6 8 8 4 ffffffffffffffff'),
 	[map { { tracemem => { hex => $_ } } } qw(00ff10fe 0102 0102)],
-	'tracemem, whole and cut to what is said');
+	'tracemem, whole or cut to the length in the program');
 is_deeply(data("rec 3 1 1 0 f9 a %d %u %s\nsay a -7 249 x\nrec 3 1 1 0 f9\n"
 	. text_record('x') =~ s/^rec 1/rec 3/r . "\n"
 	. "rec 1 4 4 1 01000000\nrec 3 0 1 0 - only\nsay only\\n\n"
@@ -100,7 +100,7 @@ is_deeply(data("rec 3 1 1 0 f9 a %d %u %s\nsay a -7 249 x\nrec 3 1 1 0 f9\n"
 	[{ printf => 'a -7 249 x', args => [-7, 249, 'x'] }, 1,
 	{ printf => "only\n", args => [] },
 	{ printf => '    -1 %A', args => [5, -1, 65] }],
-	'printf: its text, and its arguments by their conversions');
+	'printf: its text, and its arguments with the types of its conversions');
 is_deeply(data("rec 1025 16 8 0 - \nsay \\n              vmlinux`a+0x1"
 	. "\\n   vmlinux`b\\n\nrec 257 16 8 0 -\nsay    node`main\\n   0x5\\n\n"
 	. "rec 257 16 8 0 -\nsay \\n\nrec 4 4 4 0 -\nsay \\n k 1\\n\n"
@@ -142,7 +142,7 @@ is_deeply(data("rec 516 4 4 0 - f\nrec 516 4 4 0 -\nrec 515 4 4 0 - %d\n"
 
 # --- aggregations -------------------------------------------------------------
 
-# aggregation(ACTION, SIG, WORDS): of one value.
+# aggregation(ACTION, SIG, WORDS): the line of an aggregation with one value.
 sub aggregation
 {
 	my ($action, $sig, @words) = @_;
@@ -172,7 +172,7 @@ is_deeply([@{ aggregation(0x707, 0, 3, 15, -1, 5) }{
 	qw(function count sum squares)}], ['stddev', 3, 15,
 	'0x0000000000000005ffffffffffffffff'], 'stddev, of 128 bits');
 
-# The count N in bucket I of SIZE.
+# at(SIZE, I => N...): SIZE buckets, with the count N in bucket I.
 sub at { my ($size, %at) = @_; return map { $at{$_} // 0 } 0 .. $size - 1 }
 my ($low, $high) = (int64('-9223372036854775808'), int64('9223372036854775807'));
 is_deeply(buckets(0x706, 0, at(127, 57 => 2, 63 => 5)),
@@ -201,7 +201,7 @@ is_deeply(buckets(0x702, $llq, at(39, 19 => 1, 20 => -3, 38 => 2)),
 	'llquantize, above');
 is_deeply(buckets(0x702, 20 << 48 | 0 << 32 | 0 << 16 | 10, at(39, 20 => 1)),
 	[[0, 0, 0], [1, 1, 1]],
-	'llquantize with steps finer than numbers');
+	'llquantize with steps finer than integers');
 ok(aggregation(0x703, $lq, 1, 2)->{unknown},
 	'a distribution of another size is not read');
 ok(aggregation(0x702, 0, 1, 2)->{unknown}, 'nor one without steps');
@@ -225,7 +225,7 @@ is_deeply([@{ aggregation(0x777, 0, 5) }{qw(function unknown)}],
 		{ stack => ['vmlinux`sym_10+0x4'] },
 		{ hex => little('qqq', 5, 16, 16) }], []],
 		'keys, with their sizes');
-	is($entries[0]{aggregation}{normal}, 10, 'what it is to be divided by');
+	is($entries[0]{aggregation}{normal}, 10, 'the divisor of normalize()');
 	is_deeply([$h->ask('aggregations')], [{ id => 5, ok => JSON::PP::true }],
 		'what was removed is gone');
 	is($h->end, 0, 'it ends well');
@@ -250,7 +250,7 @@ is_deeply([@{ aggregation(0x777, 0, 5) }{qw(function unknown)}],
 	$h->end;
 }
 
-# --- the order of things ---------------------------------------------------------
+# --- the order of commands -------------------------------------------------------
 
 sub refused
 {
@@ -334,7 +334,7 @@ sub refused
 		. "exit\nstage end\nprobe 2 p - - e");
 
 	push @came, $h->line for 1 .. 3;
-	is_deeply($came[0]{data}, [{ exit => 7 }], 'exit() is told');
+	is_deeply($came[0]{data}, [{ exit => 7 }], 'exit() arrives');
 	is($came[1]{probe}{name}, 'e', 'END follows');
 	is_deeply($came[2], { done => { status => 7 } }, 'then its status');
 	$h->end;
@@ -351,27 +351,23 @@ sub refused
 	$h->ask('compile', program => 'fail work 1042 Abort due to error');
 	my (undef, $done) = $h->ask('go');
 	is_deeply($done, { done => { status => 0, code => 'EWORK', errno => 1042,
-		message => 'Abort due to error' } }, 'ends the trace, and tells');
+		message => 'Abort due to error' } }, 'ends the trace, with a reason');
 	$h->end;
 	$h = start(words => ['--serve', '--grace=100']);
 	$h->run("fail work 4 -\nstage end\nprobe 1 p - - e");
-	ok(($h->ask('version'))[0]{ok}, 'one that a signal ended does not');
+	ok(($h->ask('version'))[0]{ok}, 'a work ended by a signal does not');
 	$h->tell('{"do":"stop"}' . "\n");
-	# The fake fails for ever, so this only ends with its input.
+	# The fake fails for ever, so only the end of the input ends this.
 	$h->close_input;
-	defined($h->status) ? pass('and it can be left')
-	    : fail('and it can be left');
+	defined($h->status) ? pass('and the end of the input ends it')
+	    : fail('and the end of the input ends it');
 }
-for my $call (qw(exec go handle_err init)) {
+for my $call (qw(exec go handle_err)) {
 	my $h = start();
 
 	$h->ask('open');
 	$h->ask('compile', program => "fail $call 1051 No $call");
-	if ($call eq 'init') {	# it has been called by then
-		pass('init') for 1, 2;
-	} else {
-		refused($h, 'EENABLE', qr/^No $call$/, 'go');
-	}
+	refused($h, 'EENABLE', qr/^No $call$/, 'go');
 	is($h->end, 0, 'it ends well');
 }
 for (['snap', 'ESNAP'], ['walk', 'EWALK'], ['status', 'ESTATUS']) {
@@ -391,7 +387,7 @@ for (['snap', 'ESNAP'], ['walk', 'EWALK'], ['status', 'ESTATUS']) {
 	ok(($h->ask('open'))[0]{ok}, 'open');
 	$h->ask('compile', program => "probe 1 p - - b\nstage end\n"
 		. 'probe 2 p - - e');
-	ok(($h->ask('go', pull => JSON::PP::true))[0]{ok}, 'go, to be asked');
+	ok(($h->ask('go', pull => JSON::PP::true))[0]{ok}, 'go with "pull"');
 	my ($answer, @came) = $h->ask('work');
 	is(scalar @came, 1, 'work brings BEGIN');
 	ok(!$answer->{done}, 'and is not done');
@@ -417,7 +413,7 @@ for (['snap', 'ESNAP'], ['walk', 'EWALK'], ['status', 'ESTATUS']) {
 	is(scalar @came, 1, 'but at once after stop');
 	$h->end;
 }
-# Processor time, in ticks, that the process with the library has taken.
+# The processor time, in ticks, of the process with the library.
 sub ticks
 {
 	open(my $in, '<', "/proc/$_[0]/stat") or die;
@@ -455,14 +451,15 @@ sub ticks
 
 	for (['{', qr/no name/], ['nonsense', qr/not JSON/], ['', qr/not JSON/],
 		['[]', qr/^"do" has to be a string$/], ['{}', qr/^"do" has/],
-		['{"do":5}', qr/^"do" has/], ['{"do":"fly"}', qr/^"fly" is no/],
-		['{"do":"version"} x', qr/more on this line/],
+		['{"do":5}', qr/^"do" has/], ['{"do":"fly"}', qr/^"fly" is not/],
+		['{"do":"version"} x', qr/follows the command/],
 		['{"do":"ver', qr/no end/], ['{"do" "x"}', qr/no value/],
-		['{"do":"\\u0000"}', qr/zero byte/], ['{"a":1.5}', qr/whole/],
-		['{"do":"\\ud800"}', qr/stands for nothing/],
-		['{"do":"\\q"}', qr/stands for nothing/],
+		['{"do":"\\u0000"}', qr/zero byte/],
+		['{"a":1.5}', qr/no integer/],
+		['{"do":"\\ud800"}', qr/invalid escape/],
+		['{"do":"\\q"}', qr/invalid escape/],
 		['[' x 20, qr/too deep/], ["{\"do\":\"a\x01\"}", qr/no end/],
-		['{"a":99999999999999999999}', qr/whole/]) {
+		['{"a":99999999999999999999}', qr/no integer/]) {
 		my ($line, $text) = @$_;
 
 		$h->tell("$line\n");
@@ -489,8 +486,8 @@ sub ticks
 	$h->tell($piece) for 1 .. 17;
 	$h->tell("\"}\n{\"id\":9,\"do\":\"version\"}\n");
 	like($h->line->{message}, qr/longer than 16 MiB/,
-		'there is a limit to commands');
-	is($h->line->{id}, 9, 'behind which the next is heard');
+		'a command has a limit');
+	is($h->line->{id}, 9, 'and the next one is obeyed');
 	$h->end;
 }
 
@@ -501,9 +498,9 @@ sub ticks
 	my $tracer = $h->tracer;
 
 	$h->run("stage tick\nprobe 1 p - - t");
-	ok($tracer, 'the library is in a process of its own');
-	is($h->end, 0, 'it ends with its input');
-	ok(gone($tracer), 'with that process');
+	ok($tracer, 'the library has a process of its own');
+	is($h->end, 0, 'the helper ends with its input');
+	ok(gone($tracer), 'and so does that process');
 }
 for my $call (qw(work stop compile go)) {
 	my $h = start(words => ['--serve', '--grace=100']);
@@ -530,7 +527,7 @@ for (['abort', 134], ['quit', 1]) {
 
 	$h->run("flood 1000000000 1000");
 	close($h->{from});
-	ok(defined $h->status, 'nobody reads any more: it ends');
+	ok(defined $h->status, 'without a reader it ends');
 }
 {
 	my $h = start(FAKE_OPEN => 'No luck today');
@@ -544,11 +541,12 @@ for my $signal (qw(INT TERM HUP)) {
 
 	$h->run('');
 	kill($signal, $h->pid, $h->tracer);
-	ok(($h->ask('version'))[0]{ok}, "SIG$signal decides nothing");
-	is($h->end, 0, 'but the end of input');
+	ok(($h->ask('version'))[0]{ok}, "SIG$signal does not end it");
+	is($h->end, 0, 'the end of input does');
 }
 
-# Lines of dead runs, in a stand-in for tracefs.  The helper only adds lines.
+# A file stands in for uprobe_events, with lines of ended processes.  The helper
+# only appends to it.
 {
 	my $sys = "$dir/sys";
 	system('mkdir', '-p', "$sys/kernel/tracing") == 0 or die;
@@ -572,7 +570,7 @@ for my $signal (qw(INT TERM HUP)) {
 	open(my $in, '<', $events) or die;
 	is_deeply([grep { /^-/ } <$in>], ["-:dt_${dead}_dtrace/BEGIN\n",
 		"-:dt_${tracer}_dtrace/END\n"],
-		'uprobes of dead runs and its own are removed, no others');
+		'removes its own uprobes and those of ended processes, no others');
 }
 
 # --- what is missing -------------------------------------------------------------------
@@ -596,11 +594,11 @@ for my $signal (qw(INT TERM HUP)) {
 		. "'$dir/new.c' && cc -shared -fPIC -o '$dir/new.so' "
 		. "'$dir/new.c'") == 0 or die;
 	$h = Usdt::Consumer->start($helper, "$dir/new.so");
-	refused($h, 'EVERSION', qr/version "D 3\.1"; known/, 'open');
+	refused($h, 'EVERSION', qr/version "D 3\.1", but must begin/, 'open');
 	$h->end;
 	$h = Usdt::Consumer->start($helper, "$dir/new.so",
 		USDT_DTRACE_ANY_VERSION => 1);
-	ok(($h->ask('open'))[0]{ok}, 'unless it is tried all the same');
+	ok(($h->ask('open'))[0]{ok}, 'USDT_DTRACE_ANY_VERSION tries it');
 	$h->end;
 }
 {
@@ -644,23 +642,23 @@ SKIP: {
 		'--clear-groups', $helper, '--serve']);
 	my ($answer) = $h->ask('open');
 	is($answer->{message}, 'DTrace requires additional privileges',
-		'an ordinary user gets the old words');
+		'an ordinary user gets the message of the old packages');
 	($answer) = $h->ask('open', compileOnly => JSON::PP::true);
 	ok($answer->{ok}, 'but may compile');
 	$h->end;
-	# Root's bit, where it counts.
+	# With the set-user-ID bit, where the file system honours it.
 	my $set = "$dir/set";
 	system('cp', $helper, $set) == 0 && chmod(04755, $set) or die;
 	system('cp', '/usr/bin/id', "$dir/id") == 0 && chmod(04755, "$dir/id")
 	    or die;
 	chomp(my $mine = `setpriv --reuid 65534 --clear-groups '$dir/id' -u`);
-	skip('the bit that gives a file\'s owner\'s rights has no effect', 1)
+	skip('the set-user-ID bit has no effect here', 1)
 	    if $mine != 0;
 	$h = Usdt::Consumer->start('setpriv', $fake, words => ['--reuid',
 		'65534', '--clear-groups', $set, '--serve']);
 	my ($taken) = $h->ask('version');
 	isnt($taken->{version}, 'D 2.0.7',
-		'who gets rights by the helper may not choose the library');
+		'a set-user-ID helper does not let the user choose the library');
 	$h->end;
 }
 
@@ -684,12 +682,12 @@ sub command
 		. "agg a 1 0x701 0 1 0500000000000000\nkey 1 4 4 01000000");
 
 	is($status, 4, 'exits as exit() says');
-	is($errors, '', 'in silence');
+	is($errors, '', 'prints no error');
 	is_deeply($lines[1], { probe => { id => 3, provider => 'p',
 		module => 'm', function => 'f', name => 'n' }, cpu => 0,
-		data => [{ exit => 4 }] }, 'each line is whole by itself');
+		data => [{ exit => 4 }] }, 'each line has the names of its probe');
 	is_deeply([@{ $lines[3]{aggregation} }{qw(name keys value)}], ['a', [1], 5],
-		'what was counted comes last');
+		'aggregations come last');
 	open(my $out, '>', "$dir/x.d") or die;
 	print $out "probe 3 p m f n\nwhat";
 	close($out);
@@ -699,7 +697,7 @@ sub command
 		'and why');
 	($status, $errors) = command('-s', "$dir/none.d");
 	is($errors, "usdt-dtrace: $dir/none.d: No such file or directory\n",
-		'a file that is not there');
+		'a missing file');
 	($status, $errors) = command('-x', 'nosuch', '-n', '');
 	is($errors, "usdt-dtrace: Invalid option name\n", 'a bad option');
 	for ([], ['-q'], ['-p', 'x', '-n', ''], ['-p', '1', '-c', 'x', '-n', ''],
@@ -707,12 +705,12 @@ sub command
 		($status, $errors) = command(@$_);
 		is($status, 2, "usage: @$_");
 		like($errors, qr/^(?:.*invalid option.*\n)?usage: usdt-dtrace/,
-			'is told');
+			'prints the usage');
 	}
 	($status, $errors, @lines) = command('--serve=7x');
-	is($status, 2, 'a descriptor that is none');
+	is($status, 2, 'an invalid descriptor');
 	($status, $errors, @lines) = command('-l');
-	is($status, 0, 'a list of nothing');
+	is($status, 0, 'an empty list');
 }
 {
 	my $h = Usdt::Consumer->start($helper, $fake, words => ['-n',
@@ -726,7 +724,7 @@ sub command
 	is($h->status, 0, 'and ends well');
 }
 
-# Installed, it and its page are where people look for them.
+# "make install" puts the program and its manual page where people look.
 {
 	local @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL)} = ('', '', '');
 	my $o = $ENV{USDT_BUILD} // '.';

@@ -1,7 +1,7 @@
 /*
  * failing.c - what does the helper do when it gets no memory?
  *
- * The request that $FAIL_REQUEST counts to is refused, the others are not.
+ * Refuses request number $FAIL_REQUEST, and no other.
  */
 #include "failing.h"
 

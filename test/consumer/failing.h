@@ -1,4 +1,4 @@
-/* failing.h - the helper's calls for memory, of which one can be made to fail. */
+/* failing.h - replaces the helper's memory calls, so that one can fail. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>

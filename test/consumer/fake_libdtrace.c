@@ -1,20 +1,20 @@
 /*
- * fake_libdtrace.c - how does libdtrace 2.0.7 for Linux behave towards who
- * calls it?
+ * fake_libdtrace.c - how does libdtrace 2.0.7 for Linux behave towards its
+ * callers?
  *
- * It knows no D: a "program" is a list of what the library is to do, a
- * statement on each line.  Shapes are those recorded with the real one, and are
- * put together here byte by byte, from numbers of their own: that the helper
- * reads what the library writes is what is tested.
+ * It knows no D: each line of a "program" is a statement that says what the
+ * library does.  Layouts were recorded with the real one.  This file writes them
+ * byte by byte with numbers of its own, and shares no declaration with the
+ * helper, so the tests show that the helper reads what the library writes.
  *
  *	fail CALL NUMBER TEXT	that call fails
- *	hang|abort|quit|slow CALL	it never returns, ends the process, takes long
- *	stage begin|end|tick	what follows comes once, at stop, each time
+ *	hang|abort|quit|slow CALL	it never returns, aborts, exits, takes long
+ *	stage begin|end|tick	what follows comes at the start, at stop, each time
  *	probe ID PRV MOD FUN NAME [CPU]	a firing
  *	rec ACTION SIZE ALIGNMENT ARG HEX [FORMAT]	a record of it
- *	say TEXT		what is printed for it, if the library is to
+ *	say TEXT		what the library prints for it
  *	error TEXT | drop KIND CPU COUNT TEXT
- *	flood COUNT EACH	so many firings of two integers, EACH a work
+ *	flood COUNT EACH	COUNT firings of two integers, EACH for one work
  *	exit			work returns "done"
  *	agg NAME ID ACTION SIG NORMAL HEX	an aggregation's value
  *	key ACTION SIZE ALIGNMENT HEX [ARG]	a key of it
@@ -67,7 +67,7 @@ struct trouble {
 	struct trouble *next;
 };
 
-/* One handle for each process, as the real one has it. */
+/* One handle for each process, as in the real one. */
 static struct {
 	struct event *events, **event_end;
 	struct entry *entries, **entry_end;
@@ -162,7 +162,7 @@ number(char **line)
 	return n;
 }
 
-/* SIZE bytes: those in hexadecimal, and zeros. */
+/* SIZE bytes: the hexadecimal ones, then zeros. */
 static char *
 bytes_of(const char *hex, size_t size)
 {
@@ -252,7 +252,7 @@ trouble(const char *how, char **line)
 	h.troubles = t;
 }
 
-/* 0: that is no statement. */
+/* 0: not a statement. */
 static int
 statement(char *line)
 {
@@ -302,7 +302,7 @@ statement(char *line)
 	return 1;
 }
 
-/* LINES: whether an error tells its line. */
+/* LINES: errors name the line. */
 static void *
 compile(const char *text, int lines)
 {
@@ -521,7 +521,7 @@ put_probedesc(char *desc, uint32_t id, char *const *names)
 typedef int probe_f(const void *, void *);
 typedef int rec_f(const void *, const void *, void *);
 
-/* A buffer of its exact size, so that a sanitizer sees who reads beyond. */
+/* A buffer of the exact size, so that a sanitizer sees reads beyond it. */
 static void
 fire(const struct event *e, FILE *fp, probe_f *on_probe, rec_f *on_record)
 {
@@ -562,7 +562,7 @@ fire(const struct event *e, FILE *fp, probe_f *on_probe, rec_f *on_record)
 		PUT(data, 40, (void *)(buffer + at));
 		if (on_record(data, recs + i * RECDESC, NULL) != 0)
 			continue;
-		/* Printed by the library, with all records of this action. */
+		/* The library prints it, with all records of this action. */
 		if (e->records[i].say)
 			fputs(e->records[i].say, fp);
 		if (e->records[i].action == 3 || e->records[i].action == 0x203)
