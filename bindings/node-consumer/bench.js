@@ -1,11 +1,12 @@
 /*
- * bench.js - what does it cost to get what is traced?
+ * bench.js - what does it cost to receive events?
  *
  *	node bench.js [--json FILE]
  *
- * With a fake libdtrace, which costs next to nothing, so that the helper and
- * this package are measured.  Both share one processor (taskset), if that can
- * be, and go before other programs (chrt), which only root may.  Each figure is the median of some rounds; rows have their bounds.
+ * A fake libdtrace costs next to nothing, so the helper and this package are
+ * measured.  Where possible both share one processor (taskset) and have priority
+ * over other programs (chrt, for root).  Each figure is the median of some
+ * rounds; rows have their bounds.
  */
 'use strict';
 
@@ -19,7 +20,7 @@ const TOP = path.join(__dirname, '../..');
 const ROUNDS = 5;
 const EVENTS = 600000;
 
-/* On one processor, and before what else runs there, as far as that may be. */
+/* On one processor and with priority, as far as possible. */
 const BEFORE = [['taskset', '-c', '0'], ['chrt', '-r', '1']].filter((words) =>
 	spawnSync(words[0], [...words.slice(1), 'true']).status === 0).flat();
 
@@ -62,7 +63,7 @@ function row(name, value, unit, bound)
 		`${bound[1]}: ${holds ? 'holds' : 'DOES NOT HOLD'})` : ''));
 }
 
-/* Events and bytes a second, of [integer, integer]. */
+/* Events and bytes per second, for events with two integers. */
 async function throughput()
 {
 	const rates = [];
@@ -88,7 +89,7 @@ async function throughput()
 	row('their lines', median(rates) * await lineLength(), 'bytes/s');
 }
 
-/* Of such an event's line, newline included. */
+/* The length of such an event's line, newline included. */
 function lineLength()
 {
 	return new Promise((resolve) => {
@@ -110,8 +111,8 @@ function lineLength()
 	});
 }
 
-/* The longest turn of the event loop while WORK goes on, without the timer's
- * own resolution. */
+/* The longest turn of the event loop during WORK, less the timer's
+ * resolution. */
 async function delay(name, work)
 {
 	const worst = [];

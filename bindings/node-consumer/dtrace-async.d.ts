@@ -18,7 +18,7 @@ export interface DTraceConsumer extends EventEmitter {
 	go(callback: (error: Error | null) => void): void;
 	stop(callback: (error: Error | null) => void): void;
 	setopt(option: string, value?: unknown): void;
-	/* No record: the end of a firing's. */
+	/* Without a record: the firing's records end. */
 	consume(callback: (probe: AsyncProbe, record?: { data: Datum }) => void):
 		void;
 	aggwalk(callback: (id: number, key: Datum[],

@@ -1,5 +1,5 @@
 /*
- * dtrace-async.js - what was the package dtrace-async?
+ * dtrace-async.js - what did the package dtrace-async offer?
  */
 'use strict';
 
@@ -12,7 +12,7 @@ const TRACING = 'Operation illegal when tracing is active';
 const STATES = { uninit: 'not yet ready', error: 'failed to initialize',
 	destroyed: 'already destroyed' };
 
-/* Each argument has the type that is expected. */
+/* Throws unless each argument has the expected type. */
 function expect(method, types, given)
 {
 	for (const [i, expected] of types.entries()) {
@@ -64,7 +64,7 @@ class DTraceConsumer extends EventEmitter {
 			throw new Error('consumer is busy');
 	}
 
-	/* One at a time: callback(null or an Error). */
+	/* Starts a command, one at a time: callback(null or an Error). */
 	#begin(command, members, what, callback)
 	{
 		this.#checkIdle();
@@ -124,7 +124,7 @@ class DTraceConsumer extends EventEmitter {
 				answer.message);
 	}
 
-	/* The answer, while nothing else may be asked. */
+	/* Calls use(answer); meanwhile no other command may be given. */
 	#deliver(command, members, use)
 	{
 		this.#checkIdle();
@@ -145,10 +145,10 @@ class DTraceConsumer extends EventEmitter {
 			if (answer.code === 'ELOST')
 				throw new Error('couldn\'t consume: ' +
 					answer.message);
-			this.#reader.records(answer.lines, (told, data) => {
-				const probe = { provider: told.provider,
-					module: told.module,
-					func: told.function, name: told.name };
+			this.#reader.records(answer.lines, (given, data) => {
+				const probe = { provider: given.provider,
+					module: given.module,
+					func: given.function, name: given.name };
 
 				if (data.length > 0)
 					callback(probe, { data: data[0] });
@@ -174,7 +174,7 @@ class DTraceConsumer extends EventEmitter {
 			});
 	}
 
-	/* In any state. */
+	/* Works in any state. */
 	version()
 	{
 		const answer = this.#link.sync('version');
@@ -184,7 +184,7 @@ class DTraceConsumer extends EventEmitter {
 		return answer.version;
 	}
 
-	/* Not of the old one: its helper goes now, and not with the garbage. */
+	/* New: ends the helper now; otherwise the garbage collector does. */
 	close()
 	{
 		this.#status = 'destroyed';

@@ -7,12 +7,11 @@ export type Integer = number | bigint;
 
 export interface Frames {
 	frames: string[];
-	/* Of a process, or of the kernel? */
+	/* true: a process's stack; false: the kernel's. */
 	user: boolean;
 }
 
-/* Buffers are structures and what tracemem() copied; `unknown` parts come of
- * the option `json`. */
+/* A Buffer is a structure, or bytes that tracemem() copied. */
 export type Value = Integer | string | Buffer | Frames;
 
 export interface Probe {
@@ -27,7 +26,7 @@ export interface TracedEvent<V = Value> {
 	readonly type: 'event';
 	readonly probe: Probe;
 	readonly cpu: number;
-	/* Of trace(), tracemem(), stack(), sym() and their kin, in order. */
+	/* Of trace(), tracemem(), stack(), sym() and the like, in order. */
 	readonly values: V[];
 	/* Of printf(), printa() and print(). */
 	readonly text: string;
@@ -35,7 +34,7 @@ export interface TracedEvent<V = Value> {
 	readonly args: V[];
 	/* The bytes of strings that are not UTF-8, by their index in values. */
 	readonly raw: { [index: number]: Buffer } | undefined;
-	/* What exit() was called with. */
+	/* The status given to exit(). */
 	readonly exit: number | undefined;
 }
 
@@ -82,7 +81,7 @@ export interface Bucket {
 	count: Integer;
 }
 
-/* The buckets that have something; toString() draws what dtrace(1) draws. */
+/* The buckets that are not empty; toString() draws them as dtrace(1) does. */
 export class Distribution extends Array<Bucket> {
 	readonly kind: 'quantize' | 'lquantize' | 'llquantize';
 	toString(): string;
@@ -110,19 +109,19 @@ export class Aggregation implements Iterable<[Value[], AggregationValue]> {
 	toString(): string;
 }
 
-/* By their names without the @; "_" is that without a name. */
+/* By name without the @; "_" is the aggregation without a name. */
 export class Aggregations extends Map<string, Aggregation> {
 	toString(): string;
 }
 
 export interface HelperOptions {
-	/* What runs the helper, as ['sudo', '-n']. */
+	/* The command that runs the helper, such as ['sudo', '-n']. */
 	command?: string[];
-	/* Its path, if not the package's. */
+	/* The helper's path (default: the package's). */
 	helper?: string;
 	env?: { [name: string]: string | undefined };
-	/* Milliseconds after which a library that hangs is killed when nobody
-	 * waits for it any more. */
+	/* A library that hangs when its helper should end is killed after so
+	 * many milliseconds. */
 	grace?: number;
 }
 
@@ -134,7 +133,7 @@ export interface CompileOptions extends HelperOptions {
 	/* Run the C preprocessor first. */
 	cpp?: boolean;
 	destructive?: boolean;
-	/* DTrace's own: true for those without a value. */
+	/* DTrace's own options; true for those without a value. */
 	options?: { [name: string]: string | number | boolean | null | undefined };
 }
 
@@ -148,7 +147,7 @@ export interface TraceOptions extends CompileOptions {
 	json?: boolean;
 	/* false: user addresses stay addresses; finding names takes long. */
 	resolve?: boolean;
-	/* Events that are kept for who does not take them. */
+	/* So many events wait for their reader; then the helper waits. */
 	highWaterMark?: number;
 	/* Milliseconds in which stop() settles. */
 	stopTimeout?: number;
@@ -212,7 +211,7 @@ export function available(options?: HelperOptions): Promise<Availability>;
 export function probes(pattern?: string,
 	options?: HelperOptions): Promise<Probe[]>;
 
-/* Does it compile?  null if so. */
+/* Resolves to null if the program compiles. */
 export function check(program: string,
 	options?: CompileOptions): Promise<DTraceError | null>;
 

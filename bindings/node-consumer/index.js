@@ -17,7 +17,7 @@ function trace(program, options = {})
 module.exports = { trace, available, check, probes, Session, DTraceError,
 	Aggregation, Aggregations, Distribution };
 
-/* The old faces: only who wants them loads them. */
+/* The interfaces of the old packages, loaded at their first use. */
 Object.defineProperty(module.exports, 'createConsumer', { enumerable: true,
 	get: () => require('./dtrace-async.js').createConsumer });
 Object.defineProperty(module.exports, 'Consumer', { enumerable: true,

@@ -15,7 +15,7 @@ export class Consumer {
 	setopt(option: string, value?: string | number | boolean): void;
 	go(): void;
 	stop(): void;
-	/* No record: the end of a firing's. */
+	/* Without a record: the firing's records end. */
 	consume(callback: (probe: SyncProbe, record?: { data: Datum }) => void):
 		void;
 	aggwalk(callback: (id: number, key: Datum[],

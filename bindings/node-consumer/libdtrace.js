@@ -1,5 +1,5 @@
 /*
- * libdtrace.js - what was the package libdtrace?  The synchronous one.
+ * libdtrace.js - what did the (synchronous) package libdtrace offer?
  */
 'use strict';
 
@@ -82,11 +82,11 @@ class Consumer {
 			throw new TypeError('expected function as argument');
 		const answer = this.#link.sync('work');
 
-		/* The old one was silent about all but a lost library. */
+		/* Like the old package, ignores every error except a lost helper. */
 		if (answer.code === 'ELOST')
 			throw failed('consume', answer);
-		this.#reader.records(answer.lines, (told, data) => {
-			const { provider, module, function: func, name } = told;
+		this.#reader.records(answer.lines, (given, data) => {
+			const { provider, module, function: func, name } = given;
 			const probe = { provider, module, function: func, name };
 
 			if (data.length > 0)
@@ -135,7 +135,7 @@ class Consumer {
 		return answer.version;
 	}
 
-	/* Not of the old one: its helper goes now, and not with the garbage. */
+	/* New: ends the helper now; otherwise the garbage collector does. */
 	close()
 	{
 		this.#link.close();

@@ -1,11 +1,11 @@
-# What goes into the package beside what lies here?
+# What goes into the package besides the files in this folder?
 #
-#	make -f pack.mk stage		done by `npm pack`: the helper for each
-#					of PREBUILDS
-#	make -f pack.mk unstage		take them away again
+#	make -f pack.mk stage		`npm pack` does it: add the helper for
+#					each of PREBUILDS
+#	make -f pack.mk unstage		remove them again
 #
-# The compilers are gcc of an x86-64 machine, and that for aarch64 which
-# `test/setup cross` unpacks.  One that is missing is an error.
+# The compilers are gcc of an x86-64 machine, and the one for aarch64 that
+# `test/setup cross` unpacks.  A missing one is an error.
 
 PREBUILDS = linux-x64 linux-arm64
 CROSS	= $(shell ../../test/setup --cross-root)/bin

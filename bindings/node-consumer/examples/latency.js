@@ -1,12 +1,11 @@
 #!/usr/bin/env node
 /*
- * latency.js - how long do system calls take?  A histogram that is drawn while
- * it grows.
+ * latency.js - how long do system calls take?  Draws a growing histogram.
  *
  *	latency.js [SYSTEM-CALL [SECONDS]]
  *
- * As root.  quantize() counts in the kernel; once a second its buckets come
- * here.  Ends after SECONDS, or when it is interrupted.
+ * Needs root.  quantize() counts in the kernel; this program fetches the buckets
+ * once a second.  It ends after SECONDS, or when it is interrupted.
  */
 'use strict';
 

@@ -1,7 +1,7 @@
 /*
  * aggregations.js - what has been counted, and how is it drawn?
  *
- * Values are divided as normalize() says, as dtrace(1) does.
+ * Values are divided by the divisor of normalize(), as in dtrace(1).
  */
 'use strict';
 
@@ -16,13 +16,13 @@ function small(value)
 		value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
 }
 
-/* Of any integer of the helper's, or of ours. */
+/* The BigInt of an integer from the helper, or of ours. */
 function big(value)
 {
 	return BigInt(typeof value === 'object' ? value.int : value);
 }
 
-/* The buckets that have something; `all` has those between, too. */
+/* The buckets that are not empty; `all` also has those between them. */
 class Distribution extends Array {
 	static get [Symbol.species]()
 	{
@@ -65,7 +65,7 @@ class Distribution extends Array {
 	}
 }
 
-/* Buckets are named by the end that is nearer to zero. */
+/* A bucket's label is its end that is nearer to zero. */
 function label(kind, min, max)
 {
 	if (kind !== 'quantize' && min === LEAST)
@@ -111,7 +111,7 @@ function subtractBuckets(now, before)
 		[min, max, count - (old.get(min) || 0n)]);
 }
 
-/* What has come since.  min() and max() have no such thing. */
+/* The difference from `before`; min() and max() have none. */
 function since(now, before)
 {
 	if (!before || now.kind !== before.kind)
@@ -151,7 +151,7 @@ function deviation({ count, sum, squares, normal })
 {
 	if (count === 0n)
 		return 0;
-	/* n times it, so that nothing is rounded before the root. */
+	/* count^2 times the variance: exact, no rounding before the root. */
 	const scaled = count * squares - sum * sum;
 	const exact = scaled < 2n ** 53n ? Math.sqrt(Number(scaled))
 		: Number(root(scaled));
@@ -159,7 +159,7 @@ function deviation({ count, sum, squares, normal })
 	return exact / Number(count) / Number(normal);
 }
 
-/* The value as the user gets it. */
+/* The value for the user. */
 function value(m, int64)
 {
 	const number = int64 === 'bigint' ? BigInt
@@ -179,7 +179,7 @@ function value(m, int64)
 	return m.bytes;
 }
 
-/* Of keys, a text that is another for others. */
+/* A text that identifies the key. */
 function canonical(key)
 {
 	return JSON.stringify(key, (name, part) => typeof part === 'bigint'
@@ -260,9 +260,9 @@ function shown(v)
 		? String(v.stddev) : String(v);
 }
 
-/* Name to Aggregation. */
+/* Maps names to Aggregations. */
 class Aggregations extends Map {
-	/* lines are the helper's; before: another, to be subtracted. */
+	/* From the helper's lines; subtracts the Aggregations `before`. */
 	static of(lines, int64 = 'auto', before = undefined)
 	{
 		const all = new Aggregations();

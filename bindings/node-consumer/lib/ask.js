@@ -1,5 +1,5 @@
 /*
- * ask.js - what can be asked of libdtrace without a trace?
+ * ask.js - which questions does libdtrace answer without a trace?
  */
 'use strict';
 
@@ -7,7 +7,7 @@ const { Channel } = require('./channel.js');
 const { ADVICE, DTraceError } = require('./error.js');
 const { checked, dtraceOptions } = require('./options.js');
 
-/* work(ask) with a helper of its own. */
+/* Calls work(ask) with a helper of its own. */
 async function withHelper(options, work)
 {
 	const channel = new Channel(options, { line() {}, end() {} });
@@ -20,7 +20,7 @@ async function withHelper(options, work)
 	}
 }
 
-/* Can there be traces here?  Never rejects. */
+/* Can this machine trace?  Never rejects. */
 async function available(given = {})
 {
 	const result = { ok: false, reason: null, code: null, version: null,
@@ -49,7 +49,7 @@ async function probes(pattern = ':::', given = {})
 	const options = checked(given);
 
 	if (typeof pattern !== 'string')
-		throw new TypeError('a pattern has to be a string');
+		throw new TypeError('a pattern must be a string');
 	return withHelper(options, async (ask) => {
 		await ask('open', { compileOnly: true });
 		const { lines } = await ask('probes', { pattern });
@@ -58,14 +58,13 @@ async function probes(pattern = ':::', given = {})
 	});
 }
 
-/* Does a program compile?  null, or the DTraceError; nobody needs privileges
- * for that. */
+/* Does a program compile?  null, or the DTraceError.  Needs no privileges. */
 async function check(program, given = {})
 {
 	const options = checked(given);
 
 	if (typeof program !== 'string')
-		throw new TypeError('a program has to be a string');
+		throw new TypeError('a program must be a string');
 	try {
 		await withHelper(options, async (ask) => {
 			await ask('open', { compileOnly: true });

@@ -1,8 +1,9 @@
 /*
  * bridge.js - how does a program wait for a helper without its event loop?
  *
- * A worker thread has the helpers of all consumers of this thread.  Who can't go
- * on without an answer sleeps until the worker wakes it; others get a callback.
+ * A worker thread has the helpers of all consumers of this thread.  A
+ * synchronous call sleeps until the worker wakes this thread; an asynchronous
+ * one gets a callback.
  */
 'use strict';
 
@@ -10,7 +11,7 @@ const path = require('path');
 const { MessageChannel, Worker, receiveMessageOnPort } =
 	require('worker_threads');
 
-/* Bounds that only a library that hangs meets. */
+/* Limits in ms against a library that hangs. */
 const PATIENCE = 60000;
 const BOUNDS = { work: PATIENCE, aggregations: PATIENCE, clear: PATIENCE,
 	stop: 5000 };
@@ -48,7 +49,7 @@ class Bridge {
 		return n;
 	}
 
-	/* The answer: { ok, lines, ... } or { ok: false, code, message }. */
+	/* Returns { ok, lines, ... } or { ok: false, code, message }. */
 	sync(message)
 	{
 		Atomics.store(this.flag, 0, 0);
@@ -57,7 +58,7 @@ class Bridge {
 		return receiveMessageOnPort(this.now).message;
 	}
 
-	/* While an answer is awaited this process does not end. */
+	/* The process does not end before the answer has come. */
 	async(message, callback)
 	{
 		if (this.callbacks.size === 0)
@@ -83,19 +84,19 @@ function bridge()
 	return shared;
 }
 
-/* A consumer that nobody has any more is closed. */
+/* Closes consumers that the garbage collector has taken. */
 const forgotten = new FinalizationRegistry((id) =>
 	bridge().worker.postMessage({ id, command: null }));
 
 let consumers = 0;
 
-/* One helper, by way of the bridge. */
+/* One helper, behind the bridge. */
 class Link {
 	constructor()
 	{
 		this.id = ++consumers;
 		this.closed = false;
-		/* What the environment says now, not when the worker started. */
+		/* The environment of now, not of the worker's start. */
 		bridge().worker.postMessage({ id: this.id, command: undefined,
 			env: { ...process.env } });
 		forgotten.register(this, this.id, this);

@@ -1,9 +1,9 @@
 /*
- * channel.js - how is a helper spoken with?
+ * channel.js - how does the package talk to a helper?
  *
- * One process for each channel.  Commands are answered in order.  Lines are of
- * three kinds: answers, what the command that is next to be answered brings,
- * and what comes by itself.
+ * Each channel has a process of its own, which answers commands in order.  There
+ * are three kinds of lines: answers, results of the command that is answered
+ * next, and events.
  */
 'use strict';
 
@@ -12,10 +12,10 @@ const { DTraceError, failure } = require('./error.js');
 const { locate } = require('./locate.js');
 
 const NEWLINE = 10;
-/* Of what the helper printed last, for an error. */
+/* This much of the helper's last output goes into an error. */
 const KEPT_LOG = 2000;
 
-/* All lines of a chunk at once: that is several times faster than one by one. */
+/* Parses all lines at once: several times faster than one by one. */
 function parse(text)
 {
 	return JSON.parse('[' + text.replaceAll('\n', ',') + ']');
@@ -24,7 +24,7 @@ function parse(text)
 class Channel {
 	/*
 	 * handlers: line(object), log(text), end(error or null).  collect: all
-	 * lines belong to the command that is next to be answered.
+	 * lines belong to the command that is answered next.
 	 */
 	constructor(options, handlers, collect = false)
 	{
@@ -45,10 +45,10 @@ class Channel {
 			env: options.env || process.env, windowsHide: true,
 		});
 		this.child.on('error', (error) => this.#end(failure('ENOHELPER',
-			`${words[0]} can not be run: ${error.message}`)));
+			`${words[0]} cannot be run: ${error.message}`)));
 		this.child.on('close', (code, signal) =>
 			this.#end(this.#death(code, signal)));
-		/* That it is gone is told by "close". */
+		/* "close" reports that the helper is gone. */
 		this.child.stdin.on('error', () => {});
 		this.child.stdout.on('error', () => {});
 		this.child.stdout.on('data', (chunk) => this.#read(chunk));
@@ -56,7 +56,7 @@ class Channel {
 		this.child.stderr.on('data', (text) => this.#hear(text));
 	}
 
-	/* A promise of the answer, with `lines`; failures reject. */
+	/* Resolves to the answer, with `lines`; rejects if it is a failure. */
 	ask(command, members = {}, program = undefined)
 	{
 		const id = ++this.lastId;
@@ -74,7 +74,8 @@ class Channel {
 		});
 	}
 
-	/* May lines come?  They do in any case while an answer is awaited. */
+	/* Lets lines come or stops them.  While a command waits for its answer
+	 * they come in any case. */
 	flow(wanted)
 	{
 		this.wanted = wanted;
@@ -84,7 +85,7 @@ class Channel {
 			this.child.stdout.pause();
 	}
 
-	/* The helper ends, at the latest when its patience does. */
+	/* Ends the helper, which takes at most its --grace. */
 	close()
 	{
 		if (this.closed)
@@ -94,7 +95,7 @@ class Channel {
 		this.child.stdout.resume();
 	}
 
-	/* It does not keep this process alive any more. */
+	/* The helper no longer keeps this process alive. */
 	unref()
 	{
 		this.child.unref();
@@ -119,7 +120,7 @@ class Channel {
 		this.#obey(text);
 	}
 
-	/* What is no JSON is not the helper's: a command before it may print. */
+	/* Text that is not JSON comes from a command before the helper. */
 	#obey(text)
 	{
 		let lines;
@@ -127,8 +128,8 @@ class Channel {
 		try {
 			lines = parse(text);
 		} catch (error) {
-			this.#end(failure('EPROTOCOL', 'this is not the ' +
-				`helper's: ${text.slice(0, 200)}`));
+			this.#end(failure('EPROTOCOL', 'the helper did not ' +
+				`print this: ${text.slice(0, 200)}`));
 			this.close();
 			return;
 		}

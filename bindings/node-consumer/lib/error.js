@@ -1,11 +1,11 @@
 /*
- * error.js - how is it said what went wrong?
+ * error.js - how are failures described?
  */
 'use strict';
 
-/* What people do about it; for available(). */
+/* What the user can do; for available(). */
 const ADVICE = {
-	ENOLIBDTRACE: 'install DTrace 2.0 (Debian: libdtrace2; it takes glibc ' +
+	ENOLIBDTRACE: 'install DTrace 2.0 (Debian: libdtrace2; it needs glibc ' +
 		'2.38 or later)',
 	EPRIVILEGES: 'run as root, or give the helper its privileges by ' +
 		'{ command: [\'sudo\', \'-n\'] }',

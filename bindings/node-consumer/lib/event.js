@@ -1,5 +1,5 @@
 /*
- * event.js - what does a program get of one firing?
+ * event.js - what does a program get for one firing?
  */
 'use strict';
 
@@ -11,7 +11,7 @@ class TracedEvent {
 		this.type = 'event';
 		this.probe = probe;
 		this.cpu = cpu;
-		this.values = values;	/* of trace(), stack() and their kin */
+		this.values = values;	/* of trace(), stack() and the like */
 		this.text = '';		/* of printf(), printa(), print() */
 		this.args = [];		/* of printf() */
 		this.raw = undefined;	/* index in values: bytes, not UTF-8 */
@@ -39,13 +39,13 @@ class EventMaker {
 		this.probes = new Map();
 	}
 
-	#probe(told)
+	#probe(given)
 	{
-		if (typeof told === 'number')
-			return this.probes.get(told);
-		Object.freeze(told);
-		this.probes.set(told.id, told);
-		return told;
+		if (typeof given === 'number')
+			return this.probes.get(given);
+		Object.freeze(given);
+		this.probes.set(given.id, given);
+		return given;
 	}
 
 	#value(event, value)

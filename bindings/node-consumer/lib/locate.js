@@ -9,7 +9,7 @@ const { failure } = require('./error.js');
 
 const TOP = path.join(__dirname, '..');
 
-/* Those are the ones for which the package brings it. */
+/* The package contains helpers for these. */
 const PREBUILT = ['linux-x64', 'linux-arm64'];
 
 function isMusl()
@@ -26,7 +26,7 @@ function here()
 		musl: isMusl(), top: TOP };
 }
 
-/* Why there is none for such a machine. */
+/* Why this machine has no helper. */
 function lack(machine)
 {
 	const name = machine.platform + '-' + machine.arch;
@@ -35,30 +35,30 @@ function lack(machine)
 		return 'DTrace for Linux needs glibc 2.38 or later, and this ' +
 			'system has musl';
 	if (machine.platform === 'win32')
-		return 'there is no helper for Windows, whose DTrace is ' +
-			'another one';
+		return 'there is no helper for Windows, which has another ' +
+			'DTrace';
 	if (PREBUILT.includes(name))
 		return 'the helper usdt-dtrace has not been built; `make ' +
 			'usdt-dtrace` in a checkout of libusdt builds it';
 	return `there is no helper for ${name}; \`make usdt-dtrace\` in a ` +
-		'checkout of libusdt builds one where there is a <dtrace.h>, ' +
-		'and USDT_DTRACE tells its path';
+		'checkout of libusdt builds one where there is a <dtrace.h>; ' +
+		'set USDT_DTRACE to its path';
 }
 
-/* Its path; throws a DTraceError. */
+/* The helper's path; throws a DTraceError if there is none. */
 function locate(options = {}, machine = here())
 {
-	const told = options.helper || process.env.USDT_DTRACE;
-	const places = told ? [told] : [
+	const given = options.helper || process.env.USDT_DTRACE;
+	const places = given ? [given] : [
 		path.join(machine.top, 'prebuilds',
 			machine.platform + '-' + machine.arch, 'usdt-dtrace'),
 		path.join(machine.top, '..', '..', 'usdt-dtrace'),
 	];
 	const found = places.find((place) => fs.existsSync(place));
 
-	if (told && !found)
-		throw failure('ENOHELPER', `there is no helper ${told}`);
-	if (!found || (!told && machine.musl))
+	if (given && !found)
+		throw failure('ENOHELPER', `there is no helper ${given}`);
+	if (!found || (!given && machine.musl))
 		throw failure('ENOHELPER', lack(machine));
 	return path.resolve(found);
 }

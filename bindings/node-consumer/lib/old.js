@@ -3,13 +3,13 @@
  */
 'use strict';
 
-/* The actions that they had no values for, by the helper's names. */
+/* Actions whose values they did not support, by the helper's names. */
 const REFUSED = { exit: 'exit()', stack: 'stack()', ustack: 'ustack()',
 	print: 'printa()', tracemem: '<unknown action 0x6>',
 	refused: 'freopen()' };
 const KEY_ACTIONS = { 0x101: 'ustack()', 0x102: 'jstack()', 0x401: 'stack()' };
 
-/* Up to what is no character: they had texts of C. */
+/* The text up to the first zero byte, since they had C strings. */
 function text(hex)
 {
 	const bytes = Buffer.from(hex, 'hex'), end = bytes.indexOf(0);
@@ -17,7 +17,7 @@ function text(hex)
 	return bytes.toString('utf8', 0, end === -1 ? bytes.length : end);
 }
 
-/* Integers are [size, value]; signed(size) tells which were signed. */
+/* Integers are [size, value]; isSigned(size) says which were signed. */
 function integer([size, value], isSigned)
 {
 	const number = typeof value === 'object' ? BigInt(value.int)
@@ -27,7 +27,7 @@ function integer([size, value], isSigned)
 		: BigInt.asUintN(8 * size, number));
 }
 
-/* The datum of a record or key, or undefined if there was none such. */
+/* The datum of a record or key; undefined: they did not support it. */
 function datum(value, isSigned)
 {
 	if (typeof value === 'string')
@@ -49,7 +49,7 @@ function number(value)
 	return Number(typeof value === 'object' ? value.int : value);
 }
 
-/* What they made of an aggregation's value; undefined: they did not know it. */
+/* An aggregation's value in their form; undefined: they did not support it. */
 function value(line)
 {
 	switch (line.function) {
@@ -72,8 +72,8 @@ function value(line)
 }
 
 /*
- * Calls record(probe, datum or undefined) for each record of the lines, and
- * once more for each firing; throws what they did not support.
+ * Calls record(probe, [datum]) for each record of the lines, and record(probe,
+ * []) at the end of each firing.  Throws on a record that they did not support.
  */
 class Reader {
 	constructor(isSigned, unknown)
@@ -83,16 +83,16 @@ class Reader {
 		this.probes = new Map();
 	}
 
-	#probe(told)
+	#probe(given)
 	{
-		if (typeof told !== 'number')
-			this.probes.set(told.id, told);
-		return typeof told === 'number' ? this.probes.get(told) : told;
+		if (typeof given !== 'number')
+			this.probes.set(given.id, given);
+		return typeof given === 'number' ? this.probes.get(given) : given;
 	}
 
 	records(lines, record)
 	{
-		/* All names first: a callback may throw. */
+		/* Remember all names first, since a callback may throw. */
 		const fired = lines.filter((line) => line.probe !== undefined)
 			.map((line) => [this.#probe(line.probe), line.data]);
 
@@ -122,7 +122,7 @@ class Reader {
 		return /^<unknown/.test(name) ? this.unknown(6) : name;
 	}
 
-	/* Calls entry(id, keys, value) for each. */
+	/* Calls entry(id, keys, value) for each entry. */
 	entries(lines, refusal, entry)
 	{
 		for (const { aggregation: line } of lines) {
@@ -144,7 +144,7 @@ class Reader {
 	}
 }
 
-/* In which step an aggwalk() failed. */
+/* The error that names the step in which aggwalk() failed. */
 function walkError(answer)
 {
 	const steps = { ESTATUS: 'get status', EWALK: 'walk aggregate' };

@@ -1,5 +1,5 @@
 /*
- * options.js - what may a caller ask for?
+ * options.js - which options may a caller give?
  */
 'use strict';
 
@@ -14,7 +14,7 @@ function isStrings(value)
 		value.every((one) => typeof one === 'string');
 }
 
-/* What each option has to be, and how that is said. */
+/* The check of each option, and its words for the error. */
 const CHECKS = {
 	args: [isStrings, 'an array of strings'],
 	command: [isStrings, 'an array of strings'],
@@ -43,11 +43,11 @@ const CHECKS = {
 const DEFAULTS = { args: [], int64: 'auto', options: {}, highWaterMark: 10000,
 	stopTimeout: 5000 };
 
-/* With defaults; unknown ones are mistakes. */
+/* The options with defaults; throws on unknown or invalid ones. */
 function checked(options)
 {
 	if (typeof options !== 'object' || options === null)
-		wrong('options have to be an object');
+		wrong('options must be an object');
 	for (const [name, value] of Object.entries(options)) {
 		if (value === undefined)
 			continue;
@@ -56,7 +56,7 @@ function checked(options)
 		const [test, what] = CHECKS[name];
 
 		if (!test(value))
-			wrong(`option "${name}" has to be ${what}`);
+			wrong(`option "${name}" must be ${what}`);
 	}
 	if (options.target !== undefined && options.run !== undefined)
 		wrong('options "target" and "run" exclude each other');
@@ -66,7 +66,7 @@ function checked(options)
 	return { ...DEFAULTS, ...given };
 }
 
-/* DTrace's own, as it gets them: [name, text or null] ... */
+/* DTrace's own options in its form: [name, text or null] ... */
 function dtraceOptions(options)
 {
 	const list = Object.entries(options.options).filter(
@@ -81,7 +81,7 @@ function dtraceOptions(options)
 	return list;
 }
 
-/* '250ms', '1s', 2000: milliseconds. */
+/* '250ms', '1s' or 2000 in milliseconds. */
 function milliseconds(interval)
 {
 	const units = { ms: 1, s: 1000, m: 60000 };
@@ -91,7 +91,7 @@ function milliseconds(interval)
 		: Number(digits) * units[unit];
 
 	if (!(result > 0 && result <= 0x7fffffff))
-		wrong('an interval has to be like 500, "500ms", "1s" or "1m"');
+		wrong('an interval must be like 500, "500ms", "1s" or "1m"');
 	return result;
 }
 

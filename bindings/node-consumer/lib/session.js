@@ -1,5 +1,5 @@
 /*
- * session.js - what is the life of a trace, for a program?
+ * session.js - which steps make the life of a trace, for a program?
  */
 'use strict';
 
@@ -10,7 +10,7 @@ const { DTraceError, failure } = require('./error.js');
 const { EventMaker } = require('./event.js');
 const { checked, dtraceOptions, milliseconds } = require('./options.js');
 
-/* Older Nodes have none. */
+/* Older versions of Node lack Symbol.asyncDispose. */
 const ASYNC_DISPOSE = Symbol.asyncDispose ||
 	Symbol.for('nodejs.asyncDispose');
 
@@ -26,7 +26,7 @@ function within(ms, promise, error)
 		clearTimeout(timer));
 }
 
-/* A queue that does not move its elements for each that leaves. */
+/* A queue whose elements stay in place when the first one leaves. */
 class Queue {
 	constructor()
 	{
@@ -61,13 +61,13 @@ class Queue {
 	}
 }
 
-function errorEvent(told)
+function errorEvent(line)
 {
 	const error = new DTraceError({ code: 'ECLAUSE',
-		message: told.message });
+		message: line.message });
 
-	return Object.assign(error, { type: 'error', fault: told.fault,
-		address: told.address, cpu: told.cpu, probe: told.probe });
+	return Object.assign(error, { type: 'error', fault: line.fault,
+		address: line.address, cpu: line.cpu, probe: line.probe });
 }
 
 class Session extends EventEmitter {
@@ -76,11 +76,11 @@ class Session extends EventEmitter {
 	#channel;
 	#queue = new Queue();
 	#waiting = [];
-	#listened = 0;		/* iterators */
+	#listened = 0;		/* number of iterators */
 	#started = false;
 	#stopping = null;
 	#end = null;		/* { status } or { error } */
-	#last = null;		/* lines of aggregations, when it has ended */
+	#last = null;		/* the last aggregations' lines, a promise */
 	#onAbort = null;
 	#log = '';
 
@@ -104,7 +104,7 @@ class Session extends EventEmitter {
 
 		if (texts.length === 0 ||
 		    texts.some((text) => typeof text !== 'string'))
-			throw new TypeError('a program has to be a string');
+			throw new TypeError('a program must be a string');
 		const session = new Session(options);
 
 		await session.#start(texts);
@@ -168,7 +168,7 @@ class Session extends EventEmitter {
 		await channel.ask('go');
 	}
 
-	/* --- what comes -------------------------------------------------------- */
+	/* --- events ------------------------------------------------------------ */
 
 	#take(line)
 	{
@@ -200,7 +200,7 @@ class Session extends EventEmitter {
 			this.#keep(item);
 	}
 
-	/* To listeners, if there are some. */
+	/* Calls the listeners.  false: there is none. */
 	#tell(item)
 	{
 		if (!this.#started || this.listenerCount(item.type) === 0)
@@ -209,8 +209,8 @@ class Session extends EventEmitter {
 		return true;
 	}
 
-	/* Firings without data say no more when nobody has asked for them yet:
-	 * a program that only counts is not to stand still because of them. */
+	/* When the queue is full and nothing iterates yet, drops firings
+	 * without data: a D program that only counts must not stand still. */
 	#keep(item)
 	{
 		const isFull = this.#queue.size >= this.#options.highWaterMark;
@@ -223,7 +223,7 @@ class Session extends EventEmitter {
 			this.#channel.flow(false);
 	}
 
-	/* What came before there was a listener. */
+	/* Delivers what came before there was a listener. */
 	#drain()
 	{
 		while (this.#started && this.#listened === 0 &&
@@ -298,7 +298,7 @@ class Session extends EventEmitter {
 		return this.#iterate((item) => item.type === 'event');
 	}
 
-	/* Errors of clauses and drops, too. */
+	/* Also iterates errors of clauses and drops. */
 	everything()
 	{
 		return this.#iterate(() => true);
@@ -306,12 +306,12 @@ class Session extends EventEmitter {
 
 	/* --- the end ----------------------------------------------------------- */
 
-	/* The last aggregations are taken, then the helper is let go. */
-	#done(told)
+	/* Fetches the last aggregations, then ends the helper. */
+	#done(line)
 	{
 		if (this.#end || this.#last)
 			return;
-		const error = told.code ? new DTraceError(told) : undefined;
+		const error = line.code ? new DTraceError(line) : undefined;
 
 		this.#last = this.#channel.ask('aggregations').then(
 			({ lines }) => lines, (why) => {
@@ -322,7 +322,7 @@ class Session extends EventEmitter {
 		this.#last.catch(() => {});
 		this.#last.finally(() => {
 			this.#channel.close();
-			this.#finish({ status: told.status, error });
+			this.#finish({ status: line.status, error });
 		}).catch(() => {});
 	}
 
@@ -330,7 +330,7 @@ class Session extends EventEmitter {
 	{
 		if (this.#end || !this.#started)
 			return;
-		/* It is gone with all that was wanted of it. */
+		/* The helper had already delivered everything. */
 		const isExpected = this.#last !== null;
 
 		this.#finish(isExpected ? { status: 0 } : { error });
@@ -363,13 +363,12 @@ class Session extends EventEmitter {
 			this.emit('error', error);
 	}
 
-	/* Did it end? */
 	get ended()
 	{
 		return this.#end !== null;
 	}
 
-	/* What exit() was called with; undefined while it goes on. */
+	/* The status given to exit(); undefined while the trace runs. */
 	get status()
 	{
 		return this.#end ? this.#end.status : undefined;
@@ -386,8 +385,8 @@ class Session extends EventEmitter {
 	{
 		const { stopTimeout } = this.#options;
 		const late = () => failure('ELOST', 'the helper did not stop ' +
-			`within ${stopTimeout} ms, and is ended: what END ` +
-			'brings is lost');
+			`within ${stopTimeout} ms, and is ended: the events ` +
+			'of END are lost');
 
 		if (this.#end)
 			return;
@@ -409,7 +408,7 @@ class Session extends EventEmitter {
 			await this.#channel.ask('stop');
 		this.#done({ status: 0 });
 		await this.#last;
-		/* Its own end is a turn away. */
+		/* Let #finish run first. */
 		await null;
 	}
 
@@ -427,7 +426,7 @@ class Session extends EventEmitter {
 		try {
 			return (await this.#channel.ask('aggregations')).lines;
 		} catch (error) {
-			/* It may have ended meanwhile. */
+			/* The trace may have ended meanwhile. */
 			if (this.#last)
 				return this.#last;
 			throw error;
@@ -440,15 +439,15 @@ class Session extends EventEmitter {
 			this.#options.int64);
 	}
 
-	/* Values become 0, keys stay. */
+	/* Sets all values to 0; the keys stay. */
 	async clear()
 	{
 		if (!this.#last)
 			await this.#channel.ask('clear');
 	}
 
-	/* One each INTERVAL, and the last when the trace has ended.  delta: what
-	 * came since the one before. */
+	/* Aggregations every INTERVAL, and once more when the trace has ended.
+	 * delta: only what came since the previous ones. */
 	snapshots(interval, { delta = false } = {})
 	{
 		return this.#snapshots(milliseconds(interval), delta);

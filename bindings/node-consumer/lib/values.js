@@ -1,16 +1,15 @@
 /*
- * values.js - what becomes of the helper's values?
+ * values.js - which JavaScript values do the helper's values become?
  */
 'use strict';
 
-/* A 64-bit integer, as the user wants it: Number up to 2^53 and BigInt beyond
- * ("auto"), or always one of them. */
+/* An integer beyond 2^53: a BigInt, or for "number" a Number. */
 function integer(text, int64)
 {
 	return int64 === 'number' ? Number(text) : BigInt(text);
 }
 
-/* [size, value]; keys of aggregations and, for int64: "bigint", all. */
+/* [size, value]: in keys of aggregations, and everywhere for "bigint". */
 function sized([size, value], int64)
 {
 	if (typeof value === 'object')
@@ -18,7 +17,7 @@ function sized([size, value], int64)
 	return size === 8 && int64 === 'bigint' ? BigInt(value) : value;
 }
 
-/* Integers, strings, bytes; raw(bytes) is told of a string that is not UTF-8. */
+/* A value; calls raw(bytes) for a string that is not UTF-8. */
 function plain(value, int64, raw)
 {
 	if (typeof value !== 'object')

@@ -1,6 +1,6 @@
 /*
- * worker.js - how do the helpers of the old faces get along without the main
- * thread?
+ * worker.js - how do the old interfaces' helpers work while the main thread
+ * sleeps?
  */
 'use strict';
 
@@ -11,7 +11,7 @@ const { failure } = require('./error.js');
 const { flag, now, later } = workerData;
 const channels = new Map();
 
-/* A helper that is missing is told with the first answer. */
+/* If the helper is missing, the first command fails. */
 function open(id, env)
 {
 	try {
@@ -32,7 +32,7 @@ function close(id)
 		channel.close();
 }
 
-/* One that hangs is ended, and that is the answer. */
+/* Ends a helper that hangs, and fails its command. */
 function bounded(channel, command, members, bound)
 {
 	const asked = channel.ask(command, members);
@@ -61,7 +61,7 @@ async function answerTo({ id, command, members, bound })
 	}
 }
 
-/* Whom the main thread sleeps for. */
+/* The message whose answer the main thread waits for. */
 let sleeper = null;
 
 function reply(message, answer)
@@ -90,7 +90,7 @@ parentPort.on('message', (message) => {
 	}
 });
 
-/* A mistake here is not to leave the main thread asleep. */
+/* An uncaught error here must not leave the main thread asleep. */
 process.on('uncaughtException', (error) => {
 	if (sleeper)
 		reply(sleeper, { ok: false, code: 'ELOST', lines: [],

@@ -1,5 +1,5 @@
 /*
- * old.test.js - do programs of dtrace-async and libdtrace find what they had?
+ * old.test.js - do programs for dtrace-async and libdtrace still work?
  */
 'use strict';
 
@@ -22,7 +22,7 @@ function ready()
 	});
 }
 
-/* consumer.METHOD(..., callback) as a promise of what the callback got. */
+/* consumer.METHOD(..., callback) as a promise of the callback's arguments. */
 function called(consumer, method, ...args)
 {
 	return new Promise((resolve) => consumer[method](...args, resolve));
@@ -89,7 +89,7 @@ test('records of dtrace-async: func, and small integers unsigned', async () => {
 	consumer.close();
 });
 
-test('aggwalk of dtrace-async: values, keys, and that it removes', async () => {
+test('aggwalk of dtrace-async: values, keys, and entries removed', async () => {
 	const consumer = await ready();
 
 	await called(consumer, 'strcompile', ENTRIES);
@@ -178,7 +178,7 @@ test('errors of dtrace-async: actions, stddev, keys, stop', async () => {
 		assert.throws(() => consumer.consume(() => count++),
 			{ message: `unsupported action ${name} in record for ` +
 				'p:m:f:n' });
-		assert.strictEqual(count, 1, 'what came before is told');
+		assert.strictEqual(count, 1, 'earlier records are delivered');
 		consumer.close();
 	}
 	const consumer = await ready();
@@ -206,7 +206,7 @@ test('errors of dtrace-async: actions, stddev, keys, stop', async () => {
 	keyed.close();
 });
 
-test('a consumer that can\'t be: the error event, with the old words', async () => {
+test('a consumer that can\'t open: the error event, with the old text', async () => {
 	process.env.FAKE_OPEN = 'DTrace requires additional privileges';
 	try {
 		const consumer = createConsumer();
@@ -319,7 +319,7 @@ test('arguments and errors of libdtrace', () => {
 	consumer.close();
 });
 
-test('what a callback throws leaves consume(), and stop() may be called there',
+test('consume() throws what its callback throws; a callback may call stop()',
 	() => {
 	const consumer = new Consumer();
 	let count = 0;
@@ -367,7 +367,7 @@ test('a program that has nothing more to do ends, with its helpers', () => {
 	assert.deepStrictEqual([status, stdout, stderr], [0, 'ready\n', '']);
 });
 
-test('where there is no helper nothing throws at require', () => {
+test('require() works without a helper', () => {
 	const script = `
 		const { createConsumer, available, trace } = require(${
 		JSON.stringify(path.join(__dirname, '../index.js'))});

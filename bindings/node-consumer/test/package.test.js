@@ -1,6 +1,6 @@
 /*
- * package.test.js - does the package that npm makes install anywhere, with its
- * two helpers, and do all its entries load?
+ * package.test.js - does the package of `npm pack` install anywhere, with its two
+ * helpers, and do all its entries load?
  */
 'use strict';
 
@@ -18,7 +18,7 @@ function run(command, args, options = {})
 {
 	const env = { ...process.env, ...options.env };
 
-	/* A runner of tests in a runner of tests would print for it. */
+	/* Inside a test runner, a test runner would print for the outer one. */
 	delete env.NODE_TEST_CONTEXT;
 	delete env.MAKEFLAGS;
 	const result = spawnSync(command, args, { encoding: 'utf8',
@@ -48,7 +48,7 @@ let tarballs;
 
 before(() => {
 	fs.mkdirSync(ODD, { recursive: true });
-	/* A copy: another test may be packing, too. */
+	/* A copy, since another test may also be packing. */
 	const copy = path.join(directory, 'copy');
 
 	fs.mkdirSync(path.join(copy, 'test'), { recursive: true });
@@ -124,7 +124,7 @@ test('import', () => {
 	assert.strictEqual(out, 'n true true function function\n');
 });
 
-/* By an emulator of user programs, with the fake library for that processor. */
+/* Runs under qemu-user, with the fake library for that processor. */
 test('the helper for arm64 reads the same', () => {
 	const cross = succeed(path.join(TOP, 'test/setup'), ['--cross-root'])
 		.trim();
@@ -149,7 +149,7 @@ test('the helper for arm64 reads the same', () => {
 	assert.strictEqual(entry.aggregation.value, 5);
 });
 
-test('before anything is built: all entries load, and a reason is told', () => {
+test('before anything is built all entries load, and give a reason', () => {
 	const bare = path.join(directory, 'bare', 'bindings');
 
 	for (const name of ['node-consumer', 'dtrace-async', 'libdtrace'])

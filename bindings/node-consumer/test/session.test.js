@@ -1,5 +1,5 @@
 /*
- * session.test.js - does a program get what is traced, as values?
+ * session.test.js - does a program receive what is traced, as values?
  */
 'use strict';
 
@@ -25,7 +25,7 @@ async function events(program, options)
 	return list;
 }
 
-/* What one firing brings. */
+/* The event of one firing. */
 async function fired(records, options)
 {
 	const [event] = await events(`probe 7 p m f n 2\n${records}\nexit`,
@@ -42,7 +42,7 @@ test('an event', async () => {
 		raw: undefined, exit: undefined });
 });
 
-test('integers: numbers up to 2^53, BigInts beyond, or as is wanted',
+test('integers: numbers up to 2^53, BigInts beyond, or as int64 says',
 	async () => {
 	const records = 'rec 1 8 8 1 ' + words(9007199254740992n) +
 		'\nrec 1 8 8 1 ' + words(-9007199254740993n) +
@@ -84,7 +84,7 @@ test('bytes, stacks, printf and its arguments, exit', async () => {
 	assert.strictEqual(event.exit, 3);
 });
 
-test('JSON arguments are parsed if that is wanted', async () => {
+test('JSON arguments are parsed on request', async () => {
 	const records = ['{"a":[1]}', '[]', '{bad', 'plain'].map(string)
 		.join('\n');
 
@@ -111,7 +111,7 @@ test('END\'s events come, then the end, and stop() may be repeated',
 	assert.strictEqual(session.status, 0);
 });
 
-test('exit() ends a trace, and its status is told', async () => {
+test('exit() ends a trace, and its status arrives', async () => {
 	const session = await trace('stage tick\nprobe 7 p m f n\n' +
 		'rec 2 4 4 0 05000000\nexit\nstage end\nprobe 8 p m f e');
 	const done = new Promise((resolve) => session.on('done', resolve));
@@ -155,7 +155,7 @@ test('an error of a clause that nobody listens to is not thrown', async () => {
 	assert.strictEqual(all[1].type, 'event');
 });
 
-test('what goes wrong before: a DTraceError with code and place', async () => {
+test('errors before the start: a DTraceError with code and place', async () => {
 	await assert.rejects(trace('probe 7 p m f n\n\nwhat?'), (error) => {
 		assert(error instanceof DTraceError);
 		assert.deepStrictEqual([error.code, error.line, error.errno,
@@ -173,20 +173,20 @@ test('what goes wrong before: a DTraceError with code and place', async () => {
 test('options are checked', async () => {
 	for (const [options, text] of [
 		[{ nosuch: 1 }, /there is no option "nosuch"/],
-		[{ args: 'x' }, /"args" has to be an array of strings/],
-		[{ target: 'x' }, /"target" has to be a process id/],
-		[{ int64: 'x' }, /"int64" has to be/],
+		[{ args: 'x' }, /"args" must be an array of strings/],
+		[{ target: 'x' }, /"target" must be a process id/],
+		[{ int64: 'x' }, /"int64" must be/],
 		[{ highWaterMark: 0 }, /positive integer/],
 		[{ target: 1, run: 'x' }, /exclude each other/],
-		[{ signal: {} }, /AbortSignal/], [5, /have to be an object/]])
+		[{ signal: {} }, /AbortSignal/], [5, /must be an object/]])
 		await assert.rejects(trace('', options), (error) =>
 			error instanceof TypeError && text.test(error.message));
-	await assert.rejects(trace(5), /a program has to be a string/);
-	await assert.rejects(trace([]), /a program has to be a string/);
+	await assert.rejects(trace(5), /a program must be a string/);
+	await assert.rejects(trace([]), /a program must be a string/);
 	const session = await trace('');
 
-	assert.throws(() => session.snapshots('1x'), /an interval has to be/);
-	assert.throws(() => session.snapshots(-1), /an interval has to be/);
+	assert.throws(() => session.snapshots('1x'), /an interval must be/);
+	assert.throws(() => session.snapshots(-1), /an interval must be/);
 	await session.stop();
 });
 
@@ -203,7 +203,7 @@ test('several programs, arguments, options', async () => {
 	assert.deepStrictEqual(names, ['n', 'o']);
 });
 
-test('aggregations: keys, numbers, and what is exact', async () => {
+test('aggregations: keys, and exact numbers', async () => {
 	const session = await trace([
 		'agg c 1 0x701 0 1 ' + words(5), 'key 1 8 1 474554',
 		'key 1 4 4 c8000000', 'agg c 1 0x701 0 1 ' + words(2n ** 60n),
@@ -309,7 +309,7 @@ test('distributions: buckets, and drawn as dtrace(1) does', async () => {
 		.length, 2);
 });
 
-test('snapshots, and what came between two', async () => {
+test('snapshots, and the differences between them', async () => {
 	const line = (value) => ({ aggregation: { name: 'a', id: 1, keys: ['k'],
 		function: 'count', normal: 1, value } });
 	const quantized = (count) => ({ aggregation: { name: 'q', id: 2,
@@ -353,7 +353,8 @@ test('lines in pieces, of any length', async () => {
 	assert.strictEqual(event.values[0], long);
 });
 
-test('who does not take events stops the helper, not the memory', async () => {
+test('events that nobody reads stop the helper, and memory does not grow',
+	async () => {
 	const session = await trace('flood 2000000 1000',
 		{ highWaterMark: 100, options: { switchrate: '1ms' } });
 	const iterator = session[Symbol.asyncIterator]();
@@ -362,7 +363,7 @@ test('who does not take events stops the helper, not the memory', async () => {
 	assert.deepStrictEqual(value.values, [0, 7]);
 	await new Promise((resolve) => setTimeout(resolve, 300));
 	assert((await session.aggregations()) instanceof Map,
-		'commands are answered all the same');
+		'commands are still answered');
 	let count = 1;
 
 	for (; count < 50000; count++)
@@ -422,18 +423,18 @@ test('a command before the helper, as sudo is', async () => {
 
 	await session.stop();
 	await assert.rejects(trace('', { command: ['/nonexistent/sudo'] }),
-		{ code: 'ENOHELPER', message: /nonexistent\/sudo can not be run/ });
+		{ code: 'ENOHELPER', message: /nonexistent\/sudo cannot be run/ });
 	await assert.rejects(trace('', { command: ['false'] }),
 		{ code: 'ELOST', message: 'the helper ended with status 1' });
 });
 
-test('what is printed to the helper\'s stderr is a log; its stdout is its own',
+test('the helper\'s stderr becomes a log; only the helper prints to stdout',
 	async () => {
 	const shell = (script) => ({ command: ['sh', '-c',
 		`${script}; exec "$@"`, 'sh'] });
 
 	await assert.rejects(trace('', shell('echo first')),
-		{ code: 'EPROTOCOL', message: /not the helper's: first/ });
+		{ code: 'EPROTOCOL', message: /did not print this: first/ });
 	const session = await trace('', { command: ['sh', '-c',
 		'(sleep 0.5; echo said >&2) & exec "$@"', 'sh'] });
 	const said = await new Promise((resolve) => session.on('log', resolve));
@@ -442,7 +443,7 @@ test('what is printed to the helper\'s stderr is a log; its stdout is its own',
 	await session.stop();
 });
 
-test('available() tells what is missing, and what to do', async () => {
+test('available() says what is missing, and what to do', async () => {
 	assert.deepStrictEqual(await available(), await available());
 	const none = await available({ env: { ...process.env,
 		USDT_LIBDTRACE: path.join(directory, 'none.so') } });
@@ -474,7 +475,7 @@ test('available() tells what is missing, and what to do', async () => {
 		{ version: 'D 2.0.7', library: 'x' } }] }))).ok, true);
 });
 
-test('where there is no helper: a clear answer on each system', () => {
+test('without a helper: a clear reason on each system', () => {
 	const saved = process.env.USDT_DTRACE;
 	const lack = (platform, arch, musl = false) => {
 		try {

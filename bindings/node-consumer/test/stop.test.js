@@ -23,7 +23,7 @@ async function nothingIsLeft()
 	await until(() => running().length === 0, 'no helper');
 }
 
-/* stop() of a trace whose library does HOW in CALL. */
+/* Stops a trace whose library does HOW in CALL. */
 async function stopped(how, call, options = {})
 {
 	const session = await trace(`${TICK}\n${how} ${call}`,
@@ -44,8 +44,9 @@ test('a library that hangs, aborts or exits: stop() settles with ELOST',
 	await nothingIsLeft();
 });
 
-test('the same while it works, in which no command is heard', async () => {
-	/* Only the first works are done before go() is answered. */
+test('the same while the library works and the helper reads no command',
+	async () => {
+	/* Only the first works come before the answer to "go". */
 	const session = await trace(TICK + '\nslow work 400',
 		{ stopTimeout: 100, grace: 100 });
 	const error = await session.stop().catch((why) => why);
@@ -63,7 +64,8 @@ test('a library that fails to stop says so', async () => {
 	await nothingIsLeft();
 });
 
-test('while it starts: what hangs, aborts or exits rejects', async () => {
+test('a library that hangs, aborts or exits at the start: trace() rejects',
+	async () => {
 	for (const call of ['compile', 'go', 'exec'])
 		for (const how of ['abort', 'quit'])
 			await assert.rejects(trace(`${how} ${call}`,
@@ -108,7 +110,7 @@ test('a lost helper that nobody iterates is an error event', async () => {
 });
 
 test('50 starts and stops at random moments leave nothing', async () => {
-	/* The same moments each time. */
+	/* The same moments in each run. */
 	let seed = 12345;
 	const random = () => {
 		seed = (seed * 1103515245 + 12345) % 2147483648;

@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 /*
- * fake-helper.js - what does a helper say?
+ * fake-helper.js - a helper that plays a script
  *
- * $FAKE_SCRIPT: for each command a list of what is done when it comes: objects
- * are lines, "answer" is the answer, { fail } one that is none, a text is
- * written as it is; "exit", "hang", "abort" end it.  A command without a list is
- * answered.  $FAKE_PIECE: so many bytes are written at a time.
+ * $FAKE_SCRIPT has a list of steps for each command.  "answer" answers, { fail }
+ * answers with a failure, any other object is a line, any other text is written
+ * unchanged; "exit" and "abort" end the helper, "hang" leaves the command without
+ * an answer.  A command without a list is answered.  $FAKE_PIECE: writes so many
+ * bytes at a time.
  */
 'use strict';
 

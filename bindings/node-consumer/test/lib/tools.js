@@ -1,8 +1,8 @@
 /*
- * tools.js - what do the tests have in common?
+ * tools.js - what do the tests share?
  *
- * The helper of this checkout with a fake libdtrace, whose "D programs" say what
- * comes (test/consumer/fake_libdtrace.c), or a fake helper that plays lines.
+ * They run the helper of this checkout with a fake libdtrace, whose "D programs"
+ * are lists of events (test/consumer/fake_libdtrace.c), or a fake helper.
  */
 'use strict';
 
@@ -37,7 +37,7 @@ function played(script, more = {})
 		...more };
 }
 
-/* Numbers of 64 bits in hexadecimal, as records have them. */
+/* 64-bit numbers in hexadecimal, as in records. */
 function words(...numbers)
 {
 	const bytes = Buffer.alloc(8 * numbers.length);
@@ -47,7 +47,7 @@ function words(...numbers)
 	return bytes.toString('hex');
 }
 
-/* The counts { bucket: count } of so many buckets. */
+/* SIZE buckets with the counts { bucket: count }. */
 function counts(size, at)
 {
 	return words(...Array.from({ length: size }, (none, i) => at[i] || 0));
@@ -59,7 +59,7 @@ function string(text)
 		Buffer.from(text).toString('hex');
 }
 
-/* Until test() is true; only a hang makes it throw. */
+/* Waits until test() is true; throws only after a minute. */
 async function until(test, what)
 {
 	for (let i = 0; i < 6000; i++) {
@@ -70,7 +70,7 @@ async function until(test, what)
 	throw new Error(`never: ${what}`);
 }
 
-/* Processes that run PATH, as helpers or as what they keep. */
+/* The pids of the helpers that run WHAT. */
 function running(what = helper)
 {
 	return fs.readdirSync('/proc').filter((name) => {

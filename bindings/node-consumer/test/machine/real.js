@@ -1,10 +1,9 @@
 /*
- * real.js - what does the real DTrace bring?
+ * real.js - what does the real DTrace deliver?
  *
- * Run in the machine that has it (test/dtrace/consumer.t), as root.  Each start
- * takes seconds there, so that one program has all actions, one all
- * aggregations.  /dlib has DTrace's libraries without translators: that saves
- * half of the time.
+ * Runs in the machine that has it (test/dtrace/consumer.t), as root.  Each start
+ * takes seconds there, so one program has all actions and one all aggregations.
+ * /dlib has DTrace's libraries without translators, which saves half of the time.
  */
 'use strict';
 
@@ -16,7 +15,7 @@ const { test } = require('node:test');
 
 const libraries = process.env.LD_LIBRARY_PATH;
 
-/* Those are for Node, and not for libdtrace. */
+/* These libraries are for Node, not for libdtrace. */
 delete process.env.LD_LIBRARY_PATH;
 
 const { trace, available, check, probes, createConsumer, Consumer } =
@@ -36,7 +35,7 @@ async function until(test_, what)
 	throw new Error(`never: ${what}`);
 }
 
-/* All that is said of a program that ends by itself. */
+/* All events of a program that ends by itself. */
 async function everything(program, options = {})
 {
 	const session = await trace(program, { stopTimeout: 120000, ...options,
@@ -63,7 +62,7 @@ function processes(word)
 	});
 }
 
-/* Descriptors of BPF programs that any process has. */
+/* Descriptors of BPF programs in all processes. */
 function bpf()
 {
 	return fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name))
@@ -317,7 +316,7 @@ test('what our dtrace-provider fires, with its JSON', async () => {
 				break;
 		}
 		await session.stop();
-		/* Those of several processors come in no order. */
+		/* Events of different processors are not in order. */
 		const numbers = seen.map(([number]) => number);
 
 		assert.strictEqual(new Set(numbers).size, 5);
