@@ -12,5 +12,6 @@ int command_watch(int argc, char **argv);
 int command_clean(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_dump(int argc, char **argv);
+int command_header(int argc, char **argv);
 
 #endif /* TOOLS_SUBCOMMANDS_H */

@@ -23,6 +23,7 @@ static const struct {
 	{ "list", command_list, "show the probes of live processes" },
 	{ "watch", command_watch, "print events as they happen" },
 	{ "dump", command_dump, "print DOF documents and SDT notes" },
+	{ "header", command_header, "write argument names and structs for scripts" },
 	{ "doctor", command_doctor, "say what keeps tracers from probes" },
 	{ "clean", command_clean, "remove images that are not in use" },
 };

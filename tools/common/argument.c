@@ -14,17 +14,6 @@
 
 #include "tools/common/common.h"
 
-static const struct usdt__arch *
-arch_of(const struct image *image)
-{
-	size_t i;
-
-	for (i = 0; i < usdt__arch_count; i++)
-		if (usdt__archs[i].elf_machine == image->machine)
-			return &usdt__archs[i];
-	return NULL;
-}
-
 /*
  * Read one argument, "[-]SIZE[f]@OPERAND", of a note's text.  An argument of
  * another form, of floating point or of an odd size gets no operand, since the
@@ -75,7 +64,8 @@ widen_text(const struct usdt__arch *arch, const struct probe *probe,
 	char text[64];
 
 	if (arch == NULL || arch->wide_format == NULL ||
-	    probe->note_name == NULL || !argument_is_text(argument))
+	    probe->note_name == NULL || (!argument_is_text(argument) &&
+	    (argument->declared == NULL || argument->declared->of == NULL)))
 		return;
 	snprintf(text, sizeof text, arch->wide_format, (unsigned)index * 8);
 	free(argument->operand);
@@ -87,7 +77,8 @@ struct argument *
 arguments_of(const struct image *image, const struct probe *probe,
     size_t *count)
 {
-	const struct usdt__arch *arch = arch_of(image);
+	const struct usdt__arch *arch = image_arch(image);
+	const struct type_probe *declared = types_probe(image->types, probe);
 	const char *text = probe->note_args, *type = probe->types;
 	struct argument *args = NULL;
 	size_t space = 0, i;
@@ -111,6 +102,10 @@ arguments_of(const struct image *image, const struct probe *probe,
 			(*count)++;
 		}
 		args[i].type = type;
+		if (declared != NULL) {
+			args[i].declared = &declared->params[i];
+			args[i].name = args[i].declared->name;
+		}
 		widen_text(arch, probe, &args[i], i);
 	}
 	return args;
@@ -180,6 +175,17 @@ int
 argument_is_pointer(const struct argument *argument)
 {
 	return argument->type != NULL && strpbrk(argument->type, "*[&") != NULL;
+}
+
+int
+argument_is_float(const struct argument *argument, size_t size)
+{
+	const char *type = argument->type;
+
+	if (type == NULL || strpbrk(type, "*[&") != NULL)
+		return 0;
+	return (size == 4 && is_token(&type, "float")) ||
+	    (size == 8 && is_token(&type, "double"));
 }
 
 const char *

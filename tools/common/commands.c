@@ -35,56 +35,6 @@ line(FILE *out, const char *command, char *argument)
 	free(argument);
 }
 
-/* --- the scripts --- */
-
-/*
- * The arguments as a script for bpftrace: the first six, which all its versions
- * can read.
- */
-static char *
-bpftrace_script(const char *place, const struct commands_for *wanted)
-{
-	size_t count, i, size;
-	struct argument *args = arguments_of(wanted->image, wanted->probe,
-	    &count);
-	char *script;
-	FILE *text = open_memstream(&script, &size);
-
-	fprintf(text, "usdt:%s:%s:%s { printf(\"%%d %%s", place,
-	    wanted->probe->provider, wanted->probe->note_name);
-	for (i = 0; i < count && i < 6; i++)
-		fputs(argument_is_text(&args[i]) ? " %s" :
-		    argument_is_pointer(&args[i]) ? " 0x%lx" :
-		    args[i].size < 0 ? " %d" : " %lu", text);
-	fputs("\\n\", pid, comm", text);
-	for (i = 0; i < count && i < 6; i++)
-		fprintf(text, argument_is_text(&args[i]) ? ", str(arg%zu)" :
-		    ", arg%zu", i);
-	fputs("); }", text);
-	fclose(text);
-	arguments_free(args, count);
-	return script;
-}
-
-static char *
-dtrace_script(const struct commands_for *wanted, const char *name)
-{
-	size_t count, i, size;
-	struct argument *args = arguments_of(wanted->image, wanted->probe,
-	    &count);
-	char *script;
-	FILE *text = open_memstream(&script, &size);
-
-	fprintf(text, "%s$target:::%s {", wanted->probe->provider, name);
-	for (i = 0; i < count && i < 10; i++)
-		fprintf(text, argument_is_text(&args[i]) ?
-		    " trace(copyinstr(arg%zu));" : " trace(arg%zu);", i);
-	fputs(" }", text);
-	fclose(text);
-	arguments_free(args, count);
-	return script;
-}
-
 /* DTrace's spelling of a name: "__" becomes '-'. */
 static char *
 dtrace_name(const struct probe *probe)
@@ -112,6 +62,13 @@ dtrace_accepts(const struct image *image)
 	    image->machine != EM_386;
 }
 
+/* Does the image declare the probe, so that tracers know its arguments? */
+static int
+is_declared(const struct commands_for *wanted)
+{
+	return types_probe(wanted->image->types, wanted->probe) != NULL;
+}
+
 static void
 dtrace_lines(FILE *out, const struct commands_for *wanted)
 {
@@ -123,11 +80,25 @@ dtrace_lines(FILE *out, const struct commands_for *wanted)
 	if (made_of(provider, WORDS ".-") && made_of(name, WORDS ".-") &&
 	    length > 0 &&
 	    (provider[length - 1] < '0' || provider[length - 1] > '9')) {
-		command = xasprintf("dtrace -p %d -n", (int)wanted->pid);
-		line(out, command, dtrace_script(wanted, name));
+		if (is_declared(wanted))
+			fprintf(out, "      mkdir -p d && usdt header --d "
+			    "-p %d >d/%s.d\n", (int)wanted->pid, provider);
+		command = xasprintf("dtrace %s-p %d -n", is_declared(wanted) ?
+		    "-L d " : "", (int)wanted->pid);
+		line(out, command, script_dtrace(wanted, name));
 		free(command);
 	}
 	free(name);
+}
+
+/* By name where the image has names, and a path leads to it. */
+static char *
+bpftrace_script_for(const char *place, const struct commands_for *wanted)
+{
+	if (is_declared(wanted) && wanted->path != NULL &&
+	    made_of(wanted->path, WORDS "./+-"))
+		return script_bpftrace_named(wanted->path, wanted);
+	return script_bpftrace(place, wanted);
 }
 
 static int
@@ -197,7 +168,7 @@ one_process(FILE *out, const struct commands_for *wanted)
 	if (probe->note_name != NULL && bpftrace_spells(probe) &&
 	    wanted->place != NULL) {
 		command = xasprintf("bpftrace -p %d -e", (int)wanted->pid);
-		line(out, command, bpftrace_script(wanted->place, wanted));
+		line(out, command, bpftrace_script_for(wanted->place, wanted));
 		free(command);
 	}
 	if (dtrace_accepts(wanted->image))
@@ -240,20 +211,31 @@ perf_lines(FILE *out, const struct commands_for *wanted)
 	const struct probe *probe = wanted->probe;
 	char *root = xasprintf("/proc/%d/root/", (int)wanted->pid);
 	const char *path = wanted->path;
+	char *target, *command, *named = NULL;
 
 	if (strncmp(path, root, strlen(root)) == 0)
 		path += strlen(root) - 1;
 	if (wanted->image->build_id && made_of(path, WORDS "./+-") &&
 	    commands_perf_obstacle(wanted->image) == NULL) {
-		fputs("      perf probe ", out);
-		if (path != wanted->path)
-			fprintf(out, "--target-ns %d ", (int)wanted->pid);
-		fprintf(out, "-x %s %%sdt_%s:%s\n", path, probe->provider,
-		    probe->note_name);
-		fprintf(out, "      perf record -a -e sdt_%s:%s sleep 10; "
-		    "perf script\n", probe->provider, probe->note_name);
-		fprintf(out, "      perf probe -d sdt_%s:%s\n",
+		target = path == wanted->path ? xasprintf("-x %s", path) :
+		    xasprintf("--target-ns %d -x %s", (int)wanted->pid, path);
+		fprintf(out, "      perf probe %s %%sdt_%s:%s\n", target,
 		    probe->provider, probe->note_name);
+		if (is_declared(wanted)) {
+			command = xasprintf("perf probe %s", target);
+			line(out, command, script_perf_named(wanted));
+			free(command);
+			named = xasprintf(" -e usdt_%s:%s", probe->provider,
+			    probe->note_name);
+		}
+		fprintf(out, "      perf record -a -e sdt_%s:%s%s sleep 10; "
+		    "perf script\n", probe->provider, probe->note_name,
+		    named != NULL ? named : "");
+		fprintf(out, "      perf probe -d sdt_%s:%s%s%s\n",
+		    probe->provider, probe->note_name,
+		    named != NULL ? " -d" : "", named != NULL ? named + 3 : "");
+		free(target);
+		free(named);
 	}
 	free(root);
 }
@@ -266,7 +248,7 @@ all_processes(FILE *out, const struct commands_for *wanted)
 	if (usdt_accepts(probe))
 		line(out, "usdt watch", pattern_for(wanted->path, probe));
 	if (bpftrace_spells(probe) && made_of(wanted->path, WORDS "./+-"))
-		line(out, "bpftrace -e", bpftrace_script(wanted->path,
+		line(out, "bpftrace -e", bpftrace_script_for(wanted->path,
 		    wanted));
 	perf_lines(out, wanted);
 }

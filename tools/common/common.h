@@ -198,6 +198,53 @@ struct dof_sites {
 int dof_read(struct dof_sites *sites, const uint8_t *bytes, size_t size);
 void dof_free(struct dof_sites *sites);
 
+/* --- types.c: which names, prototypes and structs does an image declare? --- */
+
+struct probe;
+
+struct type_member {		/* a struct's, or an argument */
+	char *text;		/* its declaration */
+	char *name;
+	struct usdt__declarator declarator;
+	const struct type_struct *of;	/* the struct that it is, or that it
+					 * points to; NULL: none, or unknown */
+	size_t offset;		/* in the struct */
+	size_t size, align;	/* of one element; 0: unknown */
+	size_t elements;	/* 1, unless it is an array; 0: unknown */
+};
+
+struct type_struct {
+	char *name;
+	size_t size, align;
+	int packed;		/* no member is aligned */
+	struct type_member *members;
+	size_t count;
+};
+
+struct type_probe {
+	char *name;		/* in the note's spelling */
+	struct type_member *params;
+	size_t count;
+};
+
+struct types {
+	struct type_struct **structs;
+	size_t struct_count, struct_space;
+	struct type_probe *probes;	/* by name */
+	size_t probe_count, probe_space;
+};
+
+/* Read a text of SIZE bytes; never NULL. */
+struct types *types_read(const char *text, size_t size,
+    const struct usdt__arch *arch);
+void types_free(struct types *types);
+/* The struct of that name, or NULL.  TYPES may be NULL here and below. */
+const struct type_struct *types_struct(const struct types *types,
+    const char *name, size_t length);
+/* The prototype of a probe, or NULL. */
+const struct type_probe *types_probe(const struct types *types,
+    const struct probe *probe);
+
 /* --- image.c: which probes does an ELF file have? ------------------------- */
 
 struct probe {			/* the strings belong to the image */
@@ -223,6 +270,7 @@ struct image {
 	uint64_t code;		/* address of the first executable page */
 	struct probe *probes;	/* in the file's order */
 	size_t count, space;
+	struct types *types;	/* that it declares, or NULL */
 	struct symbol *symbols;	/* by name, if a note's operand names one */
 	size_t symbol_count;
 	void **blocks;		/* memory that holds the strings */
@@ -232,6 +280,8 @@ struct image {
 /* Read an ELF file; NULL if it is none.  Without probes, count is 0. */
 struct image *image_read(int fd);
 void image_free(struct image *image);
+/* Its processor; NULL: none that we know. */
+const struct usdt__arch *image_arch(const struct image *image);
 
 /* Length of the argument that begins at TEXT, inside a note's arguments. */
 size_t image_operand(const char *text);
@@ -276,7 +326,10 @@ char *pattern_for(const char *path, const struct probe *probe);
 /* --- argument.c: what is known of a probe's arguments? -------------------- */
 
 struct argument {
+	const char *name;	/* the image's; NULL: it has none */
 	const char *type;	/* in C, from DOF; NULL: unknown */
+	const struct type_member *declared;	/* in the image's text of types,
+						 * or NULL */
 	char *operand;		/* as the note spells it; or NULL */
 	int size;		/* in bytes; negative: signed; 0: unknown */
 };
@@ -289,6 +342,8 @@ void arguments_free(struct argument *args, size_t count);
 /* Is the argument a string, which is printed as text?  A pointer? */
 int argument_is_text(const struct argument *argument);
 int argument_is_pointer(const struct argument *argument);
+/* Is what is passed in SIZE bytes a float or a double? */
+int argument_is_float(const struct argument *argument, size_t size);
 /* Its type, or a type of its size, for people. */
 const char *argument_type(const struct argument *argument);
 
@@ -305,6 +360,23 @@ char *operand_fetch(const struct image *image, const struct probe *probe,
 /* Can this kernel trace code for that machine? */
 int operand_machine_known(unsigned machine);
 
+/* --- scripts.c: which scripts print a probe's arguments? ------------------ */
+
+struct commands_for;
+
+/* "request_start" of "request__start": the beginning of its arguments' names in
+ * headers.  To be freed, as all below. */
+char *probe_identifier(const struct probe *probe);
+
+/* PLACE is what bpftrace calls the file. */
+char *script_bpftrace(const char *place, const struct commands_for *wanted);
+/* The same by name, for bpftrace; a definition of an event, for perf. */
+char *script_bpftrace_named(const char *place,
+    const struct commands_for *wanted);
+char *script_perf_named(const struct commands_for *wanted);
+/* NAME is the probe's in DTrace's spelling. */
+char *script_dtrace(const struct commands_for *wanted, const char *name);
+
 /* --- commands.c: which command lines trace a probe? ----------------------- */
 
 struct commands_for {
@@ -319,6 +391,23 @@ struct commands_for {
 void commands_print(FILE *out, const struct commands_for *advice);
 /* A probe whose name keeps perf from all probes of the file, or NULL. */
 const struct probe *commands_perf_obstacle(const struct image *image);
+
+/* --- definition.c: which probes does a command line define? --------------- */
+
+struct definition {
+	usdt_provider_t *provider;
+	usdt_probedef_t **probes;
+	size_t count, space;
+};
+
+/* Is TEXT a definition?  Otherwise it is a file's name. */
+int definition_is(const char *text);
+/* Add the definition in TEXT, or print an error and return -1. */
+int definition_add(struct definition *definition, const char *text,
+    const struct usdt__platform *row);
+void definition_free(struct definition *definition);
+/* Print what is wrong with a definition; returns -1. */
+int definition_wrong(const char *text, const char *why);
 
 /* --- tracefs.c: how are uprobe events made and removed? ------------------- */
 

@@ -29,7 +29,7 @@ struct reader {
 	Elf *elf;
 	GElf_Ehdr header;
 	size_t names;		/* section with the sections' names */
-	Elf_Scn *notes, *dof, *symbols[2];
+	Elf_Scn *notes, *dof, *types, *symbols[2];
 	uint64_t base;		/* address of .stapsdt.base, or 0 */
 	GElf_Phdr *segments;
 	size_t segment_count;
@@ -81,6 +81,8 @@ note_section(struct reader *reader, Elf_Scn *section)
 		reader->base = header.sh_addr;
 	else if (strcmp(name, ".SUNW_dof") == 0)
 		reader->dof = section;
+	else if (strcmp(name, ".usdt.types") == 0)
+		reader->types = section;
 	else if (strcmp(name, ".note.gnu.build-id") == 0)
 		reader->image->build_id = 1;
 }
@@ -348,6 +350,19 @@ add_dof_only(struct reader *reader)
 	}
 }
 
+/* --- types --- */
+
+static void
+read_types(struct reader *reader)
+{
+	Elf_Data *data = section_data(reader->types);
+	const struct usdt__arch *arch = image_arch(reader->image);
+
+	if (data != NULL && arch != NULL)
+		reader->image->types = types_read(data->d_buf, data->d_size,
+		    arch);
+}
+
 /* --- symbols --- */
 
 /*
@@ -540,6 +555,17 @@ read_symbols(struct reader *reader)
 
 /* --- entry points --- */
 
+const struct usdt__arch *
+image_arch(const struct image *image)
+{
+	size_t i;
+
+	for (i = 0; i < usdt__arch_count; i++)
+		if (usdt__archs[i].elf_machine == image->machine)
+			return &usdt__archs[i];
+	return NULL;
+}
+
 struct image *
 image_read(int fd)
 {
@@ -550,6 +576,7 @@ image_read(int fd)
 	read_dof(&reader);
 	read_notes(&reader);
 	add_dof_only(&reader);
+	read_types(&reader);
 	read_symbols(&reader);
 	close_elf(&reader);
 	return reader.image;
@@ -565,6 +592,7 @@ image_free(struct image *image)
 	for (i = 0; i < image->block_count; i++)
 		free(image->blocks[i]);
 	free(image->blocks);
+	types_free(image->types);
 	free(image->symbols);
 	free(image->probes);
 	free(image);

@@ -133,20 +133,8 @@ uint64_t elf_file_address(const struct elf_file *file, uint64_t offset);
 /* Print the file's SDT notes; returns how many there are. */
 size_t dump_notes(struct dump *dump, const struct elf_file *file);
 
-/* --- definition.c: what document does a definition of probes give? -------- */
+/* --- build.c: what document does a definition of probes give? ------------- */
 
-struct definition {
-	usdt_provider_t *provider;
-	usdt_probedef_t **probes;
-	size_t count, space;
-};
-
-/* Is TEXT a definition?  Otherwise it is a file's name. */
-int definition_is(const char *text);
-/* Add the definition in TEXT, or print an error and return -1. */
-int definition_add(struct definition *definition, const char *text,
-    const struct usdt__platform *row);
-void definition_free(struct definition *definition);
 /*
  * Returns the document, *SIZE bytes to be freed; or prints an error and returns
  * NULL.  STUBS and ADDRESS are the assumed places of its stubs and of itself;

@@ -113,8 +113,10 @@ is_wanted(const struct list *list, const char *path, const struct stat *st,
 	return list->pattern_count == 0;
 }
 
+/* With NAMES, as a prototype. */
 static void
-show_types(FILE *out, const struct image *image, const struct probe *probe)
+show_types(FILE *out, const struct image *image, const struct probe *probe,
+    int names)
 {
 	size_t count, i;
 	struct argument *args = arguments_of(image, probe, &count);
@@ -122,7 +124,8 @@ show_types(FILE *out, const struct image *image, const struct probe *probe)
 	for (i = 0; i < count; i++) {
 		if (i > 0)
 			fputs(", ", out);
-		quote_line(out, argument_type(&args[i]));
+		quote_line(out, names && args[i].declared != NULL ?
+		    args[i].declared->text : argument_type(&args[i]));
 	}
 	arguments_free(args, count);
 }
@@ -161,7 +164,7 @@ show_probe(const struct image *image, const struct probe *probe,
 	putchar(':');
 	quote_line(stdout, probe->name);
 	putchar('(');
-	show_types(stdout, image, probe);
+	show_types(stdout, image, probe, 1);
 	putchar(')');
 	if (probe->unreachable)
 		printf(" [broken: %s]", probe->unreachable);
@@ -303,7 +306,7 @@ show_line(const char *command, pid_t pid, const struct shown *shown,
 		quote_line(stdout, column[i]);
 	}
 	putchar('\t');
-	show_types(stdout, shown->image, probe);
+	show_types(stdout, shown->image, probe, 0);
 	putchar('\t');
 	quote_line(stdout, path);
 	puts(shown->file->deleted ? " (deleted)" : "");

@@ -6,7 +6,14 @@
 
 #include "tools/common/common.h"
 
-/* --- event.c: which kernel events describe probes, what do they record? --- */
+/* --- plan.c: which values are fetched of a probe's arguments? ------------- */
+
+/* A value that the kernel fetches. */
+struct leaf {
+	char letter;		/* its kind: see plan_argument */
+	char *fetch;		/* how; NULL: impossible */
+	size_t size, elements;	/* of an array */
+};
 
 /* A probe to be watched. */
 struct target {
@@ -16,17 +23,31 @@ struct target {
 	int fd;			/* of the image */
 	struct argument *args;
 	size_t argc;
-	char **fetch;		/* how to fetch each; NULL: impossible */
-	char *signature;	/* a letter for each: how it is fetched */
+	struct leaf *leaves;	/* one for each argument, then members */
+	size_t leaf_count;
+	size_t *members;	/* the first leaf of each argument's members,
+				 * and of what would come then */
+	size_t words;		/* that are fetched of each text */
+	char *signature;	/* of the leaves */
 };
 
-/* Fill in the last four members, and free them. */
+/* Fill in the members from args on, and free them. */
 void target_prepare(struct target *target);
 void target_done(struct target *target);
 
-/* Where an argument is in a record; 0: it is not there. */
+/* The struct that an argument points to, if its members are known. */
+const struct type_struct *argument_struct(const struct argument *argument);
+/* Is a member text at a pointer, or text in the struct itself? */
+int member_is_text(const struct type_member *member);
+int member_is_chars(const struct type_member *member);
+/* It only fills a gap. */
+int member_is_padding(const struct type_member *member);
+
+/* --- event.c: which kernel events describe probes, what do they record? --- */
+
+/* Where a leaf is in a record; 0: it is not there. */
 struct field {
-	size_t word, word_size;	/* the argument as an integer */
+	size_t word, word_size;	/* an integer, or an array */
 	size_t text, text_size;	/* the text that it points to */
 };
 
@@ -35,9 +56,9 @@ struct event {
 	unsigned number;	/* in its name */
 	unsigned id;		/* the kernel's */
 	size_t first, count;	/* its targets */
-	size_t argc;
 	size_t target_at, comm_at;	/* offsets in a record */
-	struct field *fields;
+	struct field *fields;	/* one for each leaf */
+	size_t field_count;
 };
 
 /*
@@ -48,9 +69,15 @@ int event_define(struct tracefs *tracefs, struct event *event,
     const struct target *targets);
 void event_done(struct event *event);
 
+/* An integer of the record, or 0 beyond its end. */
+uint64_t event_load(const uint8_t *record, size_t size, size_t at,
+    size_t bytes);
 /* The index of the target that fired; -1 if the record makes no sense. */
 long event_target(const struct event *event, const uint8_t *record,
     size_t size);
+
+/* --- show.c: how is a record printed? ------------------------------------- */
+
 /*
  * Lookups that distinguish an empty text from an unreadable one.  It begins
  * with zeros, and is set to zeros again from time to time.

@@ -1,23 +1,19 @@
 /*
- * definition.c - what document does a definition of probes give?
+ * definition.c - which probes does a command line define?
  *
- * The library checks and builds it: names by the calls of usdt.h and by the
- * rules of the chosen system, bytes by the builders that processes use.
- *
- * The form of a definition is PROVIDER:MODULE:FUNCTION:NAME(TYPE, ...).
+ * The form of a definition is PROVIDER:MODULE:FUNCTION:NAME(TYPE, ...).  The
+ * library checks it: by the calls of usdt.h, and names by the rules of the
+ * chosen system.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #include <stdlib.h>
 
-#include "tools/dump/dump.h"
+#include "tools/common/common.h"
 
-/* Addresses that documents and stubs without an image seem to have. */
-#define STUBS_AT	0x100000
-
-static int
-wrong(const char *text, const char *why)
+int
+definition_wrong(const char *text, const char *why)
 {
 	fputs("usdt: ", stderr);
 	quote_line(stderr, text);
@@ -183,7 +179,7 @@ definition_add(struct definition *definition, const char *text,
 	if (problem == NULL)
 		problem = take_probe(definition, &parsed);
 	if (problem != NULL)
-		result = wrong(text, problem);
+		result = definition_wrong(text, problem);
 	free(parsed.copy);
 	return result;
 }
@@ -199,58 +195,4 @@ definition_free(struct definition *definition)
 	if (definition->provider != NULL)
 		usdt_provider_free(definition->provider);
 	memset(definition, 0, sizeof *definition);
-}
-
-/* --- building --- */
-
-/*
- * Find the places of stubs and document in an image.  They do not depend on the
- * nop in the stubs, or on whether there are notes.
- */
-static int
-place_in_image(const struct usdt__description *description,
-    const struct usdt__platform *row, const struct usdt__arch *arch,
-    uint64_t *stubs, uint64_t *address, struct usdt__why *why)
-{
-	const struct usdt__stub stub = { .nop = 1 };
-	struct usdt__elf elf;
-
-	if (usdt__elf_layout(&elf, description, row, arch, &stub, 0, why) < 0)
-		return -1;
-	*stubs = elf.text;
-	*address = elf.document;
-	return 0;
-}
-
-uint8_t *
-definition_build(const struct definition *definition,
-    const struct usdt__platform *row, const struct usdt__arch *arch,
-    size_t *size, uint64_t *stubs, uint64_t *address)
-{
-	const struct usdt__description description = {
-		definition->provider->name, definition->provider->module,
-		definition->count, definition->probes, definition->count,
-		NULL, NULL
-	};
-	struct usdt__why why;
-	struct usdt__dof dof;
-	uint8_t *bytes;
-	int result;
-
-	result = usdt__dof_layout(&dof, &description, row, arch, &why);
-	*stubs = STUBS_AT;
-	*address = usdt__align(STUBS_AT + definition->count * USDT__STUB_SIZE,
-	    arch->page);
-	if (result == 0 && row->image)
-		result = place_in_image(&description, row, arch, stubs,
-		    address, &why);
-	if (result < 0) {
-		wrong(definition->provider->name, why.text);
-		return NULL;
-	}
-	bytes = xcalloc(1, dof.size);
-	usdt__dof_write(&dof, &arch->sites[row->isenabled], *stubs, *address,
-	    bytes);
-	*size = dof.size;
-	return bytes;
 }
