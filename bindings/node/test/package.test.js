@@ -7,9 +7,9 @@
 const assert = require('assert');
 const fs = require('fs');
 const path = require('path');
-const { spawnSync } = require('child_process');
 const { before, test } = require('node:test');
 const { observe, program, fresh, images, TOP } = require('./lib/tracer.js');
+const { fetched, npm, run, succeed } = require('../../../test/node/npm.js');
 
 const PACKAGE = path.join(__dirname, '..');
 const PLATFORMS = ['linux-x64-glibc', 'linux-x64-musl', 'linux-arm64-glibc',
@@ -18,61 +18,6 @@ const PLATFORMS = ['linux-x64-glibc', 'linux-x64-musl', 'linux-arm64-glibc',
 const ODD = path.join(images, 'an odd [path] (1)');
 
 let tarball;
-
-function run(command, args, options = {})
-{
-	const env = Object.assign({}, process.env, options.env);
-
-	/* A runner of tests in a runner of tests would print for it. */
-	delete env.NODE_TEST_CONTEXT;
-	delete env.MAKEFLAGS;
-	const result = spawnSync(command, args, Object.assign(
-		{ encoding: 'utf8', timeout: 3000000 }, options, { env }));
-
-	return { status: result.status, out: result.stdout,
-		all: String(result.stdout) + result.stderr + (result.error ||
-			'') };
-}
-
-function succeed(command, args, options)
-{
-	const result = run(command, args, options);
-
-	assert.strictEqual(result.status, 0, `${command} ${args.join(' ')}\n` +
-		result.all);
-	return result.out;
-}
-
-function npm(args, options)
-{
-	return succeed('npm', [...args, '--no-audit', '--no-fund',
-		'--no-update-notifier'], options);
-}
-
-const UNREACHABLE = new RegExp('\\b(E(NOTFOUND|AI_AGAIN|CONNREFUSED|' +
-	'CONNRESET|TIMEDOUT|NETUNREACH|HOSTUNREACH)|ERR_SOCKET_TIMEOUT|' +
-	'SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_GET_ISSUER_CERT\\w*)\\b');
-
-/* Installs packages of npm's registry in a directory.  What the network does is
- * no failure of ours: the test is left out then, which is false. */
-function fetched(t, directory, ...packages)
-{
-	if (process.env.USDT_NO_REGISTRY) {
-		t.skip('npm\'s registry can not be reached');
-		return false;
-	}
-	const result = run('npm', ['install', '--ignore-scripts', ...packages,
-		'--no-audit', '--no-fund', '--no-update-notifier'],
-		{ cwd: directory });
-	const [trouble] = UNREACHABLE.exec(result.all) || [];
-
-	if (result.status !== 0 && trouble !== undefined) {
-		t.skip('npm\'s registry can not be reached: ' + trouble);
-		return false;
-	}
-	assert.strictEqual(result.status, 0, result.all);
-	return true;
-}
 
 /* A directory with package.json. */
 function project(directory, contents)
