@@ -4,9 +4,9 @@
  * usdt/provider.py has the interface and turns declared types into those of C;
  * it alone makes the objects here.
  *
- * Lifetimes.  A Probe holds its Provider, and a Provider holds nothing of
- * Python's: there are no cycles, and a provider is freed when neither it nor
- * one of its probes is left.  So no thread can fire while it is freed.
+ * Lifetimes.  A Probe holds its Provider, and a Provider holds no Python object:
+ * there are no cycles, and a provider is freed when neither it nor one of its
+ * probes is left.  So no thread can fire while it is freed.
  *
  * Threads.  Calls that may wait for a helper let other threads of Python run.
  * A fire never does.
@@ -102,8 +102,8 @@ object_free(PyObject *self)
 /* --- firing ----------------------------------------------------------------- */
 
 /*
- * What a value's own code raised is no error of the program's that fires; what
- * ends programs (KeyboardInterrupt, SystemExit) is.  0: it stays.
+ * Clears an exception that a value's own code raised: a fire does not pass it on.
+ * 0: it ends programs (KeyboardInterrupt, SystemExit), and stays set.
  */
 static int
 forgiven(void)
@@ -136,7 +136,7 @@ integer_word(PyObject *value, void **word)
 	return 1;
 }
 
-/* The bytes of a str that has surrogates in it, which UTF-8 has not. */
+/* The bytes of a str with surrogates, which UTF-8 can't encode. */
 static PyObject *
 escaped(PyObject *string)
 {
@@ -149,7 +149,7 @@ escaped(PyObject *string)
 	return PyUnicode_AsEncodedString(string, "utf-8", "replace");
 }
 
-/* VALUE's text; *HELD keeps it.  0: an exception is set. */
+/* VALUE's text, which *HELD keeps alive.  0: an exception is set. */
 static int
 text_word(PyObject *value, void **word, PyObject **held)
 {
@@ -422,8 +422,9 @@ static PyType_Spec probe_spec = {
 /* --- providers --------------------------------------------------------------- */
 
 /*
- * The text of a provider's error stays until the next call that names it.  In
- * a forked child a thread that is not there may hold the lock: it gets another.
+ * A provider's error text is valid until the next call with that provider, so a
+ * lock protects it.  A forked child gets a new lock, since another thread of its
+ * parent may have held the old one.
  */
 static int
 provider_lock(struct provider *self)
@@ -448,7 +449,7 @@ provider_lock(struct provider *self)
 
 typedef int call_t(usdt_provider_t *, usdt_probedef_t *);
 
-/* A call that changes the provider; its error is raised. */
+/* Makes a call that changes the provider, and raises its error. */
 static int
 provider_call(struct provider *self, call_t *call, usdt_probedef_t *probedef)
 {
@@ -597,7 +598,7 @@ provider_add(PyObject *object, PyObject *args)
 	probe = (struct probe *)allocate(state->probe_type, 0);
 	if (probe == NULL)
 		return NULL;
-	/* Too many are refused by the library, before it looks at them. */
+	/* The library refuses too many types before it reads them. */
 	probe->probedef = usdt_create_probe(function, name, (size_t)count, c);
 	if (probe->probedef == NULL) {
 		raise(Py_TYPE(object), usdt_errstr(NULL));

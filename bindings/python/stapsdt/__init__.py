@@ -28,7 +28,7 @@ class Probe:
         self._probe = probe
 
     def fire(self, *args: object) -> bool:
-        """True if somebody traces the probe.  Text goes by its address,
+        """True if somebody traces the probe.  A text is sent as its address,
         whatever type was declared."""
         return self._probe.fire(*args)
 

@@ -4,7 +4,7 @@
 
 Each has a provider named PREFIX_NAME.  They print "site PATH PROVIDER PROBE"
 for what a tracer can attach to, and "say NAME TEXT" for what else a test may
-want to know.  What each has to come to is in test/lib/Usdt/BindingCases.pm.
+want to know.  test/lib/Usdt/BindingCases.pm has the expected results.
 """
 
 import asyncio
@@ -171,7 +171,7 @@ def circular():
 
 
 def collected():
-    """Who lives: the provider alone, then the probe alone."""
+    """The program keeps only the provider, then only the probe."""
     provider, probe = live("int")
     del probe
     gc.collect()
@@ -183,7 +183,7 @@ def collected():
 
 
 def gone():
-    """Neither: nothing is left of it."""
+    """The program keeps neither: both are freed."""
     provider, probe = live("int")
     del provider, probe
     gc.collect()
@@ -374,8 +374,8 @@ def processes():
 
 
 def prefork():
-    """A server that forks its workers, as gunicorn does, one after another
-    of its own clients, and a worker in place of one that ended."""
+    """A server that forks its workers one after another, as gunicorn does.  It
+    is its own client, and replaces a worker that ended."""
     _, probe = live("int", "char *")
     listener = socket.create_server(("127.0.0.1", 0))
 

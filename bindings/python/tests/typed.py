@@ -1,5 +1,5 @@
-"""What a checker of types has to take, and to refuse: of each comment that
-ignores an error mypy wants to know that there is one."""
+"""Code that mypy must accept.  It also checks that each line with "type: ignore"
+has an error."""
 
 from typing import Awaitable, Callable, List, Optional
 

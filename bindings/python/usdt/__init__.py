@@ -15,5 +15,5 @@ compiled in.
 
 from .provider import (Backend, Error, Probe, Provider, Status, load_error)
 
-# usdt.logs, which needs logging, is imported by those who use it.
+# usdt.logs needs logging, so it is not imported here.
 __all__ = ["Backend", "Error", "Probe", "Provider", "Status", "load_error"]

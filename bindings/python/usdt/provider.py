@@ -68,8 +68,8 @@ _TEXT = re.compile(r"(const )?(char|signed char|unsigned char)( const)? ?\*"
 
 
 def argument(declared: str) -> Tuple[str, str]:
-    """What tracers are told that an argument is, and how values become one:
-    `i` an integer, `t` text, `j` JSON, `v` what the value is."""
+    """An argument's C type for tracers, and how values are converted: `i` to
+    an integer, `t` to text, `j` to JSON, `v` by the value's own type."""
     if not isinstance(declared, str):
         raise TypeError(f"a type must be a str, not {declared!r}")
     words = " ".join(declared.split())
@@ -124,17 +124,17 @@ class Provider:
 
     def span(self, name: str, *types: str,
              arguments: Optional[Callable[..., object]] = None) -> "Span":
-        """A decorator of functions and coroutine functions: NAME-start fires
-        before each call, with its positional arguments, or with what
-        arguments(...) makes of them all; NAME-done fires after it, with the
-        nanoseconds it took and the name of the exception that it raised, or
-        NULL."""
+        """A decorator of functions and coroutine functions.  NAME-start fires
+        before each call, with its positional arguments, or with the result of
+        arguments(...), called with all of them.  NAME-done fires after it, with
+        the nanoseconds it took and the name of the exception that it raised,
+        or NULL."""
         from .spans import Span
 
         return Span(self, name, types, arguments)
 
     def remove(self, probe: Probe) -> None:
-        """Take a probe out: it never fires for this provider again."""
+        """Remove a probe: it never fires for this provider again."""
         self._native.remove(probe)
 
     def enable(self) -> None:
