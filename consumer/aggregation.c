@@ -2,8 +2,8 @@
  * aggregation.c - what has been counted?
  *
  * A distribution is written as buckets [least, greatest, count]: those that are
- * not empty, all between them, and one more at each end.  So readers can draw it
- * without knowing how the function cuts its buckets.
+ * not empty, all between them, and one more at each end.  So readers can draw
+ * it without knowing how the function cuts its buckets.
  */
 #include <inttypes.h>
 #include <string.h>

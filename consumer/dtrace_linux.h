@@ -1,8 +1,8 @@
 /*
  * dtrace_linux.h - which parts of libdtrace 2.0 for Linux does usdt-dtrace use?
  *
- * The declarations are our own: the header of libdtrace2-dev does not compile by
- * itself and lacks the numbers of aggregating actions.  Layouts are those of
+ * The declarations are our own: the header of libdtrace2-dev does not compile
+ * by itself and lacks the numbers of aggregating actions.  Layouts are those of
  * 64-bit systems, since libdtrace.so.2 exists only for these.
  */
 #ifndef DTRACE_LINUX_H

@@ -2,8 +2,8 @@
  * keeper.c - who cleans up when the tracing process is gone?
  *
  * libdtrace may hang, abort, exit or be killed.  The kernel frees most of what
- * the process had, but two uprobes stay, on libdtrace's own BEGIN and END.  So a
- * small process, which never loads the library, waits for the tracing process
+ * the process had, but two uprobes stay, on libdtrace's own BEGIN and END.  So
+ * a small process, which never loads the library, waits for the tracing process
  * and removes them.  It also kills that process if the library hangs and the
  * client has gone.  Nothing here allocates.
  */
@@ -40,7 +40,7 @@ clock_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* In "p:dt_PID_dtrace/NAME place": PID, and where NAME ends.  0: other lines. */
+/* In "p:dt_PID_dtrace/NAME place": PID, and where NAME ends; 0 otherwise. */
 static pid_t
 whose(const char *line, const char **end)
 {
@@ -78,7 +78,7 @@ forget(const char *path, const char *line, const char *end)
 	return busy;
 }
 
-/* Removes PID's uprobes; 0: those of all ended processes.  1: some are in use. */
+/* Removes uprobes of PID (0: of all ended processes).  1: some are in use. */
 static int
 sweep(pid_t pid)
 {
@@ -209,7 +209,7 @@ keeper_start(int watched, int grace)
 	catch(SIGINT, tell);
 	catch(SIGTERM, tell);
 	catch(SIGHUP, tell);
-	/* So that readers see the end of file as soon as the child has ended. */
+	/* Readers must see the end of file as soon as the child has ended. */
 	for (fd = 1; fd < 64; fd++)
 		if (fd != 2 && fd != alive[0])
 			close(fd);

@@ -16,7 +16,7 @@
 
 /* The longest line: programs are long, but not that long. */
 #define LONGEST (16 << 20)
-#define PACE 100		/* ms between two looks, unless an option sets it */
+#define PACE 100		/* ms between two looks, by default */
 
 static struct {
 	char *line;

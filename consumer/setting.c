@@ -1,8 +1,8 @@
 /*
  * setting.c - which settings does the environment make?
  *
- * If this program's file gives privileges (set-user-ID or capabilities), the
- * user must not choose the library that runs with them: all settings are ignored.
+ * None if this program's file gives privileges (set-user-ID or capabilities):
+ * the user must not choose the library that runs with them.
  */
 #include <stdlib.h>
 #include <unistd.h>

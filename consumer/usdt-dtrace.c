@@ -65,7 +65,7 @@ main(int argc, char **argv)
 		else
 			grace = -1;
 		if (descriptor == -1 || grace == -1) {
-			fprintf(stderr, "usdt-dtrace: %s is not a valid option\n",
+			fprintf(stderr, "usdt-dtrace: %s: invalid option\n",
 			    argv[i]);
 			return 2;
 		}

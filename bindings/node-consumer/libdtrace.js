@@ -82,7 +82,7 @@ class Consumer {
 			throw new TypeError('expected function as argument');
 		const answer = this.#link.sync('work');
 
-		/* Like the old package, ignores every error except a lost helper. */
+		/* Like the old package: only a lost helper is an error. */
 		if (answer.code === 'ELOST')
 			throw failed('consume', answer);
 		this.#reader.records(answer.lines, (given, data) => {

@@ -12,9 +12,9 @@ const stub = require('./stub.js');
 const ARG_MAX = 32;
 
 /*
- * A probe's gate is a word that kernels and libusdt write: 0 while no tracer
- * uses the probe.  One halfword is the kernel's, and counts tracers; the other
- * says that DTrace has the probe, and then we have to ask.
+ * A probe's gate is a word that is 0 while no tracer uses the probe.  In one
+ * halfword the kernel counts tracers.  libusdt sets the other if DTrace has the
+ * probe; then only the library knows whether it is traced.
  */
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 const KERNEL = LITTLE_ENDIAN ? 0x0000ffff : 0xffff0000;
@@ -46,7 +46,7 @@ function toInteger(value)
 	return typeof value === 'bigint' ? value : Number(value);
 }
 
-/* The converter uses JSON.stringify as it is when the probe is added. */
+/* Keeps the JSON.stringify of now, even if the program replaces it later. */
 function jsonConverter()
 {
 	const stringify = JSON.stringify;
@@ -135,7 +135,7 @@ class DTraceProbe {
 		return true;
 	}
 
-	/* Ask the binding, and after some times make it show the gate. */
+	/* Ask the binding, and after some times view the gate itself. */
 	#ask()
 	{
 		if (this.#gate === ASK && ++this.#asked > ASKED_BEFORE_VIEW)
@@ -160,7 +160,7 @@ class DTraceProbe {
 		}
 	}
 
-	/* The name under which it was added. */
+	/* The name under which the probe was added. */
 	static nameOf(probe)
 	{
 		return probe.#name;
@@ -177,7 +177,7 @@ class DTraceProbe {
 	}
 }
 
-/* Friends of the class, which nobody else can reach. */
+/* Kept here and removed from the class, so that users can't call them. */
 const { nameOf, reset: resetProbe } = DTraceProbe;
 delete DTraceProbe.nameOf;
 delete DTraceProbe.reset;

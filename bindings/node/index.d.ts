@@ -1,8 +1,8 @@
 /* index.d.ts - the package's interface, for TypeScript. */
 
 /*
- * What an argument is.  "int" is 32 bits wide for tracers; other texts count
- * by their beginning: int, json, char *; anything else is a string.
+ * The type of an argument.  "int" has 32 bits for tracers.  Other texts count by
+ * their beginning: int, json or char *; anything else is a string.
  */
 export type ArgumentType =
 	| 'int' | 'char *' | 'json'

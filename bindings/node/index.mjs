@@ -1,4 +1,4 @@
-/* index.mjs - the same for import. */
+/* index.mjs - the package's interface, for import. */
 import provider from './dtrace-provider.js';
 
 export const { DTraceProvider, createDTraceProvider, loadError } = provider;

@@ -6,7 +6,7 @@
  */
 'use strict';
 
-/* The name under which a stub was added. */
+/* Maps each stub to the name under which it was added. */
 const names = new WeakMap();
 
 function DTraceProviderStub()

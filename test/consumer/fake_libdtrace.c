@@ -8,8 +8,8 @@
  * helper, so the tests show that the helper reads what the library writes.
  *
  *	fail CALL NUMBER TEXT	that call fails
- *	hang|abort|quit|slow CALL	it never returns, aborts, exits, takes long
- *	stage begin|end|tick	what follows comes at the start, at stop, each time
+ *	hang|abort|quit|slow CALL	it never returns, aborts, exits, is slow
+ *	stage begin|end|tick	the rest comes at the start, at stop, each time
  *	probe ID PRV MOD FUN NAME [CPU]	a firing
  *	rec ACTION SIZE ALIGNMENT ARG HEX [FORMAT]	a record of it
  *	say TEXT		what the library prints for it

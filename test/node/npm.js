@@ -45,8 +45,8 @@ const UNREACHABLE = new RegExp('\\b(E(NOTFOUND|AI_AGAIN|CONNREFUSED|' +
 	'CONNRESET|TIMEDOUT|NETUNREACH|HOSTUNREACH)|ERR_SOCKET_TIMEOUT|' +
 	'SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_GET_ISSUER_CERT\\w*)\\b');
 
-/* Installs packages of npm's registry in a directory.  false: the registry could
- * not be reached, which is no failure of ours, so the test T is skipped. */
+/* Installs packages of npm's registry in a directory.  false: the registry can't
+ * be reached; this is no failure of ours, so the test T is skipped. */
 function fetched(t, directory, ...packages)
 {
 	const unreachable = 'npm\'s registry can not be reached';

@@ -70,7 +70,7 @@ struct instance {
 	unsigned references;		/* the hook's and the canary's */
 };
 
-/* --- modules that nobody named ------------------------------------------ */
+/* --- default module names ----------------------------------------------- */
 
 /*
  * The first provider of a name gets the module "mod-1", the next "mod-2", and
@@ -188,9 +188,9 @@ sweep(napi_env env, struct instance *instance)
 }
 
 /*
- * The same when there are many.  To V8 a provider is a small object, and no
- * reason to collect, but each enabled one holds mappings and a file.  So V8 is
- * made to believe in a large amount of memory, which is then taken back.
+ * The same when there are many.  To V8 a provider is a small object, no reason
+ * to collect, but each enabled one holds mappings and a file.  So report a
+ * large amount of memory to V8, which makes it collect; then take that back.
  */
 static void
 sweep_hard(napi_env env, struct instance *instance)

@@ -47,7 +47,7 @@ function inNode(code, env, directory = PACKAGE)
 	return { status: run.status, out: run.stdout, err: run.stderr };
 }
 
-/* A copy of the package with no binding, and what BINDING is if given. */
+/* A copy of the package without a binding, or with BINDING as its bytes. */
 function copyWithout(binding)
 {
 	const to = fs.mkdtempSync(path.join(images, 'copy-'));
@@ -123,7 +123,7 @@ test('the arguments of the constructor', () => {
 		'Expected only provider name and module as arguments');
 });
 
-test('a provider that can not be', () => {
+test('a provider with an invalid name', () => {
 	for (const [name, text] of [['', /name/], ['a b', /a b/],
 	    ['nul\0byte', /nul/], ['x'.repeat(1000), /53/]]) {
 		assert.throws(() => new DTraceProvider(name), (error) => {
@@ -167,10 +167,10 @@ test('a long module is cut', () => {
 	assert.strictEqual(provider.status().module, 'm'.repeat(63));
 });
 
-test('a probe that can not be', () => {
+test('a probe with an invalid name', () => {
 	const provider = new DTraceProvider('badprobes', 'mod');
 
-	/* As it is told the name is the probe's, though it is the function's. */
+	/* libusdt refuses the function's name; the error says "probe name". */
 	assert.throws(() => provider.addProbe('a b'), /probe name "a b"/);
 	for (const length of [100, 500])
 		assert.throws(() => provider.addProbe('x'.repeat(length)),
@@ -221,8 +221,8 @@ test('the arguments of fire', () => {
 		TypeError);
 });
 
-/* V8 tells of each collection: there is none in ten million fires.  It compiles
- * them first. */
+/* V8 reports each garbage collection: ten million fires must cause none, once it
+ * has compiled them. */
 test('fire with a disabled probe allocates nothing', () => {
 	const use = (each) => `
 		const p = d.createDTraceProvider('allocates');
@@ -250,7 +250,7 @@ test('fire with a disabled probe allocates nothing', () => {
 	assert.strictEqual(collections('probe.fire(callback);'), 0);
 	assert.strictEqual(collections('probe.fire(callback, i, p);'), 0);
 	assert.strictEqual(collections('p.fire("p1", callback);'), 0);
-	/* So this is how one is seen. */
+	/* The check of the check: a program that allocates. */
 	assert(collections('kept = [i]; probe.fire(callback);') > 0);
 });
 
@@ -326,7 +326,7 @@ test('USDT_DISABLE: nothing happens', () => {
 	assert.strictEqual(out + err, 'false\n');
 });
 
-test('where no backend takes the provider enable throws', () => {
+test('enable throws if no backend accepts the provider', () => {
 	const { out } = inNode(`
 		const p = d.createDTraceProvider('none');
 		p.addProbe('p1');
@@ -372,7 +372,7 @@ test('without a binding there is a stub, which is silent', () => {
 		/^Error: dtrace-provider: no binding for linux-\w+-\w+, /);
 });
 
-test('a binding that can not be loaded is the same', () => {
+test('the same with a binding that does not load', () => {
 	const { status, out, err } = inNode(USE, {},
 		copyWithout('not a shared object'));
 
@@ -383,7 +383,7 @@ test('a binding that can not be loaded is the same', () => {
 		/^Error: .*DTraceProviderBindings\.node: /);
 });
 
-test('unless a failure is wanted', () => {
+test('with NODE_DTRACE_PROVIDER_REQUIRE=hard, require throws', () => {
 	const { status, err } = inNode(USE,
 		{ NODE_DTRACE_PROVIDER_REQUIRE: 'hard' }, copyWithout());
 

@@ -36,12 +36,12 @@ async function lives(way, count)
 	for (const [, maps] of [early, late])
 		assert(maps < before[1] + 500, 'too many mappings\n' +
 			run.report());
-	/* All are gone when the event loop has turned. */
+	/* After a turn of the event loop all providers are freed. */
 	assert(end[1] < before[1] + 50, 'mappings stay\n' + run.report());
 }
 
-/* Node frees what it knows of a view when the event loop turns, so that those
- * with views can't go on for long without. */
+/* Node frees its records of a view only when the event loop turns, so lives with
+ * views need turns. */
 test('described and forgotten', () => lives('described', 50000));
 test('disabled and forgotten', () => lives('disabled', CI ? 10000 : 1000));
 test('enabled, forgotten, in a loop that never ends', () =>

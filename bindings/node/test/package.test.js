@@ -1,6 +1,6 @@
 /*
- * package.test.js - does the package that npm makes install anywhere, and do
- * programs that know nothing of it work with it?
+ * package.test.js - does the package of `npm pack` install anywhere, and do
+ * programs for dtrace-provider work with it unchanged?
  */
 'use strict';
 
@@ -50,7 +50,7 @@ function bare(name)
 	return directory;
 }
 
-/* What loadError says of an installed copy. */
+/* The text of an installed copy's loadError(). */
 function loadError(directory)
 {
 	return succeed(process.execPath, ['-e',
@@ -121,7 +121,7 @@ test('where none fits it is built with cc and make', async () => {
 	assert.deepStrictEqual(events, ['p1 1 two', 'p1 -3 four']);
 });
 
-test('V=1 tells what the build said', () => {
+test('V=1 prints the output of the build', () => {
 	const result = run(process.execPath, ['install.js'],
 		{ cwd: bare('to tell'), env: { V: '1' } });
 
@@ -142,7 +142,7 @@ test('$MAKE names make', () => {
 	assert.strictEqual(result.status, 0);
 });
 
-test('where that fails there is a stub, and silence', () => {
+test('if the build fails the package is a stub, and prints nothing', () => {
 	for (const [name, env] of [['no compiler', { CC: 'false' }],
 	    ['no make', { PATH: commands('node', 'sh') }]]) {
 		const directory = bare(name);
@@ -171,7 +171,7 @@ function binary(platform)
 		platform, 'DTraceProviderBindings.node');
 }
 
-test('no newer glibc than the oldest that Node runs on', () => {
+test('the binaries need no newer glibc than Node does', () => {
 	for (const platform of PLATFORMS.filter((p) => /glibc/.test(p))) {
 		const needs = [...succeed('readelf', ['-V', binary(platform)])
 			.matchAll(/GLIBC_2\.(\d+)/g)]
@@ -211,7 +211,7 @@ test('the declarations for TypeScript', (t) => {
 		env: { USDT_IMAGE_DIR: images } });
 });
 
-/* No Node is to be had for each libc: there the host is a small one. */
+/* Not every libc has a Node here: a small host takes its place. */
 function smallHost(platform, compiler)
 {
 	const host = path.join(images, 'host-' + platform);
@@ -237,8 +237,8 @@ for (const [libc, compiler] of [['glibc', 'gcc'], ['musl', 'musl-gcc']]) {
 	});
 }
 
-/* An emulator runs programs of the other processor.  What it runs no tracer
- * sees: that these binaries fire test/arm64/node.t tells, in a machine. */
+/* An emulator runs programs for the other processor, but no tracer sees them.
+ * test/arm64/node.t shows in a machine that these binaries fire. */
 const CROSS = succeed(path.join(TOP, 'test', 'setup'), ['--cross-root'])
 	.trim();
 const EMULATOR = [path.join(CROSS, 'bin', 'qemu-aarch64'), '-L',
@@ -341,7 +341,7 @@ test('restify 11.1.0', async (t) => {
 	});
 
 	assert.strictEqual(events.length, 4);
-	/* restify itself passes a route, and headers, that are undefined. */
+	/* restify itself passes an undefined route and undefined headers. */
 	assert.match(events[0],
 		/^route__start shop hello 1 GET \/hello\/world {"x-test":"h/);
 	assert.match(events[1], /^handler__start shop undefined greet 1$/);

@@ -2,7 +2,7 @@
  * traced.test.js - does a real tracer see what programs fire?
  *
  * The first part has the cases of dtrace-provider's own tests, under their
- * names; the second what it did wrong or had no tests for.
+ * names; the second has its faults, and cases for which it had no tests.
  */
 'use strict';
 
@@ -156,7 +156,7 @@ test('notenabled', async () => {
 		'called 0']);
 });
 
-/* --- what it did wrong, or had no tests for ------------------------------- */
+/* --- its faults, and cases for which it had no tests ---------------------- */
 
 test('both collected: the provider is gone', async () => {
 	const { said } = await sees('gcBoth', { p1: INT }, ['p1 1']);
@@ -209,7 +209,7 @@ test('a callback that throws', async () => {
 	]);
 });
 
-test('what has no JSON', () => sees('badJson', { p1: STRING }, [
+test('values without JSON', () => sees('badJson', { p1: STRING }, [
 	...Array(3).fill('p1 { "error": "stringify failed" }'),
 	'p1 undefined']));
 

@@ -4,9 +4,9 @@
  * usdt/provider.py has the interface and turns declared types into those of C;
  * it alone makes the objects here.
  *
- * Lifetimes.  A Probe holds its Provider, and a Provider holds no Python object:
- * there are no cycles, and a provider is freed when neither it nor one of its
- * probes is left.  So no thread can fire while it is freed.
+ * Lifetimes.  A Probe holds its Provider, and a Provider holds no Python
+ * object: there are no cycles, and a provider is freed when neither it nor one
+ * of its probes is left.  So no thread can fire while it is freed.
  *
  * Threads.  Calls that may wait for a helper let other threads of Python run.
  * A fire never does.
@@ -102,8 +102,8 @@ object_free(PyObject *self)
 /* --- firing ----------------------------------------------------------------- */
 
 /*
- * Clears an exception that a value's own code raised: a fire does not pass it on.
- * 0: it ends programs (KeyboardInterrupt, SystemExit), and stays set.
+ * Clears an exception that a value's own code raised, since a fire does not
+ * raise it.  0: it ends programs (KeyboardInterrupt, SystemExit), and stays.
  */
 static int
 forgiven(void)
@@ -423,8 +423,8 @@ static PyType_Spec probe_spec = {
 
 /*
  * A provider's error text is valid until the next call with that provider, so a
- * lock protects it.  A forked child gets a new lock, since another thread of its
- * parent may have held the old one.
+ * lock protects it.  A forked child gets a new lock, since another thread of
+ * its parent may have held the old one.
  */
 static int
 provider_lock(struct provider *self)

@@ -1,4 +1,4 @@
-/* headers.c - is what napi.h declares what Node's own headers declare? */
+/* headers.c - does napi.h declare the same as Node's own headers? */
 #include <node_api.h>
 
 /* From here on each declaration that differs is an error. */

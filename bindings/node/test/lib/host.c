@@ -1,10 +1,10 @@
 /*
- * host.c - does a binding load and fire where there is no Node to be had?
+ * host.c - does a binding load and fire where no Node is available?
  *
  *	host BINDING PROVIDER
  *
- * A runtime with as much of Node-API as the binding uses: it makes a provider
- * with a probe, tells its place as traced.js does, and fires it.
+ * A runtime with the part of Node-API that the binding uses.  It makes a provider
+ * with a probe, prints its place like traced.js, and fires it.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -206,7 +206,7 @@ CALL(napi_get_value_string_utf8)(napi_env env, napi_value v, char *buffer,
 	return napi_ok;
 }
 
-/* Nothing is ever collected here. */
+/* This runtime collects nothing. */
 CALL(napi_create_reference)(napi_env env, napi_value v, uint32_t count,
     napi_ref *result)
 {
@@ -283,7 +283,7 @@ CALL(napi_throw_error)(napi_env env, const char *code, const char *text)
 	return napi_ok;
 }
 
-/* --- what a program does with it ----------------------------------------- */
+/* --- the program ---------------------------------------------------------- */
 
 static napi_value
 property(napi_value object, const char *name)

@@ -3,8 +3,8 @@
  *
  *	node --expose-gc lives.js WAY[-WAY] COUNT
  *
- * Prints the resident memory in kB and the number of mappings, before and after
- * a tenth of the lives, after all of them, and when Node has had its turns.
+ * Prints the resident memory in kB and the number of mappings four times: before
+ * the lives, after a tenth, after all, and after turns of the event loop.
  */
 'use strict';
 
@@ -50,8 +50,8 @@ function turn()
 	return new Promise((resolve) => setImmediate(resolve));
 }
 
-/* "turning" gives the event loop a turn now and then, the others never do
- * until the end. */
+/* "turning" gives the event loop a turn now and then, the other ways only at the
+ * end. */
 async function main()
 {
 	const first = Math.floor(count / 10);

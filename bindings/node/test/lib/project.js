@@ -1,6 +1,7 @@
 /*
- * project.js - packages of $PROJECT, and where the probes are that they made,
- * which tell nobody: in the maps of this process.
+ * project.js - the packages of $PROJECT, and the paths of their probes
+ *
+ * The packages do not show the paths, so this reads the process's own maps.
  */
 'use strict';
 
@@ -23,8 +24,8 @@ dtrace.DTraceProvider = class extends dtrace.DTraceProvider {
 
 exports.project = project;
 
-/* Some tracers come after the probes: until they have these of all providers,
- * or the seconds in USDT_TEST_AWAIT are over. */
+/* Some tracers come after the probes: waits until they have these of all
+ * providers, at most the seconds in USDT_TEST_AWAIT. */
 exports.awaitTracer = function (probes)
 {
 	const end = Date.now() +

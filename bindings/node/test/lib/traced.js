@@ -37,7 +37,7 @@ function site(provider, ...probes)
 			probe.replace(/-/g, '__'));
 }
 
-/* Until each of these is traced, or the time is over. */
+/* Waits until each of these is traced, or the time is over. */
 async function awaitTracer(...probes)
 {
 	const end = Date.now() + await_ms;
@@ -323,7 +323,7 @@ const programs = {
 		p.fire('p1', () => [2]);
 	},
 
-	/* --- what 0.8.8 had no tests for ----------------------------------- */
+	/* --- cases for which 0.8.8 had no tests ----------------------------- */
 
 	async remove()
 	{
@@ -383,7 +383,7 @@ const programs = {
 		p.p1.fire(() => [() => 1]);
 	},
 
-	/* JSON.stringify is the one of the time of adding. */
+	/* A probe uses the JSON.stringify of the time when it was added. */
 	async jsonReplaced()
 	{
 		const p = await live(['p1', 'json']);
@@ -430,7 +430,7 @@ const programs = {
 		p.i.fire(() => [2n ** 64n + 5n]);
 	},
 
-	/* How declared types are understood: by how they begin. */
+	/* Declared types count by their beginning. */
 	async prefixes()
 	{
 		const p = await live(['p1', 'integer', 'int64', 'jsonp', 'char *x',
@@ -449,7 +449,7 @@ const programs = {
 			p.p1.fire(() => [value]);
 	},
 
-	/* More than what needs no allocation, and what tracers read. */
+	/* Longer than the binding's arena, and than tracers read. */
 	async longStrings()
 	{
 		const p = await live(['p1', 'char *', 'char *', 'int']);
@@ -510,7 +510,7 @@ const programs = {
 		provider.fire('p1', () => [workerData.number]);
 	},
 
-	/* One that ends while providers are alive, by force. */
+	/* A worker that is terminated while its providers are alive. */
 	async terminated()
 	{
 		const worker = new Worker(`
@@ -576,8 +576,8 @@ const programs = {
 	},
 };
 
-/* Side by side: waiting for tracers takes long.  Programs use the name of their
- * provider before they wait for the first time. */
+/* Runs the programs side by side, since waiting for tracers takes long.  Each
+ * uses the name of its provider before it first waits. */
 async function main()
 {
 	const base = prov;

@@ -15,7 +15,7 @@ const path = require('path');
 const PATIENCE = Number(process.env.USDT_TEST_PATIENCE || 300) * 1000;
 const TOP = path.join(__dirname, '..', '..', '..', '..');
 
-/* Words that a driver may set: the bpftrace of another system, for one. */
+/* A driver may set another bpftrace, such as another system's. */
 const BPFTRACE = (process.env.USDT_TEST_BPFTRACE || 'bpftrace').split(' ');
 const WATCH = process.env.USDT_TEST_WATCH ||
 	path.join(process.env.USDT_BUILD || TOP, 'usdt');
@@ -73,7 +73,7 @@ class Run {
 		this.waiting = this.waiting.filter((wait) => !wait());
 	}
 
-	/* Until CONDITION holds, it has ended, or the time is over. */
+	/* Waits until CONDITION holds, the process ends, or the time is over. */
 	until(condition, ms = PATIENCE)
 	{
 		return new Promise((resolve) => {
@@ -164,7 +164,7 @@ async function watch(sites)
 	return run;
 }
 
-/* The lines that come when nothing but the time is waited for are there too. */
+/* Waits for COUNT lines, ends the tracer, and returns all its lines. */
 async function finish(run, pattern, count)
 {
 	const events = () => run.lines().map((line) => pattern.exec(line))

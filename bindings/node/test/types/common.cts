@@ -19,7 +19,7 @@ const removed: true = provider.removeProbe(probe);
 const why: Error | null = dtrace.loadError();
 const made = new dtrace.DTraceProvider('types', 'module');
 
-/* What is wrong has to be told; it is not run. */
+/* TypeScript must report each of these errors; the function is not called. */
 function wrong()
 {
 	// @ts-expect-error
