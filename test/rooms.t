@@ -1,10 +1,10 @@
 #!/usr/bin/perl
 # rooms.t - does each file of the library call only what it may?
 #
-# What an object needs from elsewhere (nm) is compared with two things: what its
-# room may ask of the system, and for the library's own names the floor that its
-# room is on, which is that of the header that it includes.  A file without a row
-# here fails.
+# For each object, nm lists the symbols that it needs.  Those of the system must
+# be in its room's row here.  Those of the library must come from its room's
+# floor, the one whose header it includes, or from one below.  A file without a
+# row here fails.
 use strict;
 use warnings;
 use Test::More;
@@ -14,8 +14,8 @@ my $obj = $ENV{USDT_OBJ} // 'obj-x86_64';
 my @objects = library_objects($obj);
 
 my $memory = 'memcpy memset memcmp strlen strcmp strncmp strchr strrchr strstr strpbrk strcpy strncpy strcspn strspn stpcpy';
-# What a room calls of the system, as regular expressions.  What it calls of the
-# library follows from its header.
+# The system's functions that each room may call, as regular expressions.  The
+# header that it includes decides on the library's own.
 my %allowed = (
 	usdt => "$memory malloc calloc free snprintf",
 	usdt_dof => $memory,
@@ -62,7 +62,7 @@ my %allowed = (
 	usdt_tracepoints_aarch64 => '',
 	usdt_tracepoints_sparc64 => '',
 );
-# Calls of the library that a room makes as any program could.
+# Calls of usdt.h that a room makes, as any program could.
 my %calls = (usdt => 'usdt_error');
 
 # The floors, from the lowest: each header includes the one below it.
@@ -81,7 +81,7 @@ sub includes
 is(join(' ', map { join ',', includes($_) } @floors), ' 0 1 2',
     'each floor includes the one below it');
 
-# declared(FLOOR): the library's names in that header, without its comments.
+# declared(HEADER): the library's names in it, without its comments.
 sub declared
 {
 	my ($header) = @_;
@@ -94,10 +94,10 @@ for my $floor (reverse 0 .. $#floors) {
 	$floor_of{$_} = $floor for declared($floors[$floor]);
 }
 
-# What compilers add by themselves.
+# Symbols that compilers add.
 my $compiler = qr/^(?:_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|__\w+_chk|__asan_\w+|__ubsan_\w+|__isoc\w+|__isoc23_\w+)$/;
 
-# Each symbol of each object: its kind, as nm has it.  nm is asked once.
+# The kind of each symbol of each object, from one run of nm.
 my %symbols;
 {
 	my $object;
@@ -106,7 +106,7 @@ my %symbols;
 		elsif (/(\w) (\S+)$/) { $symbols{$object}{$2} = $1 }
 	}
 }
-is(scalar(keys %symbols), scalar(@objects), 'nm tells of each object');
+is(scalar(keys %symbols), scalar(@objects), 'nm reads each object');
 
 my @sources = glob '{usdt,core/,image/,none/}*.c';
 
@@ -135,14 +135,15 @@ is(files_with('\b(mmap|munmap|mprotect|madvise)\(', @sources), 'core/guard.c cor
 is(files_with('^#.*__(linux|APPLE|FreeBSD|sun|x86_64|i386|aarch64)', @sources, glob '{usdt,core/,image/,none/}*.h'),
     'core/platform.c', 'one file asks the compiler for the system');
 
-# What headers of the system declare is decided in ours.
+# Our headers set the macros that decide what the system's headers declare.
 is(join(' ', grep { text_of($_) =~ /^#include\s*(\S)/m && $1 ne '"' } @sources), '', 'each file includes a header of its own first');
 
-# All is hidden, the interface too: a copy may not take the place of another.
+# All symbols are hidden, the interface too, so that one copy can't replace
+# another.
 my %public = map { $_ => 1 } map { /\b(usdt_\w+)\s*\($/ || /\b(usdt_\w+)\(/ ? $1 : () }
     grep { /^(?:USDT_API|USDT_INLINE)/ } do { open my $h, '<', 'usdt.h' or die; <$h> };
 
-# globals(FILE...): what they define for others: name => visibility.
+# globals(FILE...): the global names that they define: name => visibility.
 sub globals
 {
 	my %found;
@@ -151,14 +152,14 @@ sub globals
 		my @f = split;
 		$found{$f[7]} = $f[5]
 		    if @f >= 8 && $f[4] =~ /^(?:GLOBAL|WEAK)$/ && $f[6] ne 'UND'
-		    && $f[7] =~ /^usdt_/;	# not what compilers add
+		    && $f[7] =~ /^usdt_/;	# without those that compilers add
 	}
 	return %found;
 }
 
 my %global = globals(@objects);
 is(join(' ', grep { $global{$_} ne 'HIDDEN' } sort keys %global), '', 'nothing is exported');
-is(join(' ', grep { !/^usdt__/ } sort keys %global), join(' ', sort keys %public), 'what usdt.h declares is there');
+is(join(' ', grep { !/^usdt__/ } sort keys %global), join(' ', sort keys %public), 'all of usdt.h is defined, and no more');
 
 # A program has all of the library or none of it.
 my $archive = ($ENV{USDT_BUILD} // '.') . '/libusdt.a';
@@ -167,7 +168,7 @@ is("@members", 'libusdt.o', 'the archive has one member');
 my %archived = globals($archive);
 is(join(' ', sort keys %archived), join(' ', sort keys %public), 'in which the interface alone is global');
 
-# A call that no test makes could do anything.
+# Every call needs a test.
 sub made_in
 {
 	my ($text, $call) = @_;
@@ -176,12 +177,12 @@ sub made_in
 
 my ($units, $fuzzer) = (text_of(glob 'test/unit/*.c'),
 	text_of('test/fuzz/calls.c'));
-# What is behind the gate is called by usdt_probe_enabled.
+# Tests reach usdt_probe_ask through usdt_probe_enabled.
 my @calls = grep { $_ ne 'usdt_probe_ask' } sort keys %public;
 is(join(' ', grep { !made_in($units, $_) } @calls), '',
     'each call is made by a unit');
 is(join(' ', grep { !made_in($fuzzer, $_) } @calls), '', 'and by the fuzzer');
 
 # No object asks for an executable stack.
-is(join('', grep { /GNU-stack.*\bX\b/ } `readelf -SW @objects`), '', 'no object wants an executable stack');
+is(join('', grep { /GNU-stack.*\bX\b/ } `readelf -SW @objects`), '', 'no object asks for an executable stack');
 done_testing();

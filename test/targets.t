@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # targets.t - can the library be compiled for the other systems?
 #
-# clang compiles for any of them.  In place of their headers stand those in
-# test/targets/include: just the declarations that the library uses, with the
-# differences that matter.  So what a system does not have is missing here too.
+# clang compiles for any of them.  test/targets/include takes the place of their
+# headers: it has only the declarations that the library uses, with the
+# differences that matter.  So what a system lacks is missing here too.
 use strict;
 use warnings;
 use Test::More;
@@ -11,7 +11,7 @@ use File::Temp qw(tempdir);
 use Usdt::Variant qw(require_compiler library_objects);
 
 my @targets = (
-	# target, the system and the processor that the Makefile calls it
+	# clang's target, and the Makefile's names of the system and processor
 	['x86_64-unknown-freebsd13', 'freebsd', 'x86_64'],
 	['i386-unknown-freebsd13', 'freebsd', 'i386'],
 	['x86_64-pc-solaris2.11', 'illumos', 'x86_64'],
@@ -19,11 +19,11 @@ my @targets = (
 	['sparcv9-sun-solaris2.11', 'illumos', 'sparc64'],
 	['x86_64-apple-macos11', 'macos', 'x86_64'],
 	['arm64-apple-macos11', 'macos', 'aarch64'],
-	# It stands for any that the library does not know.
+	# A system that the library does not know.
 	['x86_64-unknown-netbsd9', 'unknown', 'x86_64'],
 );
-# For assembly alone: this system's own, which the others are compared with,
-# and what is no target for C any more.
+# For assembly alone: Linux, with which the others are compared, and targets for
+# which clang no longer compiles C.
 my @assembled = (
 	['x86_64-linux-gnu', 'linux', 'x86_64'],
 	['i386-linux-gnu', 'linux', 'i386'],
@@ -37,7 +37,7 @@ my $dir = tempdir('usdt-targets-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 require_compiler(system("$_ --version >/dev/null 2>&1") == 0, "no $_ (test/setup check installs it)")
     for qw(clang llvm-ar llvm-nm llvm-readobj);
 
-# What the Makefile says for a system.
+# The words of a variable of the Makefile on a system.
 my %makefile;
 sub variable
 {
@@ -73,7 +73,7 @@ sub symbols
 	return \%symbols;
 }
 
-# What the headers declare, and what compilers call by themselves.
+# Functions that the headers declare, and those that compilers call.
 my %declared = map { $_ => 1 } qw(bzero __stack_chk_fail __stack_chk_guard __clear_cache _GLOBAL_OFFSET_TABLE_
 	__tls_get_addr ___tls_get_addr _tlv_bootstrap);
 for my $header (glob('test/targets/include/*.h'), glob('test/targets/include/sys/*.h')) {
@@ -82,7 +82,7 @@ for my $header (glob('test/targets/include/*.h'), glob('test/targets/include/sys
 }
 my @headers = ('-nostdlibinc', '-isystem', 'test/targets/include');
 
-# As somebody would who has that system: only the compiler is told.
+# Builds as a user of that system would: only the compiler knows the target.
 sub build
 {
 	my ($target, $system, $arch) = @$_;
@@ -94,17 +94,17 @@ sub build
 	my @objects = library_objects("$out/obj-$arch");
 	my @linux = grep { m{/(?:image/\w+|core/(?:by_image|guard|turn))\.o$} } @objects;
 	cmp_ok(scalar(@objects), ">", 12, "$target: makes the rooms");
-	is("@linux", '', "$target: but not what only Linux has");
+	is("@linux", '', "$target: but none of those for Linux alone");
 	my $symbols = symbols("$out/libusdt.a");
 	my @needed = map { $system eq 'macos' ? s/^_//r : $_ } grep { $symbols->{$_} eq 'U' } keys %$symbols;
 	my @wrong = grep { !$declared{$_} } sort @needed;
-	is("@wrong", '', "$target: it calls only what is there");
+	is("@wrong", '', "$target: it calls only functions of that system");
 }
 
 build() for @targets;
 
-# The helper, where there is a libdtrace; it has headers of its own here, so that
-# the library may call no more than before.
+# The helper usdt-dtrace, on systems with libdtrace.  Its headers are separate,
+# so that the library can't use their declarations.
 for (@targets) {
 	my ($target, $system) = @$_;
 
@@ -117,13 +117,13 @@ for (@targets) {
 	    '-Wextra', '-Werror', '-Wno-gnu-include-next');
 }
 
-# A check of the check: what a system does not have is an error.
+# A check of the check: a function that a system lacks is an error.
 open my $wrong, '>', "$dir/wrong.c" or die;
 print $wrong "#include <stdlib.h>\nchar *f(void); char *f(void) { return secure_getenv(\"x\"); }\n";
 close $wrong;
 ok(!run('', 'clang', '-target', $targets[0][0], @headers,
     '-std=gnu99', '-Werror', '-c', '-o', "$dir/wrong.o", "$dir/wrong.c"),
-    'what FreeBSD has not is not compiled for it');
+    'a function that FreeBSD lacks does not compile for it');
 
 # The bytes of an ELF object's section.
 sub section
@@ -155,13 +155,13 @@ for (sort { ($b->[1] eq 'linux') <=> ($a->[1] eq 'linux') } @targets, @assembled
 	if ($system eq 'linux') {
 		$reference{$arch} = [section($object, '.rodata'), section($object, '.text')];
 		ok(length($reference{$arch}[0]) >= 60 && length($reference{$arch}[1]) > 30,
-		    "$target: to compare with");
+		    "$target: stubs and code to compare with");
 		next;
 	}
 	my $all = bytes($object);
-	ok(index($all, $reference{$arch}[0]) >= 0, "$target: and the stubs of Linux");
-	ok(index($all, $reference{$arch}[1]) >= 0, "$target: and the same code");
+	ok(index($all, $reference{$arch}[0]) >= 0, "$target: the stubs of Linux");
+	ok(index($all, $reference{$arch}[1]) >= 0, "$target: the same code");
 	my @hidden = `llvm-readobj --symbols $object` =~ /STV_HIDDEN|PrivateExtern/g;
-	is(scalar(@hidden), 3, "$target: all of them hidden");
+	is(scalar(@hidden), 3, "$target: the three symbols are hidden");
 }
 done_testing();

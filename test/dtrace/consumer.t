@@ -1,4 +1,5 @@
-# Do the package usdt-consumer and its helper bring what the real DTrace traces?
+# Do the package usdt-consumer and its helper deliver what the real DTrace
+# traces?
 #
 # The cases are bindings/node-consumer/test/machine/real.js, for Node's own test
 # runner.

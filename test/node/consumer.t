@@ -1,9 +1,9 @@
 #!/usr/bin/perl
-# consumer.t - does the package usdt-consumer bring what is traced, always end,
-# and do what dtrace-async and libdtrace did?
+# consumer.t - does the package usdt-consumer deliver what is traced, always
+# end, and do what dtrace-async and libdtrace did?
 #
 # The cases are bindings/node-consumer/test/*.test.js; they run with the helper
-# of this build and a fake libdtrace, or with a helper that plays lines.
+# of this build and a fake libdtrace, or with a fake helper.
 use strict;
 use warnings;
 

@@ -3,7 +3,7 @@
 # tracers see its probes?
 #
 # bindings/python/tests/interface.py needs no tracer, tests/traced.py has the
-# programs that are traced, and tests/typed.py what mypy takes and refuses.
+# programs that are traced, and tests/typed.py what mypy accepts and refuses.
 use strict;
 use warnings;
 
@@ -92,7 +92,7 @@ my $own = {
 	},
 };
 
-# What mypy takes and refuses.
+# What mypy accepts and refuses.
 sub types_are_right
 {
 	runs('mypy agrees with the types', 'sh', '-c', 'cd "$1" && shift && '

@@ -1,13 +1,13 @@
 # Usdt::BindingCases - what do real tracers have to see of a binding's programs?
 #
 # Each binding has a program with these cases by name: PROGRAM NAME[,NAME...]
-# PREFIX.  A case has a provider named PREFIX_NAME, and prints "site PATH
-# PROVIDER PROBE" for what a tracer can attach to and "say NAME TEXT" for what
-# else is judged.
+# PREFIX.  A case has a provider named PREFIX_NAME.  It prints "site PATH
+# PROVIDER PROBE" for each place where a tracer can attach, and "say NAME TEXT"
+# for other results.
 #
-# The programs run twice.  The first run, untraced, tells where the probes are;
-# since paths are the same from run to run, a tracer can attach there before the
-# second, and so sees what happens from the very start.
+# The programs run twice.  The first run, untraced, prints where the probes are.
+# Paths are the same in each run, so a tracer can attach there before the second
+# run, and sees it from the start.
 package Usdt::BindingCases;
 
 use strict;
@@ -23,9 +23,10 @@ our @EXPORT_OK = qw(run_cases run_watched run_program);
 my $n1 = ['%d', '(int32)arg0'];
 my $text = ['%s', 'str(arg0)'];
 
-# What bpftrace prints of each probe (of one that is not named: "p1"), what it
-# has to print then, in any order: with many processors it keeps none; what the
-# program has to say, untraced and traced.  A function gets what was said.
+# For each case: what bpftrace prints for each probe ("p1" if none is named);
+# the lines that it must then print, in any order, since processors have buffers
+# of their own; and what the program must say, untraced and traced (a function
+# judges it).
 my %cases = (
 	basic => {
 		print => { request__start => ['%d %s', '(int32)arg0',
@@ -140,7 +141,8 @@ sub run_program
 	return { sites => \@sites, said => \%said };
 }
 
-# agree(GOT, WANTED, NAME): lists in any order, or lines and a pattern.
+# agree(GOT, WANTED, NAME): compares lists in any order, or lines with a
+# pattern.
 sub agree
 {
 	my ($got, $wanted, $name) = @_;
@@ -207,7 +209,7 @@ sub run_cases
 	}
 }
 
-# run_watched(COMMAND, PREFIX): what bpftrace can't read, by `usdt watch`.
+# run_watched(COMMAND, PREFIX): `usdt watch` shows what bpftrace can't read.
 sub run_watched
 {
 	my ($command, $prefix) = @_;

@@ -50,7 +50,8 @@ sub start
 	return $process;
 }
 
-# bpftrace(CLAUSES, PID): one that is attached to everything; PID is optional.
+# bpftrace(CLAUSES, PID): a bpftrace that has attached everything; PID is
+# optional.
 sub bpftrace
 {
 	my ($clauses, $pid) = @_;
@@ -591,9 +592,9 @@ sub forked_child
 	is($process->ask('child quit'), 'child ended', 'the child ends');
 }
 
-# A child made without handlers of fork may lack what the kernel gave its
-# parent.  It has to survive, traced or not, and to fire once it has made a call
-# of the library that can mend it.
+# A child made without fork handlers may lack what the kernel gave its parent.
+# It must survive, traced or not, and must fire once it has made a call of the
+# library that mends it.
 sub cloned_child
 {
 	my $process = process([['func', 'probe', 'int']], '-p', 'clones');

@@ -1,7 +1,7 @@
-# Usdt::Consumer - how does a test speak with the helper usdt-dtrace?
+# Usdt::Consumer - how does a test talk to the helper usdt-dtrace?
 #
-# One object for each helper.  It runs with a fake libdtrace, whose "D programs"
-# say what comes (test/consumer/fake_libdtrace.c).
+# Each helper has an object.  It runs with a fake libdtrace, whose "D programs"
+# are lists of events (test/consumer/fake_libdtrace.c).
 package Usdt::Consumer;
 
 use strict;
@@ -18,13 +18,13 @@ use JSON::PP ();
 use POSIX qw(:sys_wait_h);
 use Time::HiRes qw(time sleep);
 
-# That a helper is gone is seen by who writes to it.
+# If the helper is gone, a write fails.
 $SIG{PIPE} = 'IGNORE';
 
 our @EXPORT_OK = qw(build_fake build_helper little gone);
 
 my $top = abs_path(dirname(__FILE__) . '/../../..');
-# Only against hanging.
+# Seconds; a limit only against hanging.
 my $patience = $ENV{USDT_TEST_PATIENCE} // 60;
 
 sub compile
@@ -37,7 +37,7 @@ sub compile
 	return $to;
 }
 
-# build_fake(DIR): the library.
+# build_fake(DIR): builds the fake library; returns its path.
 sub build_fake
 {
 	my ($dir) = @_;
@@ -46,7 +46,7 @@ sub build_fake
 		"$top/test/consumer/fake_libdtrace.c");
 }
 
-# build_helper(DIR, NAME, FLAGS...): the helper, compiled in some other way.
+# build_helper(DIR, NAME, FLAGS...): builds the helper with these flags.
 sub build_helper
 {
 	my ($dir, $name, @flags) = @_;
@@ -63,7 +63,7 @@ sub little
 	return unpack('H*', pack("($template)<*", @numbers));
 }
 
-# start(HELPER, LIBRARY, NAME => VALUE ...): with these in its environment.
+# start(HELPER, LIBRARY, NAME => VALUE ...): starts it with these variables.
 sub start
 {
 	my ($class, $helper, $library, %more) = @_;
@@ -133,8 +133,8 @@ sub tell
 	return print { $self->{to} } $line;
 }
 
-# ask(COMMAND, NAME => VALUE ...): the answer, then what came before it.  undef:
-# there was none.
+# ask(COMMAND, NAME => VALUE ...): the answer (undef: none), then the lines that
+# came before it.
 sub ask
 {
 	my ($self, $command, %more) = @_;
@@ -150,7 +150,7 @@ sub ask
 	return (undef, @before);
 }
 
-# run(PROGRAM, ...): open, compile, go; what BEGIN brought.
+# run(PROGRAM, ...): open, compile, go; returns the lines of BEGIN.
 sub run
 {
 	my ($self, $program, %open) = @_;
@@ -169,7 +169,7 @@ sub run
 
 sub close_input { close($_[0]{to}) }
 
-# Its status, when it has ended; undef if it does not.
+# Waits for its end; its status, or undef if it does not end.
 sub status
 {
 	my ($self) = @_;
@@ -190,7 +190,7 @@ sub end
 	return $self->status;
 }
 
-# The process that has the library: the helper's child, when it is there.
+# Waits for the process that has the library: the helper's child.
 sub tracer
 {
 	my ($self) = @_;
@@ -208,7 +208,7 @@ sub tracer
 	die "the helper has no child\n";
 }
 
-# gone(PID): until it is.
+# gone(PID): waits until the process has ended.
 sub gone
 {
 	my ($pid) = @_;

@@ -1,9 +1,8 @@
 # Usdt::DofCases - valid documents, and documents that break one rule
 #
 # Usdt::DofWriter writes them as four systems accept them; then each is spoiled
-# in one way after the other.  A case names all rules of Usdt::Dof that it
-# breaks: a judge that complains of everything is as wrong as one that never
-# complains.
+# in one way after another.  A case names all rules of Usdt::Dof that it breaks,
+# so a judge that refuses everything fails too.
 package Usdt::DofCases;
 
 use strict;
@@ -117,7 +116,7 @@ sub records
 
 our $base = 0x7f12_3456_7000;
 
-# probe(CHANGE...): one with everything, or as changed.
+# probe(CHANGE...): a probe with all parts, changed by CHANGE.
 sub probe
 {
 	return {
@@ -128,7 +127,7 @@ sub probe
 	};
 }
 
-# good(ROW, CHANGE...): a description that the row takes, in its own style.
+# good(ROW, CHANGE...): a description that the row accepts, in its own style.
 sub good
 {
 	my ($row, @change) = @_;
@@ -158,11 +157,11 @@ sub first_version
 
 # --- spoiled documents ------------------------------------------------------
 
-my ($each, @always);	# what each_spoiled was called with
+my ($each, @always);	# the arguments of each_spoiled
 
 # spoiled(TITLE, [ROWS => EXPECTED]..., CHANGE...): ROWS is a word list, and
-# EXPECTED one list of "RULE KIND".  CHANGE goes to good, but for option, which
-# is for the judge.
+# EXPECTED a list of "RULE KIND".  CHANGE goes to good, except option, which
+# goes to the judge.
 sub spoiled
 {
 	my ($title, $expected, %change) = @_;
@@ -213,7 +212,7 @@ sub section_with
 	};
 }
 
-# One more section, of no use to anybody.
+# One more section, which nothing uses.
 sub extra
 {
 	my (%change) = @_;
@@ -255,7 +254,7 @@ sub many
 	});
 }
 
-# A first probe that is described otherwise, on every row.
+# Changes the description of the first probe, on every row.
 sub rename_probe
 {
 	my (%change) = @_;
@@ -504,7 +503,7 @@ sub each_spoiled
 		probe_with(name => 9999));
 	spoiled('a name of 64 bytes', { on($all, '40 rejected') },
 		rename_probe(name => 'n' x 64));
-	# Some products of the size of an offset wrap to little.
+	# Indexes whose product with the size of an offset wraps to little.
 	for my $bad (4, 0x3fff_ffff, 0x4000_0000, 0x8000_0000, 0xffff_ffff) {
 		my $kind = $bad == 4 || $bad == 0xffff_ffff ? 'rejected' :
 		    'avoid';
@@ -553,7 +552,7 @@ sub each_spoiled
 	spoiled('padding of a probe', { on($all, 'padding avoid') },
 		probe_with(pad => 1));
 
-	# What is taken and then not seen.
+	# What is accepted and then not seen.
 	spoiled('a provider with 54 bytes of name', { on($fasttrap, '49 dropped'),
 		on('linux') }, provider => 'p' x 54);
 	spoiled('a provider with 57 bytes of name', { on($all, '49 dropped') },
@@ -617,7 +616,7 @@ sub each_spoiled
 	spoiled('250,001 tracepoints', { on('illumos freebsd', '53 dropped'),
 		on('linux') }, many('illumos', 250_001));
 
-	# What no kernel checks.
+	# No kernel checks these.
 	for my $name (qw(function name)) {
 		spoiled("an empty $name", { on($fasttrap, 'names avoid'),
 			on('linux', 'names rejected') },

@@ -5,8 +5,8 @@
 # byte.  It was written from the rules of the format, and shares no code with
 # the library or with the reader Usdt::Dof.
 #
-# A part of a document is [BYTES, MEANING].  The meaning is for people, and
-# undefined where nobody asks for it.
+# A part of a document is [BYTES, MEANING].  The meaning is a text for people,
+# or undefined.
 package Usdt::DofWriter;
 
 use strict;

@@ -143,8 +143,7 @@ sub wait_events
 	return $self->wait_until(sub { $self->events >= $n });
 }
 
-# Time enough for dtrace to read its buffers several times: what has not come by
-# then does not come.
+# In this time dtrace reads its buffers several times, so all events have come.
 sub settle
 {
 	my ($self) = @_;

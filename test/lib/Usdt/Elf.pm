@@ -1,7 +1,7 @@
 # Usdt::Elf - which SDT probes do tracers find in this ELF file, and what would
 # they reject?
 #
-# Reads what bcc, libbpf, perf and DTrace read, by their rules, and shares
+# It reads what bcc, libbpf, perf and DTrace read, by their rules, and shares
 # nothing with the library that writes probe images.
 package Usdt::Elf;
 

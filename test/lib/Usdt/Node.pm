@@ -24,7 +24,7 @@ my $top = abs_path(dirname(__FILE__) . '/../../..');
 sub run
 {
 	local %ENV = %ENV;
-	# They don't belong to a make or npm that started this test.
+	# Without the settings of a make or npm that started this test.
 	delete @ENV{grep { /^(?:MAKE|npm_)/ } keys %ENV};
 	delete @ENV{qw(MFLAGS CC CFLAGS)};
 	my ($output, $status) = Usdt::Variant::quiet(@_);
@@ -137,8 +137,8 @@ sub fetch
 	close($lacks);
 }
 
-# stage_consumer(DIR): the package usdt-consumer and those of one line, which find
-# the helper where a checkout has it.
+# stage_consumer(DIR): the package usdt-consumer and the two that re-export it,
+# placed so that they find the helper as in a checkout.
 sub stage_consumer
 {
 	my ($to) = @_;

@@ -226,7 +226,7 @@ sub build
 	return $output;
 }
 
-# A library for 32 bits wants programs for 32 bits.
+# A 32-bit library needs 32-bit programs.
 sub machine_flags
 {
 	open(my $in, '<:raw', Usdt::Process::program()) or return;
