@@ -148,17 +148,16 @@ USDT_API usdt_provider_t *usdt_create_provider(const char *name,
  * TYPES holds ARGC (at most USDT_ARG_MAX) strings of 1 to 127 bytes without
  * control characters.  It may be NULL if ARGC is 0.  The library copies
  * everything.  Each string is a C type, or declares an argument as C does:
- * "int", "int id", "char *url", "struct request *req", "uint8_t key[16]".  A
- * name is a C identifier; the last word is one if a whole type stands before
- * it.  No two arguments of a probe may have the same name.  A string that
- * begins as a declaration and is none ("int my-id") is an error; one that is
- * not C ("std::string") is a type without a name.  A type of D's may follow a
- * ':', to which a translator in a D library leads: "struct request *req :
- * reqinfo_t *".
+ * "int", "int id", "char *url", "struct request *req", "uint8_t key[16]".  The
+ * last word is a name if a whole type precedes it; a name is a C identifier,
+ * and no two arguments of a probe may have the same.  A string that begins like
+ * a declaration but is none ("int my-id") is an error; one that is not C
+ * ("std::string") is a type without a name.  A ':' may add the D type to which
+ * a translator in a D library converts: "struct request *req : reqinfo_t *".
  *	Tracers show these types with their size and sign, up to the size of a
  * machine word: the C integer types in any spelling, bool, the names of
  * stdint.h, size_t, ssize_t, off_t, pid_t, uid_t and the like, enums, and
- * pointers.  Of a float or double the bits are passed, in a word.  Any other
+ * pointers.  The bits of a float or double are passed in a word.  Any other
  * name stands for an unsigned machine word.  Most tracers show a "char *" as a
  * string.
  *
@@ -188,9 +187,9 @@ USDT_API int usdt_provider_add_probe(usdt_provider_t *provider,
  * The probe never fires for this provider again.  Fails if the provider has no
  * probe with this function and name.  Returns 0 or -1.
  *
- * Listings show the probe until the provider has been disabled and enabled,
- * or, if a tracer is attached to its image then, until the first
- * usdt_provider_enable that finds none: so the tracer keeps the other probes.
+ * Listings show the probe until the provider has been disabled and enabled.
+ * If a tracer is attached to its image then, it keeps the other probes, and
+ * listings show the probe until a usdt_provider_enable finds no tracer.
  */
 USDT_API int usdt_provider_remove_probe(usdt_provider_t *provider,
     usdt_probedef_t *probedef);
@@ -399,8 +398,8 @@ typedef struct usdt_status {
 	usdt_backend_status_t dof;	/* the DTrace helper device */
 	usdt_backend_status_t sdt;	/* the probe image (the newest) */
 	char note[USDT_TEXT_SIZE];	/* a remark for people, or "" */
-	size_t mappings;	/* of its images, and of what they left, at
-				 * most */
+	size_t mappings;	/* at most so many, also of images that are out
+				 * of use */
 	void *reserved[7];
 } usdt_status_t;
 
@@ -416,27 +415,27 @@ USDT_API int usdt_provider_status(const usdt_provider_t *provider,
 
 /* --- notes ---------------------------------------------------------------
  *
- * Fork.  The first usdt_create_provider registers handlers of fork.  If your
+ * Fork.  The first usdt_create_provider registers fork handlers.  If your
  * handlers take a lock under which you call the library, register them after
  * that.  Handlers may call the library.
  *	A child of fork() has its parent's probes, traced under its own pid,
  * whatever threads the parent had.  A child of the bare system call clone()
  * runs no handlers: on Linux its probes may not fire before it calls
  * usdt_provider_enable.  A child of vfork() may fire, and make no other call.
- * On illumos, FreeBSD and macOS a forked child has none: the kernel copies its
- * parent's probes, and the library takes them back.
+ * On illumos, FreeBSD and macOS a forked child has no probes: the kernel copies
+ * its parent's, and the library takes them back.
  * exec ends all probes.
  *
  * A slow DTrace helper (Linux).  It delays only calls that need it
  * (usdt_provider_enable, _disable and _free), and calls that change a provider
  * which is in such a call.  SDT notes are visible before it answers.
  *	A forked child registers its probes with the helper at once if the last
- * answer took less than 1 s, and no call has been waiting longer; else in its
- * next usdt_provider_enable, or when it adds or removes a probe of the
- * provider or observes it; until then usdt_provider_status says so.  A
- * provider that another thread was enabling is enabled in the child; one that
- * it was disabling or freeing is disabled.  A helper that hangs just when the
- * child asks it holds that fork().
+ * answer took less than 1 s, and no call has been waiting longer.  Otherwise
+ * it does so when it next enables or observes the provider, or adds or removes
+ * a probe; until then usdt_provider_status says so.  A provider that another
+ * thread was enabling is enabled in the child; one that it was disabling or
+ * freeing is disabled.  If the helper hangs just when the child asks it, that
+ * fork() waits.
  *
  * Shared objects.  Each program and shared object has its own copy of the
  * library, and does not export it.  Never pass an object of one copy to
@@ -444,18 +443,18 @@ USDT_API int usdt_provider_status(const usdt_provider_t *provider,
  * stay mapped and listed.
  *
  * Other roots.  A process may close all descriptors and change its root, user,
- * directory and umask.  Enabled probes stay visible; those in a memfd that was
- * closed, only to attached tracers, until the next enable.  A later enable
- * uses what the process can reach then: below another root a memfd and no
- * DTrace helper.  A helper that can't be reached keeps what it has after a
- * disable.
+ * directory and umask.  Enabled probes stay visible; but if they are in a
+ * memfd that was closed, only attached tracers see them until the next enable.
+ * A later enable uses what the process can reach then: below another root a
+ * memfd and no DTrace helper.  A helper that can't be reached keeps what it
+ * has after a disable.
  *
  * Other systems.  On illumos, FreeBSD and macOS there is DTrace and no image.
  * usdt_provider_enable fails without the helper device (FreeBSD gives it to
  * root and wheel).  The kernels (dtrace.c and fasttrap.c of each) set four
  * rules:
- *  - An address is registered once: each enable takes 32 bytes for each probe
- *    for good.
+ *  - An address is registered once: each enable uses up 32 bytes for each
+ *    probe.
  *  - A name has one document at a time, and one enabled provider.  Added
  *    probes come with all others in a new document; attached tracers lose the
  *    old one.  If the helper refuses the new one, the provider is disabled.
@@ -465,9 +464,9 @@ USDT_API int usdt_provider_status(const usdt_provider_t *provider,
  *
  * Beyond a limit the call fails, and usdt_errstr names it.
  *
- * Environment.  usdt_provider_enable reads these variables, except in set-uid
- * programs, and usdt_create_provider USDT_DISABLE and USDT_NOP; no other call
- * does:
+ * Environment.  usdt_provider_enable reads these variables,
+ * usdt_create_provider only USDT_DISABLE and USDT_NOP, and no other call reads
+ * any.  In set-uid programs they have no effect:
  *	USDT_DISABLE=1		every call succeeds and does nothing
  *	USDT_DEBUG=1		print the steps of enabling on stderr
  *	USDT_HELPER=PATH	the DTrace helper device

@@ -224,7 +224,7 @@ my @document = document(sections => \@sections, explain => \&explain,
 		version => $system->{version}, dif => 2,
 		integer_registers => 8, tuple_registers => 8 });
 
-print "# What $os on $arch is told of this provider ",
+print "# The document of this provider for $os on $arch ",
     "(see generate.pl and ../golden.t).\n";
 printf("# The document is at %#x, the first stub at %#x.\n", $document,
 	$system->{relocates} ? $document + $stubs : $stubs);
