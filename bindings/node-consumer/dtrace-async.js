@@ -6,7 +6,7 @@
 const assert = require('assert');
 const { EventEmitter } = require('events');
 const { Link } = require('./lib/bridge.js');
-const { Reader, walkError } = require('./lib/old.js');
+const { Reader, version, walkError } = require('./lib/old.js');
 
 const TRACING = 'Operation illegal when tracing is active';
 const STATES = { uninit: 'not yet ready', error: 'failed to initialize',
@@ -177,11 +177,7 @@ class DTraceConsumer extends EventEmitter {
 	/* Works in any state. */
 	version()
 	{
-		const answer = this.#link.sync('version');
-
-		if (!answer.ok)
-			throw new Error(answer.message);
-		return answer.version;
+		return version(this.#link);
 	}
 
 	/* New: ends the helper now; otherwise the garbage collector does. */

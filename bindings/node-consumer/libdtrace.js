@@ -4,7 +4,7 @@
 'use strict';
 
 const { Link } = require('./lib/bridge.js');
-const { Reader, walkError } = require('./lib/old.js');
+const { Reader, version, walkError } = require('./lib/old.js');
 
 const TRACING = 'Operation illegal when tracing is active';
 
@@ -128,11 +128,7 @@ class Consumer {
 
 	version()
 	{
-		const answer = this.#link.sync('version');
-
-		if (!answer.ok)
-			throw new Error(answer.message);
-		return answer.version;
+		return version(this.#link);
 	}
 
 	/* New: ends the helper now; otherwise the garbage collector does. */

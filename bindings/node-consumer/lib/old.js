@@ -144,6 +144,16 @@ class Reader {
 	}
 }
 
+/* libdtrace's version, by way of a consumer's link. */
+function version(link)
+{
+	const answer = link.sync('version');
+
+	if (!answer.ok)
+		throw new Error(answer.message);
+	return answer.version;
+}
+
 /* The error that names the step in which aggwalk() failed. */
 function walkError(answer)
 {
@@ -153,4 +163,4 @@ function walkError(answer)
 		answer.message);
 }
 
-module.exports = { Reader, walkError };
+module.exports = { Reader, version, walkError };

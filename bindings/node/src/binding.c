@@ -387,32 +387,31 @@ fail:
 	return NULL;
 }
 
-/* enable(provider) */
 static napi_value
-enable(napi_env env, napi_callback_info info)
+change(napi_env env, napi_callback_info info, int (*call)(usdt_provider_t *))
 {
 	napi_value argv[1];
 	struct provider *provider;
 
 	get_arguments(env, info, 1, argv);
 	provider = get_pointer(env, argv[0]);
-	if (usdt_provider_enable(provider->provider) < 0)
+	if (call(provider->provider) < 0)
 		return fail(env, usdt_errstr(provider->provider));
 	return undefined(env);
+}
+
+/* enable(provider) */
+static napi_value
+enable(napi_env env, napi_callback_info info)
+{
+	return change(env, info, usdt_provider_enable);
 }
 
 /* disable(provider) */
 static napi_value
 disable(napi_env env, napi_callback_info info)
 {
-	napi_value argv[1];
-	struct provider *provider;
-
-	get_arguments(env, info, 1, argv);
-	provider = get_pointer(env, argv[0]);
-	if (usdt_provider_disable(provider->provider) < 0)
-		return fail(env, usdt_errstr(provider->provider));
-	return undefined(env);
+	return change(env, info, usdt_provider_disable);
 }
 
 static void

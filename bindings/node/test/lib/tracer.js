@@ -1,9 +1,9 @@
 /*
  * tracer.js - what does a real tracer see of a program?
  *
- * A program is run twice.  The first run, untraced, tells where its probes
- * are; since paths are the same from run to run, a tracer can attach there
- * before the second, and so sees what happens from the very start.
+ * A program runs twice.  The first run, untraced, prints where its probes are.
+ * Paths are the same in each run, so a tracer can attach there before the second
+ * run, and sees it from the start.
  */
 'use strict';
 
