@@ -17,9 +17,10 @@ struct usdt__observer;
 
 struct usdt_probe {		/* its gate is in the definition */
 	const uint8_t *isenabled;	/* the stub's entries; they stay when */
-	const uint8_t *fire;		/* it is hidden */
+	const uint8_t *fire;		/* the probe is hidden */
 	uint16_t argc;
-	uint16_t visible;	/* 1 + enum usdt__isenabled; 0: to no tracer */
+	uint16_t visible;	/* 1 + enum usdt__isenabled; 0: no tracer sees
+				 * it */
 	int32_t simple;		/* the fast path is taken if argc is greater;
 				 * INT32_MAX: hidden, or observed */
 	const struct usdt__observer *observer;
@@ -30,25 +31,25 @@ struct usdt_probe_state {
 	uint32_t references;
 	uint32_t hash;			/* of function and dof_name */
 	uint32_t slot;			/* in the generation */
-	usdt_provider_t *provider;	/* that it is in, or NULL */
-	struct usdt__generation *generation;	/* that it has a stub in */
+	usdt_provider_t *provider;	/* that has it, or NULL */
+	struct usdt__generation *generation;	/* that has its stub */
 	const char *dof_name;		/* name in DTrace's spelling */
-	char *const *dof_types;		/* the types without names; if some are
-					 * translated, to what, follows */
+	char *const *dof_types;		/* the types without names; then, if any
+					 * is translated, the translated ones */
 	uint8_t named;			/* an argument has a name */
 	uint8_t translated;		/* a type is translated */
 	usdt_probedef_t *next, *previous;	/* in order of adding */
 	usdt_probedef_t *chain;		/* of the same bucket */
 };
 
-/* Of a probe, all is one block. */
+/* A probe is one block of memory. */
 struct usdt__probe_block {
 	usdt_probedef_t def;
 	struct usdt_probe_state state;
 	char *types[];		/* the caller's, dof_types, then all texts */
 };
 
-/* How many types has DOF for a probe's arguments? */
+/* How many types does DOF have for a probe's arguments? */
 static inline size_t
 usdt__dof_type_count(const usdt_probedef_t *probedef)
 {
@@ -57,24 +58,23 @@ usdt__dof_type_count(const usdt_probedef_t *probedef)
 }
 
 /*
- * What is measured of a probe, since to look at a hundred thousand takes longer
- * than to add up their sizes.
+ * A probe's measures.  They are kept, because reading a hundred thousand probes
+ * takes longer than adding up their sizes.
  */
 struct usdt__extent {
 	uint32_t function, name;	/* bytes of DOF's strings */
 	uint32_t strings;		/* of these and the types' */
-	uint32_t note_name;		/* of the name as notes spell it */
+	uint32_t note_name;		/* of the name in the notes' spelling */
 	uint16_t argc;
-	uint8_t same_function;		/* it is that of the probe before */
-	uint8_t same_types;		/* these are, too */
+	uint8_t same_function;		/* as the probe before */
+	uint8_t same_types;
 };
 
 /*
  * What a document describes: pure data, owned by the caller.
  *
- * Probes of one name share a gate.  To tracers that read notes they are one
- * probe in several places, and some (bcc) count only the first one's
- * semaphore.
+ * Probes of one name share a gate.  Tracers that read notes see them as one
+ * probe in several places, and some (bcc) count only the first semaphore.
  */
 struct usdt__description {
 	const char *provider;
@@ -83,8 +83,8 @@ struct usdt__description {
 	usdt_probedef_t *const *probes;
 	size_t gate_count;
 	const uint32_t *gate_of;	/* each probe's; NULL: 0, 1, 2 ... */
-	struct usdt__extent *extents;	/* each probe's, for usdt__dof_layout to
-					 * fill in; NULL: measured each time */
+	struct usdt__extent *extents;	/* each probe's, which usdt__dof_layout
+					 * fills; NULL: measured each time */
 };
 
 /* --- core/sink.c: how do the bytes of a document leave their builder? --- */
@@ -94,23 +94,24 @@ struct usdt__sink {
 	size_t size;		/* of it: whole words, or the document's */
 	size_t used;
 	size_t before;		/* bytes that have left it */
-	/* Accept the next bytes: whole words, but for the last ones.  If it
-	 * does not return 0 the rest is dropped.  NULL: all stays in the
+	/* Accept the next bytes: whole words, except at the end.  If it returns
+	 * anything but 0, the sink drops the rest.  NULL: all stays in the
 	 * buffer. */
 	int (*drain)(struct usdt__sink *sink, const uint8_t *bytes,
 	    size_t size);
 	int failed;
 };
 
-/* Make room for SIZE bytes in one piece; few enough for the buffer. */
+/* Make room for SIZE bytes in one piece.  They must fit in the buffer. */
 void usdt__sink_make_room(struct usdt__sink *sink, size_t size);
 /* Write any number of bytes, or zeros up to an offset. */
 void usdt__sink_write(struct usdt__sink *sink, const void *bytes, size_t size);
 void usdt__sink_pad(struct usdt__sink *sink, size_t at);
-/* Drain what is left.  Returns -1 if any was not taken. */
+/* Drain what is left.  Returns -1 if drain refused any bytes. */
 int usdt__sink_end(struct usdt__sink *sink);
 
-/* The next SIZE bytes in one piece, to be filled; few enough for the buffer. */
+/* The next SIZE bytes in one piece, to be filled.  They must fit in the
+ * buffer. */
 static inline uint8_t *
 usdt__sink_room(struct usdt__sink *sink, size_t size)
 {
@@ -137,7 +138,7 @@ usdt__sink_string(struct usdt__sink *sink, const char *string)
 	}
 }
 
-/* The offset of what comes next. */
+/* The offset of the next byte. */
 static inline size_t
 usdt__sink_at(const struct usdt__sink *sink)
 {
@@ -153,7 +154,7 @@ enum usdt__dof_section {	/* ORDER SECTIONS; 0 may not be PRENOFFS */
 	USDT__DOF_PROFFS,
 	USDT__DOF_PRENOFFS,
 	USDT__DOF_PROVIDER,
-	USDT__DOF_RELTAB,	/* these two only where the row relocates */
+	USDT__DOF_RELTAB,	/* these two only if the row relocates */
 	USDT__DOF_URELHDR,
 	USDT__DOF_SECTIONS
 };
@@ -169,12 +170,12 @@ struct usdt__dof {
 	size_t size;		/* of the document */
 };
 
-/* A probe's measures; SCRATCH may be used for them. */
+/* A probe's measures, kept or taken now into SCRATCH. */
 const struct usdt__extent *usdt__extent_of(
     const struct usdt__description *description, size_t index,
     struct usdt__extent *scratch);
 
-/* Lay out.  Fails only if the system takes no document of that size. */
+/* Lay out.  Fails only if the system accepts no document of that size. */
 int usdt__dof_layout(struct usdt__dof *dof,
     const struct usdt__description *description,
     const struct usdt__platform *row, const struct usdt__arch *arch,
@@ -182,9 +183,9 @@ int usdt__dof_layout(struct usdt__dof *dof,
 
 /*
  * Write a document of dof->size bytes to OUT, which is aligned to 8 bytes.
- * FIRST is the address of the first probe's stub, those of the others
- * follow; ADDRESS the document's own.  Where the row relocates both are
- * relative to what the helper is told as dofhp_addr.
+ * FIRST is the address of the first probe's stub; the other stubs follow it.
+ * ADDRESS is the document's own.  If the row relocates, both are relative to
+ * dofhp_addr.
  */
 void usdt__dof_write(const struct usdt__dof *dof,
     const struct usdt__sites *sites, uint64_t first, uint64_t address,
@@ -196,25 +197,25 @@ void usdt__dof_emit(const struct usdt__dof *dof,
 
 /* --- usdt_dof_file.c: how does DOF reach the helper device? ------------- */
 
-/* What came of asking it, as forked children can keep it: no text. */
+/* The helper's answer.  It has no text, so that forked children can keep it. */
 struct usdt__answer {
-	int error;			/* an errno; 0: it did as it was told */
+	int error;			/* an errno; 0: success */
 	int opened;			/* the device could be opened */
-	long seconds;			/* that it took */
+	long seconds;			/* until the answer */
 };
 
 /*
- * All of this is under the library's lock, which others may have while the
- * helper is at work.
+ * Call all of this under the library's lock, which other threads may take while
+ * the helper works.
  *
- * Hand over the document at DOF.  ADDRESS is what the document is relative
- * to.  Only system calls.  Returns 0, or -1 with the errno in ANSWER.
+ * Hand over the document at DOF.  It is relative to ADDRESS.  Only system
+ * calls.  Returns 0, or -1 with the errno in ANSWER.
  */
 int usdt__helper_add(const struct usdt__platform *row, const char *device,
     const char *module, const void *address, const void *dof,
     int *generation, struct usdt__answer *answer);
 
-/* Take it back.  A device that is gone holds nothing: that is success. */
+/* Take it back.  Succeeds if the device is gone: it then holds nothing. */
 int usdt__helper_remove(const struct usdt__platform *row, const char *device,
     int generation, struct usdt__answer *answer);
 
@@ -222,11 +223,11 @@ int usdt__helper_remove(const struct usdt__platform *row, const char *device,
 int usdt__helper_explain(const struct usdt__platform *row, const char *device,
     const struct usdt__answer *answer, struct usdt__why *why);
 
-/* Did its last answer take less than a second?  0 as well if there was none. */
+/* Did its last answer take less than a second?  0 if it gave none yet. */
 int usdt__helper_is_quick(void);
-/* The seconds that it took, or -1: there was none. */
+/* The seconds that its last answer took, or -1 if it gave none yet. */
 long usdt__helper_took(void);
-/* In a child, where nobody is asking any more. */
+/* In a child: forget the thread of the parent that was asking. */
 void usdt__helper_forget(int forked);
 
 #if defined(__GNUC__)

@@ -1,6 +1,6 @@
 /*
- * core/platform.h - the lowest floor: systems, processors, and what every room
- * stands on.
+ * core/platform.h - the lowest floor: systems, processors, and what all rooms
+ * need.
  *
  * The library has four floors, each with a header that includes those below it:
  *
@@ -9,10 +9,10 @@
  *	core/dof.h		documents, and the helper that gets them
  *	core/platform.h		systems, processors, names, types, the lock
  *
- * A room includes the header of its floor, so it can't use what is above.  In a
- * header a section belongs to one file, in the order in which they use each
- * other.  All of it is hidden: two copies of the library in one process do not
- * meet.
+ * A room includes the header of its floor, so it can't use what is above.  A
+ * header has a section for each file, in the order in which the files use each
+ * other.  All names are hidden, so two copies of the library in one process do
+ * not share them.
  */
 #ifndef USDT_PLATFORM_H
 #define USDT_PLATFORM_H
@@ -31,9 +31,9 @@
 #include <string.h>
 #include <time.h>
 
-/* Programs and shared objects have copies of their own, and none may take
- * another's place: the interface is hidden, too.  A shared library that is
- * nothing but this one is compiled with USDT_API defined to export it. */
+/* A program and its shared objects may each have a copy, and none may replace
+ * another.  So the interface is hidden, too.  To build a shared library of
+ * these sources alone, define USDT_API so that it exports the interface. */
 #if defined(__GNUC__) && !defined(USDT_API)
 #define USDT_API	__attribute__((visibility("hidden")))
 #endif
@@ -47,14 +47,14 @@
 #endif
 
 /*
- * Why something failed: an errno (or 0), a sentence without a newline, and what
- * kind of failure it is, which decides about the caller's error.  Functions
- * that take one fill it when they fail, and only then.
+ * Why something failed: an errno (or 0), a sentence without a newline, and the
+ * kind of failure, which decides the caller's error.  A function with such a
+ * parameter fills it only when it fails.
  */
 enum usdt__kind {
 	USDT__SYSTEM,		/* the system or the caller refused */
-	USDT__NO_MEMORY,	/* malloc did */
-	USDT__TOO_LARGE		/* no tracer takes so much */
+	USDT__NO_MEMORY,	/* malloc failed */
+	USDT__TOO_LARGE		/* no tracer accepts so much */
 };
 
 struct usdt__why {
@@ -65,21 +65,21 @@ struct usdt__why {
 
 /* --- core/platform.c: how do systems and processors differ? ------------- */
 
-enum usdt__add_shape {		/* what the ADDDOF ioctl takes */
+enum usdt__add_shape {		/* the argument of the ADDDOF ioctl */
 	USDT__ADD_HELPER,	/* dof_helper_t, 80 bytes */
 	USDT__ADD_HELPER_PID,	/* the same with pid and generation, 88 */
 	USDT__ADD_ENVELOPE	/* a pointer to a pointer to count + helpers */
 };
 
-enum usdt__generation_from {	/* where it leaves the generation */
-	USDT__GENERATION_RETURNED,	/* value of the ioctl */
+enum usdt__generation_from {	/* where it puts the generation's number */
+	USDT__GENERATION_RETURNED,	/* the ioctl returns it */
 	USDT__GENERATION_IN_HELPER,	/* dofhp_gen */
 	USDT__GENERATION_IN_DOF		/* dofhp_dof of the envelope */
 };
 
-enum usdt__offset_base {	/* what DOF's offsets are relative to */
-	USDT__OFFSET_PROBE,	/* dofpr_addr, unsigned */
-	USDT__OFFSET_DOF	/* dofhp_addr, which is the DOF's; signed */
+enum usdt__offset_base {	/* DOF's offsets are relative to */
+	USDT__OFFSET_PROBE,	/* dofpr_addr; unsigned */
+	USDT__OFFSET_DOF	/* dofhp_addr, the DOF's address; signed */
 };
 
 enum usdt__isenabled {		/* how a tracer answers is-enabled */
@@ -87,8 +87,8 @@ enum usdt__isenabled {		/* how a tracer answers is-enabled */
 	USDT__ISENABLED_POINTER		/* 1 through the first argument */
 };
 
-enum usdt__fork {		/* what a forked child has */
-	USDT__FORK_INHERITED,	/* the kernel copies the registrations */
+enum usdt__fork {		/* a forked child's registrations */
+	USDT__FORK_INHERITED,	/* the kernel copies them */
 	USDT__FORK_NOTHING	/* the child registers again */
 };
 
@@ -103,8 +103,8 @@ struct usdt__platform {
 	uint8_t dof_version;
 	int relocate;			/* SETX relocations add dofhp_addr */
 	enum usdt__offset_base offsets;
-	int probe_bias;			/* added to offsets of sites ... */
-	int isenabled_bias;		/* ... where kernels shift them */
+	int probe_bias;			/* added to offsets of sites, because */
+	int isenabled_bias;		/* the kernel shifts them */
 	enum usdt__isenabled isenabled;
 	enum usdt__fork fork;
 	int image;			/* probes live in ELF image files, and
@@ -118,31 +118,34 @@ struct usdt__platform {
 	size_t max_type;
 	size_t max_dof;			/* bytes in one document, at most */
 	unsigned max_documents;		/* per process; 0: no limit */
-	unsigned patience;		/* seconds that the helper has for a
-					 * document; 0: no such limit */
-	const char *patience_of;	/* whose they are, for error texts */
+	unsigned patience;		/* seconds until the helper gives up on
+					 * a document; 0: no such limit */
+	const char *patience_of;	/* what sets this limit, for error
+					 * texts */
 	const char *narrow;		/* why 32-bit processes get EINVAL;
 					 * NULL: they don't */
-	const char *stash;		/* what the helper's daemon keeps of each
-					 * process, below its pid; NULL: nothing,
-					 * or nothing that outlives exec */
+	const char *stash;		/* the directory where the helper's
+					 * daemon keeps records of processes, by
+					 * pid; NULL: none that outlive exec */
 	uint64_t stash_pids;		/* the namespace of those pids, as the
 					 * inode of /proc/PID/ns/pid */
-	const char *stale;		/* what an EINVAL may come from if that
-					 * can't be looked at */
-	const char *archs[4];		/* that are traced; none: all */
-	const char *reserved[4];	/* providers of the system's own: ours
-					 * would be dropped without an error */
+	const char *stale;		/* a possible cause of EINVAL if the
+					 * stash can't be read */
+	const char *archs[4];		/* processors that the system traces;
+					 * none: all */
+	const char *reserved[4];	/* the system's own providers: it drops
+					 * ours of these names silently */
 	const char *provider_chars;	/* besides letters and digits */
-	const char *limits;		/* what sets them, for error texts */
+	const char *limits;		/* what sets these limits, for error
+					 * texts */
 };
 
-/* Where in a stub is what DOF names? */
+/* Offsets in a stub of the sites that DOF names. */
 struct usdt__sites {
 	uint32_t isenabled, dof;
 };
 
-/* A type that has another size or sign than on most processors. */
+/* A type whose size or sign differs from that on most processors. */
 struct usdt__own_type {
 	const char *name;		/* NULL: no more */
 	int size;			/* in bytes, negative if signed */
@@ -153,21 +156,22 @@ struct usdt__arch {
 	uint16_t elf_machine;		/* EM_* */
 	uint8_t word;			/* bytes in a pointer and in a long */
 	uint8_t big_endian;
-	uint32_t page;			/* largest page that it runs with */
+	uint32_t page;			/* largest page size of its kernels */
 	unsigned registers;		/* arguments passed in registers */
 	const char *const *register_names;	/* as SDT notes spell them */
 	const char *stack_format;	/* printf format of a stack operand */
-	unsigned stack_start;		/* where those begin, from the pointer */
+	unsigned stack_start;		/* offset of the first stack operand */
 	const struct usdt__own_type *types;	/* of its C headers, or NULL */
 	uint8_t biased;			/* the rows' biases of sites apply */
-	struct {			/* by DWARF's numbers of registers */
-		uint8_t returns;	/* where a function returns to */
-		uint8_t stack;		/* the stack's pointer */
-		uint8_t frame;		/* what stubs leave, or 0 */
-		uint16_t bias;		/* of the stack's pointer */
+	struct {			/* DWARF's numbers of registers: */
+		uint8_t returns;	/* the return address */
+		uint8_t stack;		/* the stack pointer */
+		uint8_t frame;		/* the frame pointer that stubs restore,
+					 * or 0 */
+		uint16_t bias;		/* of the stack pointer; no register */
 	} unwind;
-	const char *wide_format;	/* where stubs show all arguments once
-					 * more, as words of 8 bytes, or NULL */
+	const char *wide_format;	/* printf format of the second copies of
+					 * arguments, 8 bytes each, or NULL */
 	struct usdt__sites sites[2];	/* by enum usdt__isenabled, in stubs
 					 * with the smallest nop */
 };
@@ -177,100 +181,102 @@ extern const size_t usdt__platform_count;
 extern const struct usdt__arch usdt__archs[];
 extern const size_t usdt__arch_count;
 
-/* Those that this library was built for; the platform may be "none". */
+/* The rows that this library was built for; the platform may be "none". */
 const struct usdt__platform *usdt__native_platform(void);
 const struct usdt__arch *usdt__native_arch(void);
 
-/* Is there anything here that a tracer could see? */
+/* Can a tracer see probes on this system and processor? */
 int usdt__native_supported(void);
 
 /* getenv for our own variables: NULL in a set-uid program. */
 const char *usdt__getenv(const char *name);
 
-/* Tell a step on stderr if USDT_DEBUG is set.  Keeps errno. */
+/* Print a step to stderr if USDT_DEBUG is set.  Keeps errno. */
 void usdt__debug(const char *format, ...) USDT__PRINTF(1, 2);
 
 /* The text of an errno, in English whatever the host's locale is. */
 const char *usdt__strerror(int error);
 
-/* Put a '?' for each byte of TEXT that no UTF-8 character but a control has. */
+/* Replace control characters, and bytes that are not UTF-8, in TEXT by '?'. */
 void usdt__printable(char *text);
 
-/* Fill WHY; ERROR is an errno or 0, not added to the text.  Returns -1. */
+/* Fill WHY.  ERROR is an errno or 0; the text does not get it.  Returns -1. */
 int usdt__because(struct usdt__why *why, int error, const char *format, ...)
     USDT__PRINTF(3, 4);
-/* The same for memory that there is not. */
+/* Report that memory ran out.  Returns -1. */
 int usdt__no_memory(struct usdt__why *why);
 
 /* --- usdt_tracepoints_ARCH.s: what does a tracer see? ------------------- */
 
 /*
- * A stub's machine code and the offsets of what is in it.
- * ORDER STUB: usdt_tracepoints_*.s lay the same words out.  The entries are at
- * the same places in all stubs of a processor.
+ * A stub's machine code, and the offsets of its parts.
+ * ORDER STUB: usdt_tracepoints_*.s have the same words in this order.  All
+ * stubs of a processor have their entries at the same offsets.
  */
 #define USDT__STUB_SIZE	32
 struct usdt__stub {
-	uint32_t nop;			/* bytes of nop at the SDT site; 1: the
-					 * processor's shortest */
+	uint32_t nop;			/* bytes of the nop at the SDT site; 1:
+					 * the processor's shortest nop */
 	uint32_t answer;		/* enum usdt__isenabled */
 	uint32_t isenabled;		/* entry: int isenabled(int *flag) */
-	uint32_t isenabled_site;	/* what DOF calls is-enabled */
+	uint32_t isenabled_site;	/* DOF's is-enabled site */
 	uint32_t fire;			/* entry, for usdt__fire */
-	uint32_t sdt_site;		/* what SDT notes point to */
-	uint32_t dof_site;		/* what DOF points to */
+	uint32_t sdt_site;		/* SDT notes point here */
+	uint32_t dof_site;		/* DOF points here */
 	uint8_t code[USDT__STUB_SIZE];
 };
 extern const struct usdt__stub usdt__stubs[];
 extern const uint32_t usdt__stub_count;		/* 0: unknown processor */
 
 /*
- * Put ARGC words where the calling convention wants arguments, as if the
- * sites were a call of a function with them, and run through the stub.
+ * Put ARGC words where the calling convention puts arguments, as if the
+ * sites called a function with them, and run through the stub.
  */
 void usdt__fire(const void *entry, size_t argc, void *const *argv);
 
 /* --- core/guard.c: is this process a forked child to be mended? --------- */
 
-/* While the first word is not 1 no probe may fire. */
+/* Probes fire only while the first word is 1. */
 extern int32_t usdt__guard[];
 
-/* This process may fire. */
+/* Allow this process to fire. */
 void usdt__guard_renew(void);
-/* From now on it is 0 in children, until renewed there.  Returns an errno. */
+/* From now on the kernel sets the guard to 0 in children, until they renew it.
+ * Returns 0 or an errno. */
 int usdt__guard_make(void);
-/* Is it kept so?  Then it tells without a system call who is new here. */
+/* Does the kernel do so?  Then the guard shows without a system call that this
+ * process is a new child. */
 int usdt__guard_kept(void);
-/* Returns 1 once in a new process, to the thread that shall make the lock anew
- * and then say so; all others wait for that. */
+/* Returns 1 once in a new process.  The thread that gets it initialises the
+ * lock and then calls usdt__guard_claimed; all others wait for that. */
 int usdt__guard_claim(void);
 void usdt__guard_claimed(void);
 
-/* --- core/lock.c: who may change things now, who mends a new child? ----- */
+/* --- core/lock.c: which thread may change things, and mends a child? ---- */
 
-/* The lock that serialises all but testing and firing. */
+/* All calls take this lock, except those that test and fire. */
 void usdt__lock(void);
 void usdt__unlock(void);
 
 /*
- * Under the lock: give it to others while something takes long, and take it
- * again.  Whoever does has marked what nobody else may touch.
+ * Under the lock: release it during something long, and take it again.  The
+ * caller first marks what no other thread may touch.
  */
 void usdt__lock_lend(void);
 void usdt__lock_take_back(void);
-/* Under the lock: wait until some mark has gone; look again then. */
+/* Under the lock: wait until some thread clears a mark, then look again. */
 void usdt__wait_for_mark(void);
-/* Under the lock: one has. */
+/* Under the lock: report that a mark was cleared. */
 void usdt__mark_gone(void);
 
-/* From now on MEND is called in each child, under the lock, before anything
- * else: FORKED by the handler of fork, else at its first call.  Returns 0 or an
- * errno. */
+/* From now on each child calls MEND, under the lock, before anything else:
+ * with FORKED 1 from the fork handler, else with 0 at its first call.  Returns
+ * 0 or an errno. */
 int usdt__watch_fork(void (*mend)(int forked));
 
 /* --- image/nop.c: which nop stands at a probe's sites? ------------------- */
 
-/* The stub to use here and now; NULL on an unknown processor. */
+/* The stub that suits this kernel and process; NULL: unknown processor. */
 const struct usdt__stub *usdt__stub_choose(void);
 
 /* --- core/turn.c: which copy of the library in this process may act now? - */
@@ -278,19 +284,19 @@ const struct usdt__stub *usdt__stub_choose(void);
 enum usdt__turn {
 	USDT__TURN_IMAGES,	/* to see what is mapped and map more */
 	USDT__TURN_HELPER,	/* to talk to the helper */
-	USDT__TURN_STASH	/* to see what it keeps and have it dropped */
+	USDT__TURN_STASH	/* to see its stash and have it dropped */
 };
 
 /*
- * Wait until no other copy of the library in this process has this turn.  It
- * is a descriptor; or -1, if there is none now, or no /proc.  *ALONE is 0 if
- * others can't be kept away.
+ * Wait until no other copy of the library in this process has this turn.
+ * Returns a descriptor, or -1 if it can't be opened, for example because /proc
+ * is missing.  *ALONE is 0 if other copies may act at the same time.
  */
 int usdt__turn_take(enum usdt__turn which, int *alone);
-/* Give it back, if it is not -1.  Keeps errno. */
+/* End the turn, if it is not -1.  Keeps errno. */
 void usdt__turn_give(int turn);
 
-/* --- core/name.c: which names are taken, how do tracers spell them? ----- */
+/* --- core/name.c: which names are valid, how do tracers spell them? ----- */
 
 int usdt__name_check_provider(const struct usdt__platform *row,
     const char *name, struct usdt__why *why);
@@ -305,22 +311,22 @@ int usdt__name_check_type(const struct usdt__platform *row,
 
 /* DTrace's spelling ("__" is '-') to OUT (strlen + 1); returns its length. */
 size_t usdt__name_dof(const char *name, char *out);
-/* Can a probe description of DTrace's hold it as it is? */
+/* Can a probe description in D hold the name as it is? */
 int usdt__name_spells(const char *name);
 /* The notes' spelling ('-' is "__") to OUT (2 * strlen + 1), or NULL. */
 size_t usdt__name_note(const char *name, char *out);
 
-/* --- core/type.c: what size and sign has a C type? ---------------------- */
+/* --- core/type.c: which size and sign does a C type have? --------------- */
 
 /* Bytes, negative if signed: -4 for "int".  Unknown names: a machine word. */
 int usdt__type_size(const char *type, const struct usdt__arch *arch);
-/* The same of what is passed: an argument is one word, whatever its type. */
+/* The same of the argument, which is one word at most, whatever its type. */
 int usdt__type_word_size(const char *type, const struct usdt__arch *arch);
 
-/* The same of the first LENGTH bytes. */
+/* usdt__type_size of the first LENGTH bytes. */
 int usdt__type_size_of(const char *type, size_t length,
     const struct usdt__arch *arch);
-/* Is more known of a base type than that it is passed as a word? */
+/* Does the library know the size of a base type? */
 int usdt__type_is_known(const char *type, size_t length,
     const struct usdt__arch *arch);
 /* Is it float or double? */
@@ -329,7 +335,7 @@ int usdt__type_is_float(const char *type, size_t length);
 /* --- core/declarator.c: what does a type string declare? ------------------ */
 
 enum usdt__base {
-	USDT__BASE_UNKNOWN,	/* a name of no size that we know: a word */
+	USDT__BASE_UNKNOWN,	/* its size is not known: a word */
 	USDT__BASE_INTEGER,
 	USDT__BASE_FLOAT,	/* float or double */
 	USDT__BASE_ENUM,
@@ -343,9 +349,9 @@ struct usdt__declarator {	/* its pointers lead into TEXT */
 	int size;		/* of the base type in bytes, negative if
 				 * signed; 0: a struct or void */
 	unsigned pointers;	/* to the base type */
-	unsigned dimensions;	/* of an array of these; 0: it is none */
+	unsigned dimensions;	/* of an array of these; 0: no array */
 	size_t elements;	/* of its first dimension; SIZE_MAX: unknown */
-	const char *name;	/* with a length of 0 if there is none */
+	const char *name;	/* if name_length is not 0 */
 	size_t name_length;
 	const char *tag;	/* the base type's last word */
 	size_t tag_length;
@@ -370,10 +376,10 @@ usdt__align(size_t value, size_t to)
 }
 
 /*
- * Claim what one thread of a process does once.  Returns 1 to that thread: the
- * word holds MARK until it stores DONE or FINISHED there.  All other threads
- * wait for that, and get 0.  Any other value in the word comes from another
- * process, or says that nothing has been done yet.
+ * Claim what one thread of a process does once.  That thread gets 1, and the
+ * word holds MARK until the thread stores DONE or FINISHED there.  All other
+ * threads wait for that, and get 0.  Any other value in the word comes from
+ * another process, or means that nothing has been done yet.
  *
  * The wait is rare and short.  It sleeps because the other thread may have a
  * lower priority: it would never run beside a thread that only yields.
@@ -398,9 +404,9 @@ usdt__claim(int32_t *word, int32_t mark, int32_t done, int32_t finished)
 }
 
 /*
- * Load a word that other threads change; what is to be read after it needs a
- * fence.  Compilers compare no memory with an atomic load, which would cost an
- * instruction more.
+ * Load a word that other threads change.  What must be read after it needs a
+ * fence.  This is no atomic load, because compilers then don't compare with
+ * memory directly, and need one more instruction.
  */
 static inline int32_t
 usdt__load(const int32_t *word)
@@ -415,12 +421,12 @@ usdt__load(const int32_t *word)
 static inline void
 usdt__load_fence(void)
 {
-#if !defined(__SANITIZE_THREAD__)	/* it knows none, and needs none */
+#if !defined(__SANITIZE_THREAD__)	/* it neither knows nor needs one */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 #endif
 }
 
-/* Store an integer of 1, 2, 4 or 8 bytes in the byte order asked for. */
+/* Store an integer of 1, 2, 4 or 8 bytes in the given byte order. */
 static inline void
 usdt__store(void *to, size_t size, uint64_t value, int big_endian)
 {
@@ -428,7 +434,7 @@ usdt__store(void *to, size_t size, uint64_t value, int big_endian)
 	size_t i;
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	/* Its lowest bytes: what is built here is mostly for here. */
+	/* The common case: the bytes are for this processor. */
 	if (!big_endian) {
 		memcpy(out, &value, size);
 		return;
