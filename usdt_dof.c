@@ -1,11 +1,10 @@
 /*
  * usdt_dof.c - which bytes describe a provider as DOF?
  *
- * A pure builder: description, platform row and addresses in, bytes out.  The
- * document is laid out once, by usdt__dof_layout; the sizes found there are
- * what usdt__dof_write fills.
+ * A pure builder: description, platform row and addresses in, bytes out.
+ * usdt__dof_layout computes all sizes once, and usdt__dof_write fills them.
  *
- * One provider in one PROVIDER section (some readers take only the first).
+ * One provider in one PROVIDER section (some readers read only the first).
  * Its sections:
  *
  *	STRTAB		"", provider; for each probe function, name, types, and
@@ -13,11 +12,11 @@
  *	PROBES		one dof_probe each
  *	PRARGS		0, 1, 2 ...: argument k is the k-th that was passed;
  *			all probes share it
- *	PROFFS		from a probe's base to its DOF site; one for all where
+ *	PROFFS		from a probe's base to its DOF site; one for all if
  *			the base is the stub, else one for each probe
  *	PRENOFFS	the same for the is-enabled site
  *	PROVIDER
- *	RELTAB, URELHDR	one SETX for each dofpr_addr, where the row relocates
+ *	RELTAB, URELHDR	one SETX for each dofpr_addr, if the row relocates
  */
 #include "core/dof.h"
 #include "core/dof_format.h"
@@ -116,7 +115,7 @@ usdt__dof_layout(struct usdt__dof *dof,
 	}
 	dof->size_of[USDT__DOF_STRTAB] = strtab;
 	dof->size_of[USDT__DOF_PROBES] = count * sizeof(struct dof_probe);
-	dof->size_of[USDT__DOF_PRARGS] = args;	/* never 0: it must be there */
+	dof->size_of[USDT__DOF_PRARGS] = args;	/* not 0: readers need it */
 	dof->size_of[USDT__DOF_PROFFS] = dof->offsets * 4;
 	dof->size_of[USDT__DOF_PRENOFFS] = dof->offsets * 4;
 	dof->size_of[USDT__DOF_PROVIDER] = sizeof(struct dof_provider);
@@ -137,7 +136,7 @@ usdt__dof_layout(struct usdt__dof *dof,
 	return 0;
 }
 
-/* Room for a structure, zero. */
+/* Room for a structure, filled with zeros. */
 static void *
 room(struct usdt__sink *sink, size_t size)
 {
@@ -194,7 +193,7 @@ write_strings(const struct usdt__dof *dof, struct usdt__sink *sink)
 	}
 }
 
-/* Where a probe's translated types begin, of strings from TYPES on. */
+/* Where a probe's translated types begin in STRTAB; its types are at TYPES. */
 static size_t
 translated_types(const usdt_probedef_t *probedef, size_t types)
 {
@@ -246,7 +245,7 @@ write_args(const struct usdt__dof *dof, struct usdt__sink *sink)
 		*usdt__sink_room(sink, 1) = (uint8_t)i;
 }
 
-/* Where one kind of site is in each stub. */
+/* The offsets of one kind of site. */
 static void
 write_offsets(const struct usdt__dof *dof, uint32_t site, int bias,
     uint64_t first, uint64_t address, struct usdt__sink *sink)
@@ -255,7 +254,7 @@ write_offsets(const struct usdt__dof *dof, uint32_t site, int bias,
 	size_t i;
 
 	for (i = 0; i < dof->offsets; i++) {
-		/* From the base that the kernel adds to the stub. */
+		/* Relative to the base that the kernel adds. */
 		base = dof->row->offsets == USDT__OFFSET_PROBE ? 0 :
 		    first + i * USDT__STUB_SIZE - address;
 		usdt__store(usdt__sink_room(sink, 4), 4, base + site +
@@ -278,7 +277,7 @@ write_provider(const struct usdt__dof *dof, struct usdt__sink *sink)
 	SET(provider, dofpv_prargs, USDT__DOF_PRARGS);
 	SET(provider, dofpv_proffs, USDT__DOF_PROFFS);
 	SET(provider, dofpv_prenoffs, USDT__DOF_PRENOFFS);
-	SET(provider, dofpv_name, 1);		/* the first string but "" */
+	SET(provider, dofpv_name, 1);		/* the string after "" */
 	SET(provider, dofpv_provattr, public);
 	SET(provider, dofpv_modattr, private);
 	SET(provider, dofpv_funcattr, private);

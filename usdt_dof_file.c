@@ -1,8 +1,8 @@
 /*
  * usdt_dof_file.c - how does DOF reach the helper device, and leave it?
  *
- * The only room with ioctl.  What the systems' devices take and answer is
- * data in the platform's row; here is the one switch on it.
+ * The only room with ioctl.  The platform's row describes what the system's
+ * device accepts and answers; only this room acts on it.
  */
 #include "core/dof.h"
 #include "core/dof_format.h"
@@ -14,19 +14,19 @@
 #include <unistd.h>
 
 /*
- * All of this is under the library's lock.  Where a daemon is the helper the
- * lock is lent during a call (see core/lock.c), so that a slow daemon delays
- * nobody else; there is one call at a time: dtprobed mixes up what two threads
- * of a process tell it.  Where the kernel itself is the helper, and gives a
- * child what its parent has, a fork has to wait for the call, and does.
+ * All of this is called under the library's lock.  If a daemon is the helper,
+ * the lock is lent during an ioctl (see core/lock.c), so that a slow daemon
+ * delays no other thread.  One thread asks at a time, since dtprobed mixes up
+ * the documents of two threads of a process.  If the kernel is the helper, and
+ * copies registrations to children, the lock is kept, so a fork waits.
  */
-#define SLOW	1000			/* ms: an answer that takes these is */
+#define SLOW	1000			/* ms of a slow answer */
 #define NEVER	(-1)
 
-static int asking;			/* a thread is at it ... */
-static int64_t asking_since;		/* ... from that ms on */
+static int asking;			/* a thread is asking ... */
+static int64_t asking_since;		/* ... since this time, in ms */
 static long last_took = NEVER;		/* ms until the last answer */
-static int device_fd = -1, turn = -1;	/* descriptors of who is at it */
+static int device_fd = -1, turn = -1;	/* that thread's descriptors */
 
 /* In ms. */
 static int64_t
@@ -38,7 +38,7 @@ now(void)
 	    (int64_t)at.tv_sec * 1000 + at.tv_nsec / 1000000 : 0;
 }
 
-/* One ioctl; an interrupted one is made again. */
+/* One ioctl, repeated if it is interrupted. */
 static int
 call(unsigned long request, void *argument)
 {
@@ -52,7 +52,7 @@ call(unsigned long request, void *argument)
 
 /*
  * Ask the helper: one open, one ioctl.  Other copies of the library in this
- * process wait too.  Returns what the ioctl does; fills ANSWER.
+ * process wait, too.  Returns the ioctl's result, and fills ANSWER.
  */
 static int
 ask(const struct usdt__platform *row, const char *device,
@@ -67,12 +67,12 @@ ask(const struct usdt__platform *row, const char *device,
 	asking_since = now();
 	if (lends)
 		usdt__lock_lend();
-	if (access(device, F_OK) == 0)	/* a turn costs more than asking */
+	if (access(device, F_OK) == 0)	/* cheaper than a useless turn */
 		turn = usdt__turn_take(USDT__TURN_HELPER, &alone);
 	answer->opened = 0;
 	device_fd = open(device, O_RDWR | O_CLOEXEC);
 	if (device_fd >= 0) {
-		if (turn < 0)		/* it has just come */
+		if (turn < 0)		/* the device appeared just now */
 			turn = usdt__turn_take(USDT__TURN_HELPER, &alone);
 		answer->opened = 1;
 		n = call(request, argument);
@@ -104,9 +104,9 @@ usdt__helper_took(void)
 }
 
 /*
- * The thread that asked is not here, and its call is not this process's: but
- * how long it has been waiting is known.  Its descriptors are closed, if the
- * host had no chance to put others in their places.
+ * The child lacks the thread that was asking, but knows how long that has
+ * waited.  FORKED: the child has run nothing yet, so the thread's descriptors
+ * are still those numbers, and are closed.
  */
 void
 usdt__helper_forget(int forked)
@@ -121,7 +121,7 @@ usdt__helper_forget(int forked)
 	device_fd = turn = -1;
 }
 
-/* A daemon that ran out of time answers EINVAL too. */
+/* EINVAL has several causes: a daemon that ran out of time answers it, too. */
 int
 usdt__helper_explain(const struct usdt__platform *row, const char *device,
     const struct usdt__answer *answer, struct usdt__why *why)

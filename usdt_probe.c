@@ -2,40 +2,40 @@
  * usdt_probe.c - how is a probe tested and fired?
  *
  * A probe has a gate, one word that says whether it is traced, and a stub,
- * the code that tracers patch; on Linux both lie in a mapped image.  The gate:
+ * the code that tracers patch.  On Linux both lie in a mapped image.  The gate:
  *
- *	halfword 0	the SDT semaphore: kernels count tracers there.  Never
- *			written by us.
+ *	halfword 0	the SDT semaphore: kernels count tracers there.  The
+ *			library never writes it.
  *	halfword 1	not 0: a DTrace helper has the probe, so ask the stub.
- *			Written by us with 16-bit stores only: storing the
+ *			The library writes it with 16-bit stores: storing the
  *			whole word would undo the kernel's counts.  usdt.h
- *			does not look at its highest bit.
+ *			ignores its highest bit.
  *
- * A probe that is not visible has a gate of its own that is always 0, and no
- * stub; one that is observed has one that never is; and where DTrace is the
- * only tracer there is one gate for all that it has.  All of this is read
- * without a lock: a gate and a stub that a thread has just read stay mapped
- * until the provider and its probes are freed.
+ * All hidden probes have one gate that is always 0, and no stub.  All observed
+ * probes have one that is never 0.  If DTrace is the only tracer, all probes
+ * that it has share one gate.  Threads read all of this without a lock: a gate
+ * and a stub that a thread has just read stay mapped until the provider and
+ * its probes are freed.
  */
 #define USDT_INLINE USDT_API	/* the header's inline function, exported */
 #include "core/provider.h"
 
 /* In halfword 1: */
-#define HELPED		1	/* a DTrace helper has it */
+#define HELPED		1	/* a DTrace helper has the probe */
 #define OBSERVED	2	/* it is enabled, whatever the stub says */
 
-static const uint32_t never;	/* the gate of what is not visible */
+static const uint32_t never;	/* the gate of hidden probes */
 static const union {
 	uint16_t halves[2];
 	uint32_t word;
-} observed = { { 0, OBSERVED } };	/* of what is observed */
+} observed = { { 0, OBSERVED } };	/* of observed probes */
 
 static const union {
 	uint16_t halves[2];
 	uint32_t word;
-} helped = { { 0, HELPED } };		/* of what only a helper has */
+} helped = { { 0, HELPED } };		/* of probes that only a helper has */
 
-/* The definition that a probe is of. */
+/* A probe's definition. */
 static inline usdt_probedef_t *
 probedef_of(const struct usdt_probe *probe)
 {
@@ -57,9 +57,9 @@ gate_of(const usdt_probedef_t *probedef)
 }
 
 /*
- * Where compilers check that each call by a pointer comes to a function that
- * they know (clang's -fsanitize=cfi and kcfi), this one goes unchecked: no
- * compiler has seen the stubs.
+ * clang's -fsanitize=cfi and kcfi check that each call by a pointer reaches a
+ * function that the compiler knows.  It has not seen the stubs, so their calls
+ * are exempt.
  */
 #if !defined(__clang__)
 #define UNCHECKED
@@ -69,8 +69,8 @@ gate_of(const usdt_probedef_t *probedef)
 #define UNCHECKED	__attribute__((no_sanitize("cfi")))
 #endif
 
-/* Does DTrace answer the stub's question?  Either in the return register, or
- * through the pointer: then with 1, too. */
+/* Does DTrace answer 1 to the stub's question, in the return register or
+ * through the pointer? */
 UNCHECKED static inline int
 ask_stub(const uint8_t *stub, int visible)
 {
@@ -117,14 +117,14 @@ usdt_probe_ask(const usdt_probedef_t *probedef)
 	return word != 0;
 }
 
-/* Not in a child that has to be mended first. */
+/* No, in a child that has to be mended first. */
 static inline int
 may_fire(void)
 {
-	return usdt__load(&usdt__guard[0]) == 1;	/* "!= 0" takes one more */
+	return usdt__load(&usdt__guard[0]) == 1;	/* "!= 0": one more */
 }
 
-/* Run through the stub, with as many words as the probe takes. */
+/* Run through the stub with ARGC words. */
 static inline void
 run(const struct usdt_probe *probe, size_t argc, void **argv)
 {
@@ -132,7 +132,7 @@ run(const struct usdt_probe *probe, size_t argc, void **argv)
 	usdt__fire(__atomic_load_n(&probe->fire, __ATOMIC_RELAXED), argc, argv);
 }
 
-/* Words are missing, or it is observed, or no tracer sees it. */
+/* Fire if words are missing, or the probe is observed, or no tracer sees it. */
 __attribute__((noinline)) static void
 fire_slowly(usdt_probedef_t *probedef, size_t argc, void **argv)
 {
@@ -157,8 +157,8 @@ fire_slowly(usdt_probedef_t *probedef, size_t argc, void **argv)
 }
 
 /*
- * Counts beyond INT32_MAX look negative, and are not simple either.  The
- * order of tests is what takes the fewest instructions.
+ * Counts beyond INT32_MAX look negative, so they are slow, too.  The order of
+ * the tests needs the fewest instructions.
  */
 static inline void
 fire(usdt_probedef_t *probedef, size_t argc, void **argv)
@@ -167,7 +167,7 @@ fire(usdt_probedef_t *probedef, size_t argc, void **argv)
 
 	if (__builtin_expect((int32_t)argc <= usdt__load(&probe->simple), 0)) {
 		fire_slowly(probedef, argc, argv);
-	} else if (argv == NULL) {	/* well, if none are to be read */
+	} else if (argv == NULL) {	/* valid without arguments */
 		if (argc == 0 && may_fire())
 			run(probe, argc, argv);
 		else
@@ -186,7 +186,7 @@ usdt_fire_probe(usdt_probe_t *probe, size_t argc, void **argv)
 		fire(probedef_of(probe), argc, argv);
 }
 
-/* Without a look at the definition: its probe lies beside it. */
+/* This does not read the definition: its probe lies beside it. */
 void
 usdt_probe_fire(usdt_probedef_t *probedef, size_t argc, void **argv)
 {
@@ -199,7 +199,8 @@ usdt__probe_bind(usdt_probedef_t *probedef, const uint32_t *gate,
 {
 	struct usdt_probe *probe = probedef->probe;
 
-	/* Who sees that few words are enough finds a stub. */
+	/* A thread that reads a small "simple" finds a stub: so a large one
+	 * is stored first, and a small one last. */
 	if (observer != NULL || stub == NULL)
 		__atomic_store_n(&probe->simple, INT32_MAX, __ATOMIC_RELEASE);
 	__atomic_store_n(&probe->observer, observer, __ATOMIC_RELEASE);

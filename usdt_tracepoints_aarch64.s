@@ -1,9 +1,9 @@
 // usdt_tracepoints_aarch64.s - what does a tracer see on aarch64?
 //
-// Two things: the stubs, which are copied into probe images and never run from
+// This file has the stubs, which are copied into probe images and never run
 // here, and usdt__fire, which puts a probe's arguments in place and runs
-// through a stub.  Assembled by GNU's and clang's assembler to ELF, or with the
-// symbol MACHO defined to Mach-O; nothing else here knows the system.
+// through a stub.  GNU's and clang's assembler make ELF of it, or Mach-O if the
+// symbol MACHO is defined.  Nothing else here depends on the system.
 
 	.include "core/symbols.inc"
 
@@ -12,7 +12,7 @@
 //
 // As C, a stub is two functions:
 //
-//	int isenabled(int *flag);	called; flag points to a 0 in memory.
+//	int isenabled(int *flag);	called; flag points to a 0.
 //	fire				called by usdt__fire with the
 //					arguments in place.
 //
@@ -26,18 +26,18 @@
 //					not know .stapsdt.base
 // 24	d65f03c0	ret
 //
-// Sum: 28 of 32.  A call leaves nothing on the stack, so that usdt__fire can
-// call the stub and the arguments still lie where a tracer looks.  Kernels
-// make no call of a nop here: there is one length, the shortest (1).
+// Sum: 28 of 32.  A call pushes nothing on the stack, so usdt__fire can call
+// the stub, and the arguments still lie where a tracer looks.  Kernels don't
+// replace nops by calls here, so there is one length, the shortest (1).
 //
-// Where kernels answer is-enabled in the return register, all is the same but
-// for its site:
+// In the stub for kernels that answer is-enabled in the return register, only
+// its site differs:
 //
-//  4	d2800000	mov x0, #0	no, unless the kernel skips this, with
-//					1 in x0
+//  4	d2800000	mov x0, #0	the answer is no, unless the kernel
+//					skips this and puts 1 into x0
 //
-// `hint #34` is `bti c`, for assemblers that don't know it; so is `hint #0` a
-// nop.  Processors without landing pads take both for nops.
+// `hint #34` is `bti c`, also for assemblers that don't know that name.  Older
+// processors execute it as a nop.
 
 	.macro	stub, answer:req, isenabled:vararg
 	.balign	4
@@ -79,7 +79,7 @@
 // On entry	x0 entry	x1 argc		x2 argv
 // Inside	x9 entry	x10 argc	x11 argv	x12-x15 scratch
 // At the sites	x0 to x7 hold arguments 0 to 7, and the others lie at [sp],
-//		[sp, #8] ...: what a called function finds.
+//		[sp, #8] ..., as in a called function.
 //
 //	+---------------------+
 //	| caller's x30        | [x29, #8]
@@ -136,7 +136,7 @@
 	.cfi_restore x29
 	.cfi_def_cfa_offset 0
 	ret
-	.cfi_def_cfa x29, 16			// of what follows
+	.cfi_def_cfa x29, 16			// for the code below
 	.cfi_offset x29, -16
 	.cfi_offset x30, -8
 

@@ -1,9 +1,9 @@
 # usdt_tracepoints_i386.s - what does a tracer see on i386?
 #
-# Two things: the stubs, which are copied into probe images and never run from
+# This file has the stubs, which are copied into probe images and never run
 # here, and usdt__fire, which puts a probe's arguments in place and runs
-# through a stub.  Assembled by GNU's and clang's assembler to ELF, or with the
-# symbol MACHO defined to Mach-O; nothing else here knows the system.
+# through a stub.  GNU's and clang's assembler make ELF of it, or Mach-O if the
+# symbol MACHO is defined.  Nothing else here depends on the system.
 
 	.include "core/symbols.inc"
 
@@ -12,7 +12,7 @@
 #
 # As C, a stub is two functions:
 #
-#	int isenabled(int *flag);	called; flag points to a 0 in memory.
+#	int isenabled(int *flag);	called; flag points to a 0.
 #	fire				jumped to by usdt__fire with the
 #					arguments in place; returns to the
 #					caller of usdt__fire.
@@ -27,17 +27,18 @@
 # 12	c9		leave		back to where usdt__fire was called:
 # 13	c3		ret		%ebp is the frame that it made
 #
-# Sum: 14 of 32.  Kernels make no call of a nop in 32-bit code: it is always one
-# byte.
+# Sum: 14 of 32.  In 32-bit code kernels don't replace nops by calls, so each
+# nop is one byte.
 
-# Where kernels answer is-enabled in the return register; all nops are one byte:
+# The stub for kernels that answer is-enabled in the return register.  All its
+# nops are one byte long:
 #
-#  0	endbr, jmp 14			isenabled: so both entries are where
-#					the other stubs have them
+#  0	endbr, jmp 14			isenabled: the jump keeps both entries
+#					at the other stubs' offsets
 #  6	endbr, nop, nop, leave, ret	fire: as above
-# 14	31 c0		xor %eax, %eax	no, unless the kernel
-# 16	90		nop		is-enabled site: skips this, with 1 in
-# 17	c3		ret		%eax
+# 14	31 c0		xor %eax, %eax	the answer is no, unless ...
+# 16	90		nop		is-enabled site: ... the kernel skips
+# 17	c3		ret		this nop and puts 1 into %eax
 
 	.macro	words, nop:req, answer:req
 	.balign	4
@@ -106,10 +107,10 @@
 #
 # On entry	4(%esp) entry	8(%esp) argc	12(%esp) argv
 # Inside	%eax entry	%ecx argc	%edx argv
-# At the sites	arguments lie at 0(%esp), 4(%esp) ...: what a called function
-#		finds, but for the return address; and once more at 0(%edx),
+# At the sites	arguments lie at 0(%esp), 4(%esp) ..., as in a called function,
+#		but without its return address.  They lie again at 0(%edx),
 #		8(%edx) ..., as words of 8 bytes: a 64-bit kernel that follows
-#		a pointer (`usdt watch` has it fetch texts) reads 8 of them.
+#		a pointer (as for the texts in `usdt watch`) reads 8 bytes.
 #
 #	+---------------------+
 #	| argv, argc, entry   | 8(%ebp) and up
@@ -138,9 +139,9 @@
 	.cfi_def_cfa_register %ebp
 	mov	12(%ebp), %ecx
 	mov	16(%ebp), %edx
-	lea	2(%ecx), %eax			# %esp is 8 beyond 16 here, so
-	and	$3, %eax			# (2 - 3 * argc) mod 4 words
-	shl	$2, %eax			# align what 3 * argc follow
+	lea	2(%ecx), %eax			# %esp is 8 above a multiple
+	and	$3, %eax			# of 16; argc + 2 mod 4 words
+	shl	$2, %eax			# and 3 * argc more align it
 	sub	%eax, %esp
 	dec	%ecx
 	js	7f

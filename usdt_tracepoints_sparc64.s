@@ -1,8 +1,9 @@
 ! usdt_tracepoints_sparc64.s - what does a tracer see on 64-bit SPARC?
 !
-! Two things: the stubs, which are copied into probe images and never run from
+! This file has the stubs, which are copied into probe images and never run
 ! here, and usdt__fire, which puts a probe's arguments in place and runs
-! through a stub.  Syntax for ELF systems; nothing here knows the system.
+! through a stub.  The syntax is that of ELF systems; nothing else here depends
+! on the system.
 
 	.include "core/symbols.inc"
 
@@ -11,7 +12,7 @@
 !
 ! As C, a stub is two functions:
 !
-!	int isenabled(int *flag);	called; flag points to a 0 in memory.
+!	int isenabled(int *flag);	called; flag points to a 0.
 !	fire				called by usdt__fire with the
 !					arguments in place.
 !
@@ -23,18 +24,18 @@
 ! 20	81c3e008	retl
 ! 24	01000000	nop		in its delay slot
 !
-! Sum: 28 of 32.  A site is never in a delay slot, so that kernels need not
-! go on in two places behind it.  Kernels make no call of a nop here: there is
-! one length, the shortest (1).
+! Sum: 28 of 32.  No site is in a delay slot, so the kernel goes on at one
+! address after it.  Kernels don't replace nops by calls here, so there is one
+! length, the shortest (1).
 !
-! Where kernels answer is-enabled in the return register, as DTrace on Solaris
-! does, all is the same but for its site:
+! In the stub for kernels that answer is-enabled in the return register, as
+! DTrace on Solaris does, only its site differs:
 !
-!  0	90102000	clr %o0		no, unless the kernel writes 1 to %o0
-!					after it
+!  0	90102000	clr %o0		the answer is no, unless the kernel
+!					writes 1 to %o0 after it
 !
-! There a probe fires after the instruction at its site, too: a nop leaves the
-! arguments as they were.
+! There a probe fires after the instruction at its site, too.  It is a nop, so
+! the arguments are as before.
 
 	.macro	stub, answer:req, isenabled:req
 	.balign	4
@@ -79,18 +80,18 @@
 ! Inside	%i0 entry	%i1 argc	%i2 argv
 !		%l0 words on the stack, then what is left of them
 ! At the sites	%o0 to %o5 hold arguments 0 to 5, and the others lie at
-!		[%sp + 2047 + 176] and up: what a called function finds.
+!		[%sp + 2047 + 176] and up, as in a called function.
 !
 !	+---------------------+
 !	| a word, if need be, to align %sp to 16
 !	| argument argc-1     |
 !	| ...                 |
 !	| argument 6          | 176
-!	| six words for the callee to keep its arguments in
+!	| six words in which the callee may keep its arguments
 !	| registers %l0 to %i7 that a register window spills
 !	+---------------------+ 0: %sp + 2047
 !
-! Only %g1, %g4 and %g5 are anybody's to spoil before the window is moved.
+! Before the save, code may change only %g1, %g4 and %g5.
 
 	.set	BIAS, 2047
 	.set	FRAME, 176

@@ -1,9 +1,9 @@
 # usdt_tracepoints_x86_64.s - what does a tracer see on x86-64?
 #
-# Two things: the stubs, which are copied into probe images and never run from
+# This file has the stubs, which are copied into probe images and never run
 # here, and usdt__fire, which puts a probe's arguments in place and runs
-# through a stub.  Assembled by GNU's and clang's assembler to ELF, or with the
-# symbol MACHO defined to Mach-O; nothing else here knows the system.
+# through a stub.  GNU's and clang's assembler make ELF of it, or Mach-O if the
+# symbol MACHO is defined.  Nothing else here depends on the system.
 
 	.include "core/symbols.inc"
 
@@ -12,7 +12,7 @@
 #
 # As C, a stub is two functions:
 #
-#	int isenabled(int *flag);	called; flag points to a 0 in memory.
+#	int isenabled(int *flag);	called; flag points to a 0.
 #	fire				jumped to by usdt__fire with the
 #					arguments in place; returns to the
 #					caller of usdt__fire.
@@ -28,19 +28,20 @@
 # 10+2N	c9		leave		back to where usdt__fire was called:
 # 11+2N	c3		ret		%rbp is the frame that it made
 #
-# Sum: 12 + 2N, N = 1, 5 or 10, is at most 32.  Stubs are 32-aligned, so that
-# no nop crosses a page (where kernels would trap instead of call, or refuse).
-# The kernel may put a call over a nop: it writes below %rsp, where neither a
-# stub nor usdt__fire keeps anything.
+# Sum: 12 + 2N, at most 32, since N is 1, 5 or 10.  Stubs are 32-aligned, so no
+# nop crosses a page (there kernels would trap instead of call, or refuse).  The
+# kernel may replace a nop by a call, which writes below %rsp.  Neither a stub
+# nor usdt__fire keeps anything there.
 
-# Where kernels answer is-enabled in the return register; all nops are one byte:
+# The stub for kernels that answer is-enabled in the return register.  All its
+# nops are one byte long:
 #
-#  0	endbr, jmp 14			isenabled: so both entries are where
-#					the other stubs have them
+#  0	endbr, jmp 14			isenabled: the jump keeps both entries
+#					at the other stubs' offsets
 #  6	endbr, nop, nop, leave, ret	fire: as above
-# 14	31 c0		xor %eax, %eax	no, unless the kernel
-# 16	90		nop		is-enabled site: skips this, with 1 in
-# 17	c3		ret		%eax
+# 14	31 c0		xor %eax, %eax	the answer is no, unless ...
+# 16	90		nop		is-enabled site: ... the kernel skips
+# 17	c3		ret		this nop and puts 1 into %eax
 
 	.macro	words, nop:req, answer:req
 	.balign	4
@@ -110,10 +111,11 @@
 # void usdt__fire(const void *entry, size_t argc, void *const *argv)
 #
 # On entry	%rdi entry	%rsi argc	%rdx argv
-# Inside	%r11 entry	%esi argc, until %rsi and %rdx get their own
+# Inside	%r11 entry	%esi argc	%rdx argv; %rsi and %rdx get
+#		their arguments last
 # At the sites	%rdi %rsi %rdx %rcx %r8 %r9 hold arguments 0 to 5, and the
-#		others lie at 0(%rsp), 8(%rsp) ...: what a called function
-#		finds, but for the return address.
+#		others lie at 0(%rsp), 8(%rsp) ..., as in a called function,
+#		but without its return address.
 #
 #	+---------------------+
 #	| return address      | 8(%rbp)
@@ -124,8 +126,8 @@
 #	| argument 6          | (%rsp)
 #	+---------------------+
 #
-# The stub's "leave; ret" undoes all of it.  Instructions: 6 without arguments,
-# then at most 3 for each and one.
+# The stub's "leave; ret" undoes all of it.  usdt__fire runs 6 instructions
+# without arguments, else at most 7 and 3 for each argument.
 
 	.text
 	.balign	16
@@ -146,14 +148,14 @@
 	cmp	$4, %esi
 	jb	13f
 	je	14f
-	sub	$6, %esi			# how many lie on the stack
+	sub	$6, %esi			# count of those on the stack
 	jb	15f
 	je	16f
 	test	$1, %sil
 	je	17f
 	push	$0
 17:
-	push	40(%rdx, %rsi, 8)		# the last comes first
+	push	40(%rdx, %rsi, 8)		# the last one first
 	sub	$1, %esi
 	jne	17b
 16:

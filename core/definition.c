@@ -1,14 +1,14 @@
 /*
  * core/definition.c - how is a probe made, and when does it go?
  *
- * A definition, its state and its texts are one block.  The caller and the
- * provider that it is in each hold a reference.
+ * A definition, its state and its texts are one block of memory.  The caller
+ * and the probe's provider each hold a reference.
  */
 #include "core/provider.h"
 
 #include <stdlib.h>
 
-/* Are a probe's names, count and types such as every tracer takes? */
+/* Does every tracer accept a probe's names, argument count and types? */
 static int
 check_probe(const char *func, const char *name, size_t argc,
     const char **types, struct usdt__why *why)
@@ -16,7 +16,7 @@ check_probe(const char *func, const char *name, size_t argc,
 	const struct usdt__platform *row = usdt__native_platform();
 	size_t i;
 
-	/* The name first: bindings take it for the function's, too. */
+	/* The name first: bindings use it as the function's name, too. */
 	if (usdt__name_check_probe(row, name, why) < 0 ||
 	    usdt__name_check_function(row, func, why) < 0)
 		return -1;
@@ -32,22 +32,22 @@ check_probe(const char *func, const char *name, size_t argc,
 	return 0;
 }
 
-/* What the type strings of a probe say. */
+/* What the type strings of a probe declare. */
 struct arguments {
 	struct usdt__declarator of[USDT_ARG_MAX];
-	size_t size;		/* bytes of texts that are not the caller's */
+	size_t size;		/* bytes of types that DOF spells differently */
 	int named;		/* an argument has a name */
-	int translated;		/* or a type that a translator leads to */
+	int translated;		/* a translator leads to a type */
 };
 
-/* Is the type anything but the caller's string? */
+/* Does DOF spell the type otherwise than the caller's string? */
 static int
 is_respelt(const struct usdt__declarator *arg)
 {
 	return arg->name_length > 0 || arg->translated != NULL;
 }
 
-/* Has an argument before it the same name? */
+/* Does an earlier argument have the same name? */
 static int
 has_namesake(const struct usdt__declarator *args, size_t index)
 {
@@ -86,7 +86,7 @@ parse_types(struct arguments *args, size_t argc, const char **types,
 	return 0;
 }
 
-/* Copy a string to where *AT points, and move that on. */
+/* Copy a string to *AT, and move *AT behind it. */
 static char *
 copy(char **at, const char *string)
 {
@@ -98,8 +98,8 @@ copy(char **at, const char *string)
 }
 
 /*
- * Write the types for DOF: those without names, then the translated ones, if
- * there are any.  A type that nothing leads to is its own translation.
+ * Write the types for DOF: first without names, then the translated ones, if
+ * any.  A type without a translator is its own translation.
  */
 static void
 write_types(struct usdt__probe_block *block, const struct arguments *args,

@@ -1,17 +1,17 @@
 /*
- * core/type.c - what size and sign has a C type?
+ * core/type.c - which size and sign does a C type have?
  *
  * SDT notes describe an argument by its size and sign, so that a tracer shows
- * an int -1 as -1 and not as 4294967295.  The type is a C type's name, as it
- * stands in a declaration; a name that is not known is a machine word.
+ * an int -1 as -1 and not as 4294967295.  The type is a C type's name, as in a
+ * declaration.  An unknown name is a machine word.
  */
 #include "core/platform.h"
 
 #define WORD	0	/* as wide as a pointer */
 
 /*
- * Names from the headers that C programs use, with the size in bytes,
- * negative if signed; WORD and -WORD are told apart by the second column.
+ * Names from the headers that C programs use, with size and sign.  The sign has
+ * a column of its own, because -WORD is WORD.
  */
 static const struct {
 	const char *name;
@@ -58,7 +58,7 @@ static const struct {
 	{ "ulong", WORD, 0 },
 	{ "u_int8_t", 1, 0 }, { "u_int16_t", 2, 0 },
 	{ "u_int32_t", 4, 0 }, { "u_int64_t", 8, 0 },
-	/* Their bits are passed, in a word. */
+	/* A word passes their bits. */
 	{ "float", 4, 0 }, { "double", 8, 0 },
 };
 
@@ -80,7 +80,7 @@ word_is(const char *word, size_t length, const char *what)
 	return strlen(what) == length && memcmp(word, what, length) == 0;
 }
 
-/* Count one word; qualifiers count for nothing. */
+/* Count one word.  Qualifiers don't matter. */
 static void
 count_word(struct words *words, const char *word, size_t length)
 {
@@ -106,7 +106,7 @@ count_word(struct words *words, const char *word, size_t length)
 		words->others++;
 }
 
-/* The size of a type made of C's own words, or 0 if it is none. */
+/* The size of a type made of C's own words, or 0 if it has others. */
 static int
 words_size(const struct words *words, int word_bytes)
 {
@@ -141,10 +141,10 @@ is_pointer(const char *type, size_t length)
 	return 0;
 }
 
-/* What kind of type is it? */
+/* The words of a type. */
 struct kind {
 	struct words words;	/* of C's own ... */
-	const char *only;	/* ... and the last one that is not */
+	const char *only;	/* ... and the last other one */
 	size_t only_length;
 };
 
@@ -172,7 +172,7 @@ read_words(struct kind *kind, const char *type, size_t length)
 	}
 }
 
-/* It does not fit in a word. */
+/* It does not fit in a machine word. */
 static int
 is_long_double(const struct kind *kind)
 {
@@ -180,7 +180,7 @@ is_long_double(const struct kind *kind)
 	    word_is(kind->only, kind->only_length, "double");
 }
 
-/* The size of a type, or 0 if nothing is known of it. */
+/* The size of a type, or 0 if it is unknown. */
 static int
 known_size(const struct kind *kind, const struct usdt__arch *arch)
 {

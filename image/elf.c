@@ -1,30 +1,30 @@
 /*
  * image/elf.c - which bytes make a probe image?
  *
- * A pure builder, as usdt_dof.c: description, processor and stub in, bytes
- * out.  The image is a shared object with no address, pid or clock in it, so
- * that all processes with one definition can map one file; addresses are
- * offsets in the file.
+ * A pure builder, like usdt_dof.c: description, processor and stub in, bytes
+ * out.  The image is a shared object without addresses of a process, pids or
+ * times, so all processes with the same probes can map one file.  Addresses in
+ * it are offsets in the file.
  *
  *	R	ELF header, program headers, build-id, .eh_frame_hdr, .eh_frame,
  *		.stapsdt.base, DOF
  *	R-X	.text: a stub for each probe
- *	RW-	.probes: a gate word for each name, the semaphore first in it
+ *	RW-	.probes: a gate for each name, its semaphore first
  *	-	SDT notes, a symbol for each stub, section headers
  *
  * A note's location is the DOF site, and .stapsdt.base moves it to the SDT
- * site before it.  Readers of notes that know of prelink (libbpf, perf,
- * SystemTap) so come to the SDT site, and DTrace, which ignores the base, sees
- * one probe at one address, whether it reads the notes or the DOF.
+ * site before it.  Readers of notes that know prelink (libbpf, perf, SystemTap)
+ * apply the base and find the SDT site.  DTrace ignores the base, so it sees
+ * one probe at one address in notes and in DOF.
  *
- * The section headers stand in an order that bcc wants: the first executable
+ * The section headers have the order that bcc needs: the first executable
  * section, then .probes, then the notes.
  */
 #include "image/image.h"
 
 #include <stdio.h>
 
-#define NOTE_ARGS	12	/* more fail the attach in libbpf */
+#define NOTE_ARGS	12	/* libbpf fails to attach with more */
 #define ARGS_SIZE	(NOTE_ARGS * 24)
 
 enum section {
@@ -41,7 +41,7 @@ static const char *const section_names[SECTIONS] = {
 
 #define SEGMENTS	6
 
-/* ELF's own words. */
+/* ELF's constants. */
 enum {
 	PT_LOAD = 1, PT_NOTE = 4, PT_GNU_EH_FRAME = 0x6474e550,
 	PT_GNU_STACK = 0x6474e551,
@@ -52,7 +52,7 @@ enum {
 	NT_GNU_BUILD_ID = 3, NT_STAPSDT = 3
 };
 
-/* Where the next bytes go: a place that has room for them. */
+/* The address of the next bytes, which has room for them. */
 struct out {
 	uint8_t *p;
 	const struct usdt__arch *arch;
@@ -71,7 +71,7 @@ put_word(struct out *out, uint64_t value)
 	put(out, out->arch->word, value);
 }
 
-/* Room for a structure of that size. */
+/* Room for a structure of SIZE bytes. */
 static struct out
 room(const struct usdt__elf *elf, struct usdt__sink *sink, size_t size)
 {
@@ -91,8 +91,8 @@ class_size(const struct usdt__arch *arch, size_t elf64, size_t elf32)
 #define SYM_SIZE(arch)	class_size(arch, 24, 16)
 
 /*
- * Where an argument of so many bytes lies on the stack, from its pointer: in
- * a word of its own, at the end that has the lowest bits.
+ * The offset from the stack pointer of an argument of SIZE bytes.  It has a
+ * word of its own; its lowest bits are at the end on big-endian processors.
  */
 static unsigned
 stack_offset(const struct usdt__arch *arch, size_t index, int size)
@@ -105,15 +105,15 @@ stack_offset(const struct usdt__arch *arch, size_t index, int size)
 }
 
 /*
- * Sizes of types that were asked for, since a provider has few and asks for
- * each again and again.
+ * A cache of types' sizes, since a provider has few types and uses each of them
+ * many times.
  */
 #define KNOWN_TYPES	64
 
 struct known_types {
 	const char *type[KNOWN_TYPES];
 	int size[KNOWN_TYPES];
-	char args[ARGS_SIZE];	/* what was told last */
+	char args[ARGS_SIZE];	/* of the last probe */
 	size_t length;
 };
 
@@ -133,9 +133,9 @@ word_size(struct known_types *known, const char *type,
 }
 
 /*
- * The arguments as notes tell them, "-4@%rdi 8@%rsi": size, sign and place.
- * Registers go by their full names, whatever the size: every reader takes
- * those.  The text is in KNOWN; returns the length.
+ * The arguments in the notes' format, "-4@%rdi 8@%rsi": sign, size and place.
+ * Registers have their full names, whatever the size: every reader accepts
+ * those.  The text is in KNOWN; returns its length.
  */
 static size_t
 format_args(const usdt_probedef_t *probedef, int same_types,
@@ -182,7 +182,7 @@ usdt__elf_layout(struct usdt__elf *elf,
 {
 	struct known_types known = { .length = 0 };
 	struct usdt__extent scratch;
-	/* Of each note: its header, three addresses, the provider. */
+	/* Each note's header, three addresses, and the provider's name. */
 	size_t fixed = NOTE_HEADER_SIZE + sizeof STAPSDT +
 	    3 * (size_t)arch->word + strlen(description->provider) + 1;
 	size_t i, at, count = description->count;
@@ -298,7 +298,7 @@ write_phdrs(const struct usdt__elf *elf, struct usdt__sink *sink)
 	write_phdr(&out, PT_GNU_STACK, PF_R | PF_W, 0, 0, 16);
 }
 
-/* A note's header and the name of whose it is. */
+/* A note's header and its owner's name. */
 static void
 write_note_header(const struct usdt__elf *elf, struct usdt__sink *sink,
     const char *owner, size_t desc_size, uint32_t type)
@@ -521,7 +521,7 @@ usdt__elf_emit(const struct usdt__elf *elf, const uint8_t id[USDT__ID_SIZE],
 		write_build_id(elf, id, sink);
 	usdt__sink_pad(sink, elf->unwind);
 	write_unwind(elf, sink);
-	usdt__sink_pad(sink, elf->document);	/* over .stapsdt.base, too */
+	usdt__sink_pad(sink, elf->document);	/* .stapsdt.base is 0 */
 	usdt__dof_emit(&elf->dof, &sites, elf->text, elf->document, sink);
 	usdt__sink_pad(sink, elf->text);
 	write_stubs(elf, sink);
@@ -536,7 +536,7 @@ usdt__elf_emit(const struct usdt__elf *elf, const uint8_t id[USDT__ID_SIZE],
 
 /* --- identity ----------------------------------------------------------- */
 
-/* The finalizer of SplitMix64: every bit of the input reaches every other. */
+/* The finalizer of SplitMix64: every bit of the input changes all others. */
 static uint64_t
 mix(uint64_t x)
 {
@@ -561,7 +561,7 @@ struct hash {
 	uint8_t last;			/* byte */
 };
 
-/* More bytes: whole words, but for the last ones. */
+/* Add bytes: whole words, except at the end. */
 static void
 hash(struct hash *state, const uint8_t *p, size_t size)
 {
@@ -600,7 +600,7 @@ drain_to_hash(struct usdt__sink *sink, const uint8_t *bytes, size_t size)
 	return 0;
 }
 
-/* The hash is of an image without .note.gnu.build-id, which it becomes. */
+/* The hash becomes the build-id, so it is of an image without one. */
 void
 usdt__elf_identify(const struct usdt__elf *elf, uint8_t *window, size_t size,
     uint8_t id[USDT__ID_SIZE])

@@ -1,21 +1,22 @@
 /*
- * image/unwind.c - how does a debugger come from a stub to who called it?
+ * image/unwind.c - how does a debugger find the caller of a stub?
  *
- * A pure builder: DWARF's call frame information for all stubs of an image, as
- * they are alike.  With it gdb and perf print whole stacks at a probe.  DWARF 5
- * tells the instructions (6.4) and the expressions (2.5), the Linux Standard
- * Base 5 how .eh_frame and .eh_frame_hdr differ from DWARF's own section.
+ * A pure builder: DWARF's call frame information for all stubs of an image,
+ * which are alike.  With it gdb and perf print whole stacks at a probe.
+ * DWARF 5 defines the instructions (6.4) and the expressions (2.5); the Linux
+ * Standard Base 5 says how .eh_frame and .eh_frame_hdr differ from DWARF's own
+ * section.
  *
- * A stub that usdt__fire jumps to returns with "leave; ret": from its entry up
- * to the leave the frame is usdt__fire's, before and behind that there is
- * none.  Which of them holds is computed from the instruction's address, for
- * an expression is the same for a hundred thousand stubs.  It is made of what
- * linkers use for their tables of calls, and multiplies where it could choose:
- * Valgrind knows no more.
+ * A stub that usdt__fire jumps to returns with "leave; ret".  From its entry up
+ * to the leave the frame is usdt__fire's; before and after that there is none.
+ * An expression computes from the instruction's address which one holds, so
+ * one expression serves a hundred thousand stubs.  It uses the operations of
+ * linkers' expressions for their tables of calls, and multiplies instead of
+ * branching, because Valgrind knows no others.
  */
 #include "image/image.h"
 
-/* DWARF's own words. */
+/* DWARF's constants. */
 enum {
 	DW_OP_deref = 0x06, DW_OP_and = 0x1a, DW_OP_minus = 0x1c,
 	DW_OP_mul = 0x1e, DW_OP_plus = 0x22, DW_OP_ge = 0x2a, DW_OP_le = 0x2c,
@@ -40,7 +41,7 @@ put(struct bytes *b, size_t size, uint64_t value)
 	b->size += size;
 }
 
-/* LEB128, signed; one of a number that is not negative is an unsigned one. */
+/* Signed LEB128.  If VALUE is not negative, it is right as unsigned, too. */
 static void
 put_leb(struct bytes *b, int value)
 {
@@ -49,7 +50,7 @@ put_leb(struct bytes *b, int value)
 	put(b, 1, (unsigned)value & 0x7f);
 }
 
-/* A register's value and a number. */
+/* Push the sum of a register and a number. */
 static void
 put_sum(struct bytes *b, unsigned reg, int number)
 {
@@ -57,7 +58,7 @@ put_sum(struct bytes *b, unsigned reg, int number)
 	put_leb(b, number);
 }
 
-/* Compare where the instruction is in its stub. */
+/* Compare the instruction's offset in its stub. */
 static void
 put_place(struct bytes *b, unsigned compare, uint32_t with)
 {
@@ -68,7 +69,7 @@ put_place(struct bytes *b, unsigned compare, uint32_t with)
 	put(b, 1, compare);
 }
 
-/* Multiply by 1 if the instruction finds usdt__fire's frame, else by 0. */
+/* Multiply by 1 if the frame is usdt__fire's at the instruction, else by 0. */
 static void
 put_factor(struct bytes *b, const struct usdt__stub *stub)
 {
@@ -78,8 +79,8 @@ put_factor(struct bytes *b, const struct usdt__stub *stub)
 	put(b, 1, DW_OP_mul);
 }
 
-/* Where the caller's stack ends: a word above the stack's pointer, or two above
- * the frame. */
+/* Where the caller's stack ends: a word above the stack pointer, or two above
+ * the frame pointer. */
 static void
 put_caller(struct bytes *b, const struct usdt__stub *stub)
 {
@@ -94,8 +95,9 @@ put_caller(struct bytes *b, const struct usdt__stub *stub)
 	put(b, 1, DW_OP_plus);
 }
 
-/* What the caller had in the frame's register: what it has, or what lies where
- * it points.  Where it need not point anywhere the stack is read instead. */
+/* The caller's frame pointer: the frame register, or the word that it points
+ * to.  Without usdt__fire's frame it may point anywhere, so the expression then
+ * reads the stack instead. */
 static void
 put_callers_frame(struct bytes *b, const struct usdt__stub *stub)
 {
@@ -139,7 +141,7 @@ put_frames(struct bytes *b, const struct usdt__stub *stub)
 	put_expression(b, stub, put_callers_frame);
 }
 
-/* Pad to whole words, and fill in the length of what begins at START. */
+/* Pad to whole words, and fill in the length of the entry at START. */
 static void
 end_entry(struct bytes *b, size_t start)
 {
@@ -150,7 +152,7 @@ end_entry(struct bytes *b, size_t start)
 	usdt__store(b->at + start, 4, end - start - 4, b->arch->big_endian);
 }
 
-/* What all stubs have in common. */
+/* The rules that all stubs share. */
 static void
 put_cie(struct bytes *b, const struct usdt__stub *stub)
 {
@@ -158,7 +160,7 @@ put_cie(struct bytes *b, const struct usdt__stub *stub)
 	size_t start = b->size;
 
 	put(b, 4, 0);				/* its length */
-	put(b, 4, 0);				/* it is no FDE */
+	put(b, 4, 0);				/* a CIE */
 	put(b, 1, VERSION);
 	put(b, 1, 'z');				/* a length and an encoding */
 	put(b, 1, 'R');
@@ -178,7 +180,7 @@ put_cie(struct bytes *b, const struct usdt__stub *stub)
 	end_entry(b, start);
 }
 
-/* Where they are: SIZE bytes, DISTANCE behind the header. */
+/* Where the stubs are: SIZE bytes, DISTANCE bytes after the header. */
 static void
 put_fde(struct bytes *b, size_t cie, uint64_t distance, uint64_t size)
 {
@@ -209,7 +211,7 @@ usdt__unwind_write(const struct usdt__arch *arch,
 
 	b.size = 0;
 	put(&b, 1, VERSION);
-	put(&b, 1, DW_EH_PE_pcrel | DW_EH_PE_sdata4);	/* of the next word */
+	put(&b, 1, DW_EH_PE_pcrel | DW_EH_PE_sdata4);	/* of the address */
 	put(&b, 1, DW_EH_PE_udata4);			/* of the count */
 	put(&b, 1, DW_EH_PE_datarel | DW_EH_PE_sdata4);	/* of the table */
 	put(&b, 4, cie - b.size);
