@@ -85,16 +85,6 @@ is_mapped(void *data, const char *path)
 	return 0;
 }
 
-/* Explain why the directory is left alone. */
-static int
-refuse(const char *dir, const char *why)
-{
-	fputs("usdt: ", stderr);
-	quote_line(stderr, dir);
-	fprintf(stderr, ": %s\n", why);
-	return EXIT_TROUBLE;
-}
-
 /* Was that directory cleaned already, under any name? */
 static int
 is_done(struct clean *clean, const struct stat *st)
@@ -128,15 +118,15 @@ clean_dir(struct clean *clean, const char *dir, int expected)
 
 	if (fd < 0)
 		return errno == ENOENT && !expected ? EXIT_FINE :
-		    refuse(dir, errno == ELOOP ? "is a link" :
+		    complain(dir, errno == ELOOP ? "is a link" :
 		    strerror(errno));
 	clean->dir = dir;
 	if (fstat(fd, &st) < 0)
-		result = refuse(dir, strerror(errno));
+		result = complain(dir, strerror(errno));
 	else if (st.st_uid != geteuid())
-		result = refuse(dir, "belongs to another user");
+		result = complain(dir, "belongs to another user");
 	else if ((st.st_mode & 077) != 0)
-		result = refuse(dir, "is open to others, so no images of "
+		result = complain(dir, "is open to others, so no images of "
 		    "yours are there");
 	else if (!is_done(clean, &st))
 		usdt__images_clean(fd, &how);

@@ -55,7 +55,7 @@ void quote_string(FILE *out, const char *bytes, size_t length);
  */
 void quote_shell(FILE *out, const char *word);
 
-/* --- options.c: what do the options of all subcommands accept? ------------ */
+/* --- options.c: how do all subcommands treat options and errors? ---------- */
 
 /* Exit codes of every subcommand. */
 enum {
@@ -64,6 +64,9 @@ enum {
 	EXIT_USAGE = 2
 };
 
+/* Print "usdt: WHAT: WHY" on stderr; returns EXIT_TROUBLE. */
+int complain(const char *what, const char *why);
+
 /* Parse an option's number, of at least 1, or print an error and return -1. */
 long parse_count(const char *option, const char *text);
 /* The same for a process's number. */
@@ -71,6 +74,8 @@ pid_t parse_pid(const char *text);
 
 /* Print the help, for -h or after an unknown option; returns the exit code. */
 int print_help(int option, void (*help)(FILE *out));
+/* Print an error and the help on stderr; returns EXIT_USAGE. */
+int misuse(void (*help)(FILE *out), const char *why);
 
 /* --- mappings.c: which files do processes map? ---------------------------- */
 

@@ -1,5 +1,5 @@
 /*
- * options.c - what do the options of all subcommands accept?
+ * options.c - how do all subcommands treat options and errors?
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -34,8 +34,25 @@ parse_pid(const char *text)
 }
 
 int
+complain(const char *what, const char *why)
+{
+	fputs("usdt: ", stderr);
+	quote_line(stderr, what);
+	fprintf(stderr, ": %s\n", why);
+	return EXIT_TROUBLE;
+}
+
+int
 print_help(int option, void (*help)(FILE *out))
 {
 	help(option == 'h' ? stdout : stderr);
 	return option == 'h' ? EXIT_FINE : EXIT_USAGE;
+}
+
+int
+misuse(void (*help)(FILE *out), const char *why)
+{
+	fprintf(stderr, "usdt: %s\n", why);
+	help(stderr);
+	return EXIT_USAGE;
 }

@@ -137,26 +137,19 @@ dump_definitions(const struct dump_options *options, char **texts, int count)
 /* --- options --- */
 
 static int
-misuse(const char *why)
-{
-	fprintf(stderr, "usdt: %s\n", why);
-	help(stderr);
-	return EXIT_USAGE;
-}
-
-static int
 run(const struct dump_options *options, char **words, int count)
 {
 	if (options->hex && options->raw)
-		return misuse("--hex shows bytes, --raw writes them: not both");
+		return misuse(help, "--hex shows bytes, --raw writes them: not "
+		    "both");
 	if (options->pid != 0 && (options->row != NULL ||
 	    options->arch != NULL))
-		return misuse("a process is of this system: --os and --arch "
-		    "are for files and definitions");
+		return misuse(help, "a process is of this system: --os and "
+		    "--arch are for files and definitions");
 	if (options->pid != 0 && count > 0)
-		return misuse("either a process or something else");
+		return misuse(help, "either a process or something else");
 	if (options->pid == 0 && count == 0)
-		return misuse("what is to be printed?");
+		return misuse(help, "what is to be printed?");
 	if (options->raw && isatty(STDOUT_FILENO)) {
 		fputs("usdt: --raw writes bytes, which are not for terminals\n",
 		    stderr);
@@ -167,7 +160,7 @@ run(const struct dump_options *options, char **words, int count)
 	if (definition_is(words[0]))
 		return dump_definitions(options, words, count);
 	if (count > 1)
-		return misuse("one file at a time; definitions are "
+		return misuse(help, "one file at a time; definitions are "
 		    "PROVIDER:MODULE:FUNCTION:NAME(TYPE, ...)");
 	return dump_file(options, words[0]);
 }

@@ -213,15 +213,6 @@ dump_elf(const struct dump_options *options, const struct elf_file *file,
 /* --- a file --- */
 
 static int
-fail(const char *path, const char *why)
-{
-	fputs("usdt: ", stderr);
-	quote_line(stderr, path);
-	fprintf(stderr, ": %s\n", why);
-	return EXIT_TROUBLE;
-}
-
-static int
 dump_document(const struct dump_options *options, const uint8_t *bytes,
     size_t size)
 {
@@ -255,14 +246,14 @@ read_all(int fd, const char *path, size_t *size)
 			n = read(fd, bytes + *size, space - *size);
 		while (n < 0 && errno == EINTR);
 		if (n < 0) {
-			fail(path, strerror(errno));
+			complain(path, strerror(errno));
 			free(bytes);
 			return NULL;
 		}
 	}
 	if (*size > FILE_MAX) {
-		fail(path, "has more than 512 MB: no system accepts such a "
-		    "document");
+		complain(path, "has more than 512 MB: no system accepts such "
+		    "a document");
 		free(bytes);
 		return NULL;
 	}
@@ -287,7 +278,7 @@ dump_bytes(const struct dump_options *options, int fd, const char *path)
 		result = dump_elf(options, file, path);
 		elf_file_free(file);
 	} else {
-		result = fail(path, size == 0 ? "is empty" :
+		result = complain(path, size == 0 ? "is empty" :
 		    "is neither an ELF file nor a DOF document");
 	}
 	free(bytes);
@@ -315,7 +306,7 @@ dump_file(const struct dump_options *options, const char *path)
 		return dump_bytes(options, STDIN_FILENO, "standard input");
 	fd = open_regular(path, 1);
 	if (fd < 0)
-		return fail(path, errno == 0 ? "is not a regular file" :
+		return complain(path, errno == 0 ? "is not a regular file" :
 		    no_file(path, errno));
 	file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ?
 	    elf_file_read(fd) : NULL;

@@ -33,15 +33,6 @@ help(FILE *out)
 	    out);
 }
 
-static int
-fail(const char *what, const char *why)
-{
-	fputs("usdt: ", stderr);
-	quote_line(stderr, what);
-	fprintf(stderr, ": %s\n", why);
-	return EXIT_TROUBLE;
-}
-
 /* --- sources --- */
 
 static int
@@ -51,15 +42,15 @@ add_file(struct header *header, const char *path)
 	struct image *image;
 
 	if (fd < 0)
-		return fail(path, errno == 0 ? "is not a regular file" :
+		return complain(path, errno == 0 ? "is not a regular file" :
 		    strerror(errno));
 	image = image_read(fd);
 	close(fd);
 	if (image == NULL)
-		return fail(path, "is not an ELF file");
+		return complain(path, "is not an ELF file");
 	header_add(header, image);
 	image_free(image);
-	return header->probes > 0 ? EXIT_FINE : fail(path, "has no probes");
+	return header->probes > 0 ? EXIT_FINE : complain(path, "has no probes");
 }
 
 /* The images of libusdt: other files have neither names nor structs. */
@@ -73,7 +64,7 @@ add_process(struct header *header, pid_t pid)
 	size_t i;
 
 	if (error != 0)
-		result = fail(what, error == ENOENT ? "there is none" :
+		result = complain(what, error == ENOENT ? "there is none" :
 		    strerror(error));
 	for (i = 0; error == 0 && i < census.count; i++) {
 		if ((fd = mapped_open(census.files[i])) < 0)
@@ -87,7 +78,7 @@ add_process(struct header *header, pid_t pid)
 	if (error == 0)
 		census_free(&census);
 	if (result == EXIT_FINE && header->probes == 0)
-		result = fail(what, "has no probes of libusdt");
+		result = complain(what, "has no probes of libusdt");
 	free(what);
 	return result;
 }
@@ -205,14 +196,6 @@ add_definitions(struct header *header, char **texts, int count)
 /* --- options --- */
 
 static int
-misuse(const char *why)
-{
-	fprintf(stderr, "usdt: %s\n", why);
-	help(stderr);
-	return EXIT_USAGE;
-}
-
-static int
 run(struct header *header, pid_t pid, char **words, int count)
 {
 	char *text;
@@ -220,11 +203,11 @@ run(struct header *header, pid_t pid, char **words, int count)
 	int result;
 
 	if (pid != 0 && count > 0)
-		return misuse("either a process or something else");
+		return misuse(help, "either a process or something else");
 	if (pid == 0 && count == 0)
-		return misuse("of which probes?");
+		return misuse(help, "of which probes?");
 	if (count > 1 && !definition_is(words[0]))
-		return misuse("one file at a time; definitions are "
+		return misuse(help, "one file at a time; definitions are "
 		    "PROVIDER:MODULE:FUNCTION:NAME(TYPE NAME, ...)");
 	/* All of it or nothing: half a header would be used as a whole one. */
 	header->out = open_memstream(&text, &size);
