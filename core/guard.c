@@ -1,16 +1,15 @@
 /*
- * core/guard.c - is this process a forked child that is not mended yet?
+ * core/guard.c - is this process a forked child that must be mended first?
  *
- * Linux turns some nops of traced probes into calls, to a page that it gives
- * to the traced process and to none of its children: a child that fires before
- * its images have been renewed (usdt__images_renew) dies.  The handler of fork
- * renews them, but a child that comes by clone() runs no handler.  So the
- * kernel sets a word to 0 in every child, and a probe with such a nop fires only
- * while the word is 1.
+ * Linux turns some nops of traced probes into calls to a page that only the
+ * traced process has, not its children.  A child that fires before its images
+ * are renewed (usdt__images_renew) dies.  The fork handler renews them, but a
+ * child made by clone() runs no handler.  So the kernel sets a word to 0 in
+ * every child, and probes fire only while it is 1.
  *
  *	0	in a child that is not mended, and before the first probe
- *	-1	a thread makes a new lock for the child
- *	2	the lock is made; under it, the child is being mended
+ *	-1	a thread initialises the child's lock
+ *	2	that is done; under the lock, a thread mends the child
  *	1	this process may fire
  */
 #include "core/platform.h"
@@ -23,8 +22,8 @@
 #endif
 
 /*
- * A page of its own, of memory that has no file: only such can be wiped.  (On
- * the processors whose nops become calls a page has 4096 bytes.)
+ * A page of its own, in memory without a file, since the kernel wipes no other.
+ * (On the processors whose nops become calls a page has 4096 bytes.)
  */
 #define PAGE	4096
 int32_t usdt__guard[PAGE / sizeof(int32_t)] __attribute__((aligned(PAGE)));
@@ -37,7 +36,7 @@ usdt__guard_make(void)
 		return 0;
 	if (madvise(usdt__guard, PAGE, MADV_WIPEONFORK) == 0)
 		__atomic_store_n(&wiped, 1, __ATOMIC_RELEASE);
-	else if (errno != EINVAL)	/* EINVAL: too old to make calls */
+	else if (errno != EINVAL)	/* EINVAL: old kernels make no calls */
 		return errno;
 	return 0;
 }

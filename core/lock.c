@@ -2,16 +2,16 @@
  * core/lock.c - which thread may change things now, and what happens after a
  * fork?
  *
- * One lock serialises all calls but those that test and fire.  It is held
- * around fork too, so that the child finds everything complete.  The function
- * that usdt__watch_fork got mends the child; a child that ran no handler of
- * fork is mended at its first call.
+ * All calls take one lock, except those that test and fire.  Fork takes it,
+ * too, so that the child finds everything complete.  The function that
+ * usdt__watch_fork got mends the child: in the fork handler or, if a child ran
+ * no handler, at its first call.
  *
- * The lock is never held for long.  A thread that has to wait for something
- * outside this process (a DTrace helper) marks what it is changing, lends the
- * lock, and takes it back.  Calls that need what is marked wait for the mark.
- * Forks do not: what they find is consistent, though not finished, and the
- * marks say what the child has to finish (core/child.c).
+ * No thread holds the lock for long.  A thread that waits for something outside
+ * this process (a DTrace helper) marks what it is changing, lends the lock, and
+ * takes it back.  Calls that need what is marked wait for the mark.  Forks do
+ * not: they find a consistent state, and the marks say what the child has to
+ * finish (core/child.c).
  */
 #include "core/platform.h"
 
@@ -19,16 +19,16 @@
 #include <unistd.h>
 
 /*
- * The lock, and the pid of the process that it belongs to; the negative pid
- * while it is being made.  (Where core/guard.c keeps its word, that decides: in
- * another pid namespace a child may have its parent's pid.)  A child that is
- * forked while the handlers of fork are just being registered has a copy that
- * no thread will ever unlock, so it makes its own.
+ * The lock, and the pid of its process, negated while a thread initialises it.
+ * (If the kernel clears core/guard.c's word in children, that decides instead:
+ * in another pid namespace a child may have its parent's pid.)  A child that is
+ * forked while a thread registers the fork handlers may have a locked copy that
+ * no thread will ever unlock, so it initialises its own.
  */
 static pthread_mutex_t the_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t mark_gone = PTHREAD_COND_INITIALIZER;
 static int32_t lock_owner;
-static int lock_used;		/* there has been an owner */
+static int lock_used;		/* it had an owner before */
 static void (*mending)(int forked);	/* see usdt__watch_fork */
 
 /* In a child, under the lock. */
@@ -42,7 +42,7 @@ mend(int forked)
 	usdt__mark_gone();
 }
 
-/* Are the handlers of fork registered?  0: not yet; -pid: being done. */
+/* Are the fork handlers registered?  0: not yet; -pid: a thread does it now. */
 #define WATCHED	1
 static int32_t watcher;
 
@@ -50,9 +50,9 @@ static int32_t watcher;
  * A thread cancelled inside a system call would never release the lock, so
  * cancellation is disabled while it is held.
  */
-static __thread int cancelling;		/* as the host has it */
+static __thread int cancelling;		/* the host's setting */
 
-/* In a child: threads that waited are not here. */
+/* In a child: it lacks the threads that waited. */
 static void
 forget_waiting(void)
 {
@@ -70,7 +70,7 @@ make_lock(void)
 	forget_waiting();
 }
 
-/* Take the lock.  Returns 1 in a child that no handler of fork has seen. */
+/* Take the lock.  Returns 1 in a child that ran no fork handler. */
 static int
 take_lock(void)
 {
@@ -106,10 +106,10 @@ give_lock(void)
 }
 
 /*
- * The lock is held from the first of our handlers to the last, and the host's
- * that run between them may make calls: in the child the first of these mends
- * it.  (Handlers may stand twice, if a child came between registering them and
- * saying so.)
+ * The lock is held from our first handler to our last.  The host's handlers
+ * between them may make calls; in the child the first such call mends it.  (Our
+ * handlers may be registered twice, if a child was forked after registering
+ * them and before "watcher" said so.)
  */
 static __thread int forking;
 static __thread pid_t forker;
@@ -159,10 +159,10 @@ after_fork_in_child(void)
 }
 
 /*
- * Register the handlers, once a process, before the lock is first taken: a
- * child shall not find half of what another thread was doing.  A child that is
- * made meanwhile does it itself, unless they stood and its own said so.
- * Returns 0 or an errno.
+ * Register the handlers once in a process, before the lock is first taken, so
+ * that no child finds a change half done.  A child that is forked meanwhile
+ * registers them itself, unless it ran the child's handler.  Returns 0 or an
+ * errno.
  */
 static int
 watch_fork(void)
@@ -203,9 +203,9 @@ usdt__unlock(void)
 }
 
 /*
- * The thread can't be cancelled while the lock is lent, as in all of the call.
- * A handler of fork of the host's may lend it as well: the fork itself comes
- * after the lock was taken back.
+ * Cancellation stays disabled while the lock is lent.  A fork handler of the
+ * host may lend it, too: the fork itself happens after the thread took the lock
+ * back.
  */
 void
 usdt__lock_lend(void)

@@ -1,10 +1,10 @@
 /*
- * core/name.c - which names are taken, and how do tracers spell them?
+ * core/name.c - which names are valid, and how do tracers spell them?
  *
- * Kernels and daemons drop a provider or a probe with a name that they can't
- * hold, most without an error, and tracers cut names and paths at characters
- * that mean something to them.  So such names are refused here, and the text
- * says what and why.
+ * Kernels and daemons drop a provider or probe whose name does not suit them,
+ * mostly without an error, and tracers cut names and paths at characters with a
+ * meaning to them.  So this room refuses such names, and the text says what is
+ * wrong and why.
  */
 #include "core/platform.h"
 
@@ -22,7 +22,7 @@ is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* What all names have in common: there, not empty, not too long, no dots. */
+/* The rules for all names: not NULL, empty, too long, "." or "..". */
 static int
 check_common(const char *what, const char *name, size_t max,
     const struct usdt__platform *row, struct usdt__why *why)
@@ -41,7 +41,7 @@ check_common(const char *what, const char *name, size_t max,
 	return 0;
 }
 
-/* Show a character in an error text, whatever it is. */
+/* A character as error texts show it. */
 static const char *
 show(char c, char out[8])
 {
@@ -52,7 +52,7 @@ show(char c, char out[8])
 	return out;
 }
 
-/* Names that become part of the image's path. */
+/* Check a name that becomes part of an image's path. */
 static int
 check_path_chars(const char *what, const char *name, const char *others,
     struct usdt__why *why)
@@ -70,7 +70,7 @@ check_path_chars(const char *what, const char *name, const char *others,
 	return 0;
 }
 
-/* Names that only tracers see; some also cut at OTHERS. */
+/* Check a name that only tracers see.  Tracers cut some at OTHERS, too. */
 static int
 check_tracer_chars(const char *what, const char *name, const char *others,
     struct usdt__why *why)
@@ -163,7 +163,8 @@ usdt__name_check_type(const struct usdt__platform *row, const char *type,
 	return 0;
 }
 
-/* In a description '[' begins a set, and others have no letters at all. */
+/* In a probe description some characters have a meaning ('[' begins a set), and
+ * others are not allowed at all. */
 int
 usdt__name_spells(const char *name)
 {

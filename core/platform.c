@@ -1,11 +1,10 @@
 /*
  * core/platform.c - how do systems and processors differ?
  *
- * One row of data for each, compiled on every host, so that any system's
- * documents can be built and tested anywhere.  Rows hold data only: where
- * behaviour differs the row carries an enum, and the room that acts on it has
- * the one switch.  This is the only C file that asks the compiler for what
- * system it is built.
+ * Each has one row of data, compiled on every host, so that documents for any
+ * system can be built and tested anywhere.  If behaviour differs, the row has
+ * an enum, and one room has the switch on it.  This is the only C file that
+ * asks the compiler which system it compiles for.
  */
 #include "core/platform.h"
 
@@ -101,9 +100,10 @@ const struct usdt__platform usdt__platforms[] = {
 		.limits = "DTrace",
 	},
 	{
-		/* xnu bsd/dev/dtrace: documents are read when a consumer comes,
-		 * so dofhp_addr must be the document's address, and it must
-		 * stay in place; offsets are shifted on x86. */
+		/* xnu bsd/dev/dtrace: the kernel reads a document when a
+		 * consumer comes.  So the document must stay in place, and
+		 * dofhp_addr must be its address.  On x86 the kernel shifts
+		 * offsets. */
 		.name = "macos",
 		.helper = "/dev/dtracehelper",
 		.add_request = 0x80086804,	/* _IOW('h', 4, user_addr_t) */
@@ -129,7 +129,7 @@ const struct usdt__platform usdt__platforms[] = {
 		.limits = "DTrace",
 	},
 	{
-		/* Any other system: every call works, nothing is visible. */
+		/* Any other system: calls work, no tracer sees anything. */
 		.name = "none",
 		.max_provider = 53,
 		.max_module = 63,
@@ -198,8 +198,8 @@ const struct usdt__arch usdt__archs[] = {
 		.sites = { { 4, 20 }, { 4, 20 } },
 	},
 	{
-		/* Operands as compilers write them; no reader of SDT notes is
-		 * known to take them. */
+		/* Operands as compilers write them.  No known reader of SDT
+		 * notes understands them. */
 		.name = "sparc64",
 		.elf_machine = 43,	/* EM_SPARCV9 */
 		.word = 8,
@@ -216,8 +216,8 @@ const struct usdt__arch usdt__archs[] = {
 };
 const size_t usdt__arch_count = sizeof(usdt__archs) / sizeof(usdt__archs[0]);
 
-/* The one ladder for systems and the one for processors. */
-#if defined(USDT_PLATFORM)	/* a row's name, for tests of the others */
+/* The only choices by system and by processor. */
+#if defined(USDT_PLATFORM)	/* a row's name, for tests of other systems */
 #define NATIVE_PLATFORM	USDT_PLATFORM
 #elif defined(USDT_PLATFORM_NONE)
 #define NATIVE_PLATFORM	"none"
@@ -324,7 +324,7 @@ usdt__debug(const char *format, ...)
 		n = (int)sizeof line - prefix - 2;
 	line[prefix + n] = '\n';
 	if (write(STDERR_FILENO, line, (size_t)(prefix + n) + 1) < 0)
-		n = 0;		/* nowhere to tell it */
+		n = 0;		/* nothing can be done about it */
 	errno = saved;
 }
 
@@ -337,14 +337,14 @@ usdt__strerror(int error)
 
 	if (c != (locale_t)0) {
 		text = strerror_l(error, c);
-		freelocale(c);	/* there is one for all, which stays */
+		freelocale(c);	/* "C" is static: the text stays */
 		return text;
 	}
 #endif
 	return strerror(error);
 }
 
-/* Bytes of the UTF-8 character that begins at TEXT; 0: none, or a control. */
+/* Bytes of the UTF-8 character at TEXT; 0: not UTF-8, or a control one. */
 static size_t
 character(const char *text)
 {
@@ -356,14 +356,14 @@ character(const char *text)
 	for (i = 1; i < n; i++)
 		if (((unsigned char)text[i] & 0xc0) != 0x80)
 			return 0;
-	/* U+0080 to U+009F are controls, too. */
+	/* U+0080 to U+009F are control characters, too. */
 	if (c < ' ' || c == 0x7f || (c == 0xc2 && (unsigned char)text[1] < 0xa0))
 		return 0;
 	return n;
 }
 
-/* A name that is refused may hold anything, and its reason goes to terminals
- * and logs.  What is shown keeps its length, so nothing is cut. */
+/* A refused name may hold any bytes, and error texts with it go to terminals
+ * and logs.  The text keeps its length, so nothing is cut. */
 void
 usdt__printable(char *text)
 {

@@ -1,27 +1,28 @@
 /*
  * image/file.c - in which file does a probe image live?
  *
- * Uprobes attach to a file and an offset, so stubs must be in a file, and only
- * a named one is found by every tracer.  It is
+ * Uprobes attach to a file and an offset, so stubs must be in a file, and every
+ * tracer finds only a named one:
  *
  *	DIR/PROVIDER/1-HASH/MODULE
  *
- * with 1 for the layout version and HASH of the bytes, so that every process
- * of a user with one definition maps one file, and a tracer's path is the same
- * from run to run.  DIR is the first of $USDT_IMAGE_DIR, /dev/shm/usdt-UID and
+ * 1 is the layout version, and HASH is of the bytes.  So all processes of a user
+ * with the same probes map one file, and a tracer's path stays the same from
+ * run to run.  DIR is the first of $USDT_IMAGE_DIR, /dev/shm/usdt-UID and
  * /tmp/usdt-UID (in a user namespace usdt-UID-NAMESPACE) that lets a file be
  * mapped executable; if none does, the image is a memfd, which is kept open since some tracers find it no other way.
  *
- * Never run what somebody else could have written: directories are the
- * caller's own and closed to others, a file is the caller's own and read-only,
- * it appears whole or not at all (written under another name, then linked),
- * and its bytes are compared before they are used.
+ * The library never runs what another user could have written.  Directories
+ * belong to the user and are closed to others.  A file belongs to the user and
+ * is read-only.  It appears whole or not at all (it is written under another
+ * name, then linked), and its bytes are compared before they are used.
  *
- * A process maps an image once: two mappings make the kernel's counting of
- * semaphores go wrong.  A second provider of equal definition, or a second
- * copy of this library, takes a sibling, 1-HASH.1, 1-HASH.2 ...
+ * A process maps an image once, since two mappings make the kernel's counts of
+ * semaphores wrong.  A second provider with the same probes, or a second copy
+ * of the library, uses a sibling: 1-HASH.1, 1-HASH.2 ...
  *
- * A file stays when its processes end, so that tracers can attach first.
+ * A file stays when its processes end, so that a tracer can attach to it before
+ * the next process starts.
  */
 #include "image/image.h"
 
@@ -38,18 +39,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SIBLINGS	4096	/* equal definitions in one process */
+#define SIBLINGS	4096	/* equal images in one process, at most */
 #define MANY		64	/* images that this process maps */
-#define RETRIES		16	/* when another process makes or removes */
+#define RETRIES		16	/* when other processes make or remove files */
 
-/* A path in a text, of which four must fit. */
+/* A path in a text.  Four must fit in it. */
 #define PATH_FORMAT	"%.64s%s"
 #define PATH_ARGS(path)	(path), strlen(path) > 64 ? "..." : ""
 
-/* What one attempt came to. */
+/* The result of one attempt. */
 enum outcome { TAKEN, TRY_SIBLING, TRY_AGAIN, FAILED };
 
-/* What is being placed. */
+/* The image to place. */
 struct request {
 	const struct usdt__elf *elf;
 	const struct usdt__window *window;
@@ -57,13 +58,13 @@ struct request {
 	char name[40];			/* 1-HASH */
 	int alone;			/* no other copy of the library in this
 					 * process maps an image meanwhile */
-	int made;			/* a file was written ... */
-	struct stat made_as;		/* ... which is this */
+	int made;			/* this process wrote the file ... */
+	struct stat made_as;		/* ... with this inode */
 	struct usdt__image *image;	/* to be filled */
 	struct usdt__why *why;
 };
 
-/* snprintf for paths, of which check_dir_path has seen that they fit. */
+/* snprintf for paths.  check_dir_path has checked that they fit. */
 USDT__PRINTF(3, 4)
 static void
 print(char *out, size_t size, const char *format, ...)
@@ -77,7 +78,7 @@ print(char *out, size_t size, const char *format, ...)
 
 /* --- files -------------------------------------------------------------- */
 
-/* The bytes of an image on their way to a file, or to be compared with it. */
+/* Writes the bytes of an image to a file, or compares them with it. */
 struct passage {
 	struct usdt__sink sink;		/* first */
 	const struct usdt__window *window;
@@ -127,8 +128,8 @@ drain_to_compare(struct usdt__sink *sink, const uint8_t *bytes, size_t size)
 	return 0;
 }
 
-/* Build the image once more, if it is not whole in the window.  Returns -1 if not
- * all was taken. */
+/* Pass the image's bytes on, building them again if the window does not have
+ * all of them.  Returns -1 if any were refused. */
 static int
 pass_on(struct request *request, struct passage *passage)
 {
@@ -151,7 +152,7 @@ write_all(struct request *request, int fd)
 	};
 	struct rlimit limit;
 
-	/* Writing beyond this limit is a signal that ends the host. */
+	/* Writing beyond this limit causes a signal that ends the host. */
 	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
 	    limit.rlim_cur != RLIM_INFINITY &&
 	    limit.rlim_cur < request->elf->size)
@@ -159,7 +160,7 @@ write_all(struct request *request, int fd)
 	return pass_on(request, &passage) < 0 ? passage.error : 0;
 }
 
-/* Are these the file's bytes, and no others? */
+/* Does the file have exactly these bytes? */
 static int
 same_bytes(struct request *request, int fd, const struct stat *st)
 {
@@ -171,7 +172,7 @@ same_bytes(struct request *request, int fd, const struct stat *st)
 	    pass_on(request, &passage) == 0;
 }
 
-/* Is that the file that was just made? */
+/* Is this the file that this process just made? */
 static int
 is_made(const struct request *request, const struct stat *st)
 {
@@ -180,8 +181,8 @@ is_made(const struct request *request, const struct stat *st)
 }
 
 /*
- * Write the bytes to a file under a name of its own and link it to NAME.
- * Somebody may have done so meanwhile: TRY_AGAIN.
+ * Write the bytes to a file with a temporary name, and link it to NAME.  If
+ * another process did so meanwhile: TRY_AGAIN.
  */
 static enum outcome
 make_file(struct request *request, int dir, const char *name,
@@ -216,7 +217,7 @@ make_file(struct request *request, int dir, const char *name,
 	if (error == 0)
 		request->made = 1;
 	if (error == 0 || error == EEXIST || error == ENOENT)
-		outcome = TRY_AGAIN;	/* now there is one to be opened */
+		outcome = TRY_AGAIN;	/* now a file can be opened */
 	else
 		usdt__because(request->why, error, PATH_FORMAT
 		    ": cannot write: %s", PATH_ARGS(path),
@@ -225,10 +226,10 @@ make_file(struct request *request, int dir, const char *name,
 }
 
 /*
- * What stands in the image's place can't be opened for ERROR.  A link, a
- * socket and their like are removed.  A file of ours without the mode for it
- * gets one, which is a wrong one too: then it can be asked whether somebody
- * holds it.
+ * Opening the image's path failed with ERROR.  Remove a link, a socket and the
+ * like.  Give a file of ours that its mode keeps from us a readable mode.  That
+ * one is wrong, too, but then the file can be opened and, if no process holds
+ * it, replaced.
  */
 static enum outcome
 make_readable(int dir, const char *name, int error)
@@ -247,10 +248,11 @@ make_readable(int dir, const char *name, int error)
 }
 
 /*
- * Is it worth asking whether this process maps the file?  What we just made
- * nobody here had a chance to map.  With many images the answer takes long, so
- * it is asked first whether anybody has it; not with few, since who asks that
- * holds off others who come to open the file.
+ * Is it possible that this process maps the file?  No, if it just made the file
+ * and no other copy of the library was at work.  With many images reading
+ * /proc/self/maps takes long, so a lease first shows whether any process holds
+ * the file.  With few images it does not, since a lease delays other processes
+ * that open the file.
  */
 static int
 may_be_mapped(const struct request *request, int fd, const struct stat *st)
@@ -261,8 +263,8 @@ may_be_mapped(const struct request *request, int fd, const struct stat *st)
 }
 
 /*
- * Open, verify and map DIR/NAME, of which PATH is the whole path.  A file
- * with other bytes or another mode than ours is replaced if nobody holds it.
+ * Open, verify and map DIR/NAME; PATH is its whole path.  Replace a file with
+ * other bytes or another mode than ours if no process holds it.
  */
 static enum outcome
 use_file(struct request *request, int dir, const char *name, const char *path)
@@ -276,7 +278,7 @@ use_file(struct request *request, int dir, const char *name, const char *path)
 	if (fd < 0 && errno == ENOENT)
 		return make_file(request, dir, name, path);
 	if (fd < 0 && errno == EWOULDBLOCK)
-		return TRY_AGAIN;	/* somebody asks who holds it */
+		return TRY_AGAIN;	/* another process has a lease */
 	if (fd < 0) {
 		error = errno;
 		usdt__because(request->why, error, PATH_FORMAT ": %s",
@@ -309,9 +311,9 @@ use_file(struct request *request, int dir, const char *name, const char *path)
 		usdt__because(request->why, error, PATH_FORMAT
 		    ": cannot map: %s", PATH_ARGS(path), usdt__strerror(error));
 		if (request->made)
-			unlinkat(dir, name, 0);		/* of no use here */
+			unlinkat(dir, name, 0);
 	} else if (fstat(fd, &st) == 0 && st.st_nlink > 0) {
-		futimens(fd, NULL);	/* the last to be removed */
+		futimens(fd, NULL);	/* now it is the youngest */
 		image->fd = -1;
 		strcpy(image->path, path);
 		outcome = TAKEN;
@@ -325,7 +327,7 @@ use_file(struct request *request, int dir, const char *name, const char *path)
 /* --- directories -------------------------------------------------------- */
 
 /*
- * Make a directory if it is not there; with mode 700, whatever the umask.
+ * Make a directory, if it is missing, with mode 700, whatever the umask.
  * Returns 0 or an errno.
  */
 static int
@@ -337,7 +339,7 @@ make_dir(int at, const char *name)
 
 	if (mkdirat(at, name, 0700) < 0)
 		return errno == EEXIST ? 0 : errno;
-	/* By now another may have taken its place: a path is not trusted. */
+	/* Another may have replaced it meanwhile, so open it before chmod. */
 	fd = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return errno;
@@ -349,7 +351,8 @@ make_dir(int at, const char *name)
 	return error;
 }
 
-/* Open a directory that is ours and closed to others; -1 if there is none. */
+/* Open a directory that is ours and closed to others, or make it.  Returns -1
+ * on failure. */
 static int
 open_own_dir(int at, const char *name, const char *path,
     struct usdt__why *why)
@@ -384,7 +387,7 @@ open_own_dir(int at, const char *name, const char *path,
 	return fd;
 }
 
-/* Is a file in this directory of any use to tracers and to us? */
+/* Can tracers and the library use the path of an image in this directory? */
 static int
 check_dir_path(const char *path, const struct request *request)
 {
@@ -434,7 +437,7 @@ place_in_provider(struct request *request, int dir, const char *path)
 		fd = open_own_dir(dir, name, full, request->why);
 		if (fd < 0)
 			return request->why->error == ENOENT ?
-			    TRY_AGAIN : FAILED;	/* somebody cleans up */
+			    TRY_AGAIN : FAILED;	/* another removed it */
 		print(full, sizeof full, "%s/%s/%s", path, name, module);
 		outcome = use_file(request, fd, module, full);
 		close(fd);
@@ -456,7 +459,7 @@ place_in_provider(struct request *request, int dir, const char *path)
 
 /*
  * The path of an open directory as /proc/self/maps spells it, without links
- * and doubled slashes; PATH itself if nobody can tell.
+ * and doubled slashes; PATH itself if /proc does not say it.
  */
 static void
 canonical_path(int dir, const char *path, char out[USDT_PATH_SIZE])
@@ -472,7 +475,7 @@ canonical_path(int dir, const char *path, char out[USDT_PATH_SIZE])
 		print(out, USDT_PATH_SIZE, "%s", path);
 }
 
-/* Open a directory of images: a link is not taken, however it is spelt. */
+/* Open a directory of images, but no link to one, even with a slash behind. */
 static int
 open_image_dir(struct request *request, const char *path)
 {
@@ -516,7 +519,7 @@ place_in_dir(struct request *request, const char *spelling)
 	do {
 		print(full, sizeof full, "%s/%s", path, provider);
 		fd = open_own_dir(dir, provider, full, request->why);
-		if (fd < 0) {	/* ENOENT: somebody cleans up */
+		if (fd < 0) {	/* ENOENT: another removed it */
 			outcome = request->why->error == ENOENT ?
 			    TRY_AGAIN : FAILED;
 			continue;
@@ -534,7 +537,7 @@ place_in_dir(struct request *request, const char *spelling)
 	return outcome == TAKEN ? TAKEN : FAILED;
 }
 
-/* An image without a name, which only we hold. */
+/* Place the image in a file without a name, which only this process holds. */
 static enum outcome
 place_in_memfd(struct request *request)
 {
@@ -558,7 +561,7 @@ place_in_memfd(struct request *request)
 	error = write_all(request, fd);
 	if (error == 0)
 		fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW |
-		    F_SEAL_SHRINK);	/* nobody has to */
+		    F_SEAL_SHRINK);	/* it may fail */
 	if (error == 0)
 		error = usdt__image_map(request->image, request->elf, fd);
 	if (error != 0) {
@@ -576,10 +579,10 @@ place_in_memfd(struct request *request)
 }
 
 /*
- * In another user namespace somebody may have this user's number who is
- * somebody else outside, where all see one /dev/shm: "root" of one that a user
- * made must not take root's directory.  The first namespace has this inode in
- * all kernels; where there are none, or no /proc, nobody can tell.
+ * In a user namespace a uid may belong to another user than outside, but both
+ * see one /dev/shm.  So root of a namespace that a user made must not use root's
+ * directory.  The first namespace has this inode in all kernels.  Without
+ * namespaces, or without /proc, this is taken for the first one.
  */
 #define FIRST_NAMESPACE	0xeffffffdU
 
@@ -597,7 +600,7 @@ usdt__image_dir(const char *parent, char out[USDT__DIR_SIZE])
 		    (unsigned long long)st.st_ino);
 }
 
-/* Try all places; the texts of all failures are added up in WHY. */
+/* Try all places.  WHY gets the texts of all failures. */
 static enum outcome
 place(struct request *request)
 {

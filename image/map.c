@@ -1,9 +1,9 @@
 /*
  * image/map.c - which probe images does this process map?
  *
- * Each once: two mappings of one file make the kernel's counting of semaphores
- * go wrong.  In a forked child mappings are mended.  All is done under the
- * library's lock.
+ * It maps each image once, since two mappings of a file make the kernel's
+ * counts of semaphores wrong.  It mends the mappings in a forked child.  All of
+ * this is called under the library's lock.
  */
 #include "image/image.h"
 
@@ -19,10 +19,10 @@ static struct usdt__image *mapped;
 size_t usdt__images_mapped;
 
 /*
- * Map the segments of an open image.  The addresses are reserved, and each
- * segment is mapped once, with the protection that it keeps: the kernel
- * counts semaphores only in pages that were writable from the start.  Data
- * comes before text, so that a breakpoint finds its semaphore.
+ * Map the segments of an open image to reserved addresses.  Each segment is
+ * mapped once, with its final protection, because the kernel counts semaphores
+ * only in pages that were writable from the start.  Data is mapped before text,
+ * so that a breakpoint finds its semaphore.
  */
 int
 usdt__image_map(struct usdt__image *image, const struct usdt__elf *elf, int fd)
@@ -78,14 +78,15 @@ device_minor(uint64_t device)
 
 /* --- what others in this process map ------------------------------------ */
 
-/* A file, as /proc/self/maps tells it. */
+/* A file, by what /proc/self/maps shows of it. */
 struct wanted {
 	unsigned major, minor;
 	uint64_t inode;
 	const char *path;
 };
 
-/* Read a number of BASE digits, at most up to END; *AT is moved behind it. */
+/* Read a number in BASE that ends at END at the latest, and move *AT behind
+ * it. */
 static uint64_t
 read_number(const char **at, const char *end, unsigned base)
 {
@@ -105,7 +106,7 @@ read_number(const char **at, const char *end, unsigned base)
 	return number;
 }
 
-/* Is this line, which may lack its end, of that file?
+/* Is this line, which may lack its end, of the wanted file?
  * "7f00-7f01 r-xp 00002000 00:1a 123    /path" */
 static int
 is_line_of(const char *line, const char *end, const struct wanted *wanted)
@@ -130,7 +131,7 @@ is_line_of(const char *line, const char *end, const struct wanted *wanted)
 	if (inode == wanted->inode && major == wanted->major &&
 	    minor == wanted->minor)
 		return 1;
-	/* On some file systems stat gives other numbers than maps. */
+	/* On some file systems stat and maps have different numbers. */
 	while (line < end && *line == ' ')
 		line++;
 	return (size_t)(end - line) == length &&
@@ -138,17 +139,17 @@ is_line_of(const char *line, const char *end, const struct wanted *wanted)
 }
 
 /*
- * Does a line of /proc/self/maps lead to that file?  Lines are many where a
- * process has many images, so each is looked at once, and nothing is allocated.
- * Returns -1 and errno if it can't be read.
+ * Does /proc/self/maps have a line of the wanted file?  A process with many
+ * images has many lines, so this reads each line once, and allocates nothing.
+ * Returns -1 and errno if reading fails.
  */
 static int
 is_in_maps(int maps, const struct wanted *wanted)
 {
-	char buffer[4096];		/* the kernel gives no more at once */
+	char buffer[4096];		/* the kernel returns no more at once */
 	const char *line, *end;
 	size_t kept = 0;
-	int found = 0, cut = 0;		/* this line was looked at already */
+	int found = 0, cut = 0;		/* the line's start was checked */
 	ssize_t n;
 
 	while (!found) {
@@ -165,7 +166,8 @@ is_in_maps(int maps, const struct wanted *wanted)
 		}
 		kept -= (size_t)(line - buffer);
 		if (kept == sizeof buffer) {
-			/* Its numbers are there, its path is none of ours. */
+			/* A line longer than the buffer has all numbers in it,
+			 * and a path that no image of ours has. */
 			found = found || (!cut &&
 			    is_line_of(line, line + kept, wanted));
 			cut = 1;
@@ -176,9 +178,6 @@ is_in_maps(int maps, const struct wanted *wanted)
 	return found;
 }
 
-/*
- * Does this process map the file, by any copy of the library?
- */
 int
 usdt__image_is_mapped(uint64_t device, uint64_t inode, const char *path)
 {
@@ -194,7 +193,7 @@ usdt__image_is_mapped(uint64_t device, uint64_t inode, const char *path)
 	do
 		maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
 	while (maps < 0 && errno == EINTR);
-	if (maps < 0)		/* without /proc nobody can tell */
+	if (maps < 0)		/* without /proc: assume that it does not */
 		return errno == EMFILE || errno == ENFILE || errno == ENOMEM ?
 		    -1 : 0;
 	found = is_in_maps(maps, &wanted);
@@ -215,7 +214,7 @@ usdt__image_keep(struct usdt__image *image)
 	usdt__images_mapped++;
 }
 
-/* It is not mapped any more. */
+/* Free an image that is unmapped. */
 static void
 forget(struct usdt__image *image)
 {
@@ -226,7 +225,7 @@ forget(struct usdt__image *image)
 		mapped = image->next;
 	if (image->next != NULL)
 		image->next->previous = image->previous;
-	/* The host may have closed our descriptor and have another there. */
+	/* The host may have closed our descriptor and reused its number. */
 	if (image->fd >= 0 && usdt__image_present(image))
 		close(image->fd);
 	free(image);
@@ -252,10 +251,10 @@ usdt__image_bury(struct usdt__image *image)
 }
 
 /*
- * The first call takes the file's own bytes, gates too.  The others change
- * nothing but that the mapping is split and joined again: that is when the
- * kernel looks for breakpoints that a mapping should have, and counts them.
- * Where the split is there are no stubs.  If it fails, the child isn't traced.
+ * The first madvise brings back the file's bytes, in gates too.  The others
+ * split the mapping and join it again, which makes the kernel insert its
+ * breakpoints and count semaphores.  The split is in pages without stubs.  If
+ * this fails, the child is not traced.
  */
 void
 usdt__images_renew(void)
@@ -281,7 +280,7 @@ is_file_of(const struct usdt__image *image, const struct stat *st)
 	return st->st_dev == image->device && st->st_ino == image->inode;
 }
 
-/* Does a path lead to what it led to when the image was mapped? */
+/* Do paths begin at the same root as when the image was mapped? */
 static int
 same_root(const struct usdt__image *image)
 {
@@ -291,7 +290,7 @@ same_root(const struct usdt__image *image)
 	    st.st_ino == image->root_inode);
 }
 
-/* A file that this process may not see any more is there for others. */
+/* If this process can no longer see the file, others may still open it. */
 int
 usdt__image_present(const struct usdt__image *image)
 {

@@ -1,8 +1,8 @@
 /*
  * image/nop.c - which nop stands at a probe's sites?
  *
- * On x86-64 Linux that decides what a traced fire costs, and the wrong one is
- * worse than slow:
+ * On x86-64 Linux the nop decides what a traced fire costs, and a wrong one may
+ * make the attach fail:
  *
  *	nop		6.12		6.18		7.2
  *	1 byte		trap		trap		trap
@@ -10,13 +10,13 @@
  *	10 bytes	attach fails	attach fails	becomes a call
  *
  * A call costs half of a trap.  It goes to a page that forked children do not
- * have: core/guard.c tells what is done about that.
+ * have; core/guard.c protects them.
  *
- * A kernel that turns nops into calls has the system call that those calls
- * make, number 336, and refuses it to anybody else: with ENXIO if it takes the
- * nop of five bytes, with EPROTO if that of ten.  Older kernels answer ENOSYS.
- * A seccomp filter may kill for an unknown call, so it is only made where the
- * process has none.
+ * A kernel that turns nops into calls has a system call for them, number 336.
+ * Made from elsewhere it fails: with ENXIO if the kernel replaces nops of five
+ * bytes, with EPROTO if it replaces those of ten.  Older kernels answer ENOSYS.
+ * A seccomp filter may kill a process for an unknown call, so the library makes
+ * it only in a process without filters.
  */
 #include "core/platform.h"
 
@@ -25,7 +25,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* The stub with a nop of so many bytes that is answered so, or NULL. */
+/* The stub with a nop of NOP bytes and that kind of answer, or NULL. */
 static const struct usdt__stub *
 stub_with(unsigned nop, enum usdt__isenabled answer)
 {
@@ -38,7 +38,7 @@ stub_with(unsigned nop, enum usdt__isenabled answer)
 	return NULL;
 }
 
-/* Is the process known to be free of seccomp filters? */
+/* Does this process surely have no seccomp filter? */
 static int
 no_seccomp(void)
 {
@@ -68,8 +68,8 @@ no_seccomp(void)
 	return line[0] == '0' && line[1] == '\n';
 }
 
-/* Valgrind, which preloads a library of its own, complains of each system call
- * that it does not know, and makes none for us. */
+/* Valgrind complains of a system call that it does not know, and does not make
+ * it.  It preloads a library of its own. */
 static int
 in_valgrind(void)
 {
@@ -107,7 +107,7 @@ usdt__stub_choose(void)
 	size_t i;
 
 	if (row->isenabled == USDT__ISENABLED_REGISTER)
-		forced = NULL;	/* these kernels know one nop */
+		forced = NULL;	/* these stubs have one nop */
 	if (forced != NULL)
 		stub = stub_with((unsigned)atoi(forced), row->isenabled);
 	if (forced != NULL && stub == NULL)

@@ -2,22 +2,22 @@
  * image/place.c - where in memory does an image lie, and what stays there when
  * it goes?
  *
- * A thread may have read the address of a gate or of a stub just before its
- * probe went away, and use it at any time later.  So the addresses of an image
- * are never given to another one while the provider lives.  When an image goes
- * a tombstone is laid over it, in one step: a mapping of a file that has plain
- * stubs, which no tracer knows, where the image had its own.  Who comes there
- * late reads a gate that leads to a second look, or runs through a stub that
- * does nothing.  If the same image comes back it gets its old place.
+ * A thread may have read the address of a gate or a stub just before its probe
+ * went away, and may use it at any time later.  So no other image gets an
+ * image's addresses while the provider lives.  When an image goes, one mmap
+ * lays a tombstone over it: a mapping of a file that has plain stubs, unknown
+ * to tracers, where the image had its own.  A late thread reads a gate that
+ * makes it look again, or runs through a stub that does nothing.  If the same
+ * image comes back, it gets its old place.
  *
- * All tombstones of a process are of one file, as long as the host does not
- * close its descriptor.  It has no name, and stubs only where some image had
- * them.  The provider's first images have blocks of addresses of their own, so
- * that who never changes much reserves nothing; the others lie side by side in
- * large blocks, at the same distance from the block's and from the file's
- * start: so the kernel makes one mapping of neighbouring tombstones.
+ * All tombstones of a process map one file, as long as the host does not close
+ * its descriptor.  The file has no name, and stubs only where some image had
+ * them.  A provider's first images each have a block of addresses, so that
+ * providers that change little reserve no more than they use.  Later images lie
+ * side by side in large blocks.  They are at the same offset in the block and
+ * in the file, so the kernel merges neighbouring tombstones into one mapping.
  *
- * All of this under the library's lock.
+ * All of this is called under the library's lock.
  */
 #include "image/image.h"
 
@@ -30,34 +30,34 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ALONE		16	/* images that have a block of their own */
-#define REMEMBERED	64	/* that went and may come back */
+#define ALONE		16	/* images that each have a block */
+#define REMEMBERED	64	/* images that went and may come back */
 #define PAGE		4096	/* of the file; no processor has smaller ones */
 
 struct usdt__place {
-	struct usdt__place *next;	/* the one below it in its block */
+	struct usdt__place *next;	/* below it in its block */
 	struct usdt__block *block;
 	uint8_t *base;
 	size_t size;
 	uint8_t id[USDT__ID_SIZE];	/* of the image's bytes */
 	int used;			/* else there is a tombstone */
-	unsigned long turn;		/* when that was laid */
+	unsigned long turn;		/* the tombstone's number */
 };
 
 /* Addresses that were reserved in one piece. */
 struct usdt__block {
-	struct usdt__block *next;	/* the one before it */
+	struct usdt__block *next;	/* the older one */
 	struct usdt__place *places;	/* the last one first */
 	uint8_t *base;
-	size_t size, used;		/* it is used from below */
-	unsigned seams;			/* of tombstones that can't merge */
-	unsigned file;			/* that the newest of them is of */
+	size_t size, used;		/* from the lowest address on */
+	unsigned seams;			/* between tombstones of two files */
+	unsigned file;			/* of the newest tombstone */
 };
 
 struct usdt__arena {
 	struct usdt__block *blocks;	/* the newest first */
 	unsigned long taken, buried;	/* places, so far */
-	unsigned remembered;		/* tombstones that have a place */
+	unsigned remembered;		/* places of tombstones */
 	unsigned references;		/* the provider's and its images' */
 	int has_tombstones;
 };
@@ -66,9 +66,9 @@ struct usdt__arena {
 static struct {
 	int fd;				/* -1: none */
 	uint64_t device, inode;
-	const struct usdt__stub *stub;	/* that it is full of */
+	const struct usdt__stub *stub;	/* that it has */
 	size_t size;
-	unsigned number;		/* of all that there were */
+	unsigned number;		/* counts the files so far */
 	unsigned arenas;		/* that have tombstones */
 } stones = { .fd = -1 };
 
@@ -108,8 +108,8 @@ usdt__memfd(const char *name)
 
 /* --- the file of tombstones --------------------------------------------- */
 
-/* The host may have closed it and have another file there.  -1 and errno: that
- * can't be told now. */
+/* Is the descriptor still that of the file?  The host may have closed it and
+ * opened another file.  -1 and errno if the kernel can't say now. */
 static int
 is_ours(void)
 {
@@ -130,8 +130,8 @@ close_stones(void)
 	stones.fd = -1;
 }
 
-/* A file without a name in the directory that images lie in: where these can
- * be executed it can be, too. */
+/* A file without a name in the directory of images: since they can be mapped
+ * executable, it can be, too. */
 static int
 open_nameless(const char *image)
 {
@@ -155,7 +155,8 @@ open_nameless(const char *image)
 #endif
 }
 
-/* Have a file of SIZE bytes, or more, for such stubs.  Returns 0 or an errno. */
+/* Make the file hold such stubs and at least SIZE bytes.  Returns 0 or an
+ * errno. */
 static int
 open_stones(const char *image, const struct usdt__stub *stub, size_t size)
 {
@@ -163,7 +164,7 @@ open_stones(const char *image, const struct usdt__stub *stub, size_t size)
 	struct stat st;
 	int error, ours;
 
-	/* Going beyond this limit is a signal that ends the host. */
+	/* A file beyond this limit causes a signal that ends the host. */
 	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
 	    limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < size)
 		return EFBIG;
@@ -198,9 +199,9 @@ open_stones(const char *image, const struct usdt__stub *stub, size_t size)
 }
 
 /*
- * Put stubs, or zeros, from START up to END of the file, in whole pages.  They
- * are written though they may be zeros already: reading what is not there
- * takes memory, which there may not be then.
+ * Write stubs, or zeros, from START up to END of the file, in whole pages.
+ * Zeros are written even if the file has a hole there: a late read of a hole
+ * needs memory, which may have run out by then.
  */
 static int
 fill(size_t start, size_t end, int with_stubs)
@@ -212,7 +213,8 @@ fill(size_t start, size_t end, int with_stubs)
 	for (i = 0; with_stubs && i < PAGE; i += USDT__STUB_SIZE)
 		memcpy(page + i, stones.stub->code, USDT__STUB_SIZE);
 	for (at = start & ~(size_t)(PAGE - 1); at < end; at += PAGE) {
-		/* Another tombstone has stubs there: a thread may run there. */
+		/* Another tombstone has stubs here, and a thread may run in
+		 * them: keep them. */
 		n = pread(stones.fd, found, sizeof found,
 		    (off_t)(at + PAGE - sizeof found));
 		if (n == sizeof found &&
@@ -229,8 +231,8 @@ fill(size_t start, size_t end, int with_stubs)
 
 /* --- blocks ------------------------------------------------------------- */
 
-/* How large are blocks that many images share?  Addresses are scarce in 32-bit
- * processes; where pages may be large, images are. */
+/* The size of a block that many images share.  It is small in 32-bit processes,
+ * where addresses are scarce, and grows with the pages, as images do. */
 static size_t
 block_size(void)
 {
@@ -248,7 +250,7 @@ reserve(size_t size)
 	return base == MAP_FAILED ? NULL : base;
 }
 
-/* Nobody was told of these addresses, or nobody uses them any more. */
+/* Unmap what is at these addresses, which no thread uses, and keep them. */
 static void
 reserve_again(uint8_t *base, size_t size)
 {
@@ -256,7 +258,7 @@ reserve_again(uint8_t *base, size_t size)
 	    -1, 0);
 }
 
-/* A block with SIZE bytes to be used, or NULL. */
+/* A block with SIZE unused bytes, or NULL. */
 static struct usdt__block *
 block_for(struct usdt__arena *arena, size_t size, struct usdt__why *why)
 {
@@ -274,7 +276,7 @@ block_for(struct usdt__arena *arena, size_t size, struct usdt__why *why)
 		new->size = block_size();
 	new->base = reserve(new->size);
 	if (new->base == NULL && new->size > size) {
-		new->size = size;	/* little is left */
+		new->size = size;	/* addresses are scarce */
 		new->base = reserve(size);
 	}
 	if (new->base == NULL) {
@@ -283,7 +285,7 @@ block_for(struct usdt__arena *arena, size_t size, struct usdt__why *why)
 		free(new);
 		return NULL;
 	}
-	/* What is left of the last one is of no use any more. */
+	/* The rest of the last block is too small for any use. */
 	if (last != NULL && last->used < last->size &&
 	    munmap(last->base + last->used, last->size - last->used) == 0)
 		last->size = last->used;
@@ -325,8 +327,8 @@ usdt__arena_release(struct usdt__arena *arena)
 	free(arena);
 }
 
-/* Images: three mappings.  Between them: one of tombstones, if there are any,
- * and above all one of what is left. */
+/* Each image is three mappings.  Tombstones between two images are one, and the
+ * unused rest of a block is one. */
 size_t
 usdt__arena_mappings(const struct usdt__arena *arena)
 {
@@ -354,14 +356,14 @@ usdt__arena_mappings(const struct usdt__arena *arena)
 
 /* --- places ------------------------------------------------------------- */
 
-/* ThreadSanitizer's runtime has these; else they are NULL. */
+/* ThreadSanitizer's runtime has these; without it they are NULL. */
 void AnnotateIgnoreWritesBegin(const char *file, int line)
     __attribute__((weak, visibility("default")));
 void AnnotateIgnoreWritesEnd(const char *file, int line)
     __attribute__((weak, visibility("default")));
 
-/* To ThreadSanitizer that is a write to what was there, which threads may just
- * be reading: there it is right, since something is there at any time. */
+/* ThreadSanitizer takes this for a write to memory that threads may be reading.
+ * It is correct, since the addresses are mapped at any time. */
 int
 usdt__map_over(uint8_t *at, size_t size, int protection, int fd,
     size_t offset)
@@ -483,7 +485,7 @@ usdt__place_bury(struct usdt__arena *arena, struct usdt__place *place,
 	int error = lay_tombstone(place, tomb);
 
 	if (error != 0) {
-		/* Nobody had it before: then it was opened just now. */
+		/* No arena had tombstones: so the file was opened just now. */
 		if (stones.arenas == 0 && stones.fd >= 0) {
 			close(stones.fd);
 			stones.fd = -1;
@@ -502,7 +504,7 @@ usdt__place_bury(struct usdt__arena *arena, struct usdt__place *place,
 	return 0;
 }
 
-/* Nobody was told of it: its addresses may be had by another. */
+/* No thread ever had its addresses: free them for other images. */
 static void
 forget_place(struct usdt__arena *arena, struct usdt__place *place)
 {
@@ -540,7 +542,7 @@ usdt__place_give_back(struct usdt__arena *arena, struct usdt__place *place,
 void
 usdt__place_drop(struct usdt__arena *arena, struct usdt__place *place)
 {
-	if (arena->references > 1)	/* else all of it goes */
+	if (arena->references > 1)	/* else the release unmaps all */
 		reserve_again(place->base, place->size);
 	usdt__arena_release(arena);
 }
