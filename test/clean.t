@@ -52,7 +52,7 @@ case('unused files' => sub {
 	is(image($dir, 'a'), $paths[0], 'which serves again');
 });
 
-case('what is held' => sub {
+case('held images' => sub {
 	my $dir = fresh();
 	my $process = place($dir, args => ['-p', 'mapped', qw(f n int)]);
 	$process->ready or die $process->report;
@@ -93,7 +93,7 @@ case('below a set-gid directory' => sub {
 		'with its directories');
 });
 
-case('what was left unfinished' => sub {
+case('unfinished files' => sub {
 	my $dir = fresh();
 	my $path = image($dir, 'a');
 	my ($inside) = $path =~ m{(.*)/};
@@ -127,7 +127,7 @@ case('what was left unfinished' => sub {
 	}
 });
 
-case('what was left in user namespaces' => sub {
+case('images of user namespaces' => sub {
 	my ($status, $out, $err) = run_usdt(['unshare', '-Ur', '--mount', 'sh',
 		'-c', 'mount -t tmpfs none /dev/shm && echo end | '
 		. 'unshare -Ur "$1" f n >/dev/null; ls /dev/shm; '
@@ -173,7 +173,7 @@ case('an overlay' => sub {
 	is_deeply([@lines[4 .. $#lines]], ['removed mapped'], 'later all');
 });
 
-case('what is foreign' => sub {
+case('foreign files' => sub {
 	my $dir = fresh();
 	my ($inside) = image($dir, 'a') =~ m{(.*)/};
 	my $outside = fresh();

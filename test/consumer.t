@@ -80,7 +80,7 @@ is_deeply(data(join("\n", map { text_record($_) } "a\xffb", "\xc3",
 	{ text => "\x{fffd}" x 2, hex => 'c0af' },
 	{ text => "\x{fffd}" x 4, hex => 'f4908080' },
 	{ text => "\x{fffd}" x 2, hex => 'e282' }],
-	'what is not UTF-8 keeps its bytes');
+	'a text that is not UTF-8 keeps its bytes');
 my $long = join('', map { chr(97 + $_ % 26) } 1 .. 300_000);
 is_deeply(data(text_record($long)), [$long], 'a string longer than any buffer');
 is_deeply(data('rec 1 6 1 4 616263646566'), ['abcdef'],
@@ -227,7 +227,7 @@ is_deeply([@{ aggregation(0x777, 0, 5) }{qw(function unknown)}],
 		'keys, with their sizes');
 	is($entries[0]{aggregation}{normal}, 10, 'the divisor of normalize()');
 	is_deeply([$h->ask('aggregations')], [{ id => 5, ok => JSON::PP::true }],
-		'what was removed is gone');
+		'removed entries are gone');
 	is($h->end, 0, 'it ends well');
 }
 {
@@ -389,11 +389,11 @@ for (['snap', 'ESNAP'], ['walk', 'EWALK'], ['status', 'ESTATUS']) {
 		. 'probe 2 p - - e');
 	ok(($h->ask('go', pull => JSON::PP::true))[0]{ok}, 'go with "pull"');
 	my ($answer, @came) = $h->ask('work');
-	is(scalar @came, 1, 'work brings BEGIN');
+	is(scalar @came, 1, 'work delivers BEGIN');
 	ok(!$answer->{done}, 'and is not done');
-	ok(($h->ask('stop'))[0]{ok}, 'stop brings nothing');
+	ok(($h->ask('stop'))[0]{ok}, 'stop delivers nothing');
 	($answer, @came) = $h->ask('work');
-	is($came[0]{probe}{name}, 'e', 'work brings END');
+	is($came[0]{probe}{name}, 'e', 'work delivers END');
 	ok($answer->{done}, 'and is done');
 	$h->end;
 }
@@ -583,7 +583,7 @@ for my $signal (qw(INT TERM HUP)) {
 	is($h->end, 0, 'it ends well');
 	$h = Usdt::Consumer->start($helper, undef);
 	like(($h->ask('ready'))[0]{code}, qr/^E(?:NOLIBDTRACE|PRIVILEGES)$/,
-		'what this machine lacks') if !-e '/usr/sbin/dtrace';
+		'the code names what is missing') if !-e '/usr/sbin/dtrace';
 	$h->end;
 	system('cc', '-shared', '-fPIC', '-o', "$dir/other.so", '-x', 'c',
 		'/dev/null') == 0 or die;

@@ -364,7 +364,7 @@ sub notes_of
 	is(scalar @told, 4, 'four notes');
 	is_deeply([$own =~ /^  site +(0x\w+) in the file/mg],
 		[map { sprintf '%#x', $_->{location} + $base - $_->{base} }
-		@told], 'whose sites are moved by what the base is off');
+		@told], 'their sites are moved by the distance of the base');
 	delete $_->{base} for @told, @read;
 	is_deeply([map { $_->{arguments} } @told],
 		[map { $_->{arguments} } @read], 'their arguments');

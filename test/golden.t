@@ -157,7 +157,7 @@ sub check
 	is_deeply([Usdt::Dof::texts(@$problems)], [], "$os accepts it");
 	is($read->{provider}, 'golden-app', 'the provider');
 	is_deeply([map { [@$_{qw(function name)}, @{ $_->{native} }] }
-	    @{ $read->{probes} }], \@declared, 'what was declared');
+	    @{ $read->{probes} }], \@declared, 'the declared probes');
 	is_deeply([map { $_->{xlated} } @{ $read->{probes} }],
 	    [map { [@$_[2 .. $#$_]] } @declared], 'types of args[]');
 }

@@ -55,7 +55,7 @@ sub is_whole
 
 # --- what is made -----------------------------------------------------------
 
-case('what is made' => sub {
+case('the files of an image' => sub {
 	my $dir = fresh();
 	my $process = place($dir);
 	my $path = taken($process);
@@ -257,7 +257,7 @@ for my $row (@bad) {
 		my $path = passed_over($process, qr/$exact/);
 		like($path, qr{^(?:/dev/shm|/tmp)/usdt-$>/|^/proc/},
 			'one of the user');
-		is_deeply(tree($dir), $before, 'what was there stays')
+		is_deeply(tree($dir), $before, 'earlier files stay')
 		    if $before;
 		is_deeply([grep { $path !~ m{/fd/$_$} }
 			new_fds($process->pid)], [],
@@ -849,7 +849,7 @@ case('the oldest of more than 64 are removed' => sub {
 		'a 69th: the oldest unused ones are gone');
 	ok(!-e $paths[3] =~ s{/[^/]+$}{}r, 'with their directories');
 	is_deeply([grep { -e } @temporary], [], 'and what was unfinished');
-	ok(-f $foreign && -f $layout, 'what is not ours stays');
+	ok(-f $foreign && -f $layout, 'foreign files stay');
 	is(taken($holder), $paths[0], 'the holder has its image');
 	is($holder->ask(''), 'fired 1', 'and fires');
 	like($new->stderr, qr/^libusdt\[\d+\]: image: removed /m,

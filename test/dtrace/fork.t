@@ -90,7 +90,7 @@ my %endings = (
 SKIP: {
 	skip('no program made by dtrace -G: test/vm/build had no compiler', 1)
 	    if !-x $REFERENCE;
-	dtrace_case('what dtprobed keeps after kill -9 and exec' => sub {
+	dtrace_case('records that dtprobed keeps after kill -9 and exec' => sub {
 		my @pids;
 
 		for my $how (sort keys %endings) {
@@ -191,7 +191,7 @@ dtrace_case('processes that run their own program again' => sub {
 		is($p->ask("${prefix}disable"), "${prefix}ok", 'disable');
 	}
 	is_deeply([map { tree_of($_->[2]) } @fire], [],
-	    'what was disabled leaves nothing');
+	    'a disabled provider leaves nothing');
 });
 
 dtrace_case('dtprobed is restarted while a process lives' => sub {
@@ -213,7 +213,7 @@ dtrace_case('dtprobed is restarted while a process lives' => sub {
 
 # A record spoiled in this way keeps a starting dtprobed from serving: all of it
 # has to go.
-dtrace_case('what dtprobed keeps can not be read' => sub {
+dtrace_case('unreadable records of dtprobed' => sub {
 	my $stash = '/run/dtrace/stash';
 	my $p = process('again', qw(f go int));
 	my $pid = $p->pid;

@@ -111,7 +111,7 @@ dtrace_case('a probe added later, by -p and $target' => sub {
 	is($_->ask('fire 0 1'), 'fired 1', 'fire') for $p, $other;
 	is($_->ask('fire 1 2'), 'fired 1', 'fire') for $p, $other;
 	same_events([$d->finish(3)], ['added 2', 'go 1', 'go 1'],
-	    'what was there goes on being seen');
+	    'earlier probes are still seen');
 	is_deeply([map { $_->{name} } listing('later$target:::', '-p',
 	    $p->pid)], ['added', 'go'], 'a new dtrace finds both');
 });
@@ -159,7 +159,7 @@ dtrace_case('a program under dtrace -c' => sub {
 	print $commands "wait 0 1 5\nfire 0 1\nquit\n";
 	ok($d->wait_for(qr/^fired 1$/), 'and fires');
 	is_deeply([$d->lines(qr/^enabled (\d)$/)], [0],
-	    'what it declares while it runs is not found');
+	    'probes declared while it runs are not found');
 	$d->stop('CONT');
 	is_deeply([$d->events], [], 'and not traced');
 });

@@ -64,7 +64,7 @@ for my $count (1000, 10000) {
 		fire_under($p, "biga*:::p0,biga*:::p$last",
 		    [0, 0, 'biga'], [0, $last, 'biga']);
 		is($p->ask('enabled 0 1'), 'enabled 0',
-		    'what is in between is not enabled');
+		    'probes in between are not enabled');
 	});
 }
 

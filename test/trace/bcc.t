@@ -123,7 +123,7 @@ tracer_case('trace' => sub {
 	is($process->ask('checked 0 -1 one 1'), 'fired 1', 'a fire');
 	is($process->ask('checked 0 -2 two 255'), 'fired 1', 'another');
 	is_deeply([printed($run, 2, qr/^\d+ +\d+ +test_usdt +a__b +(.*)/)],
-		['-1 one 1', '-2 two 255'], 'what it printed');
+		['-1 one 1', '-2 two 255'], 'output of trace');
 	enabled($process, 0, 0);
 });
 
@@ -206,7 +206,7 @@ tracer_case('twelve arguments' => sub {
 	is($process->ask(join(' ', 'checked 0', map { $_->[1] } @columns)),
 		'fired 1', 'a fire');
 	is_deeply([printed($run, 1, qr/^fire: (.*)/)], [join(' ',
-		map { $_->[1] =~ s/%20/ /r } @columns)], 'what it printed');
+		map { $_->[1] =~ s/%20/ /r } @columns)], 'output of trace');
 	enabled($process, 0, 0);
 });
 

@@ -36,7 +36,7 @@ like(output("$dir/b/bench crowd usdt 5 2"), qr/^crowd 5 each \d+$/m,
 like(output("$dir/b/bench many usdt 200 60"),
     qr/^many 200 each \d+ destroy \d+$/m, 'many providers in one process');
 like(output("$dir/b/bench hold usdt 3 held-x </dev/null"), qr/^ready \d+$/m,
-    'what is watched');
+    'processes to watch');
 like(output("$source/bench/run --quick --only creation,crowd "
     . "--old $dir/o/libusdt.a $dir/b"),
     qr/^  memory at its peak +\d.*^\d+ of \d+ bounds hold$/ms,

@@ -90,7 +90,7 @@ start();
 ($path) = map { $_->{path} }
     Usdt::Process->new(program => 'true', args => [])->images($pid);
 
-tracer_case('what was enabled before' => sub {
+tracer_case('a provider enabled before' => sub {
 	ok(-f $path, "the image is still at $path");
 	my $bt = bpftrace('-e', sprintf($clause, $path, 'go'));
 	is(order('fire 1'), 'well', 'fire');
@@ -113,7 +113,7 @@ tracer_case('what was enabled before' => sub {
 });
 
 # Its image directory is not below its new root, and belongs to another user.
-tracer_case('what is enabled afterwards' => sub {
+tracer_case('a provider enabled afterwards' => sub {
 	is(order('add late'), 'well', 'a probe is added and enabled');
 	my $watch = Usdt::Watch->attach(2, '-p', $pid, $provider);
 	is(order('add later'), 'well', 'another one');

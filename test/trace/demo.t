@@ -20,7 +20,7 @@ sub shell
 	return ($status->[0], @{ $run->{lines} });
 }
 
-tracer_case('what it shows and says' => sub {
+tracer_case('its output' => sub {
 	my $build = abs_path($ENV{USDT_BUILD} // source_dir());
 	my ($status, @lines) = shell('-c', 'cd "$0" && exec sh "$1"/examples/'
 	    . 'demo.sh .', $build, source_dir());

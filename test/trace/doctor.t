@@ -115,7 +115,7 @@ tracer_case('privilege' => sub {
 		-sys_admin)]));
 });
 
-tracer_case('what is mounted' => sub {
+tracer_case('mounts' => sub {
 	finds(qr/^PROBLEM tracefs: is not mounted .*-- mount -t tracefs/,
 		'no tracefs', doctor(apart('for i in 1 2 3; do umount -l -a -t '
 		. 'tracefs; done; ! grep -q " tracefs " /proc/self/mounts')));
@@ -287,17 +287,17 @@ tracer_case('another pid namespace' => sub {
 		of($pid));
 });
 
-tracer_case('what a user may not read' => sub {
+tracer_case('files that a user may not read' => sub {
 	mkdir("$dir/nobody", 0700);
 	chown(65534, 65534, "$dir/nobody");
 	my $process = process({ USDT_IMAGE_DIR => "$dir/nobody" }, \@nobody,
 		'-p', fresh(), qw(f n int));
 	my $image = image($process);
-	finds(qr/^ok      \Q$image\E: .*visible/, 'his own', of($process,
+	finds(qr/^ok      \Q$image\E: .*visible/, 'the own image', of($process,
 		\@nobody));
 	chown(0, 0, $image);
 	finds(qr/^PROBLEM this user may not read \d+ of the files/,
-		"what became another's", of($process, \@nobody));
+		"an image that became another user's", of($process, \@nobody));
 });
 
 tracer_case('names' => sub {

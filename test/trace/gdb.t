@@ -113,7 +113,7 @@ tracer_case('values' => sub {
 		'fired 1', 'a fire');
 	is($process->ask('checked 1'), 'fired 1', 'without arguments');
 	is_deeply([fires($process, $gdb)], [join(' ', 12, map { $_->[2]
-		// $_->[1] } @columns), '0'], 'what gdb printed');
+		// $_->[1] } @columns), '0'], 'output of gdb');
 });
 
 # The image has unwind tables for its stubs: gdb finds the caller.
@@ -160,7 +160,7 @@ tracer_case('is-enabled' => sub {
 		is($process->ask("enabled $other"), 'enabled 0',
 			'the neighbours are as they were');
 	}
-	is_deeply([fires($process, $gdb)], [-1, -3], 'what gdb printed');
+	is_deeply([fires($process, $gdb)], [-1, -3], 'output of gdb');
 });
 
 # After gdb has left, the process is as before; the distance by which gdb would
@@ -179,7 +179,7 @@ tracer_case('gdb ends' => sub {
 		$gdb->wait_until(sub { !$gdb->{out} })
 		    or die "gdb does not end\n";
 		is_deeply([$gdb->lines(qr/^fire: (.*)$/)], [7],
-			'what gdb printed');
+			'output of gdb');
 		enabled($process, 0, 0, 'it has gone');
 		is($process->ask('fire 0 8'), 'fired 1', 'the process goes on');
 		is($process->close, 0, 'to its end');
@@ -201,7 +201,7 @@ tracer_case('a memfd' => sub {
 	my $gdb = gdb(listed($process->pid, 'n'),
 		at_breakpoint('printf "fire: %d\n", $_probe_arg0'));
 	is($process->ask('checked 0 9'), 'fired 1', 'a fire');
-	is_deeply([fires($process, $gdb)], [9], 'what gdb printed');
+	is_deeply([fires($process, $gdb)], [9], 'output of gdb');
 });
 
 # There are two sites, so both tracers see it, in either order.
@@ -294,7 +294,7 @@ EOF
 	open(my $log, '<', "$dir/log") or die "$dir/log: $!\n";
 	my @lines = <$log>;
 	is_deeply([map { /^fire: (.*)$/ } @lines], ['-3 text'],
-		'what gdb printed') or diag(@lines);
+		'output of gdb') or diag(@lines);
 });
 
 # Compiled-in probes need no address: gdb knows the dynamic linker's.
@@ -327,7 +327,7 @@ EOF
 	my $gdb = gdb($line, at_breakpoint('printf "fire: %d\n", '
 		. '$_probe_arg0'));
 	is($process->ask(''), '1', 'it is counted in');
-	is((fires($process, $gdb))[0], 5, 'what gdb printed');
+	is((fires($process, $gdb))[0], 5, 'output of gdb');
 });
 
 done_testing();

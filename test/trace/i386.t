@@ -167,7 +167,7 @@ run_perf(no_stacks => 1, columns => [
 
 # --- the current bpftrace ---------------------------------------------------
 
-tracer_case('what the current bpftrace says' => sub {
+tracer_case('the message of the current bpftrace' => sub {
 	my $process = process('refused', ['f', 'n', 'int']);
 	my ($image) = $process->images;
 

@@ -373,7 +373,7 @@ case('a set-uid program ignores our variables' => sub {
 		is(identity($status->{'sdt.path'}), identity($path),
 			"nor USDT_NOP=$nop");
 		is((stat $status->{'sdt.path'})[4], $uid,
-			'what is made is its own');
+			'its files are its own');
 	}
 	my $idle = ready(place("$dir/images", program => "$dir/suid",
 		env => { USDT_DISABLE => 1 }, under => [@run_as, 65534]));
@@ -424,7 +424,7 @@ for my $room (qw(shm tmp)) {
 		my $process = ready(place(undef));
 
 		like($process->status->{'sdt.path'}, qr{^\Q$room{$room}\E/},
-			'that is where it is');
+			'the image is there');
 		traced_test_usdt($process, undef, 'by pid');
 	});
 }

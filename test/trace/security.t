@@ -197,7 +197,7 @@ tracer_case('a directory that all may write to' => sub {
 	clear();
 });
 
-tracer_case('what others learn' => sub {
+tracer_case('what others can read' => sub {
 	my $process = start();
 	my $image = ($process->images)[0];
 

@@ -266,7 +266,7 @@ tracer_case('another mount namespace' => sub {
 	    'commands have one that leads there');
 });
 
-tracer_case('what a terminal could take for orders' => sub {
+tracer_case('bytes that control a terminal' => sub {
 	my $program = "$dir/a\e[31m b";
 	system('cp', Usdt::Process::program(), $program) == 0 or die;
 	my $provider = fresh();
@@ -353,7 +353,7 @@ EOF_LIST
 	my $process = Usdt::Process->new(program => $here);
 	$process->ready or die;
 	symlink('here', "$dir/link") or die;
-	begins((run_usdt('list', "$dir/link:*"))[1], <<"EOF_LIST", 'that which a link leads to, as processes have it');
+	begins((run_usdt('list', "$dir/link:*"))[1], <<"EOF_LIST", 'the target of a link, as processes map it');
 $here
   in @{[ $process->pid ]} (here)
     $provider:here:sites:here()

@@ -257,7 +257,7 @@ test_texts(void)
 	is_str(usdt_errstr(p), "invalid argument: why", "INVALID");
 	usdt_error(p, USDT_ERROR_INVALID, "\033[2J\n\177");
 	is_str(usdt_errstr(p), "invalid argument: ?[2J??",
-	    "control characters are not told");
+	    "control characters are replaced");
 	usdt_error(p, USDT_ERROR_OWNED, "n");
 	is_str(usdt_errstr(p), "probe n is in a provider already", "OWNED");
 	usdt_error(p, USDT_ERROR_IMAGE, "why");
@@ -611,7 +611,7 @@ test_freed_by_hand(void)
 	is_int(usdt_provider_enable(q), 0, "and enabled");
 	if (fork() == 0)
 		_exit(0);
-	is_int(wait(NULL) > 0, 1, "a fork passes over what is left");
+	is_int(wait(NULL) > 0, 1, "a fork skips the freed provider");
 	usdt_fire_probe(first->probe, 0, NULL);
 	ok(1, "whose probes fire");
 	usdt_probe_release(second);

@@ -238,7 +238,7 @@ check_refused(void)
 		    strncmp(why.text, "type 3 \"", 8) == 0,
 		    "\"%s\": %s", refused[i].text, why.text);
 	}
-	ok_all("what begins as a declaration and ends as none");
+	ok_all("texts that only begin like a declaration");
 }
 
 /* --- by a probe ---------------------------------------------------------- */

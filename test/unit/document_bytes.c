@@ -365,11 +365,11 @@ check_elf(const struct usdt__elf *elf, const struct buffers *b,
 	    "gates or what lies between segments are not 0");
 	try(elf->note == elf->gates + elf->gates_size && elf->symtab >=
 	    elf->note + elf->note_size && elf->shstrtab == elf->strtab +
-	    elf->strtab_size, "places of what is not mapped");
+	    elf->strtab_size, "places of unmapped parts");
 	try(memcmp(b->out[1] + elf->build_id + 16, id, USDT__ID_SIZE) == 0 &&
 	    elf->unwind >= elf->build_id + 16 + USDT__ID_SIZE &&
 	    elf->base == elf->unwind + elf->unwind_size,
-	    "the build-id is not the identity, or what is behind it");
+	    "the build-id is not the identity, or wrong parts follow");
 	try(b->out[0][elf->strtab + elf->strtab_size - 1] == '\0', ".strtab");
 	check_notes(elf, b);
 }

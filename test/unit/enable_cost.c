@@ -154,7 +154,7 @@ main(void)
 	if (!ok(leases <= 2 * MANY, "holders are asked for at most twice "
 	    "for each"))
 		note("%u times", leases);
-	is_int(readings, 0, "what is mapped is never asked");
+	is_int(readings, 0, "mappings are never read");
 
 	one = enable("equal", &first);
 	other = enable("equal", &second);
@@ -170,8 +170,8 @@ main(void)
 	if (!ok(leases <= 2 * MANY, "holders are asked for at most twice "
 	    "for each"))
 		note("%u times", leases);
-	if (!ok(readings <= 64 || !knows_leases(), "what is mapped is asked "
-	    "for the first of them"))
+	if (!ok(readings <= 64 || !knows_leases(), "mappings are read "
+	    "only for the first of them"))
 		note("%u times", readings);
 	free_all();
 	is_int(files_mapped(), 0, "freed, nothing is mapped");

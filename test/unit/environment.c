@@ -232,7 +232,7 @@ test_nop(void)
 	usdt_provider_status(p, &status);
 	unsetenv("USDT_NOP");
 	ok(status.sdt.taken && image_has(usdt__stub_choose()),
-	    "a nop that there is not: the library chooses");
+	    "an unknown nop: the library chooses");
 	end("USDT_NOP");
 }
 
@@ -420,7 +420,7 @@ test_debug(void)
 	setenv("USDT_NOP", "7", 1);
 	said_on_stderr(said, sizeof said);
 	ok(strstr(said, "USDT_NOP=7: there is no such nop here\n") != NULL,
-	    "USDT_DEBUG=1: of a nop that there is not");
+	    "USDT_DEBUG=1: reports an unknown nop");
 	unsetenv("USDT_NOP");
 	setenv("USDT_DISABLE", "1", 1);
 	said_on_stderr(said, sizeof said);

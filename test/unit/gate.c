@@ -162,7 +162,7 @@ test_leaving(void)
 		try(stays->gate == gate && is_enabled(stays) == 1 &&
 		    is_enabled(goes) == 0, "round %d", i);
 	}
-	ok_all("whose neighbour was removed has its gate while it is traced");
+	ok_all("a traced probe keeps its gate when its neighbour is removed");
 	usdt_provider_add_probe(q, late);
 	usdt_provider_enable(q);
 	ok(stays->gate == gate && is_enabled(late) == 0,

@@ -181,8 +181,8 @@ main(void)
 	ok(found.enabled == 0 && found.status.sdt.taken &&
 	    found.status.probes == 1, "the probe is visible (%s)",
 	    found.status.sdt.reason);
-	ok(found.fd > STDERR_FILENO, "in a memfd that is none of the first "
-	    "three: %d, %s", found.fd, found.status.sdt.path);
+	ok(found.fd > STDERR_FILENO, "in a memfd, not a standard "
+	    "descriptor: %d, %s", found.fd, found.status.sdt.path);
 	is_int(found.flags, FD_CLOEXEC, "closed in programs that are started");
 	is_int(found.written, EPERM, "no write succeeds");
 	is_int(found.grown, EPERM, "or makes it longer");

@@ -357,7 +357,7 @@ test_spellings(void)
 	ok_all("spellings");
 	for (i = 0; i < sizeof odd / sizeof odd[0]; i++)
 		try(!usdt__name_spells(odd[i]), "\"%s\"", odd[i]);
-	try(usdt__name_spells("a-Z_0.9"), "what is ordinary");
+	try(usdt__name_spells("a-Z_0.9"), "an ordinary name");
 	ok_all("which names DTrace's descriptions can't spell");
 }
 

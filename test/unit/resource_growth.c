@@ -212,7 +212,7 @@ add_and_remove(struct subject *s)
 
 /* The image gets a new layout each time, with a probe or without. */
 static void
-lay_out_anew(struct subject *s)
+lay_out_again(struct subject *s)
 {
 	try(usdt_provider_remove_probe(s->p, s->b) == 0 &&
 	    usdt_provider_disable(s->p) == 0 &&
@@ -334,7 +334,7 @@ main(void)
 		note("a sanitizer keeps freed memory: its size is not judged");
 	test_rounds(enable_and_disable, MANY_ROUNDS, 0, "enable, disable");
 	test_rounds(add_and_remove, ROUNDS, 1, "add, enable, remove");
-	test_rounds(lay_out_anew, ROUNDS, 1, "with a probe, without it");
+	test_rounds(lay_out_again, ROUNDS, 1, "with a probe, without it");
 	test_rounds(create_and_free, ROUNDS, 0, "create, enable, free");
 	test_rounds(fail, ROUNDS, 0, "failing");
 	test_rounds(disabled_by_environment, ROUNDS, 0, "USDT_DISABLE=1");

@@ -157,7 +157,7 @@ test_late(void)
 		if (round == 1)
 			ok(goes->gate == gate &&
 			    goes->state->probe.fire == stub,
-			    "what comes back has its old gate and stub");
+			    "a probe that comes back has its old gate and stub");
 		gate = goes->gate;
 		stub = goes->state->probe.fire;
 		ask = goes->state->probe.isenabled;

@@ -463,14 +463,14 @@ main(void)
 	image = map_file("image", image_name);
 	other = map_file("other", other_name);
 	run(in_nothing, "no records, and none are looked for twice");
-	run(in_stale, "what is not mapped goes, and the image's own");
+	run(in_stale, "records of unmapped files go, and the image's own");
 	run(in_child_of_one, "a child looks for its own");
 	run(in_forking, "a child that is forked meanwhile");
 	run(in_threads, "two threads, and another copy");
 	run(in_many, "a thousand records");
 	run(in_crowd, "more entries than are looked at");
-	run(in_nonsense, "what is no record");
-	run(in_failing, "what can not be read or dropped is reported");
+	run(in_nonsense, "files that are no records");
+	run(in_failing, "records that can't be read or dropped are reported");
 	run(in_other_places, "other devices, namespaces and places");
 	return done_testing();
 }

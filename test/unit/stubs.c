@@ -819,7 +819,7 @@ test_row(void)
 	}
 	is_int(usdt__stub_choose()->answer,
 	    usdt__native_platform()->isenabled,
-	    "what is chosen is answered as this system does it");
+	    "the chosen stub answers is-enabled as this system does");
 }
 
 /* --- firing ------------------------------------------------------------- */
@@ -957,7 +957,7 @@ test_isenabled(const struct usdt__stub *s)
 	}
 	ok(hit_count == 1 && flag_seen == &flag && flag_was == 0,
 	    "%u-byte nop: its site has the flag's address", s->nop);
-	is_int(flag, 1, "%u-byte nop: is-enabled is what was written there",
+	is_int(flag, 1, "%u-byte nop: is-enabled is the value written there",
 	    s->nop);
 	answer = 0;
 }
@@ -1033,7 +1033,7 @@ test_words(usdt_probedef_t *def)
 	usdt__probe_unbind(def);
 	usdt_fire_probe(def->probe, def->argc, argv);
 	usdt_probe_fire(def, def->argc, argv);
-	is_int(hit_count, 1, "what is not visible does not fire");
+	is_int(hit_count, 1, "a hidden probe does not fire");
 }
 
 static void

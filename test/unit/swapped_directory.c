@@ -96,7 +96,7 @@ main(void)
 	swapping = 1;
 	enable(&status);
 	ok(swapped, "a link replaced the directory");
-	is_int(mode_of(victim), 0755, "what it leads to keeps its mode");
+	is_int(mode_of(victim), 0755, "the link's target keeps its mode");
 	ok(strncmp(status.sdt.path, images, strlen(images)) != 0 &&
 	    strncmp(status.sdt.path, victim, strlen(victim)) != 0,
 	    "and has no image: %s", status.sdt.path);

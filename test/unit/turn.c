@@ -102,7 +102,7 @@ test_interrupted(void)
 	sigaction(SIGUSR1, &action, NULL);
 	turn = usdt__turn_take(USDT__TURN_IMAGES, &mine);
 	if (!ok(pthread_create(&thread, NULL, wait_for_it, &theirs) == 0,
-	    "another thread wants the turn"))
+	    "another thread waits for the turn"))
 		return;
 	for (i = 1; i <= 20; i++) {
 		pthread_kill(thread, SIGUSR1);

@@ -197,14 +197,14 @@ sub run_cases
 		my @got = map { /^\Q$case\E (.*)$/ ? $1 : () } @lines;
 
 		subtest("$case, traced by bpftrace" => sub {
-			agree(\@got, $wanted{$case}, 'what was traced');
+			agree(\@got, $wanted{$case}, 'events');
 			agree($first->{said}{$case}, $mine{$case}{said},
-				'what was said untraced')
+				'output untraced')
 			    if $mine{$case}{said};
 			my $traced = $mine{$case}{traced} //
 			    $mine{$case}{said};
 			agree($second->{said}{$case}, $traced,
-				'what was said traced') if $traced;
+				'output traced') if $traced;
 		}) or diag($tracer->report);
 	}
 }
