@@ -10,6 +10,7 @@ use warnings;
 use File::Temp qw(tempdir);
 use Test::More;
 use Usdt::BindingCases qw(run_cases run_watched run_program);
+use Usdt::Package qw(runs pass_on);
 use Usdt::Tracer qw(need source_dir);
 
 need('root', 'bpftrace', 'cc', 'python');
@@ -25,30 +26,6 @@ $ENV{USDT_HELPER} = '/nonexistent/helper';
 $ENV{USDT_IMAGE_DIR} = "$dir/images";
 $ENV{PYTHONPATH} = $package;
 $ENV{PYTHONDONTWRITEBYTECODE} = 1;
-
-# runs(NAME, COMMAND...): a test; what it printed, or undef if it failed.
-sub runs
-{
-	my ($name, @command) = @_;
-	my $run = Usdt::Tracer::Run->start(@command);
-
-	$run->wait_until(sub { !$run->{out} }, 600);
-	my $status = $run->reap;
-	ok($status && $status->[0] == 0, $name) or diag($run->report), return;
-	return $run;
-}
-
-# Lines of TAP, as cases of this test.
-sub pass_on
-{
-	my ($name, @command) = @_;
-	my $run = runs($name, @command);
-
-	for ($run ? @{ $run->{lines} } : ()) {
-		my ($not, $case) = /^(not )?ok \d+ - (.*)$/ or next;
-		ok(!$not, $case);
-	}
-}
 
 # What only Python has.
 my $own = {
