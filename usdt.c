@@ -163,6 +163,26 @@ usdt_provider_remove_probe(usdt_provider_t *provider,
 	return result;
 }
 
+int
+usdt_provider_add_struct(usdt_provider_t *provider, const char *name,
+    size_t size, size_t count, const usdt_field_t *fields)
+{
+	struct usdt__why why;
+	int result;
+
+	if (provider == NULL)
+		return usdt__fail(NULL, USDT_ERROR_INVALID, "provider is NULL");
+	usdt__lock_provider(provider);
+	result = usdt__structs_add(&provider->state->structs, name, size, count,
+	    fields, &why);
+	if (result < 0 && why.kind == USDT__NO_MEMORY)
+		usdt__fail(provider, USDT_ERROR_MALLOC);
+	else if (result < 0)
+		usdt__fail(provider, USDT_ERROR_INVALID, why.text);
+	usdt__unlock();
+	return result;
+}
+
 /* --- enabling ----------------------------------------------------------- */
 
 static void
@@ -437,6 +457,7 @@ usdt_provider_free(usdt_provider_t *provider)
 	free(state->set.buckets);
 	usdt__generations_free(state);
 	usdt__unlock();
+	usdt__structs_free(&state->structs);
 	usdt__observers_free(provider);
 	free(state);
 	free(provider);

@@ -67,6 +67,9 @@ extern "C" {
 
 /* The most arguments that a probe can have. */
 #define USDT_ARG_MAX	32
+/* The most structs that a provider can have, and the most fields of each. */
+#define USDT_STRUCT_MAX	1024
+#define USDT_FIELD_MAX	1024
 
 /* Marks the interface. */
 #if !defined(USDT_API)
@@ -193,6 +196,49 @@ USDT_API int usdt_provider_add_probe(usdt_provider_t *provider,
  */
 USDT_API int usdt_provider_remove_probe(usdt_provider_t *provider,
     usdt_probedef_t *probedef);
+
+/* A field of a struct. */
+typedef struct usdt_field {
+	const char *declarator;		/* "char *url", "int count[4]" */
+	size_t offset;			/* bytes from the struct's start */
+} usdt_field_t;
+
+/* Field F of struct or type S, for a table: USDT_FIELD(struct r, id, "int id").
+ */
+#define USDT_FIELD(s, f, declarator)	{ declarator, offsetof(s, f) }
+
+/*
+ * usdt_provider_add_struct - tell tracers the layout of a struct.
+ *
+ * Arguments that are pointers to "struct NAME" then show its fields in tracers
+ * that read them from the process.  SIZE is the struct's size in bytes, at most
+ * 16 MiB, FIELDS a table of its COUNT fields in any order:
+ *
+ *	static const usdt_field_t fields[] = {
+ *		USDT_FIELD(struct request, id, "int id"),
+ *		USDT_FIELD(struct request, url, "char *url"),
+ *	};
+ *	usdt_provider_add_struct(p, "myapp_request", sizeof (struct request), 2,
+ *	    fields);
+ *
+ * NAME need not be the struct's name in the program, nor are the fields'; not
+ * all fields have to be told.  Tracers know the structs of the system too: a
+ * prefix like "myapp_" keeps them apart.
+ *	A field is declared as an argument is, with a name.  It may be of each
+ * type whose size is known (see usdt_create_probe), a pointer to anything, a
+ * struct that was declared before, or an array of one dimension of these.
+ * There are no bit fields, no unions, and no two fields in one place.  Any
+ * offset is good, aligned or not: virtual machines lay out objects as they like.
+ *
+ * The provider keeps a copy until it is freed.  It is in the images that later
+ * calls of usdt_provider_enable make; those that were made before stay as they
+ * are.  Add structs before the first usdt_provider_enable.
+ *
+ * Returns 0, also if the provider has the same struct already; or -1, if it has
+ * another one with this name, or an argument is not valid.
+ */
+USDT_API int usdt_provider_add_struct(usdt_provider_t *provider,
+    const char *name, size_t size, size_t count, const usdt_field_t *fields);
 
 /*
  * usdt_provider_enable - make the provider's probes visible to tracers.

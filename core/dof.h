@@ -14,6 +14,7 @@
 
 struct usdt__generation;
 struct usdt__observer;
+struct usdt__structs;
 
 struct usdt_probe {		/* its gate is in the definition */
 	const uint8_t *isenabled;	/* the stub's entries; they stay when */
@@ -85,7 +86,48 @@ struct usdt__description {
 	const uint32_t *gate_of;	/* each probe's; NULL: 0, 1, 2 ... */
 	struct usdt__extent *extents;	/* each probe's, which usdt__dof_layout
 					 * fills; NULL: measured each time */
+	const struct usdt__structs *structs;	/* NULL: none is declared */
 };
+
+/* --- core/struct.c: which structs has a provider declared? --------------- */
+
+#define USDT__STRUCT_SIZE_MAX	((size_t)1 << 24)	/* bytes */
+
+struct usdt__field {
+	struct usdt__declarator declarator;	/* always with a name */
+	size_t offset;
+	size_t size;			/* of all elements of an array */
+	const struct usdt__struct *of;	/* that it is made of; NULL: none.  A
+					 * pointer's: see usdt__structs_find */
+};
+
+struct usdt__struct {
+	struct usdt__struct *next;	/* in the order of declaring */
+	struct usdt__struct *chain;	/* of the same bucket */
+	const char *name;
+	size_t size;
+	size_t align;			/* that compilers give to its text */
+	uint8_t packed;			/* which needs that attribute */
+	size_t count;			/* at least 1 */
+	struct usdt__field fields[];	/* by offset */
+};
+
+#define USDT__STRUCT_BUCKETS	64
+struct usdt__structs {
+	struct usdt__struct *first, *last;
+	size_t count;
+	struct usdt__struct *buckets[USDT__STRUCT_BUCKETS];
+};
+
+/* The one with the first LENGTH bytes of NAME as its name; or NULL, as if
+ * STRUCTS is NULL. */
+const struct usdt__struct *usdt__structs_find(
+    const struct usdt__structs *structs, const char *name, size_t length);
+/* Copy a caller's table.  Returns 0, also if it is there already, or -1. */
+int usdt__structs_add(struct usdt__structs *structs, const char *name,
+    size_t size, size_t count, const usdt_field_t *fields,
+    struct usdt__why *why);
+void usdt__structs_free(struct usdt__structs *structs);
 
 /* --- core/sink.c: how do the bytes of a document leave their builder? --- */
 

@@ -79,7 +79,8 @@ usdt__generations_place(usdt_provider_t *provider, struct usdt__why *why)
 	struct usdt__generation **newest = &state->generations.newest;
 	const struct usdt__description description = {
 		provider->name, provider->module, (*newest)->count,
-		state->probes, (*newest)->gate_count, (*newest)->gate_of, NULL
+		state->probes, (*newest)->gate_count, (*newest)->gate_of, NULL,
+		state->structs.count > 0 ? &state->structs : NULL
 	};
 
 	if (usdt__delivery()->place(provider, newest, &description, why) == 0)

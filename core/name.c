@@ -163,6 +163,31 @@ usdt__name_check_type(const struct usdt__platform *row, const char *type,
 	return 0;
 }
 
+/* "struct NAME *" has to be a type that is taken. */
+int
+usdt__name_check_struct(const struct usdt__platform *row, const char *name,
+    struct usdt__why *why)
+{
+	const size_t max = row->max_type - strlen("struct  *");
+	struct usdt__declarator as_name;
+	char text[256], shown[8];
+	const char *c;
+
+	if (check_common("struct", name, max, row, why) < 0)
+		return -1;
+	for (c = name; *c != '\0'; c++)
+		if (!is_letter(*c) && *c != '_' && (c == name || !is_digit(*c)))
+			return usdt__because(why, 0, "struct name \"%s\" holds "
+			    "%s: a name of C's has letters, digits and '_', "
+			    "and no digit first", name, show(*c, shown));
+	snprintf(text, sizeof text, "int %s", name);
+	if (usdt__declarator_parse(&as_name, text, 0, usdt__native_arch(),
+	    NULL) < 0 || as_name.name_length == 0)
+		return usdt__because(why, 0, "struct name \"%s\" is a word of "
+		    "C's", name);
+	return 0;
+}
+
 /* In a probe description some characters have a meaning ('[' begins a set), and
  * others are not allowed at all. */
 int

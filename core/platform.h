@@ -308,6 +308,8 @@ int usdt__name_check_probe(const struct usdt__platform *row,
     const char *name, struct usdt__why *why);
 int usdt__name_check_type(const struct usdt__platform *row,
     const char *type, size_t index, struct usdt__why *why);
+int usdt__name_check_struct(const struct usdt__platform *row,
+    const char *name, struct usdt__why *why);
 
 /* DTrace's spelling ("__" is '-') to OUT (strlen + 1); returns its length. */
 size_t usdt__name_dof(const char *name, char *out);

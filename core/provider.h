@@ -117,6 +117,7 @@ enum usdt__turning {			/* a call is about to ... */
 
 struct usdt_provider_state {
 	struct usdt__probeset set;
+	struct usdt__structs structs;
 	struct usdt__generations generations;
 	struct usdt__arena *arena;	/* of all images; NULL: none yet */
 	struct usdt_provider_state *next, **link;	/* in usdt__visible;

@@ -38,6 +38,7 @@ my %allowed = (
 	'core/platform' => "$memory newlocale freelocale strerror_l strerror secure_getenv snprintf vsnprintf write getpid __errno_location",
 	'core/probeset' => "$memory calloc free",
 	'core/sink' => "$memory memmove",
+	'core/struct' => "$memory calloc free memmove",
 	'core/status' => "$memory snprintf",
 	'core/turn' => 'open flock close __errno_location',
 	'core/type' => $memory,

@@ -37,6 +37,7 @@ struct held_provider {
 	usdt_provider_t *p;
 	int enabled;
 	int observed;
+	size_t structs[2];	/* size and count of "s0" and "s1"; 0: none */
 };
 
 static struct held_provider providers[PROVIDERS];
@@ -359,6 +360,44 @@ change_observer(int provider, int on)
 	what->observed = what->p != NULL && on;
 }
 
+/* Structs of which some are valid, and some are only after others. */
+static void
+add_struct(int provider, unsigned choice)
+{
+	static const usdt_field_t fields[] = {
+		{ "int a", 0 }, { "char *b", 8 }, { "struct s0 c", 16 }
+	};
+	static const char *const names[] = { "s0", "s1", "x y", NULL };
+	struct held_provider *to = &providers[provider];
+	unsigned which = choice % 4, fields_of = choice / 4 % 4;
+	size_t size = choice & 16 ? 64 : 16;
+	int expected = -1, result;
+
+	if (to->p != NULL && which < 2 && fields_of > 0 && fields_of < 3 &&
+	    (to->structs[which] == 0 ||
+	    to->structs[which] == size + fields_of))
+		expected = 0;
+	if (to->p != NULL && which == 1 && fields_of == 3 && size == 64 &&
+	    to->structs[0] > 0 && to->structs[0] < 64 &&
+	    (to->structs[1] == 0 || to->structs[1] == size + fields_of))
+		expected = 0;
+	result = usdt_provider_add_struct(to->p, names[which], size, fields_of,
+	    fields);
+	if (to->p == NULL) {
+		must(result == -1);
+		failed("invalid argument: provider is NULL");
+		return;
+	}
+	if (sizeof(void *) < 8)		/* the model is for 64 bits */
+		return;
+	/* A struct of 64 bytes has no room for itself and others. */
+	must(result == expected);
+	if (result < 0)
+		failed_of(provider, "invalid argument: ");
+	else
+		to->structs[which] = size + fields_of;
+}
+
 /* Image files are removed. */
 static int
 clear(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -418,6 +457,10 @@ call(unsigned what, unsigned choice)
 		nftw(scratch, clear, 8, FTW_DEPTH | FTW_PHYS);
 		break;
 	case 15:
+		if (choice & 128) {
+			add_struct(provider, choice);
+			break;
+		}
 		usdt_error(providers[provider].p, (usdt_error_t)(choice % 4),
 		    "of ours");
 		break;

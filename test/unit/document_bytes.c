@@ -87,6 +87,7 @@ any_subject(struct subject *s)
 	for (i = 0; i < s->description.count; i++)
 		s->probes[i] = pool[any(POOL)];
 	s->description.extents = NULL;
+	s->description.structs = NULL;
 	s->description.gate_of = s->gate_of;
 	s->description.gate_count = usdt__number_names(s->probes,
 	    s->description.count, s->gate_of);
@@ -548,7 +549,7 @@ test_operands(void)
 	};
 	usdt_probedef_t *def = usdt_create_probe("f", "n", 10, types);
 	struct usdt__description description = {
-		"p", "m", 1, &def, 1, NULL, NULL
+		"p", "m", 1, &def, 1, NULL, NULL, NULL
 	};
 	uint8_t *out, id[USDT__ID_SIZE];
 	size_t i, k, size, known = sizeof expected / sizeof expected[0];
@@ -629,7 +630,7 @@ test_different(void)
 	static const uint32_t one_gate[2] = { 0, 0 };
 	const struct usdt__stub *stub = some_stub();
 	struct usdt__description description = {
-		"p", "m", 1, NULL, 1, NULL, NULL
+		"p", "m", 1, NULL, 1, NULL, NULL, NULL
 	};
 	size_t i;
 
@@ -668,7 +669,7 @@ static void
 test_many(void)
 {
 	struct usdt__description description = {
-		"p", NULL, 1, pool, 1, NULL, NULL
+		"p", NULL, 1, pool, 1, NULL, NULL, NULL
 	};
 	struct subject s;
 	char module[16];

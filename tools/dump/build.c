@@ -40,7 +40,7 @@ definition_build(const struct definition *definition,
 	const struct usdt__description description = {
 		definition->provider->name, definition->provider->module,
 		definition->count, definition->probes, definition->count,
-		NULL, NULL
+		NULL, NULL, NULL
 	};
 	struct usdt__why why;
 	struct usdt__dof dof;
