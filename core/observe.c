@@ -3,13 +3,13 @@
  *
  * A thread that fires reads an observer's function and data together, without a
  * lock.  So the pair never changes, and it stays until its provider is freed.
- * The same pair given again is the same observer.
+ * The same pair always gives the same observer.
  */
 #include "core/provider.h"
 
 #include <stdlib.h>
 
-/* Under the lock.  NULL: no memory. */
+/* Under the lock.  Returns NULL if memory ran out. */
 static const struct usdt__observer *
 find_or_make(struct usdt_provider_state *state, usdt_observer_t *call,
     void *data)

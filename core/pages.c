@@ -1,16 +1,16 @@
 /*
  * core/pages.c - where do stubs and documents live that need no file?
  *
- * Outside Linux tracers patch any memory of a process that can be run.  Stubs
- * are handed out from pages that are full of them from the start, so that no
- * page that somebody may be running through is ever written, and none can be
- * written and run at a time.
+ * Outside Linux tracers patch any executable memory of a process.  Stubs come
+ * from pages that are filled with stubs before they become executable.  So no
+ * page that a thread may be running in is ever written, and no page is writable
+ * and executable at the same time.
  *
- * A stub that a kernel was told of is never handed out again: a tracer that
- * was attached to it restores the byte that it found there when it leaves,
- * however late, and with it removes the next one's breakpoint.  For the same
- * reason the pages stay when all their stubs are gone.  So an enabling costs
- * USDT__STUB_SIZE bytes for each probe, for good.
+ * A stub that a kernel knew is never used again: when a tracer leaves, however
+ * late, it restores the byte that it found, and so would remove the next
+ * tracer's breakpoint.  For the same reason the pages stay when all their stubs
+ * are gone.  So each enabling costs USDT__STUB_SIZE bytes for each probe,
+ * forever.
  */
 #include "image/image.h"
 
@@ -18,10 +18,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Offsets between a document and its stubs are signed and of 32 bits. */
+/* Offsets between a document and its stubs are signed, with 32 bits. */
 #define NEAR	((uintptr_t)1 << 30)
 
-/* The stubs that are still to be had.  Under the library's lock. */
+/* The pages with unused stubs.  Under the library's lock. */
 static struct {
 	uint8_t *start;
 	size_t size, used;
@@ -50,7 +50,7 @@ is_near(const uint8_t *document, size_t size)
 	    a - b < NEAR && size < NEAR;
 }
 
-/* Make a mapping into stubs. */
+/* Fill a mapping with stubs, and make it executable. */
 static int
 fill(uint8_t *start, size_t size, const struct usdt__stub *stub)
 {
@@ -64,7 +64,7 @@ fill(uint8_t *start, size_t size, const struct usdt__stub *stub)
 	return 0;
 }
 
-/* Map new stubs, and behind them a document. */
+/* Map new stubs, and a document behind them. */
 static int
 map_both(const struct usdt__stub *stub, size_t stubs_size, size_t size,
     uint8_t **document, struct usdt__why *why)
@@ -81,7 +81,7 @@ map_both(const struct usdt__stub *stub, size_t stubs_size, size_t size,
 		munmap(start, stubs_size + size);
 		return -1;
 	}
-	/* What is left of the old ones is lost. */
+	/* The unused stubs of the old pages are lost. */
 	text.start = start;
 	text.size = stubs_size;
 	text.used = 0;

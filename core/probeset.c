@@ -1,9 +1,9 @@
 /*
- * core/probeset.c - which probes has a provider?
+ * core/probeset.c - which probes does a provider have?
  *
  * A list in order of adding, and a hash table by function and name, so that
  * adding a hundred thousand probes takes a hundred thousand steps.  Names are
- * compared in DTrace's spelling: "a__b" and "a-b" are one probe to it.
+ * compared in DTrace's spelling, in which "a__b" and "a-b" are one probe.
  */
 #include "core/provider.h"
 
@@ -20,7 +20,7 @@ usdt__probeset_hash(const char *function, const char *dof_name)
 	hash *= 16777619u;
 	for (; *dof_name != '\0'; dof_name++)
 		hash = (hash ^ (uint8_t)*dof_name) * 16777619u;
-	/* Names that are counted up differ in a few bits: mix them. */
+	/* Numbered names differ in a few bits: mix them. */
 	hash = (hash ^ hash >> 15) * 0x2c1b3c6du;
 	return hash ^ hash >> 12;
 }
@@ -48,7 +48,7 @@ usdt__probeset_find(const struct usdt__probeset *set,
 	return NULL;
 }
 
-/* Twice the buckets, or the first. */
+/* Double the buckets, or make the first. */
 static int
 grow(struct usdt__probeset *set)
 {
@@ -114,7 +114,7 @@ usdt__number_names(usdt_probedef_t *const *probes, size_t count,
     uint32_t *number)
 {
 	size_t i, slots = 16, names = 0;
-	uint32_t *first, at;	/* first: 1 + the probe that has a name first */
+	uint32_t *first, at;	/* first: 1 + the first probe of a name */
 
 	while (slots < 2 * count)
 		slots *= 2;

@@ -2,12 +2,13 @@
  * core/sink.c - how do the bytes of a document leave their builder?
  *
  * Builders write from the first byte to the last, through a buffer that is
- * drained when it is full: an image of 30 MB needs no memory of that size.  A
- * buffer that takes all is never drained.  Pure, but for what is called.
+ * drained when it is full, so an image of 30 MB needs no memory of that size.
+ * A buffer with room for all is drained only at the end.  Pure, except for the
+ * drain function.
  */
 #include "core/dof.h"
 
-/* Drain whole words, of which hashes are made; the rest moves to the front. */
+/* Drain whole words, as hashes need them; move the rest to the front. */
 static void
 drain(struct usdt__sink *sink, size_t size)
 {
@@ -26,7 +27,7 @@ usdt__sink_make_room(struct usdt__sink *sink, size_t size)
 		drain(sink, sink->used & ~(size_t)7);
 }
 
-/* How much fits, of SIZE bytes that are left. */
+/* How many of SIZE bytes fit now?  Drains a full buffer first. */
 static size_t
 part_of(struct usdt__sink *sink, size_t size)
 {

@@ -1,14 +1,14 @@
 /*
  * core/turn.c - which copy of the library in this process may act now?
  *
- * Each copy has a lock of its own, and none knows of the others.  What two of
- * them must not do at once is done by turns: a turn is a lock on a file of
+ * Each copy has a lock of its own, and does not know the others.  They take
+ * turns at what only one may do at a time.  A turn is a lock on a file of
  * /proc/self, which is another file in each process.  So processes never wait
  * for each other, and a forked child does not wait for its parent.  (Emulators
- * of user programs make /proc/self/maps up at each opening, but not these.)
+ * of user programs fake /proc/self/maps at each opening, but not these files.)
  *
- * A descriptor that a child has inherited would hold the lock as well: the turn
- * is given back by unlocking, not by closing alone.
+ * A descriptor that a child inherited would keep the lock, so ending a turn
+ * unlocks the file before closing it.
  */
 #include "core/platform.h"
 

@@ -1,18 +1,18 @@
 /*
- * image/retention.c - which image files have had their day?
+ * image/retention.c - which image files may go?
  *
  * An image stays when its process ends, so that a tracer can attach before the
- * next one starts, and goes on seeing it over restarts.  That holds for one
- * inode only, so removing is rare: what nobody holds beyond the KEEP youngest
- * of a user, or beyond KEEP_BYTES, and files that a killed process left
- * unfinished.  The youngest that nobody holds stays, however large.  `usdt
- * clean` keeps none.
+ * next process starts, and goes on tracing over restarts.  A tracer is attached
+ * to one inode, so the library removes little: images that no process holds,
+ * beyond the KEEP youngest of a user or beyond KEEP_BYTES, and unfinished files
+ * of killed processes.  The youngest image that no process holds stays, however
+ * large.  `usdt clean` keeps none.
  *
- * To look for them takes longer than all else in the life of an image.  So a
- * process looks when it has made its first file, and then after every EVERY or
- * EVERY_BYTES, or, if that are more, as many as it found to be held: these it
- * would ask for in vain again.  One that goes through many names leaves a few
- * more than KEEP.
+ * Looking for images takes longer than all else in the life of an image.  So a
+ * process looks after its first file, and then after EVERY more files or
+ * EVERY_BYTES more.  If it found more than that held, it waits for as many
+ * instead, since it would probably find them held again.  A process with many
+ * names may leave a few images more than KEEP.
  */
 #include "image/image.h"
 
@@ -33,23 +33,23 @@
 
 unsigned usdt__image_files;
 
-/* What is to be made until the next look, and what of that has been. */
+/* How much this process makes between two looks, and how much it has made. */
 static unsigned files_between;
 static uint64_t bytes_between, bytes_made;
 
 /*
- * Does nobody have this file of ours open or mapped, but for FD?  A write
- * lease is granted then only, and holds off new openers until it is given
- * back.  One that comes meanwhile makes the kernel signal us: it is told to
- * use SIGURG, which nobody dies of.  Any doubt means held.
+ * Is FD the only descriptor of this file of ours, and does no process map it?
+ * Only then the kernel grants a write lease.  A process that opens the file
+ * waits for the lease's end, and the kernel signals us.  The signal is set to
+ * SIGURG, which ends no process.  In any doubt the file counts as held.
  *
- * An overlay, as containers have it, grants leases on a file that is mapped:
- * what is mapped is the file of the layer below.  So there all are held, but
- * for who looks at what processes map.
+ * An overlay, which containers use, grants leases even on a mapped file, since
+ * processes map the file of the layer below.  So all files there count as held,
+ * unless the caller looks at the mappings of all processes.
  */
 #define OVERLAY	0x794c7630
 
-/* Or can nobody tell? */
+/* Do leases show nothing on this file system?  1 also if this is unknown. */
 static int
 is_overlay(int fd)
 {
@@ -81,7 +81,7 @@ usdt__image_is_unheld(int fd)
 	return result;
 }
 
-/* The same of DIR/NAME, which is removed on that occasion if it shall be. */
+/* The same of DIR/NAME.  REMOVE: remove it under the lease. */
 static int
 unheld(int dir, const char *name, int remove)
 {
@@ -109,15 +109,15 @@ struct found {
 	char *path;		/* relative to the directory of images */
 	struct timespec time;
 	uint64_t bytes;
-	int surplus;		/* nobody holds it, and it is too much */
+	int surplus;		/* unheld, and beyond keep_bytes */
 };
 
 struct finds {
 	const struct usdt__clean *clean;
 	struct found *found;
 	size_t count;
-	uint64_t bytes;		/* of all that were found */
-	size_t seen;		/* entries of the directory at hand */
+	uint64_t bytes;		/* of all found */
+	size_t seen;		/* entries of the present directory */
 };
 
 static int
@@ -146,8 +146,8 @@ join(const char *path, const char *name)
 	return joined;
 }
 
-/* Call VISIT for each entry of a directory.  NAME_MAX bounds no name: those of
- * FUSE and other file systems may be longer. */
+/* Call VISIT for each entry of a directory.  Names may be longer than NAME_MAX,
+ * for example on FUSE. */
 static void
 each_entry(int at, const char *path,
     void (*visit)(int at, const char *path, void *data), void *data)
@@ -184,7 +184,7 @@ tell(const struct usdt__clean *clean, const char *path, uint64_t bytes,
 		clean->tell(clean->data, path + 2, bytes, gone);
 }
 
-/* Remove what nobody holds, or only say so. */
+/* Remove a file that no process holds, or only say so. */
 static int
 clean_file(const struct usdt__clean *clean, int at, const char *path,
     uint64_t bytes)
@@ -198,7 +198,7 @@ clean_file(const struct usdt__clean *clean, int at, const char *path,
 	return gone;
 }
 
-/* Remove the directory and the one around it, as far as they are empty. */
+/* Remove the directory and the one above it, if they are empty. */
 static void
 clean_dirs(const struct usdt__clean *clean, int at, char *path)
 {
@@ -212,7 +212,7 @@ clean_dirs(const struct usdt__clean *clean, int at, char *path)
 	} while (slash > path + 1);
 }
 
-/* What we write is ours alone; anything else is not touched. */
+/* Is it such as this library writes?  Nothing else is touched. */
 static int
 is_ours(const struct stat *st, mode_t type, mode_t mode)
 {
@@ -232,7 +232,7 @@ find_file(int at, const char *path, void *data)
 	    !is_ours(&st, S_IFREG, 07777))
 		return;
 	if (strncmp(strrchr(path, '/'), "/~new-", 6) == 0) {
-		if (clean_file(finds->clean, at, path,	/* killed writer */
+		if (clean_file(finds->clean, at, path,	/* unfinished */
 		    (uint64_t)st.st_size))
 			finds->seen--;
 		return;
@@ -272,7 +272,8 @@ is_image_dir(const char *name, int every_layout)
 	    name[1 + strspn(name + 1, "0123456789")] == '\0');
 }
 
-/* A directory in which a killed process left nothing goes at once. */
+/* Find the files of an image's directory.  Remove an empty one, which a killed
+ * process left. */
 static void
 find_image(int at, const char *path, void *data)
 {
@@ -306,7 +307,7 @@ find_provider(int at, const char *path, void *data)
 		unlinkat(at, path, AT_REMOVEDIR);
 }
 
-/* Of what is kept by its age and nobody holds: which goes for its size? */
+/* Of the unheld files among the youngest: which go because of their size? */
 static void
 find_surplus(struct finds *finds, int dir)
 {
@@ -351,7 +352,7 @@ usdt__images_clean(int dir, const struct usdt__clean *clean)
 	free(finds.found);
 }
 
-/* What somebody holds. */
+/* Files that processes hold. */
 struct held {
 	unsigned files;
 	uint64_t bytes;

@@ -2,24 +2,24 @@
  * image/stash.c - which records of a former program does the helper's daemon
  * keep of this process?
  *
- * dtprobed keeps a record of each document: below its stash, in a directory
- * with the process's pid as its name, a link from the document's number to
- * DEVICE-INODE, the file that the document lies in.  It drops a process's
- * records when that runs another executable.  One that runs its own once more
- * keeps those of the program that it was before: a document in the same file is
- * then refused, and spoils the record for good; with one in another file dtrace
- * stumbles over the old record.  A process that gets the pid of one that was
- * killed has the same trouble.  So, before it hands over a document, a process
- * has the daemon drop each record whose file it does not map, and that of the
- * very file that the document is in.  What is mapped may be a record of another
- * copy of the library, or of dtrace -G.
+ * dtprobed keeps a record of each document.  Its stash has a directory for each
+ * pid, with a link from the document's number to DEVICE-INODE, the file with
+ * the document.  It drops a process's records when the process executes another
+ * file.  If a process executes its own file again, the old program's records
+ * stay.  Then dtprobed refuses a document in the same file, and spoils the
+ * record for good.  If the document is in another file, the old record confuses
+ * dtrace.  The same happens to a process that gets the pid of a killed one.  So
+ * before a process hands over a document, it makes the daemon drop each record
+ * whose file the process does not map, and the record of the document's own
+ * file.  A record whose file is mapped may be of another copy of the library,
+ * or of dtrace -G.
  *
  * The daemon counts from 0 again when a process has no record left.  So one
- * thread, of one copy of the library, looks and drops at a time: another might
- * drop by a number what has been handed over since.
+ * thread, of one copy of the library, looks and drops at a time.  Otherwise
+ * another might have handed over a document that got the number to drop.
  *
- * All this is done by system calls alone, and bounded.  A forked child's pid is
- * a fresh one: in fork's handlers there is nothing to be dropped.
+ * All this uses system calls alone, and is bounded.  A forked child's pid is
+ * fresh, so fork handlers have nothing to drop.
  */
 #include "image/image.h"
 
@@ -34,9 +34,9 @@
 #include <unistd.h>
 
 #define BATCH	128		/* records for one look at the mappings */
-#define MOST	65536		/* entries that are looked at */
+#define MOST	65536		/* entries to read, at most */
 
-/* What getdents64 gives, whatever the C library. */
+/* An entry of getdents64, in any C library. */
 struct entry {
 	uint64_t inode;
 	int64_t offset;
@@ -54,18 +54,18 @@ struct record {
 /* One look through a process's records. */
 struct look {
 	const struct usdt__platform *row;
-	const struct usdt__image *image;	/* whose document is next */
+	const struct usdt__image *image;	/* with the next document */
 	unsigned seen;			/* entries */
 	size_t count;
 	struct record records[BATCH];
 };
 
-static int looking;			/* a thread is at it, with these: */
-static int stash_dir = -1, turn = -1;	/* descriptors */
+static int looking;			/* a thread is, with these ... */
+static int stash_dir = -1, turn = -1;	/* ... descriptors */
 
 /* --- reading ------------------------------------------------------------ */
 
-/* Digits up to END, as the daemon writes them. */
+/* Read a number that ends at END, as the daemon writes it. */
 static int
 read_number(const char **at, char end, uint64_t most, uint64_t *value)
 {
@@ -86,7 +86,7 @@ read_number(const char **at, char end, uint64_t most, uint64_t *value)
 	return 1;
 }
 
-/* Is that the link of a record?  Anything else is not ours to judge. */
+/* Read a record's link.  Returns 0 for anything else, which stays. */
 static int
 read_record(int dir, const char *name, struct record *record)
 {
@@ -109,7 +109,7 @@ read_record(int dir, const char *name, struct record *record)
 	    read_number(&at, '\0', UINT64_MAX, &record->inode);
 }
 
-/* A line of /proc/self/maps: which records are of a file that is mapped? */
+/* Mark the records whose file a line of /proc/self/maps shows. */
 static void
 mark(struct look *look, const char *line, struct record *own)
 {
@@ -133,15 +133,15 @@ mark(struct look *look, const char *line, struct record *own)
 }
 
 /*
- * Mark the records whose files are mapped, but for that of the image.  These
- * numbers are from where the daemon has them, which are not stat's on some file
- * systems.  Returns 0, or -1 and errno with no record that could be trusted.
+ * Mark the records whose files are mapped, except the image's.  The daemon gets
+ * their numbers from /proc, too, since stat has others on some file systems.
+ * Returns 0, or -1 and errno: then no mark can be trusted.
  */
 static int
 mark_mapped(struct look *look)
 {
 	struct record own = { 0, 0, 0, 0 };
-	char buffer[1024], line[100];	/* the start of one is enough */
+	char buffer[1024], line[100];	/* a line's start is enough */
 	size_t i, length = 0;
 	int fd, error;
 	ssize_t n;
@@ -168,7 +168,7 @@ mark_mapped(struct look *look)
 	error = n < 0 ? errno : ENOENT;
 	close(fd);
 	errno = error;
-	if (n < 0 || own.inode == 0)	/* the image at least is mapped */
+	if (n < 0 || own.inode == 0)	/* the image must be mapped */
 		return -1;
 	for (i = 0; i < look->count; i++)
 		if (look->records[i].device == own.device &&
@@ -179,7 +179,7 @@ mark_mapped(struct look *look)
 
 /* --- dropping ----------------------------------------------------------- */
 
-/* A removal may be said to have succeeded, and have done nothing. */
+/* The helper may report success of a removal that did nothing. */
 static int
 drop(const struct look *look, int generation, struct usdt__why *why)
 {
@@ -216,7 +216,7 @@ drop_unmapped(struct look *look, struct usdt__why *why)
 	return result;
 }
 
-/* Of the records in the directory, some in a buffer at a time. */
+/* Drop all unmapped records in the directory, one batch at a time. */
 static int
 look_through(struct look *look, struct usdt__why *why)
 {
@@ -249,7 +249,7 @@ look_through(struct look *look, struct usdt__why *why)
 	return drop_unmapped(look, why) < 0 ? -1 : result;
 }
 
-/* The directory of this process, -2 if there is none, or -1: can't be told. */
+/* This process's directory of records, -2 if it has none, or -1 on failure. */
 static int
 open_own(const struct usdt__platform *row, struct usdt__why *why)
 {
@@ -257,7 +257,7 @@ open_own(const struct usdt__platform *row, struct usdt__why *why)
 	struct stat st;
 	int stash, dir, error;
 
-	/* Where pids are counted anew somebody else has this number. */
+	/* In another pid namespace this pid is another process's outside. */
 	if (stat("/proc/self/ns/pid", &st) < 0)
 		return usdt__because(why, errno, "/proc/self/ns/pid: %s",
 		    usdt__strerror(errno));
@@ -280,7 +280,7 @@ open_own(const struct usdt__platform *row, struct usdt__why *why)
 	    usdt__strerror(error));
 }
 
-/* Is there a record of an image's file, as far as stat's numbers tell? */
+/* Is there a record of the image's file, by stat's numbers? */
 static int
 has_record(const struct usdt__platform *row, const struct usdt__image *image)
 {
@@ -313,8 +313,8 @@ int
 usdt__stash_clear(const struct usdt__platform *row, const char *device,
     const struct usdt__image *image, struct usdt__why *why)
 {
-	static pid_t cleared;		/* all that is there was handed over by
-					 * the program that runs now */
+	static pid_t cleared;		/* all its records are of the program
+					 * that runs now */
 	pid_t self = getpid();
 	int result = 0;
 
@@ -340,8 +340,8 @@ usdt__stash_clear(const struct usdt__platform *row, const char *device,
 	return result;
 }
 
-/* Its descriptors are closed if the host had no chance to put others in their
- * places. */
+/* FORKED: the child has run nothing yet, so the descriptors are still those of
+ * the looking thread. */
 void
 usdt__stash_forget(int forked)
 {

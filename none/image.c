@@ -1,9 +1,10 @@
 /*
  * none/image.c - what takes the place of the rooms that only Linux has?
  *
- * Built in place of image/, core/by_image.c, core/guard.c and core/turn.c on
- * systems whose row has no images: these have one kind of nop, and nothing to
- * be mended in children.  Copies of the library there do not know each other.
+ * Systems whose row has no images compile this instead of image/,
+ * core/by_image.c, core/guard.c and core/turn.c.  They have one kind of nop,
+ * and nothing to mend in children.  Copies of the library there do not know
+ * each other.
  */
 #include "core/provider.h"
 

@@ -1,8 +1,7 @@
 /*
- * none/tracepoints.c - what does a tracer see on a processor for which
- * there is no assembly yet?
+ * none/tracepoints.c - what does a tracer see on a processor without assembly?
  *
- * Nothing: no stub, so nothing is ever placed, and every call succeeds.
+ * Nothing: without stubs no probe is visible, and every call succeeds.
  */
 #include "core/platform.h"
 
