@@ -4,27 +4,27 @@
  *	./test_usdt [-p PROVIDER] [-m MODULE] [-t TEXT] FUNC NAME [TYPE...]
  *	    [-- FUNC NAME [TYPE...]]...
  *
- * declares probes, enables them, prints "ready PID" and then does what each
- * line on standard input says.  It judges nothing.  With -t what it prints
- * begins with that word.
+ * declares probes, enables them, prints "ready PID", and then obeys each line
+ * on standard input.  It judges nothing.  With -t each line that it prints
+ * begins with TEXT.
  *
  *	(empty)			fire every probe once, with default values:
  *				"arg<i>" for strings, i for the rest (from 1)
- *	fire I VALUE...		fire probe I (from 0); strings take %XX
+ *	fire I VALUE...		fire probe I (from 0); strings may have %XX
  *	checked I VALUE...	the same if it is enabled
  *	loop I N VALUE...	fire N times
  *	signals I N		fire N times from a signal handler, while a
- *				function keeps values below the stack pointer,
- *				as one that calls nothing may ("red zone")
+ *				function without calls keeps values below the
+ *				stack pointer ("red zone")
  *	enabled I		is it enabled?
  *	wait I 0|1 SECONDS	wait until it is (not) enabled
  *	add FUNC NAME TYPE...	add a probe
  *	remove I | enable | disable | free | status
  *	fork			fork; "child LINE" then speaks to the child
- *	clone			the same by the system call: no handlers run
+ *	clone			the same by the system call, without handlers
  *	spawn ARGUMENT...	the same by posix_spawn, of this program with
  *				arguments as above
- *	exec ARGUMENT...	run this program once more, with these
+ *	exec ARGUMENT...	execute this program again, with these
  *	quit
  */
 #ifndef _GNU_SOURCE
@@ -210,7 +210,7 @@ say_result(int result)
 		printf("%sok\n", prefix);
 }
 
-/* Arguments for this program: those in WORD, for one that prints PREFIX. */
+/* Arguments for this program: those in WORD, and a prefix if wanted. */
 static char **
 own_arguments(const char *with_prefix, int words, char **word)
 {
@@ -247,7 +247,7 @@ spawn_self(const int down[2], const int up[2], int words, char **word)
 	return pid;
 }
 
-/* A child that serves lines as we do, its answers on our standard output. */
+/* Start a child that serves lines as we do, and prints to our stdout. */
 static void
 start_child(int words, char **word)
 {
@@ -328,8 +328,8 @@ handle(int number)
 	handled++;
 }
 
-/* Does nothing that needs the stack pointer moved.  Returns how many values
- * were not as they should be, or -1 if they do not lie below it. */
+/* Never moves the stack pointer.  Returns how many values were damaged, or -1
+ * if they do not lie below it. */
 __attribute__((noinline)) static long
 keep_in_red_zone(int times)
 {
@@ -457,7 +457,7 @@ serve(char *line)
 	return 1;
 }
 
-/* Take a type's stars that stand alone: "char *" may come as two words. */
+/* Join stars that stand alone to their type: "char *" may be two words. */
 static int
 add_from_arguments(int argc, char **argv)
 {

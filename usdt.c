@@ -1,8 +1,7 @@
 /*
- * usdt.c - what is the life of a provider?
+ * usdt.c - which steps make the life of a provider?
  *
- * Create, add, enable, change, disable, free.  Only this room knows the order
- * of steps.
+ * Create, add, enable, change, disable, free: only this room knows the order.
  *
  * Enabling collects the probes that have no stub yet, lays them out as a
  * generation, places it, delivers the documents of all generations to the
@@ -13,7 +12,7 @@
  * without the probe.  While a tracer is attached to it, it stays until an
  * enabling finds no tracer.
  *
- * One lock (core/lock.c) serialises all calls but those that test and fire.
+ * All calls take one lock (core/lock.c), except those that test and fire.
  */
 #include "core/provider.h"
 
@@ -21,10 +20,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What the environment says at this enabling. */
+/* The environment's settings at this enabling. */
 struct options {
 	int disable;
-	const char *backends;		/* as they were named, or NULL */
+	const char *backends;		/* the variable's text, or NULL */
 	int dof, sdt;			/* those to try */
 	const char *device;
 };
@@ -40,8 +39,8 @@ is_disabled(void)
 }
 
 /*
- * Once, before there are probes: enabling asks whether it failed.  From then on
- * taking the lock asks no kernel which process this is.
+ * Make the guard once, before there are probes; enabling checks whether that
+ * failed.  From then on taking the lock needs no getpid.
  */
 static void
 prepare_guard(void)
@@ -54,8 +53,8 @@ prepare_guard(void)
 	usdt__lock();
 	stub = usdt__stub_choose();
 	if (!prepared && stub != NULL && stub->nop != 1) {
-		usdt__guard_renew();	/* first: others see at once that it
-					 * is kept */
+		usdt__guard_renew();	/* first: other threads read it as
+					 * soon as it is made */
 		usdt__guard_make();
 	}
 	__atomic_store_n(&prepared, 1, __ATOMIC_RELEASE);
@@ -102,7 +101,7 @@ usdt_create_provider(const char *name, const char *module)
 
 /* --- changing ----------------------------------------------------------- */
 
-/* Is one of them NULL?  Then that is the error's text. */
+/* Is one of them NULL?  If so, set the error. */
 static int
 is_null(usdt_provider_t *provider, const usdt_probedef_t *probedef)
 {
@@ -129,7 +128,7 @@ usdt_provider_add_probe(usdt_provider_t *provider, usdt_probedef_t *probedef)
 	} else if (usdt__probeset_add(&provider->state->set, probedef) != 0) {
 		result = usdt__fail(provider, USDT_ERROR_MALLOC);
 	} else {
-		usdt__probe_leave(probedef);	/* a provider that was freed */
+		usdt__probe_leave(probedef);	/* of a freed provider */
 		probedef->state->references++;
 		probedef->state->provider = provider;
 	}
@@ -201,7 +200,7 @@ read_options(struct options *options)
 	    row->helper;
 }
 
-/* Why a backend does not have the probes; a text "": it has them. */
+/* Set why a backend does not have the probes; text "": it has them. */
 static void
 set_reasons(struct usdt_provider_state *state, const struct usdt__why *dof_why,
     const struct usdt__why *sdt_why)
@@ -238,10 +237,10 @@ bind(struct usdt_provider_state *state, const struct options *options)
 }
 
 /*
- * Hand what is placed to tracers, and bind the probes.  Where notes make them
- * visible that is done first, since a helper may be slow.  Fails, with nothing
- * changed, if no backend accepted them; but if their old document had to be
- * taken back first, the provider is disabled.
+ * Hand the placed probes to tracers, and bind them.  If notes make them
+ * visible, bind them first, since a helper may be slow.  Fails if no backend accepted
+ * them.  Then nothing has changed, except that the provider is disabled if its
+ * old document had to be taken back first.
  */
 static int
 deliver_and_bind(usdt_provider_t *provider, const struct options *options)
@@ -295,7 +294,7 @@ fail_generation(usdt_provider_t *provider, const struct usdt__why *why)
 	return usdt__fail(provider, errors[why->kind], why->text);
 }
 
-/* Nothing is new; but a helper that came later gets what it does not have. */
+/* There are no new probes; but a helper that came later gets the documents. */
 static int
 enable_again(usdt_provider_t *provider, const struct options *options)
 {
@@ -339,8 +338,7 @@ enable(usdt_provider_t *provider, const struct options *options)
 	return result;
 }
 
-/* Enable a provider with nothing to be seen.  A visible provider stays as it
- * is. */
+/* Enable a provider without making it visible.  A visible one stays so. */
 static void
 enable_unseen(usdt_provider_t *provider, enum usdt__mode mode)
 {
@@ -443,7 +441,7 @@ usdt_provider_free(usdt_provider_t *provider)
 	state = provider->state;
 	usdt__begin(provider, 0);
 	if (state->mode == USDT__ENABLED && disable(provider) < 0) {
-		/* The helper keeps it; nobody else does. */
+		/* Only the helper keeps it. */
 		usdt__generations_unbind(state);
 		usdt__hide(state);
 	}

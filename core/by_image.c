@@ -1,9 +1,9 @@
 /*
  * core/by_image.c - how do probes reach tracers that go by files (Linux)?
  *
- * Stubs, gates and documents lie in probe images, which SDT notes make visible;
- * a DTrace helper gets the document of an image.  An image is kept while
- * tracers may be attached to it, and delivered again with its provider.
+ * Stubs, gates and documents lie in probe images, and SDT notes make these
+ * visible.  A DTrace helper gets an image's document.  An image stays while
+ * tracers may be attached to it; its provider delivers it again.
  */
 #include "core/provider.h"
 
@@ -12,7 +12,7 @@
 
 /* --- placing ------------------------------------------------------------- */
 
-/* A window through which SIZE bytes are built, and compared with a file's. */
+/* A window in which to build SIZE bytes, and compare them with a file's. */
 static int
 make_window(struct usdt__window *window, size_t size,
     struct usdt__why *why)
@@ -28,7 +28,7 @@ make_window(struct usdt__window *window, size_t size,
 	return 0;
 }
 
-/* Build the bytes of a generation's image and map it, or find it retired. */
+/* Build and map a generation's image, or reuse a retired one. */
 static int
 place_measured(usdt_provider_t *provider,
     struct usdt__generation **generation,
@@ -92,7 +92,7 @@ drop(struct usdt__generation *generation)
 		usdt__image_drop(generation->image);
 }
 
-/* Lay a tombstone over its image, if nobody has an address of it. */
+/* Lay a tombstone over its image, unless probes or the helper still have it. */
 static int
 bury(struct usdt__generation *generation)
 {
@@ -116,8 +116,8 @@ find(const struct usdt__generation *generation, char path[USDT_PATH_SIZE])
 /* --- choosing ------------------------------------------------------------ */
 
 /*
- * Is this generation to be laid out again?  Tracers that are attached to it
- * would lose its probes: so removed ones stay listed until nobody is.
+ * Must this enabling lay the generation out again?  Attached tracers would lose
+ * its probes, so removed probes stay listed until no tracer is attached.
  */
 static int
 is_stale(struct usdt__generation *generation, int enabled, int notes)
@@ -134,19 +134,20 @@ is_stale(struct usdt__generation *generation, int enabled, int notes)
 	}
 	if (usdt__image_present(generation->image))
 		return 0;
-	/* The host has closed a memfd: tracers that are attached go on. */
+	/* The file is gone.  If the host closed a memfd, attached tracers go
+	 * on, so the image stays for them. */
 	return !enabled || generation->image->fd < 0 ||
 	    !usdt__generation_is_traced(generation);
 }
 
 #define IMAGES_MAX	32	/* of a provider, in use */
-#define MAPPINGS_MAX	256	/* with what is left of others */
+#define MAPPINGS_MAX	256	/* with tombstones */
 
 /*
- * Before there are too many images for one more, with COUNT probes, to be
- * made: those that nobody is attached to are laid out together with it.  If
- * there are any that have no more probes, only these: so a probe moves seldom,
- * however many come one by one.
+ * If the provider has the most images already, make room for one more, with
+ * COUNT probes: lay images without attached tracers out together with it.  If
+ * some of them have no more probes than it, lay out only these, so that a probe
+ * moves seldom, however many images come one by one.
  */
 static int
 merge(usdt_provider_t *provider, size_t count, struct usdt__why *why)
@@ -206,7 +207,7 @@ make_way(usdt_provider_t *provider, struct usdt__why *why)
 	return 0;
 }
 
-/* dtprobed would take a probe that two documents have out of both. */
+/* If two documents had a probe, dtprobed would drop it with either of them. */
 static void
 withdraw(usdt_provider_t *provider)
 {

@@ -1,17 +1,17 @@
 /*
  * core/by_pages.c - how do probes reach a tracer that goes by address?
  *
- * Outside Linux DTrace alone can have probes.  Stubs and documents lie in pages
- * (core/pages.c).  A stub is used once, so that whatever is enabled again is
- * laid out again; and a provider's name has one document at a time, since two
- * would share one provider of the kernel: removing one leaves its probes there
- * with their texts freed.
+ * Outside Linux only DTrace can have probes.  Stubs and documents lie in pages
+ * (core/pages.c).  A stub is used once, so each enabling lays probes out again.
+ * A provider's name has one document at a time, since two documents would share
+ * one provider of the kernel: removing one leaves its probes there with their
+ * texts freed.
  */
 #include "core/provider.h"
 
 #include <errno.h>
 
-/* Give a generation stubs and a document in pages, fresh ones. */
+/* Give a generation unused stubs and a document in pages. */
 static int
 place(usdt_provider_t *provider, struct usdt__generation **generation,
     const struct usdt__description *description, struct usdt__why *why)
@@ -41,7 +41,7 @@ place(usdt_provider_t *provider, struct usdt__generation **generation,
 	return usdt__pages_seal(&new->pages, why);
 }
 
-/* A document that could not be taken back may still be read. */
+/* The kernel may still read a document that it did not give back. */
 static void
 drop(struct usdt__generation *generation)
 {
@@ -91,7 +91,7 @@ choose(usdt_provider_t *provider, int notes, struct usdt__why *why)
 	return 0;
 }
 
-/* The old document goes before the helper gets another. */
+/* Take the old document back before the helper gets another. */
 static int
 make_way(usdt_provider_t *provider, struct usdt__why *why)
 {

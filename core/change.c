@@ -1,8 +1,8 @@
 /*
  * core/change.c - which call may change a provider now?
  *
- * A call that may have to lend the library's lock marks its provider as busy;
- * calls that change the same provider wait for the mark.
+ * A call that may lend the library's lock marks its provider as busy.  Calls
+ * that change the same provider wait until the mark is cleared.
  */
 #include "core/provider.h"
 

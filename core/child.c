@@ -1,18 +1,18 @@
 /*
  * core/child.c - what does a forked child have of its parent's providers?
  *
- * All probes, but not all that kernels and helpers made for them.  The child
- * makes that up with system calls and by setting pointers: the parent may have
- * had other threads, and one of them may have been in a call that the child
- * finishes.
+ * It has all probes, but not all that kernels and helpers made for them.  The
+ * child repairs that with system calls and by setting pointers alone, because a
+ * thread of the parent may have been in any call.  The child finishes what such
+ * a call was doing.
  */
 #include "core/provider.h"
 
 static unsigned inherited_states;	/* a child has yet to register them */
 
-/* Finish what a thread of the parent was about to do.  Nothing is written of a
- * provider that is not busy: the page would be copied, for each of ten thousand
- * providers. */
+/* Finish what a thread of the parent was doing.  This writes only to busy
+ * providers, since a write makes the kernel copy the page, and there may be ten
+ * thousand providers. */
 static void
 finish(struct usdt_provider_state *state)
 {
@@ -31,7 +31,7 @@ finish(struct usdt_provider_state *state)
 	state->busy = 0;
 }
 
-/* The helper knows nothing of this process. */
+/* Mark what the helper has to get: it does not know this process. */
 static void
 inherit(struct usdt_provider_state *state)
 {

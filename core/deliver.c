@@ -2,9 +2,9 @@
  * core/deliver.c - when does the helper get a provider's documents, and when
  * does it lose them?
  *
- * The lock may be lent while the helper works.  So all documents are marked as
- * wanted first, and the provider says what a child that is forked then has to
- * finish (core/child.c).
+ * The lock may be lent while the helper works.  So all documents are first
+ * marked as wanted, and the provider's state says what a child forked meanwhile
+ * has to finish (core/child.c).
  */
 #include "core/provider.h"
 
@@ -22,8 +22,8 @@ want_nothing(struct usdt_provider_state *state)
 }
 
 /*
- * Hand over the document of one generation.  The helper first drops what it has
- * of a program that this process was before.
+ * Hand over the document of one generation.  First the helper drops its records
+ * of a program that this process ran before.
  */
 static int
 hand_over(const usdt_provider_t *provider, const char *device,
@@ -42,8 +42,8 @@ hand_over(const usdt_provider_t *provider, const char *device,
 	return -1;
 }
 
-/* Hand over what the helper does not have of the newest and all current
- * generations. */
+/* Hand over the documents of the newest and all current generations that the
+ * helper does not have. */
 static int
 hand_over_all(usdt_provider_t *provider, const char *device,
     struct usdt__why *why)
@@ -82,7 +82,7 @@ usdt__deliver(usdt_provider_t *provider, const char *device,
 	return result;
 }
 
-/* Hand over again what was taken back because it was stale. */
+/* Hand over again the stale documents that were taken back. */
 static void
 hand_back(usdt_provider_t *provider)
 {
@@ -115,8 +115,8 @@ usdt__deliver_undo(usdt_provider_t *provider)
 		usdt__unlist(state);
 }
 
-/* A running dtrace goes on answering is-enabled and counting after a removal:
- * so probes are off before the helper hears of it. */
+/* A running dtrace goes on answering is-enabled and counting after a removal.
+ * So probes are hidden before the helper hears of it. */
 int
 usdt__take_back(usdt_provider_t *provider, struct usdt__why *why)
 {
@@ -127,13 +127,13 @@ usdt__take_back(usdt_provider_t *provider, struct usdt__why *why)
 	usdt__generations_unbind(state);
 	state->turning = USDT__DISABLING;
 	for (g = state->generations.current; g != NULL; g = g->next) {
-		g->dof_wanted = g->dof_taken;	/* if all comes back */
+		g->dof_wanted = g->dof_taken;	/* to undo all this */
 		g->stale = 0;
 		if (usdt__generation_remove_dof(g, why) < 0)
 			failed = 1;
 	}
 	if (failed) {
-		/* As it was. */
+		/* Undo it. */
 		state->turning = USDT__ENABLING;
 		for (g = state->generations.current; g != NULL; g = g->next)
 			if (g->dof_wanted && !g->dof_taken)

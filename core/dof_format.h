@@ -1,9 +1,9 @@
 /*
  * core/dof_format.h - what is DOF?
  *
- * DTrace's object format, as far as providers need it: the library's own
- * definitions, equal on every system, so that any system's documents can be
- * built on any host.  All integers are in the target's byte order.
+ * The part of DTrace's object format that providers need.  These are the
+ * library's own definitions, equal on every system, so that documents for any
+ * system can be built on any host.  All integers have the target's byte order.
  */
 #ifndef USDT_DOF_FORMAT_H
 #define USDT_DOF_FORMAT_H
@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Places in dofh_ident. */
+/* Indexes in dofh_ident. */
 #define DOF_ID_MODEL		4	/* 1: ILP32, 2: LP64 */
 #define DOF_ID_ENCODING		5	/* 1: little-endian, 2: big-endian */
 #define DOF_ID_VERSION		6
@@ -105,7 +105,7 @@ struct dof_relodesc {
 #define DOF_CLASS_UNKNOWN	0
 #define DOF_CLASS_COMMON	5
 
-/* What the ioctl takes. */
+/* The arguments of the ioctls. */
 struct dof_helper {
 	char dofhp_mod[64];
 	uint64_t dofhp_addr;
@@ -123,7 +123,7 @@ struct dof_ioctl_data {
 	struct dof_helper dofiod_helpers[1];
 };
 
-/* Nothing but the sizes and places that kernels expect. */
+/* Check the sizes and offsets that kernels expect. */
 #define DOF_ASSERT_SIZE(type, size) \
 	_Static_assert(sizeof(struct type) == (size), #type " is " #size)
 #define DOF_ASSERT_AT(type, member, at) \

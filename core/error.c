@@ -1,8 +1,8 @@
 /*
  * core/error.c - what is the text of an error?
  *
- * A provider keeps the text of its last error, and each thread that of its last
- * call without a provider.
+ * A provider keeps the text of its last error.  Each thread keeps that of its
+ * last failed call without a provider.
  */
 #include "core/provider.h"
 

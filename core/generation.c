@@ -1,9 +1,9 @@
 /*
  * core/generation.c - which probes are laid out together?
  *
- * A generation is a set of probes with stubs in one probe image, mapped, with
- * its DOF inside; where the system has no images, with stubs and DOF in pages
- * of their own.  All of this happens under the library's lock.
+ * A generation is a set of probes with their stubs and DOF, in one mapped image
+ * or, on systems without images, in pages.  All of this is called under the
+ * library's lock.
  */
 #include "core/provider.h"
 
@@ -22,7 +22,7 @@ usdt__generation_release(struct usdt__generation *generation)
 	free(generation);
 }
 
-/* Take a probe out of the generation that it has a stub in, if any. */
+/* Take a probe out of its generation, if it has one. */
 void
 usdt__probe_leave(usdt_probedef_t *probedef)
 {
@@ -38,7 +38,7 @@ usdt__probe_leave(usdt_probedef_t *probedef)
 	usdt__generation_release(generation);
 }
 
-/* Give each probe of a list the stub of its place. */
+/* Give each probe of a list the stub at its index. */
 void
 usdt__generation_adopt(struct usdt__generation *generation,
     usdt_probedef_t *const *probes)
@@ -87,8 +87,8 @@ usdt__generation_unbind(const struct usdt__generation *generation)
 			usdt__probe_unbind(generation->probes[i]);
 }
 
-/* If a helper ever had the document the stubs are asked, because DTrace goes on
- * answering after a removal. */
+/* If a helper ever had the document, this asks the stubs, too, because DTrace
+ * goes on answering after a removal. */
 int
 usdt__generation_is_traced(const struct usdt__generation *generation)
 {
@@ -105,7 +105,7 @@ usdt__generation_is_traced(const struct usdt__generation *generation)
 	return 0;
 }
 
-/* Say to all gates whether the helper has their probes. */
+/* Record in all gates whether the helper has their probes. */
 void
 usdt__generation_set_helper(struct usdt__generation *generation, int has)
 {
@@ -117,7 +117,7 @@ usdt__generation_set_helper(struct usdt__generation *generation, int has)
 	generation->dof_taken = has;
 }
 
-/* Documents that helpers have of this process, or are just being given. */
+/* Documents of this process that helpers have or are receiving. */
 static unsigned documents;
 
 int
@@ -134,8 +134,8 @@ usdt__generation_want_dof(struct usdt__generation *generation,
 	return 0;
 }
 
-/* The document is counted first, and marked as wanted: a child that is forked
- * while the helper works can hand it over again. */
+/* Count the document first, and mark it as wanted, so that a child that is
+ * forked while the helper works can hand it over again. */
 static int
 hand_over(struct usdt__generation *generation, const char *module,
     struct usdt__answer *answer)
@@ -194,7 +194,7 @@ int
 usdt__generation_inherit_dof(struct usdt__generation *generation, int wanted)
 {
 	if (!generation->dof_taken && !generation->dof_wanted)
-		return 0;		/* nothing is written, nor copied */
+		return 0;		/* no write: the page stays shared */
 	if (generation->dof_taken)
 		usdt__generation_set_helper(generation, 0);
 	generation->dof_wanted = wanted;
@@ -237,7 +237,7 @@ usdt__generation_make(usdt_probedef_t *const *probes, size_t count, int notes,
 		usdt__generation_release(generation);
 		return NULL;
 	}
-	if (generation->gate_count == count) {	/* no name comes twice */
+	if (generation->gate_count == count) {	/* each name is unique */
 		free(generation->gate_of);
 		generation->gate_of = NULL;
 	}

@@ -2,16 +2,16 @@
  * core/generations.c - which generations does a provider have?
  *
  *	newest		it is being enabled, and no probe uses it yet
- *	current		their probes are visible whenever the provider is
+ *	current		their probes are visible while the provider is
  *			enabled
- *	retired		no probe uses them any more.  At the next chance they
- *			are buried: tombstones take the place of their images
- *			(image/place.c), and their addresses are used again if
- *			the same definition comes back.  Without images nothing
- *			is kept: stubs are used only once
+ *	retired		no probe uses them any more.  At the next chance
+ *			tombstones replace their images (image/place.c).  The
+ *			addresses are used again if the same image comes back.
+ *			Without images nothing is kept, since stubs are used
+ *			only once
  *
- * Only this room changes the lists, under the library's lock.  What a forked
- * child calls sets pointers only and needs no memory.
+ * Only this room changes the lists, under the library's lock.  The functions
+ * that a forked child calls only set pointers, and allocate no memory.
  */
 #include "core/provider.h"
 
@@ -19,7 +19,7 @@
 
 /* --- what is to be laid out --------------------------------------------- */
 
-/* Does a probe get a stub by this enabling? */
+/* Does this enabling give the probe a stub? */
 static int
 needs_stub(const usdt_probedef_t *p)
 {
@@ -45,7 +45,7 @@ usdt__generations_collect(usdt_provider_t *provider, int notes, size_t *count,
 	usdt_probedef_t *p;
 	size_t n = 0;
 
-	free(state->probes);		/* a forked child may have one */
+	free(state->probes);		/* a forked child may have a list */
 	state->probes = NULL;
 	if (usdt__delivery()->choose(provider, notes, why) < 0)
 		return -1;
@@ -99,7 +99,7 @@ keep(struct usdt__generations *all, struct usdt__generation *generation)
 	all->retired = generation;
 }
 
-/* Move the generation that LINK leads to from the current to the retired. */
+/* Move the generation at LINK from the current ones to the retired ones. */
 static void
 retire(struct usdt__generations *all, struct usdt__generation **link)
 {
@@ -164,7 +164,7 @@ usdt__generations_tidy(usdt_provider_t *provider)
 	while ((generation = *link) != NULL) {
 		usdt__generation_remove_dof(generation, NULL);
 		if (usdt__delivery()->bury(generation) < 0) {
-			link = &generation->next;	/* another time */
+			link = &generation->next;	/* try again later */
 		} else {
 			*link = generation->next;
 			usdt__generation_release(generation);

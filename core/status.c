@@ -12,7 +12,7 @@ set_text(char *out, size_t size, const char *text)
 	snprintf(out, size, "%s", text);
 }
 
-/* The helper has not got the document yet, or has not answered. */
+/* The helper did not get the document yet, or did not answer. */
 static void
 status_of_waiting(const struct usdt_provider_state *state,
     usdt_backend_status_t *dof)
@@ -90,7 +90,7 @@ remark(usdt_status_t *status, const char *about, const char *text)
 	    n > 0 ? "; " : "", about, text);
 }
 
-/* A script of DTrace can't contain the function's name as it is. */
+/* A D script can't contain the function's name as it is. */
 static void
 remark_function(usdt_status_t *status, const char *function)
 {

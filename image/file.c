@@ -6,10 +6,10 @@
  *
  *	DIR/PROVIDER/1-HASH/MODULE
  *
- * 1 is the layout version, and HASH is a hash of the bytes.  So all processes of
- * a user with the same probes map one file, and a tracer's path stays the same
- * from run to run.  DIR is the first of $USDT_IMAGE_DIR, /dev/shm/usdt-UID and
- * /tmp/usdt-UID (in a user namespace usdt-UID-NAMESPACE) that lets a file be
+ * 1 is the layout version, and HASH is a hash of the bytes.  So all processes
+ * of a user with the same probes map one file, and a tracer's path stays the
+ * same from run to run.  DIR is the first of $USDT_IMAGE_DIR, /dev/shm/usdt-UID
+ * and /tmp/usdt-UID (in a user namespace usdt-UID-NAMESPACE) that lets a file be
  * mapped executable.  If none does, the image is a memfd, which stays open,
  * since some tracers find it only by its descriptor.
  *
@@ -582,8 +582,8 @@ place_in_memfd(struct request *request)
 /*
  * In a user namespace a uid may belong to another user than outside, but both
  * see one /dev/shm.  So root of a namespace that a user made must not use the
- * directory of root outside.  The first namespace has this inode in all kernels.
- * Without namespaces, or without /proc, this one counts as the first.
+ * directory of root outside.  The first namespace has this inode in all
+ * kernels.  Without namespaces, or without /proc, this one counts as the first.
  */
 #define FIRST_NAMESPACE	0xeffffffdU
 
