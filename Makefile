@@ -150,11 +150,11 @@ longer	= $(patsubst %,test/%.t,bindings costs cross fuzz none \
 	  sanitize standards targets widths)
 # Both build a package for npm, and ask its registry.
 nodes	= test/node/node.t test/node/consumer.t
-languages = test/python/python.t
+languages = test/python/python.t test/ruby/ruby.t
 traces	= $(sort $(wildcard test/trace/*.t test/kernel/*.t))
 
 # All that `make check` and `make test` need, and nothing else.
-WANTED	= check trace sid cross vm fuzz bench node python
+WANTED	= check trace sid cross vm fuzz bench node python ruby
 deps:
 	@test/setup $(WANTED)
 
@@ -198,6 +198,12 @@ test-python:
 	$(AGAIN) run-python
 run-python: all
 	$(PROVE) test/python/python.t
+
+test-ruby:
+	@test/setup trace ruby
+	$(AGAIN) run-ruby
+run-ruby: all
+	$(PROVE) test/ruby/ruby.t
 
 # Each fuzzer for $(FUZZ_SECONDS).
 fuzz:
@@ -270,7 +276,7 @@ clean:
 	    $(O)/usdt-dtrace $(EXAMPLES:%=$(O)/%)
 
 .PHONY: all lib sources check run-check test-trace run-trace test-dtrace run-dtrace \
-	test run-test test-node run-node test-python run-python fuzz vm vm-shell bench run-bench demo run-demo install \
+	test run-test test-node run-node test-python run-python test-ruby run-ruby fuzz vm vm-shell bench run-bench demo run-demo install \
 	clean
 .SECONDARY: $(UNITS:%=$(OBJ)/%.o) $(EXAMPLES:%=$(OBJ)/%.o) \
 	$(patsubst %.c,$(OBJ)/%.o,$(wildcard test/fuzz/*.c))

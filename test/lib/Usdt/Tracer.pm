@@ -68,6 +68,7 @@ sub lacks
 	return lacks_command($what) if $what =~ /^(node|npm|musl-gcc|gdb|stap)$/;
 	return lacks_command('trace-bpfcc') if $what eq 'bcc';
 	return lacks_python() if $what eq 'python';
+	return lacks_ruby() if $what eq 'ruby';
 	return defined kernel_headers() ? undef : 'no headers of a kernel in '
 	    . '/usr/src' if $what eq 'kernel headers';
 	return Usdt::Cross::lacks_cross() if $what eq 'cross';
@@ -98,6 +99,21 @@ sub lacks_python
 		"try:\n $asks\nexcept Exception: exit(1)") == 0;
 	return python() . ' has no setuptools, or no Python.h (test/setup '
 	    . 'python)';
+}
+
+# ruby(): Debian's own, or the first one.
+sub ruby
+{
+	return -x '/usr/bin/ruby' ? '/usr/bin/ruby' : 'ruby';
+}
+
+sub lacks_ruby
+{
+	my $lack = lacks_command(ruby());
+	return $lack if $lack;
+	return if system(ruby(), '-e', 'require "minitest"; exit File.exist?('
+		. 'RbConfig::CONFIG["rubyhdrdir"] + "/ruby.h")') == 0;
+	return ruby() . ' has no minitest, or no ruby.h (test/setup ruby)';
 }
 
 # kernel_headers(): Debian's directory of the newest kernel headers here.  They
