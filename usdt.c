@@ -238,9 +238,9 @@ bind(struct usdt_provider_state *state, const struct options *options)
 
 /*
  * Hand the placed probes to tracers, and bind them.  If notes make them
- * visible, bind them first, since a helper may be slow.  Fails if no backend accepted
- * them.  Then nothing has changed, except that the provider is disabled if its
- * old document had to be taken back first.
+ * visible, bind them first, since a helper may be slow.  Fails if no backend
+ * accepted them.  Then nothing has changed, except that the provider is
+ * disabled if its old document had to be taken back first.
  */
 static int
 deliver_and_bind(usdt_provider_t *provider, const struct options *options)

@@ -3,12 +3,12 @@
  *
  * A type string is a C type's name, or a declaration of one thing as C writes
  * it: "int", "int id", "char *url", "struct request *req", "uint8_t key[16]",
- * "int (*compare)(void *, void *)".  A type of D's may follow, to which a
- * translator leads: "struct request *req : reqinfo_t *".
+ * "int (*compare)(void *, void *)".  The type in D that a translator makes of
+ * it may follow: "struct request *req : reqinfo_t *".
  *
- * Some programs pass strings that are not C ("std::string", "Foo<int>").  They
- * stay what they always were: a machine word without a name.  A string that
- * begins as a declaration and ends as none is an error, since its author meant
+ * Some programs pass strings that are not C ("std::string", "Foo<int>").  Such
+ * a string is a machine word without a name, as in 1.x.  A string that begins
+ * as a declaration and does not end as one is an error, since its author meant
  * a name.
  */
 #include "core/platform.h"
@@ -54,7 +54,7 @@ static const char *const arithmetic[] = {
 };
 static const char *const tagged[] = { "struct", "union", "enum", NULL };
 static const char *const whole[] = { "void", "_Bool", NULL };
-/* What else no name may be. */
+/* Other words that can't be names. */
 static const char *const keywords[] = {
 	"auto", "break", "case", "continue", "default", "do", "else", "extern",
 	"for", "goto", "if", "inline", "register", "return", "sizeof", "static",
@@ -68,7 +68,7 @@ skip_blanks(struct parser *p)
 		p->at++;
 }
 
-/* The length of the word that comes next, or 0. */
+/* The length of the next word, or 0. */
 static size_t
 next_word(struct parser *p)
 {
@@ -111,8 +111,8 @@ accept(struct parser *p, size_t length)
 }
 
 /*
- * Read the base type.  Returns 1 if it surely is one of C's, 0 if one word was
- * taken for a name that typedef made, -1 if there is none.
+ * Read the base type.  Returns 1 if it is surely a type of C, 0 if it is one
+ * word that typedef may have made a type, -1 if it is missing.
  */
 static int
 parse_base(struct parser *p)
@@ -154,7 +154,7 @@ parse_base(struct parser *p)
 	return is_c;
 }
 
-/* Skip what stands between a bracket and the one that closes it. */
+/* Skip a bracket, all inside it, and the bracket that closes it. */
 static int
 skip_brackets(struct parser *p, char open, char close)
 {
@@ -227,7 +227,7 @@ parse_stars(struct parser *p)
 	}
 }
 
-/* Read the name, if there is one. */
+/* Read the name, if any. */
 static void
 parse_name(struct parser *p)
 {
@@ -248,12 +248,12 @@ parse_name(struct parser *p)
 	p->at += length;
 }
 
-/* Read what follows the base type. */
+/* Read all that follows the base type. */
 static void
 parse_rest(struct parser *p)
 {
 	parse_stars(p);
-	if (next_is(p, '(')) {		/* a pointer to a function or an array */
+	if (next_is(p, '(')) {		/* a pointer to a function or array */
 		p->at++;
 		if (!next_is(p, '*')) {
 			p->fault = "after '(' a '*' is expected";
@@ -286,7 +286,7 @@ parse_rest(struct parser *p)
 		    "a name has letters, digits and '_'";
 }
 
-/* The ':' before a translated type; not the "::" of C++. */
+/* Find the ':' before a translated type, not the "::" of C++. */
 static const char *
 find_colon(const char *text)
 {
@@ -299,7 +299,7 @@ find_colon(const char *text)
 	return NULL;
 }
 
-/* A string that is not C: all of it is the type, as before there were names. */
+/* Use a string that is not C as the type, without a name. */
 static void
 take_as_it_is(struct usdt__declarator *out, const char *text, size_t length,
     const struct usdt__arch *arch)

@@ -1,8 +1,8 @@
 /*
  * core/visible.c - which providers do tracers see?
  *
- * A list has them, and those that are about to be enabled.  It links states, not
- * providers: bindings of 1.x free the provider itself, with free(), which
+ * A list has them, and those that are about to be enabled.  It links states,
+ * not providers: bindings of 1.x free the provider itself, with free(), which
  * must leave no dangling pointer here.  All of this is called under the
  * library's lock.  A forked child calls some of it, so it only sets pointers.
  */

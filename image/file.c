@@ -9,8 +9,8 @@
  * 1 is the layout version, and HASH is a hash of the bytes.  So all processes
  * of a user with the same probes map one file, and a tracer's path stays the
  * same from run to run.  DIR is the first of $USDT_IMAGE_DIR, /dev/shm/usdt-UID
- * and /tmp/usdt-UID (in a user namespace usdt-UID-NAMESPACE) that lets a file be
- * mapped executable.  If none does, the image is a memfd, which stays open,
+ * and /tmp/usdt-UID (in a user namespace usdt-UID-NAMESPACE) that lets a file
+ * be mapped executable.  If none does, the image is a memfd, which stays open,
  * since some tracers find it only by its descriptor.
  *
  * The library never runs what another user could have written.  Directories
@@ -290,7 +290,7 @@ use_file(struct request *request, int dir, const char *name, const char *path)
 	    st.st_uid != geteuid() || (st.st_mode & 07777) != 0400 ||
 	    !(is_made(request, &st) || same_bytes(request, fd, &st))) {
 		close(fd);
-		usdt__debug("image: %s is not what it should be", path);
+		usdt__debug("image: %s: wrong owner, mode or content", path);
 		return usdt__image_remove_unheld(dir, name) ?
 		    TRY_AGAIN : TRY_SIBLING;
 	}
