@@ -131,7 +131,7 @@ usdt__dof_layout(struct usdt__dof *dof,
 	}
 	if (dof->size > row->max_dof)
 		return usdt__because(why, 0, "%zu probes need %zu bytes of "
-		    "DOF, %s takes %zu in one provider", count, dof->size,
+		    "DOF, %s accepts %zu in one provider", count, dof->size,
 		    row->limits, row->max_dof);
 	return 0;
 }

@@ -160,7 +160,7 @@ merge(usdt_provider_t *provider, size_t count, struct usdt__why *why)
 	mappings = usdt__arena_mappings(state->arena);
 	if (mappings + USDT__IMAGE_MAPPINGS + 1 > MAPPINGS_MAX)
 		return usdt__because(why, ENOSPC, "the provider has %zu memory "
-		    "mappings, at most %d are taken, most by what is left of "
+		    "mappings, at most %d are allowed, most of them left by "
 		    "images of removed probes: free it and make another",
 		    mappings, MAPPINGS_MAX);
 	for (g = state->generations.current; g != NULL; g = g->next)
@@ -178,7 +178,7 @@ merge(usdt_provider_t *provider, size_t count, struct usdt__why *why)
 		}
 	if (merged == 0)
 		return usdt__because(why, EBUSY, "the provider has %zu images, "
-		    "at most %d are taken, and tracers are attached to each",
+		    "at most %d are allowed, and tracers are attached to each",
 		    images, IMAGES_MAX);
 	return 0;
 }

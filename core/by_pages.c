@@ -100,7 +100,7 @@ make_way(usdt_provider_t *provider, struct usdt__why *why)
 
 	if (usdt__visible_namesake(provider->state))
 		return usdt__because(why, EEXIST, "another provider named %s "
-		    "is enabled, and %s can take back one of a name only",
+		    "is enabled, and %s can take back only one of each name",
 		    provider->name, row->name);
 	usdt__generations_tidy(provider);
 	for (g = provider->state->generations.current; g != NULL; g = g->next) {

@@ -22,7 +22,7 @@ check_probe(const char *func, const char *name, size_t argc,
 		return -1;
 	if (argc > USDT_ARG_MAX)
 		return usdt__because(why, 0, "probe %s has %zu arguments, at "
-		    "most %d are taken", name, argc, USDT_ARG_MAX);
+		    "most %d are accepted", name, argc, USDT_ARG_MAX);
 	if (argc > 0 && types == NULL)
 		return usdt__because(why, 0, "types is NULL for %zu arguments",
 		    argc);

@@ -165,7 +165,7 @@ usdt__generation_add_dof(struct usdt__generation *generation,
 	struct usdt__answer answer;
 
 	if (row->max_documents != 0 && documents >= row->max_documents)
-		return usdt__because(why, ENOSPC, "%s takes %u providers of a "
+		return usdt__because(why, ENOSPC, "%s accepts %u providers of a "
 		    "process, and has them", row->name, row->max_documents);
 	return hand_over(generation, module, &answer) < 0 ?
 	    usdt__helper_explain(row, generation->device, &answer, why) : 0;

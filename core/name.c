@@ -33,7 +33,7 @@ check_common(const char *what, const char *name, size_t max,
 		return usdt__because(why, 0, "%s name is empty", what);
 	if (strlen(name) > max)
 		return usdt__because(why, 0, "%s name \"%.32s...\" has %zu "
-		    "bytes, %s takes %zu", what, name, strlen(name),
+		    "bytes, %s accepts %zu", what, name, strlen(name),
 		    row->limits, max);
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return usdt__because(why, 0, "%s name may not be \"%s\": it "
@@ -64,9 +64,9 @@ check_path_chars(const char *what, const char *name, const char *others,
 		if (!is_letter(*c) && !is_digit(*c) &&
 		    strchr(others, *c) == NULL)
 			return usdt__because(why, 0, "%s name \"%s\" holds %s:"
-			    " only letters, digits and %s are taken, tracers "
-			    "cut names elsewhere", what, name, show(*c, shown),
-			    others);
+			    " only letters, digits and %s are accepted, "
+			    "tracers cut names elsewhere", what, name,
+			    show(*c, shown), others);
 	return 0;
 }
 
@@ -83,7 +83,7 @@ check_tracer_chars(const char *what, const char *name, const char *others,
 		    strchr("/:", *c) != NULL || strchr(others, *c) != NULL)
 			return usdt__because(why, 0, "%s name \"%s\" holds %s:"
 			    " '/', ':', %sblanks and control characters "
-			    "are not taken, tracers cut names there", what,
+			    "are not accepted, tracers cut names there", what,
 			    name, show(*c, shown),
 			    *others != '\0' ? "',', " : "");
 	return 0;
@@ -154,7 +154,7 @@ usdt__name_check_type(const struct usdt__platform *row, const char *type,
 		return usdt__because(why, 0, "type %zu is empty", index);
 	if (strlen(type) > row->max_type)
 		return usdt__because(why, 0, "type %zu \"%.32s...\" has %zu "
-		    "bytes, %s takes %zu", index, type, strlen(type),
+		    "bytes, %s accepts %zu", index, type, strlen(type),
 		    row->limits, row->max_type);
 	for (c = type; *c != '\0'; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)

@@ -41,7 +41,7 @@ const struct usdt__platform usdt__platforms[] = {
 		.patience = 5,
 		.patience_of = "dtprobed gives its parser 5 s a try unless "
 		    "started with -t",
-		.narrow = "DTrace on Linux takes no 32-bit processes",
+		.narrow = "DTrace on Linux accepts no 32-bit processes",
 		.reserved = { "pid" },
 		.stash = "/run/dtrace/stash/dof-pid",
 		.stash_pids = 0xeffffffc,	/* PROC_PID_INIT_INO */

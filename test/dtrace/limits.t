@@ -129,7 +129,7 @@ SKIP: {
 		is($status->{enabled}, 1, 'the provider is enabled');
 		is($status->{'dof.taken'}, 0, 'but dtprobed refuses it');
 		like($status->{'dof.reason'},
-		    qr/takes no 32-bit processes/, 'status says why');
+		    qr/accepts no 32-bit processes/, 'status says why');
 		like(dtprobed_log(10),
 		    qr/cannot trace 32-bit processes on this platform/,
 		    'it says why in its log');

@@ -675,7 +675,7 @@ test_names(void)
 	is_int(usdt_provider_enable(other), 0, "one of a name");
 	is_int(usdt_provider_enable(p), -1, "another of the name");
 	snprintf(text, sizeof text, "failed to load DOF: another provider "
-	    "named same is enabled, and %s can take back one of a name only",
+	    "named same is enabled, and %s can take back only one of each name",
 	    os->name);
 	error_is(text, "is refused, with the reason");
 	get_status();
@@ -730,8 +730,8 @@ test_limits(void)
 	}
 	is_int(n, os->most, "as many providers as the system accepts");
 	is_int(usdt_provider_enable(p), -1, "one more");
-	snprintf(text, sizeof text, "failed to load DOF: %s takes %d providers "
-	    "of a process, and has them", os->name, os->most);
+	snprintf(text, sizeof text, "failed to load DOF: %s accepts %d "
+	    "providers of a process, and has them", os->name, os->most);
 	error_is(text, "is refused, with the reason");
 	is_int(present(), os->most, "and the helper has not heard of it");
 	usdt_provider_free(many[3]);
@@ -757,7 +757,7 @@ test_limits(void)
 	}
 	n = adds;
 	is_int(usdt_provider_enable(p), -1, "a provider that is too large");
-	snprintf(text, sizeof text, "DTrace takes %d in one provider",
+	snprintf(text, sizeof text, "DTrace accepts %d in one provider",
 	    (int)os->largest - 1);
 	ok(strstr(usdt_errstr(p), text) != NULL, "is refused: %s",
 	    usdt_errstr(p));

@@ -131,12 +131,12 @@ test_bad_providers(void)
 	no_provider(NULL, NULL, "invalid argument: provider name is NULL");
 	no_provider("", "m", "invalid argument: provider name is empty");
 	no_provider("a/b", "m", "invalid argument: provider name \"a/b\" "
-	    "holds '/': only letters, digits and ._-+ are taken, tracers cut "
-	    "names elsewhere");
+	    "holds '/': only letters, digits and ._-+ are accepted, tracers "
+	    "cut names elsewhere");
 	no_provider("p", "..", "invalid argument: module name may not be "
 	    "\"..\": it becomes part of a path");
 	no_provider("p", "100%s%n", "invalid argument: module name "
-	    "\"100%s%n\" holds '%': only letters, digits and ._-+ are taken, "
+	    "\"100%s%n\" holds '%': only letters, digits and ._-+ are accepted, "
 	    "tracers cut names elsewhere");
 }
 
@@ -164,20 +164,20 @@ test_bad_probes(void)
 	no_probe("f", "n", 1, NULL,
 	    "invalid argument: types is NULL for 1 arguments");
 	no_probe("f", "n", 33, types, "invalid argument: probe n has 33 "
-	    "arguments, at most 32 are taken");
+	    "arguments, at most 32 are accepted");
 	no_probe("f", "n", 33, NULL, "invalid argument: probe n has 33 "
-	    "arguments, at most 32 are taken");
+	    "arguments, at most 32 are accepted");
 	no_probe("f", "n", (size_t)-1, types, sizeof(size_t) == 8 ?
 	    "invalid argument: probe n has 18446744073709551615 arguments, "
-	    "at most 32 are taken" : "invalid argument: probe n has "
-	    "4294967295 arguments, at most 32 are taken");
+	    "at most 32 are accepted" : "invalid argument: probe n has "
+	    "4294967295 arguments, at most 32 are accepted");
 	types[31] = NULL;
 	no_probe("f", "n", 32, types, "invalid argument: type 31 is NULL");
 	types[31] = "";
 	no_probe("f", "n", 32, types, "invalid argument: type 31 is empty");
 	no_probe("a b", "n", 0, NULL, "invalid argument: function name "
 	    "\"a b\" holds \\x20: '/', ':', blanks and control "
-	    "characters are not taken, tracers cut names there");
+	    "characters are not accepted, tracers cut names there");
 	no_probe("f", "a_-b", 0, NULL, "invalid argument: probe name "
 	    "\"a_-b\" holds \"_-\": SDT notes write '-' as \"__\", and "
 	    "nobody could tell which is meant");

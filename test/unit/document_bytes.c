@@ -279,7 +279,7 @@ test_limit(void)
 	is_str(why.text, "untouched", "leaves no text");
 	row.max_dof--;
 	snprintf(text, sizeof text, "%zu probes need %zu bytes of DOF, DTrace "
-	    "takes %zu in one provider", s.description.count, dof.size,
+	    "accepts %zu in one provider", s.description.count, dof.size,
 	    row.max_dof);
 	is_int(usdt__dof_layout(&dof, &s.description, &row, usdt__archs,
 	    &why), -1, "one byte more is refused");

@@ -251,7 +251,7 @@ static void
 test_refusing(void)
 {
 	const char *narrow = sizeof(void *) < 8 ?
-	    ": DTrace on Linux takes no 32-bit processes" : "";
+	    ": DTrace on Linux accepts no 32-bit processes" : "";
 	char text[256];
 
 	begin("refusing");

@@ -91,7 +91,7 @@ test_limits(const struct kind *kind, const char *system)
 		taken(kind->check, system, name_of(length));
 	for (length = kind->max + 1; length < 300; length += 40) {
 		snprintf(text, sizeof text, "%s name \"%.32s...\" has %zu "
-		    "bytes, %s takes %zu", kind->name, name_of(32), length,
+		    "bytes, %s accepts %zu", kind->name, name_of(32), length,
 		    strcmp(system, "none") == 0 ? "tracers" : "DTrace",
 		    kind->max);
 		refused(kind->check, system, name_of(length), text);
@@ -159,12 +159,12 @@ test_characters(const struct kind *kind)
 			if (kind->in_path)
 				snprintf(text, sizeof text, "%s name \"%s\" "
 				    "holds %s: only letters, digits and ._-+ "
-				    "are taken, tracers cut names elsewhere",
+				    "are accepted, tracers cut names elsewhere",
 				    kind->name, name, shown);
 			else
 				snprintf(text, sizeof text, "%s name \"%s\" "
 				    "holds %s: '/', ':', %sblanks and "
-				    "control characters are not taken, "
+				    "control characters are not accepted, "
 				    "tracers cut names there", kind->name,
 				    name, shown, kind->check ==
 				    usdt__name_check_probe ? "',', " : "");
@@ -255,7 +255,7 @@ test_provider(void)
 	taken(usdt__name_check_provider, "linux", "a+b");
 	taken(usdt__name_check_provider, "none", "a+b");
 	refused(usdt__name_check_provider, "illumos", "a+b", "provider name "
-	    "\"a+b\" holds '+': only letters, digits and ._- are taken, "
+	    "\"a+b\" holds '+': only letters, digits and ._- are accepted, "
 	    "tracers cut names elsewhere");
 	taken(usdt__name_check_module, "illumos", "a+b");
 	ok_all("provider: '+' where the system accepts it");
@@ -298,7 +298,7 @@ test_type(void)
 	for (length = 1; length <= 127; length++)
 		taken(check_type, "linux", name_of(length));
 	snprintf(text, sizeof text, "type 3 \"%.32s...\" has 128 bytes, "
-	    "DTrace takes 127", name_of(32));
+	    "DTrace accepts 127", name_of(32));
 	refused(check_type, "linux", name_of(128), text);
 	for (c = 1; c < 256; c++) {
 		snprintf(name, sizeof name, "i%c", c);

@@ -347,8 +347,8 @@ test_attached(void)
 	probes[IMAGES] = add(p, "one-more", 0);
 	is_int(usdt_provider_enable(p), -1, "no more than %d images", IMAGES);
 	is_str(usdt_errstr(p), "failed to place the probe image: the provider "
-	    "has 32 images, at most 32 are taken, and tracers are attached to "
-	    "each", "the text");
+	    "has 32 images, at most 32 are allowed, and tracers are attached "
+	    "to each", "the text");
 	mappings(p, &images);
 	is_int(images, IMAGES, "they are as they were");
 	for (i = 0; i < IMAGES; i++)
@@ -427,8 +427,8 @@ test_descriptor(void)
 static void
 test_bound(void)
 {
-	const char *text = "memory mappings, at most 256 are taken, most by "
-	    "what is left of images of removed probes: free it and make "
+	const char *text = "memory mappings, at most 256 are allowed, most "
+	    "of them left by images of removed probes: free it and make "
 	    "another";
 	struct rlimit before, low;
 	usdt_provider_t *p = provider("bound");

@@ -188,7 +188,7 @@ test_names(void)
 	refused("while", 4, 1, one, "struct name \"while\" is a word of C's");
 	ok(usdt_provider_add_struct(p, longest, 4, 1, one) == -1 &&
 	    strstr(usdt_errstr(p), "has 119 bytes") != NULL &&
-	    strstr(usdt_errstr(p), "takes 118") != NULL, "a long name: %s",
+	    strstr(usdt_errstr(p), "accepts 118") != NULL, "a long name: %s",
 	    usdt_errstr(p));
 	longest[118] = '\0';
 	taken(longest, 4, 1, one);

@@ -174,7 +174,7 @@ test('a probe with an invalid name', () => {
 	assert.throws(() => provider.addProbe('a b'), /probe name "a b"/);
 	for (const length of [100, 500])
 		assert.throws(() => provider.addProbe('x'.repeat(length)),
-			/probe name .* takes 63/);
+			/probe name .* accepts 63/);
 	assert.throws(() => provider.addProbe('nul\0byte'), Error);
 	assert.deepStrictEqual(Object.keys(provider), []);
 	assert.strictEqual(provider.status().waiting, 0);
