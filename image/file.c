@@ -153,7 +153,7 @@ write_all(struct request *request, int fd)
 	};
 	struct rlimit limit;
 
-	/* Writing beyond this limit causes a signal that ends the host. */
+	/* Writing beyond this limit raises a signal that ends the host. */
 	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
 	    limit.rlim_cur != RLIM_INFINITY &&
 	    limit.rlim_cur < request->elf->size)
@@ -228,9 +228,9 @@ make_file(struct request *request, int dir, const char *name,
 
 /*
  * Opening the image's path failed with ERROR.  Remove a link, a socket and the
- * like.  Give a file of ours that its mode keeps from us a readable mode.  That
- * one is wrong, too, but then the file can be opened and, if no process holds
- * it, replaced.
+ * like.  If the mode of a file of ours forbids opening it, set mode 600.  That
+ * is wrong, too, but the next try can open the file and, if no process holds
+ * it, replace it.
  */
 static enum outcome
 make_readable(int dir, const char *name, int error)
@@ -252,7 +252,7 @@ make_readable(int dir, const char *name, int error)
  * Is it possible that this process maps the file?  No, if it just made the file
  * and no other copy of the library was at work.  With many images reading
  * /proc/self/maps takes long, so a lease first shows whether any process holds
- * the file.  With few images it does not, since a lease delays other processes
+ * the file.  With few images no lease is taken, since it delays other processes
  * that open the file.
  */
 static int

@@ -66,9 +66,9 @@ struct usdt__arena {
 static struct {
 	int fd;				/* -1: none */
 	uint64_t device, inode;
-	const struct usdt__stub *stub;	/* that it has */
+	const struct usdt__stub *stub;	/* in the file */
 	size_t size;
-	unsigned number;		/* counts the files so far */
+	unsigned number;		/* of the file, from 1 */
 	unsigned arenas;		/* that have tombstones */
 } stones = { .fd = -1 };
 
@@ -164,7 +164,7 @@ open_stones(const char *image, const struct usdt__stub *stub, size_t size)
 	struct stat st;
 	int error, ours;
 
-	/* A file beyond this limit causes a signal that ends the host. */
+	/* Growing a file beyond this limit raises a signal that ends the host. */
 	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
 	    limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < size)
 		return EFBIG;

@@ -39,8 +39,8 @@ static uint64_t bytes_between, bytes_made;
 
 /*
  * Is FD the only descriptor of this file of ours, and does no process map it?
- * Only then the kernel grants a write lease.  A process that opens the file
- * waits for the lease's end, and the kernel signals us.  The signal is set to
+ * The kernel grants a write lease only then.  A process that opens the file
+ * waits until the lease ends, and the kernel signals us.  The signal is set to
  * SIGURG, which ends no process.  In any doubt the file counts as held.
  *
  * An overlay, which containers use, grants leases even on a mapped file, since
@@ -212,7 +212,7 @@ clean_dirs(const struct usdt__clean *clean, int at, char *path)
 	} while (slash > path + 1);
 }
 
-/* Is it such as this library writes?  Nothing else is touched. */
+/* Does it look like the library's own?  All else stays untouched. */
 static int
 is_ours(const struct stat *st, mode_t type, mode_t mode)
 {

@@ -10,9 +10,9 @@
  * A stub that usdt__fire jumps to returns with "leave; ret".  From its entry up
  * to the leave the frame is usdt__fire's; before and after that there is none.
  * An expression computes from the instruction's address which one holds, so
- * one expression serves a hundred thousand stubs.  It uses the operations of
- * linkers' expressions for their tables of calls, and multiplies instead of
- * branching, because Valgrind knows no others.
+ * one expression serves a hundred thousand stubs.  Valgrind knows only few
+ * operations, so it uses those of linkers' expressions for their tables of
+ * calls, and multiplies instead of branching.
  */
 #include "image/image.h"
 
