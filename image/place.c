@@ -164,7 +164,7 @@ open_stones(const char *image, const struct usdt__stub *stub, size_t size)
 	struct stat st;
 	int error, ours;
 
-	/* Growing a file beyond this limit raises a signal that ends the host. */
+	/* Beyond this limit ftruncate raises a signal that ends the host. */
 	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
 	    limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < size)
 		return EFBIG;
