@@ -150,11 +150,11 @@ longer	= $(patsubst %,test/%.t,bindings costs cross fuzz none \
 	  sanitize standards targets widths)
 # Both build a package for npm, and ask its registry.
 nodes	= test/node/node.t test/node/consumer.t
-languages = test/python/python.t test/ruby/ruby.t
+languages = test/python/python.t test/ruby/ruby.t test/perl/perl.t
 traces	= $(sort $(wildcard test/trace/*.t test/kernel/*.t))
 
 # All that `make check` and `make test` need, and nothing else.
-WANTED	= check trace sid cross vm fuzz bench node python ruby
+WANTED	= check trace sid cross vm fuzz bench node python ruby perl
 deps:
 	@test/setup $(WANTED)
 
@@ -204,6 +204,12 @@ test-ruby:
 	$(AGAIN) run-ruby
 run-ruby: all
 	$(PROVE) test/ruby/ruby.t
+
+test-perl:
+	@test/setup trace perl
+	$(AGAIN) run-perl
+run-perl: all
+	$(PROVE) test/perl/perl.t
 
 # Each fuzzer for $(FUZZ_SECONDS).
 fuzz:
@@ -276,7 +282,8 @@ clean:
 	    $(O)/usdt-dtrace $(EXAMPLES:%=$(O)/%)
 
 .PHONY: all lib sources check run-check test-trace run-trace test-dtrace run-dtrace \
-	test run-test test-node run-node test-python run-python test-ruby run-ruby fuzz vm vm-shell bench run-bench demo run-demo install \
-	clean
+	test run-test test-node run-node test-python run-python test-ruby run-ruby \
+	test-perl run-perl fuzz vm vm-shell bench run-bench demo run-demo \
+	install clean
 .SECONDARY: $(UNITS:%=$(OBJ)/%.o) $(EXAMPLES:%=$(OBJ)/%.o) \
 	$(patsubst %.c,$(OBJ)/%.o,$(wildcard test/fuzz/*.c))

@@ -69,6 +69,7 @@ sub lacks
 	return lacks_command('trace-bpfcc') if $what eq 'bcc';
 	return lacks_python() if $what eq 'python';
 	return lacks_ruby() if $what eq 'ruby';
+	return lacks_perl() if $what eq 'perl headers';
 	return defined kernel_headers() ? undef : 'no headers of a kernel in '
 	    . '/usr/src' if $what eq 'kernel headers';
 	return Usdt::Cross::lacks_cross() if $what eq 'cross';
@@ -114,6 +115,15 @@ sub lacks_ruby
 	return if system(ruby(), '-e', 'require "minitest"; exit File.exist?('
 		. 'RbConfig::CONFIG["rubyhdrdir"] + "/ruby.h")') == 0;
 	return ruby() . ' has no minitest, or no ruby.h (test/setup ruby)';
+}
+
+# The Perl that runs this.
+sub lacks_perl
+{
+	require Config;
+	return if eval { require ExtUtils::MakeMaker } &&
+	    -e "$Config::Config{archlibexp}/CORE/perl.h";
+	return "$^X has no ExtUtils::MakeMaker, or no perl.h (test/setup perl)";
 }
 
 # kernel_headers(): Debian's directory of the newest kernel headers here.  They

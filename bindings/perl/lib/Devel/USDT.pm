@@ -1,0 +1,354 @@
+package Devel::USDT;
+
+use 5.014;
+use strict;
+use warnings;
+
+use Carp ();
+use JSON::PP ();
+use Scalar::Util ();
+use overload ();
+
+our $VERSION = '2.0.0';
+
+my $load_error;
+require XSLoader;
+eval { XSLoader::load('Devel::USDT'); 1 } or do {
+	$load_error = $@;
+	require Devel::USDT::Stub;
+};
+
+@Devel::DTrace::Probe::ISA = ('Devel::USDT::Probe');
+
+sub load_error { return $load_error }
+
+# --- values: the extension calls these ------------------------------------------
+
+my $json = JSON::PP->new->allow_nonref->allow_bignum->convert_blessed
+    ->canonical;
+
+# What objects with operators of their own and tied variables are; undef if
+# their code dies.
+sub _text
+{
+	my $value;
+	local ($@, $!, $SIG{__DIE__});
+
+	eval { $value = $_[0]; $value = "$value" if ref $value; 1 }
+	    or return undef;
+	return $value;
+}
+
+# The same for an integer: the text if that is one, since Math::BigInt's number
+# has lost digits.
+sub _number
+{
+	my $value = _text($_[0]);
+
+	return $value if !ref $_[0] || ($value // '') =~ /^[-+]?[0-9]+\z/;
+	my $number = overload::Method($_[0], '0+') or return $value;
+	local ($@, $!, $SIG{__DIE__});
+	return eval { 0 + $number->($_[0], undef, '') };
+}
+
+# The JSON of a value, marked as UTF-8, or undef and why it has none.
+sub encoded
+{
+	local ($@, $!, $SIG{__DIE__});
+	my $text = eval {
+		my $json = $json->encode($_[0]);
+		my $bare = $json =~ /inf|nan/i ?
+		    $json =~ s/"(?:[^"\\]|\\.)*"//gr : '';
+		die "a number is not finite\n" if $bare =~ /inf|nan/i;
+		$json;
+	};
+
+	if (!defined $text) {
+		my $why = $@;
+		return (undef, eval { "$why" } // 'unknown');
+	}
+	utf8::upgrade($text);
+	return $text;
+}
+
+sub _json
+{
+	my ($text, $why) = encoded($_[0]);
+
+	return $text if defined $text;
+	return (encoded({ error => $why =~ s{(?: at \S+ line \d+\.?)?\n\z}{}r }))[0];
+}
+
+sub Devel::DTrace::Probe::_json
+{
+	my ($text, $why) = encoded($_[0]);
+
+	return $text // die "Error JSON serializing: $why\n";
+}
+
+# --- types ------------------------------------------------------------------------
+
+# argument(TYPE): what tracers are told that an argument is, and how values
+# become one: "i" an integer, "t" text, "j" JSON.  A name may follow.
+sub argument
+{
+	my ($declared) = @_;
+	my $words = join(' ', split(' ', $declared));
+
+	return ("char *$1", 'j') if $words =~ /^json\b ?((?:[A-Za-z_]\w*)?)$/;
+	return ("char *$1", 't') if $words =~
+	    /^(?:float|double|long double)\b ?((?:[A-Za-z_]\w*)?)$/;
+	return ($declared, 't') if $words =~ 
+	    /^(?:const )?(?:(?:un)?signed )?char(?: const)? ?\* ?(?:const\b)? ?(?:[A-Za-z_]\w*)?$/;
+	return ($declared, 'i');
+}
+
+# text(VALUE, WHAT): a text for the library, as bytes.
+sub text
+{
+	my ($value, $what) = @_;
+
+	defined $value or Carp::croak("$what is missing");
+	ref $value and Carp::croak("$what must be a text, not a reference");
+	$value =~ /\0/ and Carp::croak("$what has a NUL in it");
+	utf8::encode($value) if utf8::is_utf8($value);
+	return "$value";
+}
+
+# --- providers ---------------------------------------------------------------------
+
+sub new
+{
+	my ($class, $name, $module) = @_;
+
+	$module //= 'perl';
+	my $native = Devel::USDT::Native::provider(
+		text($name, 'the name of a provider'),
+		text($module, 'the module of a provider'));
+	ref $native or Carp::croak($native);
+	return bless { name => $name, module => $module, native => $native,
+		live => 0 }, $class;
+}
+
+sub name { return $_[0]{name} }
+
+sub module { return $_[0]{module} }
+
+# _make(CLASS, NAME, FUNCTION, TYPES, ARGUMENT): a probe that is in no provider
+# yet, or the text of an error.
+sub _make
+{
+	my ($self, $class, $name, $function, $types, $argument) = @_;
+	my ($kinds, @c) = '';
+
+	for my $declared (@$types) {
+		my ($type, $kind) = $argument->(text($declared,
+			'the type of an argument'));
+		push @c, $type;
+		$kinds .= $kind;
+	}
+	return Devel::USDT::Native::probe($self->{native}, $class,
+		text($name, 'the name of a probe'),
+		text($function, 'the function of a probe'), $kinds, \@c,
+		[@$types]);
+}
+
+sub probe
+{
+	my ($self, $name, @types) = @_;
+	my $options = ref $types[0] eq 'HASH' ? shift @types : {};
+	my @unknown = grep { $_ ne 'function' } sort keys %$options;
+
+	@unknown and Carp::croak("there is no option $unknown[0]");
+	my $probe = $self->_make('Devel::USDT::Probe', $name,
+		$options->{function} // $name, \@types, \&argument);
+	ref $probe or Carp::croak($probe);
+	my $why = $self->{native}->add($probe);
+	length $why and Carp::croak($why);
+	return $probe if !$self->{live};
+	$why = $self->{native}->enable;
+	if (length $why) {
+		$self->{native}->remove($probe);
+		Carp::croak($why);
+	}
+	return $probe;
+}
+
+sub remove
+{
+	my ($self, $probe) = @_;
+
+	Scalar::Util::blessed($probe) && $probe->isa('Devel::USDT::Probe')
+	    or Carp::croak('what is removed is not a probe');
+	my $why = $self->{native}->remove($probe);
+
+	length $why and Carp::croak($why);
+	return;
+}
+
+sub enable
+{
+	my ($self) = @_;
+	my $why = $self->{native}->enable;
+
+	length $why and Carp::croak($why);
+	$self->{live} = 1;
+	return $self;
+}
+
+sub disable
+{
+	my ($self) = @_;
+
+	$self->{live} = 0;
+	my $why = $self->{native}->disable;
+	length $why and Carp::croak($why);
+	return $self;
+}
+
+sub status { return $_[0]{native}->status }
+
+1;
+
+__END__
+
+=encoding utf8
+
+=head1 NAME
+
+Devel::USDT - tracing probes in a running Perl program
+
+=head1 SYNOPSIS
+
+    use Devel::USDT;
+
+    my $provider = Devel::USDT->new('myapp');
+    my $request = $provider->probe('request-start', 'int status',
+        'char *path', 'json');
+    $provider->enable;
+
+    $request->fire(200, '/index', { user => 'me' });
+    $request->lazy(sub { return (200, path(), user()) });
+    $request->fire(expensive()) if $request->enabled;
+
+=head1 DESCRIPTION
+
+bpftrace, perf, DTrace and C<usdt watch> see these probes as if they had been
+compiled in. A probe that nobody traces costs as much as a call of an empty
+function.
+
+L<Devel::DTrace::Provider::Builder> declares probes as subs, which cost less
+still. L<Devel::DTrace::Provider> is the older interface.
+
+=head1 PROVIDERS
+
+=head2 new($name, $module)
+
+A provider: a named set of probes. Tracers show its module, by default C<perl>,
+as the last part of the path where the probes are.
+
+=head2 probe($name, @types)
+
+=head2 probe($name, { function => $function }, @types)
+
+Adds a probe, and returns it. If the provider is enabled the probe is visible at
+once. DTrace shows the function, by default the name. There may be 32 arguments.
+See L</TYPES>.
+
+=head2 enable, disable
+
+Make the probes visible to tracers, and hide them. C<enable> croaks if nothing on
+this machine accepts the provider. Both return the provider.
+
+=head2 remove($probe)
+
+The probe never fires for this provider again.
+
+=head2 status
+
+A reference to a hash: C<enabled>; how many C<probes> are visible, and how many
+are C<waiting> for the next C<enable>; C<images>, C<mappings> and C<note>; C<sdt>
+and C<dof>, for the two ways in which tracers find probes, with C<taken>,
+C<path>, C<errno>, C<generation> and the C<reason> if it was not taken.
+
+=head2 name, module
+
+They are as they were given.
+
+=head1 PROBES
+
+=head2 fire(@values)
+
+Fires the probe if somebody traces it, and returns whether that is so. Missing
+values are 0, or NULL for text; surplus ones are ignored. No value makes it die.
+
+=head2 lazy($function, @arguments)
+
+The same with the list that the function, called with these arguments, returns.
+It is called only while somebody traces. If it dies, so does C<lazy>.
+
+=head2 enabled
+
+Is somebody tracing it?
+
+=head2 name, function, types
+
+As they were given.
+
+=head1 TYPES
+
+A type is what C calls an integer, C<char *> or C<json>. A name may follow, as in
+C<int status>. C<float> and C<double> are sent as text, since no tracer reads them.
+
+=over 4
+
+=item Integers
+
+are sent modulo 2**64: numbers, texts of digits of any length, and objects with
+such a text, as those of Math::BigInt. Other numbers are cut towards 0. Anything
+else, C<undef>, NaN and infinity are 0.
+
+=item Text
+
+is sent as it is in memory: text of characters as UTF-8, with C<?> for surrogates,
+and text of bytes as these bytes. Tracers read up to the first NUL. Numbers and
+references are sent as Perl prints them; C<undef> is NULL.
+
+=item json
+
+is what L<JSON::PP> makes of the value, with keys in order, and without blanks.
+Where it can't, the text has one member, C<error>.
+
+=back
+
+Where a value runs code, as with overloaded operators, tied variables and
+C<TO_JSON>, and that code dies, the value is 0, NULL, or that C<error>.
+
+=head1 FUNCTIONS
+
+=head2 Devel::USDT::load_error
+
+Why the compiled part could not be loaded, or C<undef>. Without it all calls
+succeed and do nothing.
+
+=head1 ERRORS
+
+Methods croak with libusdt's text, which names what is wrong. A method that
+croaks leaves everything as it was.
+
+=head1 THREADS AND PROCESSES
+
+A new thread has its creator's providers and probes; a provider lives until
+no thread has it or one of its probes, and is disabled then. A fire waits for
+nothing. C<enable> and C<disable> may wait for DTrace's daemon. A forked child has
+its parent's probes, under its own pid, and needs no call.
+
+=head1 ENVIRONMENT
+
+C<USDT_DISABLE=1> makes every call succeed and do nothing. C<usdt.h> lists more.
+
+=head1 LICENSE
+
+The 2-clause BSD license: see the file LICENSE.
+
+=cut
