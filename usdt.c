@@ -51,7 +51,7 @@ prepare_guard(void)
 	if (__atomic_load_n(&prepared, __ATOMIC_ACQUIRE) || is_disabled())
 		return;
 	usdt__lock();
-	stub = usdt__stub_choose();
+	stub = usdt__stub_choose(0);
 	if (!prepared && stub != NULL && stub->nop != 1) {
 		usdt__guard_renew();	/* first: other threads read it as
 					 * soon as it is made */
@@ -372,7 +372,7 @@ usdt_provider_enable(usdt_provider_t *provider)
 	} else if (options.disable) {
 		usdt__debug("USDT_DISABLE is set: nothing becomes visible");
 		enable_unseen(provider, USDT__OFF);
-	} else if (!usdt__native_supported() || usdt__stub_choose() == NULL) {
+	} else if (!usdt__native_supported() || usdt__stub_choose(0) == NULL) {
 		enable_unseen(provider, USDT__UNSUPPORTED);
 		usdt__observe_unsupported(provider);
 	} else {

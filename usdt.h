@@ -68,7 +68,7 @@ extern "C" {
 /* The most arguments that a probe can have. */
 #define USDT_ARG_MAX	32
 /* The most structs that a provider can have, and the most fields of each. */
-#define USDT_STRUCT_MAX	1024
+#define USDT_STRUCT_MAX	256
 #define USDT_FIELD_MAX	1024
 
 /* Marks the interface. */

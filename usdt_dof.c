@@ -205,8 +205,8 @@ translated_types(const usdt_probedef_t *probedef, size_t types)
 }
 
 static void
-write_probes(const struct usdt__dof *dof, uint64_t first,
-    struct usdt__sink *sink)
+write_probes(const struct usdt__dof *dof, const struct usdt__sites *sites,
+    uint64_t first, struct usdt__sink *sink)
 {
 	const struct usdt__description *description = dof->description;
 	size_t i, used = 1 + strlen(description->provider) + 1;
@@ -220,7 +220,7 @@ write_probes(const struct usdt__dof *dof, uint64_t first,
 		size_t name = used + extent->function;
 		size_t types = extent->argc ? name + extent->name : 0;
 
-		SET(probe, dofpr_addr, first + i * USDT__STUB_SIZE);
+		SET(probe, dofpr_addr, first + i * sites->size);
 		SET(probe, dofpr_func, used);
 		SET(probe, dofpr_name, name);
 		SET(probe, dofpr_nargv, types);
@@ -248,7 +248,7 @@ write_args(const struct usdt__dof *dof, struct usdt__sink *sink)
 /* The offsets of one kind of site. */
 static void
 write_offsets(const struct usdt__dof *dof, uint32_t site, int bias,
-    uint64_t first, uint64_t address, struct usdt__sink *sink)
+    uint32_t size, uint64_t first, uint64_t address, struct usdt__sink *sink)
 {
 	uint64_t base;
 	size_t i;
@@ -256,7 +256,7 @@ write_offsets(const struct usdt__dof *dof, uint32_t site, int bias,
 	for (i = 0; i < dof->offsets; i++) {
 		/* Relative to the base that the kernel adds. */
 		base = dof->row->offsets == USDT__OFFSET_PROBE ? 0 :
-		    first + i * USDT__STUB_SIZE - address;
+		    first + i * size - address;
 		usdt__store(usdt__sink_room(sink, 4), 4, base + site +
 		    (uint64_t)(int64_t)(dof->arch->biased * bias),
 		    dof->arch->big_endian);
@@ -323,18 +323,19 @@ usdt__dof_emit(const struct usdt__dof *dof, const struct usdt__sites *sites,
 			write_strings(dof, sink);
 			break;
 		case USDT__DOF_PROBES:
-			write_probes(dof, first, sink);
+			write_probes(dof, sites, first, sink);
 			break;
 		case USDT__DOF_PRARGS:
 			write_args(dof, sink);
 			break;
 		case USDT__DOF_PROFFS:
 			write_offsets(dof, sites->dof, dof->row->probe_bias,
-			    first, address, sink);
+			    sites->size, first, address, sink);
 			break;
 		case USDT__DOF_PRENOFFS:
 			write_offsets(dof, sites->isenabled,
-			    dof->row->isenabled_bias, first, address, sink);
+			    dof->row->isenabled_bias, sites->size, first,
+			    address, sink);
 			break;
 		case USDT__DOF_PROVIDER:
 			write_provider(dof, sink);

@@ -36,10 +36,14 @@
 //  4	d2800000	mov x0, #0	the answer is no, unless the kernel
 //					skips this and puts 1 into x0
 //
+// In images that declare names or structs a third nop comes first of the three,
+// at 16: the uprobe site, where the image has a function symbol and DWARF.  Such
+// a stub fills its 32 bytes.
+//
 // `hint #34` is `bti c`, also for assemblers that don't know that name.  Older
 // processors execute it as a nop.
 
-	.macro	stub, answer:req, isenabled:vararg
+	.macro	stub, uprobe:req, answer:req, isenabled:vararg
 	.balign	4
 0:	.long	1
 	.long	\answer
@@ -48,24 +52,33 @@
 	.long	3f - 1f				// fire
 	.long	4f - 1f				// sdt_site
 	.long	5f - 1f				// dof_site
+	.long	\uprobe * 16			// uprobe_site; 0: there is none
+	.long	32				// size
 1:	hint	#34
 2:	\isenabled
 	ret
 3:	hint	#34
+	.if	\uprobe
+	nop
+	.endif
 4:	nop
 5:	nop
 	ret
+	.rept	9 - \uprobe
 	.long	0				// an undefined instruction
-	.if	(. - 0b) - 60
-	.error	"a stub is not 7 words and 32 bytes"
+	.endr
+	.if	(. - 0b) - 100
+	.error	"a stub is not 9 words and 64 bytes"
 	.endif
 	.endm
 
 	constants
 	.balign	4
 	begin	usdt__stubs, object
-	stub	1, nop				// through a pointer
-	stub	0, movz	x0, #0			// in a register
+	stub	0, 1, nop			// through a pointer
+	stub	0, 0, movz	x0, #0		// in a register
+	stub	1, 1, nop
+	stub	0, 0, movz	x0, #0		// no such system has images
 	finish	usdt__stubs
 
 	.balign	4

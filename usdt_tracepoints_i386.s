@@ -29,6 +29,10 @@
 #
 # Sum: 14 of 32.  In 32-bit code kernels don't replace nops by calls, so each
 # nop is one byte.
+#
+# In images that declare names or structs a third nop comes first of the three,
+# at 10: the uprobe site, where the image has a function symbol and DWARF.
+
 
 # The stub for kernels that answer is-enabled in the return register.  All its
 # nops are one byte long:
@@ -40,7 +44,7 @@
 # 16	90		nop		is-enabled site: ... the kernel skips
 # 17	c3		ret		this nop and puts 1 into %eax
 
-	.macro	words, nop:req, answer:req
+	.macro	words, nop:req, answer:req, uprobe=0
 	.balign	4
 0:	.long	\nop
 	.long	\answer
@@ -49,6 +53,12 @@
 	.long	3f - 1f				# fire
 	.long	4f - 1f				# sdt_site
 	.long	5f - 1f				# dof_site
+	.if	\uprobe
+	.long	8f - 1f				# uprobe_site
+	.else
+	.long	0				# there is none
+	.endif
+	.long	32				# size
 	.endm
 
 	.macro	fire, bytes:vararg
@@ -60,9 +70,9 @@
 	.endm
 
 	.macro	end, nop:req
-	.fill	32 - (. - 1b), 1, 0xcc
-	.if	(. - 0b) - 60
-	.error	"a stub is not 7 words and 32 bytes"
+	.fill	64 - (. - 1b), 1, 0xcc
+	.if	(. - 0b) - 100
+	.error	"a stub is not 9 words and 64 bytes"
 	.endif
 	.if	(5b - 4b) - \nop
 	.error	"a stub's nop has not the size that it says"
@@ -76,6 +86,20 @@
 	ret
 	fire	\bytes
 	end	\nop
+	.endm
+
+	.macro	typed_stub
+	words	1, 1, 1
+1:	endbr32
+2:	nop
+	ret
+3:	endbr32
+8:	nop
+4:	nop
+5:	nop
+	leave
+	ret
+	end	1
 	.endm
 
 	.macro	register_stub
@@ -95,6 +119,8 @@
 	begin	usdt__stubs, object
 	stub	1, 0x90
 	register_stub
+	typed_stub
+	register_stub			# no such system has images
 	finish	usdt__stubs
 
 	.balign	4

@@ -28,6 +28,10 @@
 ! address after it.  Kernels don't replace nops by calls here, so there is one
 ! length, the shortest (1).
 !
+! In images that declare names or structs a third nop comes first of the three,
+! at 12: the uprobe site, where the image has a function symbol and DWARF.  Such
+! a stub fills its 32 bytes.
+!
 ! In the stub for kernels that answer is-enabled in the return register, as
 ! DTrace on Solaris does, only its site differs:
 !
@@ -37,7 +41,7 @@
 ! There a probe fires after the instruction at its site, too.  It is a nop, so
 ! the arguments are as before.
 
-	.macro	stub, answer:req, isenabled:req
+	.macro	stub, uprobe:req, answer:req, isenabled:req
 	.balign	4
 0:	.word	1
 	.word	\answer
@@ -46,26 +50,35 @@
 	.word	3f - 1f				! fire
 	.word	4f - 1f				! sdt_site
 	.word	5f - 1f				! dof_site
+	.word	\uprobe * 12			! uprobe_site; 0: there is none
+	.word	32				! size
 1:
 2:	.word	\isenabled
 	retl
 	nop
 3:
+	.if	\uprobe
+	nop
+	.endif
 4:	nop
 5:	nop
 	retl
 	nop
+	.rept	9 - \uprobe
 	.word	0				! illtrap
-	.if	(. - 0b) - 60
-	.error	"a stub is not 7 words and 32 bytes"
+	.endr
+	.if	(. - 0b) - 100
+	.error	"a stub is not 9 words and 64 bytes"
 	.endif
 	.endm
 
 	constants
 	.balign	4
 	begin	usdt__stubs, object
-	stub	1, 0x01000000			! through a pointer
-	stub	0, 0x90102000			! in a register
+	stub	0, 1, 0x01000000		! through a pointer
+	stub	0, 0, 0x90102000		! in a register
+	stub	1, 1, 0x01000000
+	stub	0, 0, 0x90102000		! no such system has images
 	finish	usdt__stubs
 
 	.balign	4

@@ -44,7 +44,8 @@ place_measured(usdt_provider_t *provider,
 	if (provider->state->arena == NULL)
 		return usdt__no_memory(why);
 	if (usdt__elf_layout(&elf, description, usdt__native_platform(),
-	    usdt__native_arch(), usdt__stub_choose(), new->notes, why) < 0) {
+	    usdt__native_arch(), usdt__stub_choose(description->typed),
+	    new->notes, why) < 0) {
 		why->error = E2BIG;
 		why->kind = USDT__TOO_LARGE;
 		return -1;
@@ -65,6 +66,7 @@ place_measured(usdt_provider_t *provider,
 		new->address = new->image->base;
 		new->document = new->address + elf.document;
 		new->stubs = new->address + elf.text;
+		new->stub_size = elf.stub->size;
 		new->gates = (void *)(new->image->base + elf.gates);
 	}
 	return result;

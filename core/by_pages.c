@@ -16,9 +16,9 @@ static int
 place(usdt_provider_t *provider, struct usdt__generation **generation,
     const struct usdt__description *description, struct usdt__why *why)
 {
-	const struct usdt__stub *stub = usdt__stub_choose();
+	const struct usdt__stub *stub = usdt__stub_choose(0);
 	const struct usdt__sites sites = {
-		stub->isenabled_site, stub->dof_site
+		stub->isenabled_site, stub->dof_site, stub->size
 	};
 	struct usdt__generation *new = *generation;
 	struct usdt__dof dof;
@@ -34,6 +34,7 @@ place(usdt_provider_t *provider, struct usdt__generation **generation,
 	if (usdt__pages_take(stub, new->count, dof.size, &new->pages, why) < 0)
 		return -1;
 	new->stubs = new->pages.stubs;
+	new->stub_size = stub->size;
 	new->address = new->document = new->pages.document;
 	address = (uint64_t)(uintptr_t)new->document;
 	usdt__dof_write(&dof, &sites, (uint64_t)(uintptr_t)new->stubs,

@@ -87,6 +87,7 @@ struct usdt__description {
 	struct usdt__extent *extents;	/* each probe's, which usdt__dof_layout
 					 * fills; NULL: measured each time */
 	const struct usdt__structs *structs;	/* NULL: none is declared */
+	int typed;			/* it has structs, or named arguments */
 };
 
 /* --- core/struct.c: which structs has a provider declared? --------------- */

@@ -72,7 +72,7 @@ usdt__generation_bind(const struct usdt__generation *generation)
 			gate = &generation->gates[generation->gate_of != NULL ?
 			    generation->gate_of[i] : i];
 		usdt__probe_bind(p, gate,
-		    generation->stubs + i * USDT__STUB_SIZE,
+		    generation->stubs + i * generation->stub_size,
 		    p->state->provider->state->observer);
 	}
 }
@@ -100,7 +100,7 @@ usdt__generation_is_traced(const struct usdt__generation *generation)
 			return 1;
 	for (i = 0; generation->told && i < generation->count; i++)
 		if (usdt__stub_is_enabled(generation->stubs +
-		    i * USDT__STUB_SIZE))
+		    i * generation->stub_size))
 			return 1;
 	return 0;
 }

@@ -72,15 +72,32 @@ usdt__generations_lay_out(usdt_provider_t *provider, size_t count, int notes,
 	return state->generations.newest != NULL ? 0 : -1;
 }
 
+static int
+has_names(usdt_probedef_t *const *probes, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (probes[i]->state->named)
+			return 1;
+	return 0;
+}
+
 int
 usdt__generations_place(usdt_provider_t *provider, struct usdt__why *why)
 {
 	struct usdt_provider_state *state = provider->state;
 	struct usdt__generation **newest = &state->generations.newest;
 	const struct usdt__description description = {
-		provider->name, provider->module, (*newest)->count,
-		state->probes, (*newest)->gate_count, (*newest)->gate_of, NULL,
-		state->structs.count > 0 ? &state->structs : NULL
+		.provider = provider->name,
+		.module = provider->module,
+		.count = (*newest)->count,
+		.probes = state->probes,
+		.gate_count = (*newest)->gate_count,
+		.gate_of = (*newest)->gate_of,
+		.structs = state->structs.count > 0 ? &state->structs : NULL,
+		.typed = state->structs.count > 0 ||
+		    has_names(state->probes, (*newest)->count)
 	};
 
 	if (usdt__delivery()->place(provider, newest, &description, why) == 0)

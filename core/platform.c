@@ -153,6 +153,9 @@ static const char *const aarch64_registers[] = {
 static const char *const sparc64_registers[] = {
 	"%o0", "%o1", "%o2", "%o3", "%o4", "%o5"
 };
+static const uint8_t x86_64_numbers[] = { 5, 4, 1, 2, 8, 9 };
+static const uint8_t aarch64_numbers[] = { 0, 1, 2, 3, 4, 5, 6, 7 };
+static const uint8_t sparc64_numbers[] = { 8, 9, 10, 11, 12, 13 };
 static const struct usdt__own_type aarch64_types[] = {
 	{ "nlink_t", 4 }, { "blksize_t", -4 }, { "wchar_t", 4 }, { NULL, 0 }
 };
@@ -168,10 +171,11 @@ const struct usdt__arch usdt__archs[] = {
 		.page = 4096,
 		.registers = 6,
 		.register_names = x86_64_registers,
+		.dwarf_registers = x86_64_numbers,
 		.stack_format = "%u(%%rsp)",
 		.biased = 1,
 		.unwind = { 16, 7, 6, 0 },
-		.sites = { { 16, 11 }, { 4, 11 } },
+		.sites = { { 16, 11, 32 }, { 4, 11, 32 } },
 	},
 	{
 		.name = "i386",
@@ -183,7 +187,7 @@ const struct usdt__arch usdt__archs[] = {
 		.biased = 1,
 		.wide_format = "%u(%%edx)",
 		.unwind = { 8, 4, 5, 0 },
-		.sites = { { 16, 11 }, { 4, 11 } },
+		.sites = { { 16, 11, 32 }, { 4, 11, 32 } },
 	},
 	{
 		.name = "aarch64",
@@ -192,10 +196,11 @@ const struct usdt__arch usdt__archs[] = {
 		.page = 65536,
 		.registers = 8,
 		.register_names = aarch64_registers,
+		.dwarf_registers = aarch64_numbers,
 		.stack_format = "[sp, %u]",
 		.types = aarch64_types,
 		.unwind = { 30, 31, 0, 0 },
-		.sites = { { 4, 20 }, { 4, 20 } },
+		.sites = { { 4, 20, 32 }, { 4, 20, 32 } },
 	},
 	{
 		/* Operands as compilers write them.  No known reader of SDT
@@ -207,11 +212,12 @@ const struct usdt__arch usdt__archs[] = {
 		.page = 8192,
 		.registers = 6,
 		.register_names = sparc64_registers,
+		.dwarf_registers = sparc64_numbers,
 		.stack_format = "[%%sp+%u]",
 		.stack_start = 2047 + 176,	/* the bias, a frame's head */
 		.types = sparc64_types,
 		.unwind = { 15, 14, 0, 2047 },
-		.sites = { { 0, 16 }, { 0, 16 } },
+		.sites = { { 0, 16, 32 }, { 0, 16, 32 } },
 	},
 };
 const size_t usdt__arch_count = sizeof(usdt__archs) / sizeof(usdt__archs[0]);

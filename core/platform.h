@@ -140,9 +140,9 @@ struct usdt__platform {
 					 * texts */
 };
 
-/* Offsets in a stub of the sites that DOF names. */
+/* Offsets in a stub of the sites that DOF names, and the stub's size. */
 struct usdt__sites {
-	uint32_t isenabled, dof;
+	uint32_t isenabled, dof, size;
 };
 
 /* A type whose size or sign differs from that on most processors. */
@@ -163,6 +163,7 @@ struct usdt__arch {
 	unsigned stack_start;		/* offset of the first stack operand */
 	const struct usdt__own_type *types;	/* of its C headers, or NULL */
 	uint8_t biased;			/* the rows' biases of sites apply */
+	const uint8_t *dwarf_registers;	/* DWARF's numbers of those */
 	struct {			/* DWARF's numbers of registers: */
 		uint8_t returns;	/* the return address */
 		uint8_t stack;		/* the stack pointer */
@@ -213,7 +214,8 @@ int usdt__no_memory(struct usdt__why *why);
  * ORDER STUB: usdt_tracepoints_*.s have the same words in this order.  All
  * stubs of a processor have their entries at the same offsets.
  */
-#define USDT__STUB_SIZE	32
+#define USDT__STUB_SIZE	32	/* of all but the largest typed ones */
+#define USDT__STUB_MAX	64
 struct usdt__stub {
 	uint32_t nop;			/* bytes of the nop at the SDT site; 1:
 					 * the processor's shortest nop */
@@ -223,10 +225,16 @@ struct usdt__stub {
 	uint32_t fire;			/* entry, for usdt__fire */
 	uint32_t sdt_site;		/* SDT notes point here */
 	uint32_t dof_site;		/* DOF points here */
-	uint8_t code[USDT__STUB_SIZE];
+	uint32_t uprobe_site;		/* symbols and DWARF point here; 0:
+					 * there is none */
+	uint32_t size;			/* of the code: 32 or 64 */
+	uint8_t code[USDT__STUB_MAX];
 };
+/* The plain ones, then as many for images that declare names or structs: the
+ * typed stub of plain number i is number usdt__stub_count + i. */
 extern const struct usdt__stub usdt__stubs[];
-extern const uint32_t usdt__stub_count;		/* 0: unknown processor */
+extern const uint32_t usdt__stub_count;		/* of the plain ones; 0: unknown
+						 * processor */
 
 /*
  * Put ARGC words where the calling convention puts arguments, as if the
@@ -277,7 +285,7 @@ int usdt__watch_fork(void (*mend)(int forked));
 /* --- image/nop.c: which nop stands at a probe's sites? ------------------- */
 
 /* The stub that suits this kernel and process; NULL: unknown processor. */
-const struct usdt__stub *usdt__stub_choose(void);
+const struct usdt__stub *usdt__stub_choose(int typed);
 
 /* --- core/turn.c: which copy of the library in this process may act now? - */
 
@@ -368,6 +376,12 @@ int usdt__declarator_parse(struct usdt__declarator *out, const char *text,
  * its length. */
 size_t usdt__declarator_type(const struct usdt__declarator *declarator,
     char *out);
+/* Write what declares argument INDEX in a prototype: as it was given, or with
+ * the name arg0, arg1 ...  Returns its length. */
+#define USDT__DECLARATION_SIZE	160
+size_t usdt__declarator_argument(const struct usdt__declarator *declarator,
+    size_t index, const struct usdt__arch *arch,
+    char out[USDT__DECLARATION_SIZE]);
 
 /* --- small things ------------------------------------------------------- */
 

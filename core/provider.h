@@ -74,6 +74,7 @@ struct usdt__generation {
 	const uint8_t *address;		/* the DOF is relative to it */
 	const uint8_t *document;
 	const uint8_t *stubs;
+	size_t stub_size;		/* bytes of each */
 	uint32_t *gates;		/* NULL: each test asks the stub */
 	size_t gate_count;
 	uint32_t *gate_of;		/* each stub's; NULL: 0, 1, 2 ... */

@@ -30,13 +30,17 @@
 enum section {
 	SECTION_NULL, SECTION_BUILD_ID, SECTION_UNWIND_HEAD, SECTION_UNWIND,
 	SECTION_BASE, SECTION_DOF, SECTION_TEXT, SECTION_GATES, SECTION_NOTE,
-	SECTION_SYMTAB, SECTION_STRTAB, SECTION_SHSTRTAB, SECTIONS
+	SECTION_SYMTAB, SECTION_STRTAB, SECTION_SHSTRTAB, SECTIONS,
+	/* If names or structs are declared; bcc wants them behind the others. */
+	SECTION_ABBREV = SECTIONS, SECTION_INFO, SECTION_ARANGES,
+	SECTION_TYPES, SECTIONS_TYPED
 };
 
-static const char *const section_names[SECTIONS] = {
+static const char *const section_names[SECTIONS_TYPED] = {
 	"", ".note.gnu.build-id", ".eh_frame_hdr", ".eh_frame",
 	".stapsdt.base", ".SUNW_dof", ".text", ".probes", ".note.stapsdt",
-	".symtab", ".strtab", ".shstrtab"
+	".symtab", ".strtab", ".shstrtab", ".debug_abbrev", ".debug_info",
+	".debug_aranges", ".usdt.types"
 };
 
 #define SEGMENTS	6
@@ -51,6 +55,13 @@ enum {
 	ET_DYN = 3, STT_FUNC = 2,
 	NT_GNU_BUILD_ID = 3, NT_STAPSDT = 3
 };
+
+/* How many sections has the image? */
+static int
+sections_of(const struct usdt__elf *elf)
+{
+	return elf->description->typed ? SECTIONS_TYPED : SECTIONS;
+}
 
 /* The address of the next bytes, which has room for them. */
 struct out {
@@ -94,8 +105,8 @@ class_size(const struct usdt__arch *arch, size_t elf64, size_t elf32)
  * The offset from the stack pointer of an argument of SIZE bytes.  It has a
  * word of its own; its lowest bits are at the end on big-endian processors.
  */
-static unsigned
-stack_offset(const struct usdt__arch *arch, size_t index, int size)
+unsigned
+usdt__stack_offset(const struct usdt__arch *arch, size_t index, int size)
 {
 	unsigned offset = arch->stack_start +
 	    (unsigned)(index - arch->registers) * arch->word;
@@ -161,7 +172,7 @@ format_args(const usdt_probedef_t *probedef, int same_types,
 			    arch->register_names[i]) - out);
 		} else {
 			n += (size_t)snprintf(out + n, ARGS_SIZE - n,
-			    arch->stack_format, stack_offset(arch, i,
+			    arch->stack_format, usdt__stack_offset(arch, i,
 			    size < 0 ? -size : size));
 		}
 	}
@@ -173,6 +184,33 @@ format_args(const usdt_probedef_t *probedef, int same_types,
 #define NOTE_HEADER_SIZE	12
 #define BUILD_ID_SIZE		(NOTE_HEADER_SIZE + sizeof "GNU" + USDT__ID_SIZE)
 #define STAPSDT			"stapsdt"
+
+/* A symbol for each stub, and for each uprobe site. */
+static size_t
+symbol_count(const struct usdt__elf *elf)
+{
+	return elf->description->count * (elf->description->typed ? 2 : 1);
+}
+
+/* Where the sections of names and structs are, from AT on; returns the end. */
+static size_t
+lay_out_types(struct usdt__elf *elf, size_t at)
+{
+	uint64_t buffer[64];
+	struct usdt__sink sink;
+
+	usdt__dwarf_layout(&elf->dwarf, elf->description, elf->arch,
+	    elf->stub);
+	elf->abbrev = at;
+	elf->info = elf->abbrev + elf->dwarf.abbrev_size;
+	elf->aranges = usdt__align(elf->info + elf->dwarf.info_size, 16);
+	elf->types = elf->aranges + USDT__DWARF_ARANGES(
+	    (size_t)elf->arch->word);
+	usdt__sizing_sink(&sink, buffer, sizeof buffer);
+	usdt__types_emit(elf->description, elf->arch, &sink);
+	elf->types_size = usdt__sink_at(&sink);
+	return elf->types + elf->types_size;
+}
 
 int
 usdt__elf_layout(struct usdt__elf *elf,
@@ -202,7 +240,7 @@ usdt__elf_layout(struct usdt__elf *elf,
 	elf->base = elf->unwind + elf->unwind_size;
 	elf->document = usdt__align(elf->base + 1, 8);
 	elf->text = usdt__align(elf->document + elf->dof.size, arch->page);
-	elf->text_size = count * USDT__STUB_SIZE;
+	elf->text_size = count * stub->size;
 	elf->spare = stub->nop > 1 ? arch->page : 0;
 	elf->gates = usdt__align(elf->text + elf->text_size, arch->page) +
 	    elf->spare;
@@ -222,16 +260,20 @@ usdt__elf_layout(struct usdt__elf *elf,
 			    &known) + 1, 4);
 		if (!extent->same_function)
 			elf->strtab_size += extent->function;
+		if (description->typed)
+			elf->strtab_size += extent->note_name;
 	}
 	elf->symtab = usdt__align(elf->note + elf->note_size, 8);
-	elf->symtab_size = (count + 1) * SYM_SIZE(arch);
+	elf->symtab_size = (symbol_count(elf) + 1) * SYM_SIZE(arch);
 	elf->strtab = elf->symtab + elf->symtab_size;
 	elf->shstrtab = elf->strtab + elf->strtab_size;
 	at = elf->shstrtab;
-	for (i = 0; i < SECTIONS; i++)
+	for (i = 0; i < (size_t)sections_of(elf); i++)
 		at += strlen(section_names[i]) + 1;
+	if (description->typed)
+		at = lay_out_types(elf, at);
 	elf->headers = usdt__align(at, 8);
-	elf->size = elf->headers + SECTIONS * SHDR_SIZE(arch);
+	elf->size = elf->headers + (size_t)sections_of(elf) * SHDR_SIZE(arch);
 	return 0;
 }
 
@@ -259,7 +301,7 @@ write_ehdr(const struct usdt__elf *elf, struct usdt__sink *sink)
 	put(&out, 2, PHDR_SIZE(arch));
 	put(&out, 2, SEGMENTS);
 	put(&out, 2, SHDR_SIZE(arch));
-	put(&out, 2, SECTIONS);
+	put(&out, 2, (uint64_t)sections_of(elf));
 	put(&out, 2, SECTION_SHSTRTAB);
 }
 
@@ -335,8 +377,8 @@ write_stubs(const struct usdt__elf *elf, struct usdt__sink *sink)
 	size_t i;
 
 	for (i = 0; i < elf->description->count; i++)
-		memcpy(usdt__sink_room(sink, USDT__STUB_SIZE),
-		    elf->stub->code, USDT__STUB_SIZE);
+		memcpy(usdt__sink_room(sink, elf->stub->size),
+		    elf->stub->code, elf->stub->size);
 }
 
 static void
@@ -364,7 +406,7 @@ write_notes(const struct usdt__elf *elf, struct usdt__sink *sink)
 		write_note_header(elf, sink, STAPSDT, addresses + size,
 		    NT_STAPSDT);
 		out = room(elf, sink, addresses + size);
-		put_word(&out, elf->text + i * USDT__STUB_SIZE +
+		put_word(&out, elf->text + i * elf->stub->size +
 		    elf->stub->dof_site);
 		put_word(&out, elf->base + shift);
 		put_word(&out, elf->gates + gate * sizeof(uint32_t));
@@ -396,6 +438,28 @@ write_symbol(struct out *out, uint32_t name, uint64_t value, uint64_t size)
 }
 
 /*
+ * A symbol for each uprobe site, named as in the note.  It ends before DTrace's
+ * site, or else dtrace -p would list the probe twice.
+ */
+static void
+write_site_symbols(const struct usdt__elf *elf, size_t name,
+    struct usdt__sink *sink)
+{
+	const struct usdt__description *description = elf->description;
+	const struct usdt__stub *stub = elf->stub;
+	struct usdt__extent scratch;
+	struct out out;
+	size_t i;
+
+	for (i = 0; i < description->count; i++) {
+		out = room(elf, sink, SYM_SIZE(elf->arch));
+		write_symbol(&out, (uint32_t)name, elf->text + i * stub->size +
+		    stub->uprobe_site, stub->sdt_site - stub->uprobe_site);
+		name += usdt__extent_of(description, i, &scratch)->note_name;
+	}
+}
+
+/*
  * A symbol for each stub, named as the probe's function.  Consecutive probes of
  * one function share its name in .strtab.
  */
@@ -418,8 +482,10 @@ write_symbols(const struct usdt__elf *elf, struct usdt__sink *sink)
 		}
 		out = room(elf, sink, size);
 		write_symbol(&out, (uint32_t)name,
-		    elf->text + i * USDT__STUB_SIZE, USDT__STUB_SIZE);
+		    elf->text + i * elf->stub->size, elf->stub->size);
 	}
+	if (description->typed)
+		write_site_symbols(elf, end, sink);
 }
 
 static void
@@ -434,6 +500,12 @@ write_symbol_names(const struct usdt__elf *elf, struct usdt__sink *sink)
 		if (!usdt__extent_of(description, i, &scratch)->same_function)
 			usdt__sink_string(sink,
 			    description->probes[i]->function);
+	for (i = 0; description->typed && i < description->count; i++) {
+		char name[2 * 127 + 1];
+
+		usdt__name_note(description->probes[i]->name, name);
+		usdt__sink_string(sink, name);
+	}
 }
 
 static void
@@ -445,7 +517,7 @@ write_shdr(const struct usdt__elf *elf, struct out *out, enum section section,
 	const struct {
 		uint32_t type, flags;
 		size_t offset, size, link, info, align, entsize;
-	} all[SECTIONS] = {
+	} all[SECTIONS_TYPED] = {
 		[SECTION_BUILD_ID] = { SHT_NOTE, SHF_ALLOC, elf->build_id,
 		    BUILD_ID_SIZE, 0, 0, 4, 0 },
 		[SECTION_UNWIND_HEAD] = { SHT_PROGBITS, SHF_ALLOC, elf->unwind,
@@ -457,23 +529,32 @@ write_shdr(const struct usdt__elf *elf, struct out *out, enum section section,
 		[SECTION_DOF] = { SHT_PROGBITS, SHF_ALLOC, elf->document,
 		    elf->dof.size, 0, 0, 8, 0 },
 		[SECTION_TEXT] = { SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR,
-		    elf->text, elf->text_size, 0, 0, USDT__STUB_SIZE, 0 },
+		    elf->text, elf->text_size, 0, 0, elf->stub->size, 0 },
 		[SECTION_GATES] = { SHT_PROGBITS, SHF_ALLOC | SHF_WRITE,
 		    elf->gates, elf->gates_size, 0, 0, 4, 0 },
 		[SECTION_NOTE] = { SHT_NOTE, 0, elf->note, elf->note_size, 0,
 		    0, 4, 0 },
 		[SECTION_SYMTAB] = { SHT_SYMTAB, 0, elf->symtab,
 		    elf->symtab_size, SECTION_STRTAB,
-		    elf->description->count + 1, 8, SYM_SIZE(elf->arch) },
+		    symbol_count(elf) + 1, 8, SYM_SIZE(elf->arch) },
 		[SECTION_STRTAB] = { SHT_STRTAB, 0, elf->strtab,
 		    elf->strtab_size, 0, 0, 1, 0 },
 		[SECTION_SHSTRTAB] = { SHT_STRTAB, 0, elf->shstrtab,
 		    0, 0, 0, 1, 0 },
+		[SECTION_ABBREV] = { SHT_PROGBITS, 0, elf->abbrev,
+		    elf->dwarf.abbrev_size, 0, 0, 1, 0 },
+		[SECTION_INFO] = { SHT_PROGBITS, 0, elf->info,
+		    elf->dwarf.info_size, 0, 0, 1, 0 },
+		[SECTION_ARANGES] = { SHT_PROGBITS, 0, elf->aranges,
+		    USDT__DWARF_ARANGES((size_t)elf->arch->word), 0, 0, 16,
+		    0 },
+		[SECTION_TYPES] = { SHT_PROGBITS, 0, elf->types,
+		    elf->types_size, 0, 0, 1, 0 },
 	};
 	size_t i, size = all[section].size;
 
 	if (section == SECTION_SHSTRTAB)
-		for (i = 0; i < SECTIONS; i++)
+		for (i = 0; i < (size_t)sections_of(elf); i++)
 			size += strlen(section_names[i]) + 1;
 	put(out, 4, name);
 	put(out, 4, all[section].type);
@@ -489,6 +570,18 @@ write_shdr(const struct usdt__elf *elf, struct out *out, enum section section,
 }
 
 static void
+write_types(const struct usdt__elf *elf, struct usdt__sink *sink)
+{
+	struct usdt__dwarf dwarf = elf->dwarf;
+
+	usdt__dwarf_abbrev(sink);
+	usdt__dwarf_info(&dwarf, elf->stub, elf->text, sink);
+	usdt__sink_pad(sink, elf->aranges);
+	usdt__dwarf_aranges(&elf->dwarf, elf->stub, elf->text, sink);
+	usdt__types_emit(elf->description, elf->arch, sink);
+}
+
+static void
 write_sections(const struct usdt__elf *elf, struct usdt__sink *sink)
 {
 	size_t size = SHDR_SIZE(elf->arch);
@@ -496,10 +589,12 @@ write_sections(const struct usdt__elf *elf, struct usdt__sink *sink)
 	struct out out;
 	int i;
 
-	for (i = 0; i < SECTIONS; i++)
+	for (i = 0; i < sections_of(elf); i++)
 		usdt__sink_string(sink, section_names[i]);
+	if (elf->description->typed)
+		write_types(elf, sink);
 	usdt__sink_pad(sink, elf->headers);
-	for (i = 0; i < SECTIONS; i++) {
+	for (i = 0; i < sections_of(elf); i++) {
 		out = room(elf, sink, size);
 		write_shdr(elf, &out, (enum section)i, name);
 		name += (uint32_t)strlen(section_names[i]) + 1;
@@ -511,7 +606,8 @@ usdt__elf_emit(const struct usdt__elf *elf, const uint8_t id[USDT__ID_SIZE],
     struct usdt__sink *sink)
 {
 	const struct usdt__sites sites = {
-		elf->stub->isenabled_site, elf->stub->dof_site
+		elf->stub->isenabled_site, elf->stub->dof_site,
+		elf->stub->size
 	};
 
 	write_ehdr(elf, sink);

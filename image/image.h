@@ -10,6 +10,43 @@
 #pragma GCC visibility push(hidden)
 #endif
 
+/* --- image/types.c: which text of C declares structs and probes? --------- */
+
+/* Write it, with a zero at the end. */
+void usdt__types_emit(const struct usdt__description *description,
+    const struct usdt__arch *arch, struct usdt__sink *sink);
+
+/* --- image/dwarf.c: how are probes and structs described to debuggers? --- */
+
+#define USDT__DWARF_KINDS	12	/* types that all units have */
+#define USDT__DWARF_POINTER	6	/* bytes of a pointer type */
+#define USDT__DWARF_ARANGES(word)	\
+	(usdt__align(12, 2 * (word)) + 4 * (word))
+
+struct usdt__dwarf {
+	const struct usdt__description *description;
+	const struct usdt__arch *arch;
+	size_t abbrev_size, info_size;
+	/* Offsets of types in .debug_info. */
+	uint32_t kinds[USDT__DWARF_KINDS];
+	uint32_t void_pointer, kind_pointers, char_pointers;
+	uint32_t pointers;		/* to structs, one after another */
+	uint32_t structs[USDT_STRUCT_MAX];
+};
+
+void usdt__dwarf_layout(struct usdt__dwarf *dwarf,
+    const struct usdt__description *description,
+    const struct usdt__arch *arch, const struct usdt__stub *stub);
+/* Write the sections.  The stubs are at TEXT. */
+void usdt__dwarf_abbrev(struct usdt__sink *sink);
+void usdt__dwarf_info(struct usdt__dwarf *dwarf, const struct usdt__stub *stub,
+    uint64_t text, struct usdt__sink *sink);
+void usdt__dwarf_aranges(const struct usdt__dwarf *dwarf,
+    const struct usdt__stub *stub, uint64_t text, struct usdt__sink *sink);
+
+/* A sink that counts what is written, through a small buffer. */
+void usdt__sizing_sink(struct usdt__sink *sink, void *buffer, size_t size);
+
 /* --- image/elf.c: which bytes make a probe image? ------------------------ */
 
 /* Layout version, part of every image's path.  Raise it when the same
@@ -33,6 +70,10 @@ struct usdt__elf {
 	size_t symtab, symtab_size;
 	size_t strtab, strtab_size;
 	size_t shstrtab, headers;
+	/* If names or structs are declared. */
+	struct usdt__dwarf dwarf;
+	size_t abbrev, info, aranges;
+	size_t types, types_size;
 	size_t spare;		/* bytes of text behind the stubs */
 	size_t map_size;	/* whole pages up to the end of the gates */
 	size_t size;		/* of the file */
@@ -53,6 +94,9 @@ void usdt__elf_identify(const struct usdt__elf *elf, uint8_t *window,
 /* Build it again with its identity, or with zeros instead of the build-id. */
 void usdt__elf_emit(const struct usdt__elf *elf,
     const uint8_t id[USDT__ID_SIZE], struct usdt__sink *sink);
+/* Where argument INDEX of SIZE bytes lies on the stack, from its pointer. */
+unsigned usdt__stack_offset(const struct usdt__arch *arch, size_t index,
+    int size);
 
 /* --- image/unwind.c: how does a debugger find the caller of a stub? ------ */
 

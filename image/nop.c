@@ -98,7 +98,7 @@ ask_kernel(void)
 }
 
 const struct usdt__stub *
-usdt__stub_choose(void)
+usdt__stub_choose(int typed)
 {
 	static unsigned asked;		/* under the library's lock */
 	const struct usdt__platform *row = usdt__native_platform();
@@ -120,5 +120,5 @@ usdt__stub_choose(void)
 	for (i = 0; stub == NULL && i < usdt__stub_count; i++)
 		if (usdt__stubs[i].answer == row->isenabled)
 			stub = &usdt__stubs[i];	/* the smallest comes first */
-	return stub;
+	return stub != NULL && typed ? stub + usdt__stub_count : stub;
 }

@@ -10,9 +10,9 @@
  * makes it look again, or runs through a stub that does nothing.  If the same
  * image comes back, it gets its old place.
  *
- * All tombstones of a process map one file, as long as the host does not close
- * its descriptor.  The file has no name, and stubs only where some image had
- * them.  A provider's first images each have a block of addresses, so that
+ * All tombstones of a process map one file for each kind of stub, plain and
+ * typed, as long as the host does not close its descriptor.  The file has no
+ * name, and stubs only where some image had them.  A provider's first images each have a block of addresses, so that
  * providers that change little reserve no more than they use.  Later images lie
  * side by side in large blocks.  They are at the same offset in the block and
  * in the file, so the kernel merges neighbouring tombstones into one mapping.
@@ -62,15 +62,17 @@ struct usdt__arena {
 	int has_tombstones;
 };
 
-/* The file of tombstones. */
-static struct {
+/* A file of tombstones: one for plain stubs, one for typed ones. */
+struct stones {
 	int fd;				/* -1: none */
 	uint64_t device, inode;
 	const struct usdt__stub *stub;	/* in the file */
 	size_t size;
-	unsigned number;		/* of the file, from 1 */
-	unsigned arenas;		/* that have tombstones */
-} stones = { .fd = -1 };
+	unsigned number;		/* counts the files so far */
+};
+static struct stones both[2] = { { .fd = -1 }, { .fd = -1 } };
+static unsigned files;			/* so far */
+static unsigned buriers;		/* arenas that have tombstones */
 
 /* --- descriptors -------------------------------------------------------- */
 
@@ -111,23 +113,30 @@ usdt__memfd(const char *name)
 /* Is the descriptor still that of the file?  The host may have closed it and
  * opened another file.  -1 and errno if the kernel can't say now. */
 static int
-is_ours(void)
+is_ours(const struct stones *stones)
 {
 	struct stat st;
 
-	if (stones.fd < 0)
+	if (stones->fd < 0)
 		return 0;
-	if (fstat(stones.fd, &st) < 0)
+	if (fstat(stones->fd, &st) < 0)
 		return errno == EBADF ? 0 : -1;
-	return st.st_dev == stones.device && st.st_ino == stones.inode;
+	return st.st_dev == stones->device && st.st_ino == stones->inode;
 }
 
 static void
-close_stones(void)
+close_stones(struct stones *stones)
 {
-	if (is_ours() > 0)
-		close(stones.fd);
-	stones.fd = -1;
+	if (is_ours(stones) > 0)
+		close(stones->fd);
+	stones->fd = -1;
+}
+
+static void
+close_both(void)
+{
+	close_stones(&both[0]);
+	close_stones(&both[1]);
 }
 
 /* A file without a name in the directory of images: since they can be mapped
@@ -158,7 +167,8 @@ open_nameless(const char *image)
 /* Make the file hold such stubs and at least SIZE bytes.  Returns 0 or an
  * errno. */
 static int
-open_stones(const char *image, const struct usdt__stub *stub, size_t size)
+open_stones(struct stones *stones, const char *image,
+    const struct usdt__stub *stub, size_t size)
 {
 	struct rlimit limit;
 	struct stat st;
@@ -168,32 +178,32 @@ open_stones(const char *image, const struct usdt__stub *stub, size_t size)
 	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
 	    limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < size)
 		return EFBIG;
-	ours = is_ours();
+	ours = is_ours(stones);
 	if (ours < 0)
 		return errno;
-	if (stones.stub != stub || !ours) {
-		close_stones();
-		stones.fd = image[0] != '\0' ? open_nameless(image) : -1;
-		if (stones.fd < 0)
-			stones.fd = usdt__memfd("retired-stubs");
-		if (stones.fd < 0)
+	if (stones->stub != stub || !ours) {
+		close_stones(stones);
+		stones->fd = image[0] != '\0' ? open_nameless(image) : -1;
+		if (stones->fd < 0)
+			stones->fd = usdt__memfd("retired-stubs");
+		if (stones->fd < 0)
 			return errno;
-		if (fstat(stones.fd, &st) < 0) {
+		if (fstat(stones->fd, &st) < 0) {
 			error = errno;
-			close(stones.fd);
-			stones.fd = -1;
+			close(stones->fd);
+			stones->fd = -1;
 			return error;
 		}
-		stones.device = st.st_dev;
-		stones.inode = st.st_ino;
-		stones.stub = stub;
-		stones.size = 0;
-		stones.number++;
+		stones->device = st.st_dev;
+		stones->inode = st.st_ino;
+		stones->stub = stub;
+		stones->size = 0;
+		stones->number = ++files;
 	}
-	if (stones.size < size) {
-		if (ftruncate(stones.fd, (off_t)size) < 0)
+	if (stones->size < size) {
+		if (ftruncate(stones->fd, (off_t)size) < 0)
 			return errno;
-		stones.size = size;
+		stones->size = size;
 	}
 	return 0;
 }
@@ -204,24 +214,24 @@ open_stones(const char *image, const struct usdt__stub *stub, size_t size)
  * needs memory, which may have run out by then.
  */
 static int
-fill(size_t start, size_t end, int with_stubs)
+fill(const struct stones *stones, size_t start, size_t end, int with_stubs)
 {
-	uint8_t page[PAGE] = { 0 }, found[USDT__STUB_SIZE];
-	size_t i, at;
+	uint8_t page[PAGE] = { 0 }, found[USDT__STUB_MAX];
+	size_t i, at, size = stones->stub->size;
 	ssize_t n;
 
-	for (i = 0; with_stubs && i < PAGE; i += USDT__STUB_SIZE)
-		memcpy(page + i, stones.stub->code, USDT__STUB_SIZE);
+	for (i = 0; with_stubs && i < PAGE; i += size)
+		memcpy(page + i, stones->stub->code, size);
 	for (at = start & ~(size_t)(PAGE - 1); at < end; at += PAGE) {
 		/* Another tombstone has stubs here, and a thread may run in
 		 * them: keep them. */
-		n = pread(stones.fd, found, sizeof found,
-		    (off_t)(at + PAGE - sizeof found));
-		if (n == sizeof found &&
-		    memcmp(found, stones.stub->code, sizeof found) == 0)
+		n = pread(stones->fd, found, size,
+		    (off_t)(at + PAGE - size));
+		if (n == (ssize_t)size &&
+		    memcmp(found, stones->stub->code, size) == 0)
 			continue;
 		do
-			n = pwrite(stones.fd, page, PAGE, (off_t)at);
+			n = pwrite(stones->fd, page, PAGE, (off_t)at);
 		while (n < 0 && errno == EINTR);
 		if (n != PAGE)
 			return n < 0 ? errno : ENOSPC;
@@ -322,8 +332,8 @@ usdt__arena_release(struct usdt__arena *arena)
 		munmap(block->base, block->size);
 		free(block);
 	}
-	if (arena->has_tombstones && --stones.arenas == 0)
-		close_stones();
+	if (arena->has_tombstones && --buriers == 0)
+		close_both();
 	free(arena);
 }
 
@@ -455,26 +465,34 @@ usdt__place_base(const struct usdt__place *place)
 	return place->base;
 }
 
+/* The file for such stubs. */
+static struct stones *
+stones_for(const struct usdt__tomb *tomb)
+{
+	return &both[tomb->stub->uprobe_site != 0];
+}
+
 static int
 lay_tombstone(struct usdt__place *place, const struct usdt__tomb *tomb)
 {
 	struct usdt__block *block = place->block;
+	struct stones *stones = stones_for(tomb);
 	size_t at = (size_t)(place->base - block->base);
-	int error = open_stones(tomb->path, tomb->stub, at + place->size);
+	int error = open_stones(stones, tomb->path, tomb->stub, at + place->size);
 
 	if (error == 0)
-		error = fill(at + tomb->text, at + tomb->text_end, 1);
+		error = fill(stones, at + tomb->text, at + tomb->text_end, 1);
 	if (error == 0)
-		error = fill(at + tomb->gates, at + tomb->gates_end, 0);
+		error = fill(stones, at + tomb->gates, at + tomb->gates_end, 0);
 	if (error != 0)
 		return error;
 	error = usdt__map_over(place->base, place->size, PROT_READ | PROT_EXEC,
-	    stones.fd, at);
+	    stones->fd, at);
 	if (error != 0)
 		return error;
-	if (block->file != 0 && block->file != stones.number)
+	if (block->file != 0 && block->file != stones->number)
 		block->seams += 2;	/* one on each side */
-	block->file = stones.number;
+	block->file = stones->number;
 	return 0;
 }
 
@@ -486,15 +504,15 @@ usdt__place_bury(struct usdt__arena *arena, struct usdt__place *place,
 
 	if (error != 0) {
 		/* No arena had tombstones: so the file was opened just now. */
-		if (stones.arenas == 0 && stones.fd >= 0) {
-			close(stones.fd);
-			stones.fd = -1;
+		if (buriers == 0 && stones_for(tomb)->fd >= 0) {
+			close(stones_for(tomb)->fd);
+			stones_for(tomb)->fd = -1;
 		}
 		return error;
 	}
 	if (!arena->has_tombstones) {
 		arena->has_tombstones = 1;
-		stones.arenas++;
+		buriers++;
 	}
 	place->used = 0;
 	place->turn = ++arena->buried;

@@ -18,7 +18,7 @@
 
 /* DWARF's constants. */
 enum {
-	DW_OP_deref = 0x06, DW_OP_and = 0x1a, DW_OP_minus = 0x1c,
+	DW_OP_deref = 0x06, DW_OP_const1u = 0x08, DW_OP_and = 0x1a, DW_OP_minus = 0x1c,
 	DW_OP_mul = 0x1e, DW_OP_plus = 0x22, DW_OP_ge = 0x2a, DW_OP_le = 0x2c,
 	DW_OP_lit0 = 0x30, DW_OP_breg0 = 0x70,
 	DW_CFA_nop = 0, DW_CFA_def_cfa = 0x0c, DW_CFA_def_cfa_expression = 0x0f,
@@ -58,14 +58,27 @@ put_sum(struct bytes *b, unsigned reg, int number)
 	put_leb(b, number);
 }
 
+/* A number of one byte. */
+static void
+put_number(struct bytes *b, unsigned number)
+{
+	if (number < 32) {
+		put(b, 1, DW_OP_lit0 + number);
+	} else {
+		put(b, 1, DW_OP_const1u);
+		put(b, 1, number);
+	}
+}
+
 /* Compare the instruction's offset in its stub. */
 static void
-put_place(struct bytes *b, unsigned compare, uint32_t with)
+put_place(struct bytes *b, const struct usdt__stub *stub, unsigned compare,
+    uint32_t with)
 {
 	put_sum(b, b->arch->unwind.returns, 0);
-	put(b, 1, DW_OP_lit0 + USDT__STUB_SIZE - 1);
+	put_number(b, stub->size - 1);
 	put(b, 1, DW_OP_and);
-	put(b, 1, DW_OP_lit0 + with);
+	put_number(b, with);
 	put(b, 1, compare);
 }
 
@@ -73,8 +86,8 @@ put_place(struct bytes *b, unsigned compare, uint32_t with)
 static void
 put_factor(struct bytes *b, const struct usdt__stub *stub)
 {
-	put_place(b, DW_OP_ge, stub->fire);
-	put_place(b, DW_OP_le, stub->dof_site + stub->nop);	/* leave */
+	put_place(b, stub, DW_OP_ge, stub->fire);
+	put_place(b, stub, DW_OP_le, stub->dof_site + stub->nop);	/* leave */
 	put(b, 1, DW_OP_and);
 	put(b, 1, DW_OP_mul);
 }

@@ -41,10 +41,11 @@ usdt__guard_claimed(void)
 }
 
 const struct usdt__stub *
-usdt__stub_choose(void)
+usdt__stub_choose(int typed)
 {
 	uint32_t i;
 
+	(void)typed;		/* only images have such stubs */
 	for (i = 0; i < usdt__stub_count; i++)
 		if (usdt__stubs[i].answer ==
 		    usdt__native_platform()->isenabled)

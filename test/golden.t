@@ -95,10 +95,10 @@ sub stub_of
 	    /Name: \.rodata .*?Offset: 0x(\w+)\s+Size: (\d+)/s
 	    or die "$arch: no .rodata\n";
 	my $data = substr(slurp($object), hex $offset, $size);
-	while (length $data >= 60) {
+	while (length $data >= 100) {
 		my ($nop, $how) = unpack($big ? 'N2' : 'V2', $data);
-		return substr($data, 28, 32) if $nop == 1 && $how == $answer;
-		substr($data, 0, 60, '');
+		return substr($data, 36, 32) if $nop == 1 && $how == $answer;
+		substr($data, 0, 100, '');
 	}
 	die "$arch: no stub with answer $answer\n";
 }

@@ -23,7 +23,7 @@ static const char *const probe_names[] = {
 };
 static const char *const functions[] = { "f", "g", "h i", NULL };
 static const char *types[] = {
-	"int", "char *", "uint8_t", "struct x", "long", "int8_t"
+	"int a", "char *b", "uint8_t", "struct x *", "long", "int8_t c"
 };
 
 struct held_probe {		/* a probe that exists */
@@ -349,6 +349,20 @@ fire(int probe, unsigned choice)
 	    told_argc == what->def->argc));
 }
 
+/* A struct is a part of images only: the model has nothing to say of it. */
+static void
+add_struct(int provider, unsigned choice)
+{
+	struct held_provider *what = &providers[provider];
+	const usdt_field_t fields[] = {
+		{ "int a", 0 }, { choice & 2 ? "char *b" : "int b", 8 }
+	};
+
+	if (what->p != NULL && usdt_provider_add_struct(what->p,
+	    choice & 1 ? "x" : "y", 16, 2, fields) < 0)
+		must(strstr(usdt_errstr(what->p), "other fields") != NULL);
+}
+
 static void
 change_observer(int provider, int on)
 {
@@ -452,7 +466,12 @@ call(unsigned what, unsigned choice)
 	case 9: free_provider(provider); break;
 	case 10: release(probe); break;
 	case 11: case 12: fire(probe, choice); break;
-	case 13: change_observer(provider, choice & 1); break;
+	case 13:
+		if (choice & 4)
+			add_struct(provider, choice);
+		else
+			change_observer(provider, choice & 1);
+		break;
 	case 14:
 		nftw(scratch, clear, 8, FTW_DEPTH | FTW_PHYS);
 		break;

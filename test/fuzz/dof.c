@@ -159,6 +159,22 @@ site(const struct document *d, uint64_t address, uint64_t offset, int bias)
 	return address + offset - (uint64_t)shift;
 }
 
+/* The types that DOF has of a string: without a name, and translated. */
+static void
+expect_types(const char *text, char own[128], char dtrace[128])
+{
+	struct usdt__declarator declarator;
+	struct usdt__why why;
+
+	must(usdt__declarator_parse(&declarator, text, 0, usdt__native_arch(),
+	    &why) == 0);
+	strcpy(own, text);
+	if (declarator.name_length > 0 || declarator.translated != NULL)
+		usdt__declarator_type(&declarator, own);
+	strcpy(dtrace, declarator.translated != NULL ? declarator.translated :
+	    own);
+}
+
 static void
 check_probe(const struct document *d, size_t index, uint64_t at,
     const struct part *strings, const struct part *args,
@@ -166,10 +182,11 @@ check_probe(const struct document *d, size_t index, uint64_t at,
 {
 	const struct subject *s = d->subject;
 	const usdt_probedef_t *probe = s->probes[index];
-	uint64_t address = load(d, at, 8), stub = d->first + 32 * index;
+	uint64_t address = load(d, at, 8), stub = d->first +
+	    s->sites.size * index;
 	uint64_t native = load(d, at + 16, 4), translated = load(d, at + 20, 4);
 	uint64_t first = load(d, at + 24, 4), argc = load(d, at + 32, 1), k;
-	char dof_name[64];
+	char dof_name[64], own[128], dtrace[128];
 
 	usdt__name_dof(probe->name, dof_name);
 	must(strcmp(string(d, strings, load(d, at + 8, 4), 128),
@@ -180,12 +197,11 @@ check_probe(const struct document *d, size_t index, uint64_t at,
 	must(argc == probe->argc && load(d, at + 33, 1) == argc);
 	must(first + argc <= args->size);
 	for (k = 0; k < argc; k++) {
-		must(strcmp(string(d, strings, native, 128),
-		    probe->types[k]) == 0);
-		must(strcmp(string(d, strings, translated, 128),
-		    probe->types[k]) == 0);
-		native += strlen(probe->types[k]) + 1;
-		translated += strlen(probe->types[k]) + 1;
+		expect_types(probe->types[k], own, dtrace);
+		must(strcmp(string(d, strings, native, 128), own) == 0);
+		must(strcmp(string(d, strings, translated, 128), dtrace) == 0);
+		native += strlen(own) + 1;
+		translated += strlen(dtrace) + 1;
 		must(d->bytes[args->at + first + k] == k);
 	}
 	/* One site of each kind, so none appears twice. */
@@ -253,10 +269,10 @@ check_reader(const struct document *d)
 		must(strcmp(found->provider, s->provider) == 0);
 		must(strcmp(found->function, probe->function) == 0);
 		must(found->argc == probe->argc);
-		must(found->argc == 0 ||
-		    strcmp(found->types, probe->types[0]) == 0);
+		must(found->argc == 0 || strcmp(found->types,
+		    probe->state->dof_types[0]) == 0);
 		must(found->address ==
-		    d->first + 32 * i + s->sites.dof);
+		    d->first + s->sites.size * i + s->sites.dof);
 	}
 	dof_free(&sites);
 }

@@ -129,7 +129,7 @@ check_probes(const struct image *image, const struct usdt__elf *elf,
 		must(found->type_count == probe->argc);
 		must(!found->unreachable);
 		gate = s->description.gate_of != NULL ? s->gate_of[i] : i;
-		must(found->site == elf->text + 32 * i + (elf->notes ?
+		must(found->site == elf->text + s->stub.size * i + (elf->notes ?
 		    s->stub.sdt_site : s->stub.dof_site));
 		must(!elf->notes || (found->note_name != NULL &&
 		    same_name(found->note_name, probe->name) &&

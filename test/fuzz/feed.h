@@ -127,9 +127,10 @@ feed_subject(struct feed *feed, struct subject *s)
 	if (choice & 32)
 		s->arch.page = 64;	/* fuzzing smaller images is faster */
 	choice = feed_byte(feed);
-	s->stub = usdt__stubs[choice % usdt__stub_count];
+	s->stub = usdt__stubs[choice % (2 * usdt__stub_count)];
+	s->description.typed = s->stub.uprobe_site != 0;
 	s->sites = (struct usdt__sites){ s->stub.isenabled_site,
-	    s->stub.dof_site };
+	    s->stub.dof_site, s->stub.size };
 	s->provider = feed_string(feed);
 	s->module = feed_string(feed);
 	while (feed->left > 0 && s->description.count < FEED_PROBES) {

@@ -88,6 +88,7 @@ any_subject(struct subject *s)
 		s->probes[i] = pool[any(POOL)];
 	s->description.extents = NULL;
 	s->description.structs = NULL;
+	s->description.typed = 0;
 	s->description.gate_of = s->gate_of;
 	s->description.gate_count = usdt__number_names(s->probes,
 	    s->description.count, s->gate_of);
@@ -110,7 +111,9 @@ static const struct usdt__stub *
 some_stub(void)
 {
 	static const struct usdt__stub made_up = {
-		1, USDT__ISENABLED_POINTER, 0, 4, 6, 10, 11, { 0x90, 0x90, 0x90 }
+		.nop = 1, .answer = USDT__ISENABLED_POINTER,
+		.isenabled_site = 4, .fire = 6, .sdt_site = 10, .dof_site = 11,
+		.size = USDT__STUB_SIZE, .code = { 0x90, 0x90, 0x90 }
 	};
 
 	return usdt__stub_count ? &usdt__stubs[any(usdt__stub_count)] :
@@ -549,7 +552,8 @@ test_operands(void)
 	};
 	usdt_probedef_t *def = usdt_create_probe("f", "n", 10, types);
 	struct usdt__description description = {
-		"p", "m", 1, &def, 1, NULL, NULL, NULL
+		.provider = "p", .module = "m", .count = 1, .probes = &def,
+		.gate_count = 1
 	};
 	uint8_t *out, id[USDT__ID_SIZE];
 	size_t i, k, size, known = sizeof expected / sizeof expected[0];
@@ -630,7 +634,7 @@ test_different(void)
 	static const uint32_t one_gate[2] = { 0, 0 };
 	const struct usdt__stub *stub = some_stub();
 	struct usdt__description description = {
-		"p", "m", 1, NULL, 1, NULL, NULL, NULL
+		.provider = "p", .module = "m", .count = 1, .gate_count = 1
 	};
 	size_t i;
 
@@ -669,7 +673,7 @@ static void
 test_many(void)
 {
 	struct usdt__description description = {
-		"p", NULL, 1, pool, 1, NULL, NULL, NULL
+		.provider = "p", .count = 1, .probes = pool, .gate_count = 1
 	};
 	struct subject s;
 	char module[16];

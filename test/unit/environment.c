@@ -222,16 +222,16 @@ test_nop(void)
 	begin("nops");
 	usdt_provider_enable(p);
 	usdt_provider_status(p, &status);
-	ok(status.sdt.taken && image_has(usdt__stub_choose()),
+	ok(status.sdt.taken && image_has(usdt__stub_choose(0)),
 	    "without it: what this kernel likes, %u bytes",
-	    usdt__stub_choose()->nop);
+	    usdt__stub_choose(0)->nop);
 	end("USDT_NOP");
 	begin("nops");
 	setenv("USDT_NOP", "7", 1);
 	usdt_provider_enable(p);
 	usdt_provider_status(p, &status);
 	unsetenv("USDT_NOP");
-	ok(status.sdt.taken && image_has(usdt__stub_choose()),
+	ok(status.sdt.taken && image_has(usdt__stub_choose(0)),
 	    "an unknown nop: the library chooses");
 	end("USDT_NOP");
 }

@@ -193,7 +193,7 @@ test_fork(void)
 
 	if (pid == 0) {
 		/* Only kernels know who traces a mended image. */
-		int mended = usdt__stub_choose()->nop > 1;
+		int mended = usdt__stub_choose(0)->nop > 1;
 		int fine = is_enabled(a) == !mended && is_enabled(b) == 0;
 
 		usdt_probe_fire(a, 0, NULL);

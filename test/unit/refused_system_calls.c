@@ -645,7 +645,7 @@ choose_filtered(void *result)
 	struct sock_filter filter[] = { DO(SECCOMP_RET_ALLOW) };
 
 	*(int *)result = install(filter, 1) < 0 ? -1 :
-	    (int)usdt__stub_choose()->nop;
+	    (int)usdt__stub_choose(0)->nop;
 	return NULL;
 }
 

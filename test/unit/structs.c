@@ -352,8 +352,8 @@ test_many(void)
 	}
 	ok_all("%d structs", USDT_STRUCT_MAX);
 	refused("more", 4, 1, one, "struct more is one too many, a provider "
-	    "has at most 1024");
-	taken("s1000", 4, 1, one);
+	    "has at most 256");
+	taken("s100", 4, 1, one);
 }
 
 int

@@ -817,7 +817,7 @@ test_row(void)
 		is_int(row->sites[answer_of].dof, s->dof_site,
 		    "and its DOF site too");
 	}
-	is_int(usdt__stub_choose()->answer,
+	is_int(usdt__stub_choose(0)->answer,
 	    usdt__native_platform()->isenabled,
 	    "the chosen stub answers is-enabled as this system does");
 }

@@ -225,7 +225,7 @@ perf_lines(FILE *out, const struct commands_for *wanted)
 			command = xasprintf("perf probe %s", target);
 			line(out, command, script_perf_named(wanted));
 			free(command);
-			named = xasprintf(" -e usdt_%s:%s", probe->provider,
+			named = xasprintf(" -e usdt_%s:%s_args", probe->provider,
 			    probe->note_name);
 		}
 		fprintf(out, "      perf record -a -e sdt_%s:%s%s sleep 10; "

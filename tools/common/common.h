@@ -230,6 +230,8 @@ struct type_probe {
 	char *name;		/* in the note's spelling */
 	struct type_member *params;
 	size_t count;
+	int is_type;		/* it is a type of functions */
+	int shared;		/* the parameters are another's */
 };
 
 struct types {

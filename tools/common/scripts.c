@@ -138,7 +138,7 @@ script_perf_named(const struct commands_for *wanted)
 	char *definition;
 	FILE *text = open_memstream(&definition, &size);
 
-	fprintf(text, "usdt_%s:%s=%s", probe->provider, probe->note_name,
+	fprintf(text, "usdt_%s:%s_args=%s", probe->provider, probe->note_name,
 	    probe->note_name);
 	for (i = 0; i < count; i++) {
 		const struct type_member *member = example_member(&args[i]);

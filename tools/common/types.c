@@ -6,6 +6,8 @@
  *
  *	struct myapp_request { int id; char __pad4[4]; char *url; };
  *	void request__start(int id, char *url, struct myapp_request *req);
+ *	typedef void __args1(int id);
+ *	__args1 one, two;
  *
  * Padding is explicit there, so offsets follow from the sizes.  The file may be
  * anybody's: what is not understood is left out.
@@ -233,11 +235,18 @@ read_struct(struct reader *reader)
 	reader->types->structs[reader->types->struct_count++] = type;
 }
 
+static void
+add_probe(struct types *types, const struct type_probe *probe)
+{
+	ROOM_FOR_ONE(types->probes, types->probe_count, types->probe_space);
+	types->probes[types->probe_count++] = *probe;
+}
+
 /* "void NAME(PARAMETERS);", from NAME on, which may be no name of C's. */
 static void
-read_prototype(struct reader *reader)
+read_prototype(struct reader *reader, int is_type)
 {
-	struct type_probe probe = { 0 };
+	struct type_probe probe = { .is_type = is_type };
 	size_t space = 0, length = strcspn(reader->at, "(; \t\n");
 	int broken = length == 0 || reader->at[length] != '(';
 
@@ -262,9 +271,38 @@ read_prototype(struct reader *reader)
 		free(probe.name);
 		return;
 	}
-	ROOM_FOR_ONE(reader->types->probes, reader->types->probe_count,
-	    reader->types->probe_space);
-	reader->types->probes[reader->types->probe_count++] = probe;
+	add_probe(reader->types, &probe);
+}
+
+/* "TYPE NAME, NAME ...;": functions of a type that typedef made. */
+static void
+read_functions(struct reader *reader)
+{
+	const struct type_probe *type = reader->types->probe_count > 0 ?
+	    &reader->types->probes[reader->types->probe_count - 1] : NULL;
+	size_t length = identifier(reader->at);
+	struct type_probe probe;
+
+	if (type == NULL || !type->is_type || length != strlen(type->name) ||
+	    strncmp(reader->at, type->name, length) != 0)
+		return;
+	probe = (struct type_probe){
+		.params = type->params, .count = type->count, .shared = 1
+	};
+	reader->at += length;
+	for (;;) {
+		skip_blanks(reader);
+		length = strcspn(reader->at, ",; \t\n");
+		if (length == 0)
+			return;
+		probe.name = xstrndup(reader->at, length);
+		add_probe(reader->types, &probe);
+		reader->at += length;
+		skip_blanks(reader);
+		if (*reader->at != ',')
+			return;
+		reader->at++;
+	}
 }
 
 /* Overwrite comments with blanks. */
@@ -278,6 +316,24 @@ blank_comments(char *text)
 		end = end != NULL ? end + 2 : text + strlen(text);
 		memset(text, ' ', (size_t)(end - text));
 	}
+}
+
+/* Find the structs that members point to, which may come later. */
+static void
+resolve(const struct types *types)
+{
+	size_t i, k;
+
+	for (i = 0; i < types->struct_count; i++)
+		for (k = 0; k < types->structs[i]->count; k++) {
+			struct type_member *member =
+			    &types->structs[i]->members[k];
+			const struct usdt__declarator *d = &member->declarator;
+
+			if (d->base == USDT__BASE_STRUCT && d->pointers > 0)
+				member->of = types_struct(types, d->tag,
+				    d->tag_length);
+		}
 }
 
 static int
@@ -304,11 +360,16 @@ types_read(const char *text, size_t size, const struct usdt__arch *arch)
 		if (accept(&reader, "struct"))
 			read_struct(&reader);
 		else if (accept(&reader, "void"))
-			read_prototype(&reader);
+			read_prototype(&reader, 0);
+		else if (accept(&reader, "typedef") && accept(&reader, "void"))
+			read_prototype(&reader, 1);
+		else
+			read_functions(&reader);
 		free(until(&reader, ";"));
 		reader.at += *reader.at == ';';
 	}
 	free(copy);
+	resolve(types);
 	if (types->probe_count > 0)
 		qsort(types->probes, types->probe_count,
 		    sizeof *types->probes, by_name);
@@ -326,7 +387,9 @@ types_free(struct types *types)
 		struct_free(types->structs[i]);
 	free(types->structs);
 	for (i = 0; i < types->probe_count; i++) {
-		members_free(types->probes[i].params, types->probes[i].count);
+		if (!types->probes[i].shared)
+			members_free(types->probes[i].params,
+			    types->probes[i].count);
 		free(types->probes[i].name);
 	}
 	free(types->probes);

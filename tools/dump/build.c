@@ -22,7 +22,9 @@ place_in_image(const struct usdt__description *description,
     const struct usdt__platform *row, const struct usdt__arch *arch,
     uint64_t *stubs, uint64_t *address, struct usdt__why *why)
 {
-	const struct usdt__stub stub = { .nop = 1 };
+	const struct usdt__stub stub = {
+		.nop = 1, .size = USDT__STUB_SIZE
+	};
 	struct usdt__elf elf;
 
 	if (usdt__elf_layout(&elf, description, row, arch, &stub, 0, why) < 0)
@@ -38,9 +40,11 @@ definition_build(const struct definition *definition,
     size_t *size, uint64_t *stubs, uint64_t *address)
 {
 	const struct usdt__description description = {
-		definition->provider->name, definition->provider->module,
-		definition->count, definition->probes, definition->count,
-		NULL, NULL, NULL
+		.provider = definition->provider->name,
+		.module = definition->provider->module,
+		.count = definition->count,
+		.probes = definition->probes,
+		.gate_count = definition->count
 	};
 	struct usdt__why why;
 	struct usdt__dof dof;
