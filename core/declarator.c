@@ -13,7 +13,6 @@
  */
 #include "core/platform.h"
 
-#include <stdio.h>
 
 /* Where the parser is. */
 struct parser {
@@ -393,31 +392,4 @@ usdt__declarator_type(const struct usdt__declarator *declarator, char *out)
 		n--;
 	out[n] = '\0';
 	return n;
-}
-
-size_t
-usdt__declarator_argument(const struct usdt__declarator *declarator,
-    size_t index, const struct usdt__arch *arch,
-    char out[USDT__DECLARATION_SIZE])
-{
-	struct usdt__declarator again;
-	struct usdt__why why;
-	int length = (int)declarator->type_length;
-
-	if (declarator->name_length > 0)
-		return (size_t)snprintf(out, USDT__DECLARATION_SIZE, "%.*s",
-		    length, declarator->text);
-	/* A name would have to stand inside of it. */
-	if (declarator->dimensions > 0 ||
-	    memchr(declarator->text, '(', declarator->type_length) != NULL)
-		return (size_t)snprintf(out, USDT__DECLARATION_SIZE,
-		    "void *arg%zu", index);
-	snprintf(out, USDT__DECLARATION_SIZE, "%.*s%sarg%zu", length,
-	    declarator->text, length > 0 &&
-	    declarator->text[length - 1] == '*' ? "" : " ", index);
-	if (usdt__declarator_parse(&again, out, index, arch, &why) == 0 &&
-	    again.name_length > 0)
-		return strlen(out);
-	return (size_t)snprintf(out, USDT__DECLARATION_SIZE,
-	    "unsigned long arg%zu", index);	/* not C: passed as a word */
 }

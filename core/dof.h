@@ -58,6 +58,18 @@ usdt__dof_type_count(const usdt_probedef_t *probedef)
 	    probedef->argc;
 }
 
+/* Do two probes have the same type strings? */
+static inline int
+usdt__same_arguments(const usdt_probedef_t *a, const usdt_probedef_t *b)
+{
+	size_t i;
+
+	for (i = 0; a->argc == b->argc && i < a->argc; i++)
+		if (strcmp(a->types[i], b->types[i]) != 0)
+			return 0;
+	return a->argc == b->argc;
+}
+
 /*
  * A probe's measures.  They are kept, because reading a hundred thousand probes
  * takes longer than adding up their sizes.
@@ -100,6 +112,8 @@ struct usdt__field {
 	size_t size;			/* of all elements of an array */
 	const struct usdt__struct *of;	/* that it is made of; NULL: none.  A
 					 * pointer's: see usdt__structs_find */
+	uint32_t padding;		/* bytes before it that a compiler does
+					 * not leave by itself */
 };
 
 struct usdt__struct {
@@ -109,6 +123,8 @@ struct usdt__struct {
 	size_t size;
 	size_t align;			/* that compilers give to its text */
 	uint8_t packed;			/* which needs that attribute */
+	uint32_t padding;		/* bytes behind the last field, if a
+					 * compiler does not leave them */
 	size_t count;			/* at least 1 */
 	struct usdt__field fields[];	/* by offset */
 };

@@ -376,12 +376,6 @@ int usdt__declarator_parse(struct usdt__declarator *out, const char *text,
  * its length. */
 size_t usdt__declarator_type(const struct usdt__declarator *declarator,
     char *out);
-/* Write what declares argument INDEX in a prototype: as it was given, or with
- * the name arg0, arg1 ...  Returns its length. */
-#define USDT__DECLARATION_SIZE	160
-size_t usdt__declarator_argument(const struct usdt__declarator *declarator,
-    size_t index, const struct usdt__arch *arch,
-    char out[USDT__DECLARATION_SIZE]);
 
 /* --- small things ------------------------------------------------------- */
 

@@ -96,7 +96,7 @@ element_size(const struct reading *r, struct usdt__field *field)
 	}
 	REFUSE(r, field, "is of a type of unknown size: %s",
 	    "C's arithmetic types, those of stdint.h and sys/types.h, enums, "
-	    "pointers and declared structs are taken");
+	    "pointers and declared structs are accepted");
 	return 0;
 }
 
@@ -115,10 +115,10 @@ measure(const struct reading *r, struct usdt__field *field)
 	if (d->translated != NULL)
 		return REFUSE(r, field, "has a ':': %s",
 		    "only arguments have translated types, and bit fields are "
-		    "not taken");
+		    "not accepted");
 	if (d->dimensions > 1)
 		return REFUSE(r, field, "is an array of %u dimensions, 1 is "
-		    "taken", d->dimensions);
+		    "accepted", d->dimensions);
 	if (d->dimensions == 1) {
 		if (d->elements == SIZE_MAX)
 			return REFUSE(r, field, "needs %s",
@@ -216,24 +216,50 @@ align_of(const struct usdt__field *field, const struct usdt__arch *arch)
 	return size > arch->word ? arch->word : size;
 }
 
-/* Can a compiler's layout with padding in between have these offsets? */
+/* Can a compiler's layout, with padding in between, have these offsets? */
+static int
+is_aligned(const struct usdt__struct *s, const struct usdt__arch *arch)
+{
+	size_t i;
+
+	for (i = 0; i < s->count; i++)
+		if (s->fields[i].offset % align_of(&s->fields[i], arch) != 0)
+			return 0;
+	return s->size % s->align == 0;
+}
+
+/* The bytes of explicit padding between AT and NEXT, if a compiler's own would
+ * end at NATURAL. */
+static uint32_t
+padding(size_t at, size_t natural, size_t next)
+{
+	return natural == next ? 0 : (uint32_t)(next - at);
+}
+
 static void
 lay_out(struct usdt__struct *s, const struct usdt__arch *arch)
 {
-	size_t i, align;
+	size_t i, at = 0, align;
 
 	s->align = 1;
 	for (i = 0; i < s->count; i++) {
 		align = align_of(&s->fields[i], arch);
 		if (align > s->align)
 			s->align = align;
-		if (s->fields[i].offset % align != 0)
-			s->packed = 1;
 	}
-	if (s->size % s->align != 0)
+	if (!is_aligned(s, arch)) {
 		s->packed = 1;
-	if (s->packed)
 		s->align = 1;
+	}
+	for (i = 0; i < s->count; i++) {
+		struct usdt__field *field = &s->fields[i];
+
+		align = s->packed ? 1 : align_of(field, arch);
+		field->padding = padding(at, usdt__align(at, align),
+		    field->offset);
+		at = field->offset + field->size;
+	}
+	s->padding = padding(at, usdt__align(at, s->align), s->size);
 }
 
 /* --- adding --------------------------------------------------------------- */
@@ -249,10 +275,10 @@ check_table(const char *name, size_t size, size_t count,
 		return -1;
 	if (count == 0 || count > USDT_FIELD_MAX)
 		return usdt__because(why, 0, "struct %s has %zu fields, 1 to "
-		    "%d are taken", name, count, USDT_FIELD_MAX);
+		    "%d are accepted", name, count, USDT_FIELD_MAX);
 	if (size == 0 || size > USDT__STRUCT_SIZE_MAX)
 		return usdt__because(why, 0, "struct %s has %zu bytes, 1 to "
-		    "%zu are taken", name, size, USDT__STRUCT_SIZE_MAX);
+		    "%zu are accepted", name, size, USDT__STRUCT_SIZE_MAX);
 	if (fields == NULL)
 		return usdt__because(why, 0, "fields is NULL for %zu fields of "
 		    "struct %s", count, name);

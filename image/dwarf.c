@@ -429,17 +429,6 @@ put_parameters(struct out *out, const struct usdt__dwarf *dwarf,
 	put(out, 1, 0);
 }
 
-static int
-same_arguments(const usdt_probedef_t *a, const usdt_probedef_t *b)
-{
-	size_t i;
-
-	for (i = 0; a->argc == b->argc && i < a->argc; i++)
-		if (strcmp(a->types[i], b->types[i]) != 0)
-			return 0;
-	return a->argc == b->argc;
-}
-
 /* The bytes of the parameters that were built last. */
 #define PARAMETERS_MAX	(USDT_ARG_MAX * 160)
 
@@ -467,7 +456,7 @@ put_probes(struct out *out, const struct usdt__dwarf *dwarf,
 		put(out, 1, stub->size - stub->uprobe_site);
 		if (probedef->argc == 0)
 			continue;
-		if (i == 0 || !same_arguments(probedef,
+		if (i == 0 || !usdt__same_arguments(probedef,
 		    description->probes[i - 1])) {
 			last.used = 0;
 			put_parameters(&parameters, dwarf, probedef);

@@ -12,7 +12,7 @@
 
 /* --- image/types.c: which text of C declares structs and probes? --------- */
 
-/* Write it, with a zero at the end. */
+/* Write the contents of .usdt.types, with a zero at the end. */
 void usdt__types_emit(const struct usdt__description *description,
     const struct usdt__arch *arch, struct usdt__sink *sink);
 

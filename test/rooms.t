@@ -42,8 +42,7 @@ my %allowed = (
 	'core/status' => "$memory snprintf",
 	'core/turn' => 'open flock close __errno_location',
 	'core/type' => $memory,
-	'core/declarator' => "$memory memchr snprintf",
-	'image/types' => "$memory snprintf",
+	'core/declarator' => $memory,
 	'image/dwarf' => $memory,
 	'core/visible' => $memory,
 	'image/elf' => "$memory snprintf",
@@ -57,6 +56,7 @@ my %allowed = (
 	'image/retention' => "$memory malloc realloc free qsort strdup snprintf openat close fcntl unlinkat fstatat fstatfs geteuid "
 	    . 'fdopendir readdir closedir __errno_location',
 	'image/stash' => "$memory snprintf sscanf __isoc99_sscanf open openat read readlinkat close stat fstatat syscall getpid gnu_dev_makedev __errno_location",
+	'image/types' => "$memory memchr snprintf sprintf",
 	'image/unwind' => $memory,
 	'none/image' => '__errno_location',
 	'none/tracepoints' => '',

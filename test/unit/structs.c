@@ -18,13 +18,14 @@ find(const char *name)
 	return usdt__structs_find(&p->state->structs, name, strlen(name));
 }
 
-/* A struct is taken. */
+/* A struct is accepted. */
 static void
-taken(const char *name, size_t size, size_t count, const usdt_field_t *fields)
+accepted(const char *name, size_t size, size_t count,
+    const usdt_field_t *fields)
 {
 	int result = usdt_provider_add_struct(p, name, size, count, fields);
 
-	ok(result == 0, "struct %s is taken%s", name, result == 0 ? "" :
+	ok(result == 0, "struct %s is accepted%s", name, result == 0 ? "" :
 	    usdt_errstr(p));
 }
 
@@ -44,7 +45,7 @@ refused(const char *name, size_t size, size_t count, const usdt_field_t *fields,
 	is_str(usdt_errstr(p), text, "the text");
 }
 
-/* --- what is taken -------------------------------------------------------- */
+/* --- what is accepted ----------------------------------------------------- */
 
 struct peer {
 	char host[16];
@@ -78,7 +79,7 @@ static const usdt_field_t request_fields[] = {
 };
 
 static void
-test_taken(void)
+test_accepted(void)
 {
 	static const char *const order[] = {
 		"id", "url", "took", "peer", "more", "next", "bits"
@@ -91,11 +92,11 @@ test_taken(void)
 	ok(find("myapp_peer") == NULL &&
 	    usdt__structs_find(NULL, "myapp_peer", 10) == NULL,
 	    "there is none at first");
-	taken("myapp_peer", sizeof(struct peer), COUNT(peer_fields),
+	accepted("myapp_peer", sizeof(struct peer), COUNT(peer_fields),
 	    peer_fields);
 	memcpy(copy, request_fields, sizeof copy);
 	copy[1].declarator = text;
-	taken("myapp_request", sizeof(struct request), COUNT(copy), copy);
+	accepted("myapp_request", sizeof(struct request), COUNT(copy), copy);
 	memset(text, 'x', strlen(text));
 	memset(copy, 0, sizeof copy);
 	is_int((long long)p->state->structs.count, 2, "both are there");
@@ -125,7 +126,7 @@ test_taken(void)
 	ok(usdt__structs_find(&p->state->structs, "myapp_requests", 13) == s &&
 	    usdt__structs_find(&p->state->structs, "myapp_requests", 14) ==
 	    NULL, "names are found by their length");
-	taken("myapp_peer", sizeof(struct peer), COUNT(peer_fields),
+	accepted("myapp_peer", sizeof(struct peer), COUNT(peer_fields),
 	    peer_fields);
 	is_int((long long)p->state->structs.count, 2,
 	    "the same table once more changes nothing");
@@ -158,7 +159,7 @@ test_layouts(void)
 	size_t i;
 
 	for (i = 0; i < COUNT(layouts); i++) {
-		taken(layouts[i].name, layouts[i].size, layouts[i].count,
+		accepted(layouts[i].name, layouts[i].size, layouts[i].count,
 		    layouts[i].fields);
 		ok(find(layouts[i].name)->align == layouts[i].align &&
 		    find(layouts[i].name)->packed == layouts[i].packed,
@@ -191,7 +192,7 @@ test_names(void)
 	    strstr(usdt_errstr(p), "accepts 118") != NULL, "a long name: %s",
 	    usdt_errstr(p));
 	longest[118] = '\0';
-	taken(longest, 4, 1, one);
+	accepted(longest, 4, 1, one);
 	ok(usdt_provider_add_struct(NULL, "x", 4, 1, one) == -1 &&
 	    strcmp(usdt_errstr(NULL), "invalid argument: provider is NULL") ==
 	    0, "NULL is no provider");
@@ -205,13 +206,13 @@ test_sizes(void)
 	static const usdt_field_t far[] = { { "char a", SIZE_MAX } };
 	static const usdt_field_t large[] = { { "int a[4194305]", 0 } };
 
-	refused("s", 4, 0, one, "struct s has 0 fields, 1 to 1024 are taken");
+	refused("s", 4, 0, one, "struct s has 0 fields, 1 to 1024 are accepted");
 	refused("s", 4, 1025, one,
-	    "struct s has 1025 fields, 1 to 1024 are taken");
+	    "struct s has 1025 fields, 1 to 1024 are accepted");
 	refused("s", 0, 1, one, "struct s has 0 bytes, 1 to 16777216 are "
-	    "taken");
+	    "accepted");
 	refused("s", 16777217, 1, one, "struct s has 16777217 bytes, 1 to "
-	    "16777216 are taken");
+	    "16777216 are accepted");
 	refused("s", 4, 2, NULL, "fields is NULL for 2 fields of struct s");
 	refused("s", 3, 1, one, "field \"int a\" of struct s has 4 bytes at "
 	    "offset 0, the struct has 3");
@@ -222,7 +223,7 @@ test_sizes(void)
 	ok(usdt_provider_add_struct(p, "s", 4, 1, far) == -1 &&
 	    strstr(usdt_errstr(p), "the struct has 4") != NULL,
 	    "no offset is too large for the check: %s", usdt_errstr(p));
-	taken("largest", 16777216, 1, last);
+	accepted("largest", 16777216, 1, last);
 }
 
 static void
@@ -243,9 +244,9 @@ test_fields(void)
 		    "\"-id\"" },
 		{ "int a : 3", "field \"int a : 3\" of struct s has a ':': "
 		    "only arguments have translated types, and bit fields are "
-		    "not taken" },
+		    "not accepted" },
 		{ "int a[2][3]", "field \"int a[2][3]\" of struct s is an "
-		    "array of 2 dimensions, 1 is taken" },
+		    "array of 2 dimensions, 1 is accepted" },
 		{ "char a[]", "field \"char a[]\" of struct s needs a number "
 		    "of elements between '[' and ']'" },
 		{ "char a[N]", "field \"char a[N]\" of struct s needs a number "
@@ -253,15 +254,15 @@ test_fields(void)
 		{ "foo_t a", "field \"foo_t a\" of struct s is of a type of "
 		    "unknown size: C's arithmetic types, those of stdint.h and "
 		    "sys/types.h, enums, pointers and declared structs are "
-		    "taken" },
+		    "accepted" },
 		{ "union u a", "field \"union u a\" of struct s is of a type "
 		    "of unknown size: C's arithmetic types, those of stdint.h "
 		    "and sys/types.h, enums, pointers and declared structs are "
-		    "taken" },
+		    "accepted" },
 		{ "void a", "field \"void a\" of struct s is of a type of "
 		    "unknown size: C's arithmetic types, those of stdint.h and "
 		    "sys/types.h, enums, pointers and declared structs are "
-		    "taken" },
+		    "accepted" },
 		{ "struct nosuch a", "field \"struct nosuch a\" of struct s "
 		    "needs struct nosuch, which was not declared before" },
 		{ "struct s a", "field \"struct s a\" of struct s needs struct "
@@ -295,7 +296,7 @@ test_fields(void)
 	    strstr(usdt_errstr(p), "has 128 bytes") != NULL, "a long one: %s",
 	    usdt_errstr(p));
 	type[127] = '\0';
-	taken("long_field", 4, 1, &field);
+	accepted("long_field", 4, 1, &field);
 	refused("s", 16, 2, overlapping, "field \"int b\" of struct s at "
 	    "offset 6 overlaps \"char a[7]\", which ends at 7");
 	refused("s", 16, 3, twice, "field \"char a\" of struct s has the name "
@@ -339,7 +340,7 @@ test_many(void)
 		fields[i].declarator = texts[i];
 		fields[i].offset = USDT_FIELD_MAX - 1 - i;
 	}
-	taken("wide", USDT_FIELD_MAX, USDT_FIELD_MAX, fields);
+	accepted("wide", USDT_FIELD_MAX, USDT_FIELD_MAX, fields);
 	s = find("wide");
 	for (i = 0; i < USDT_FIELD_MAX; i++)
 		try(s->fields[i].offset == i, "field %zu at %zu", i,
@@ -353,14 +354,14 @@ test_many(void)
 	ok_all("%d structs", USDT_STRUCT_MAX);
 	refused("more", 4, 1, one, "struct more is one too many, a provider "
 	    "has at most 256");
-	taken("s100", 4, 1, one);
+	accepted("s100", 4, 1, one);
 }
 
 int
 main(void)
 {
 	p = usdt_create_provider("structs", "m");
-	test_taken();
+	test_accepted();
 	test_layouts();
 	test_names();
 	test_sizes();
