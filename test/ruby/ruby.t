@@ -9,8 +9,8 @@ use warnings;
 
 use File::Temp qw(tempdir);
 use Test::More;
-use Usdt::BindingCases qw(run_cases run_watched run_program);
-use Usdt::Package qw(runs pass_on);
+use Usdt::BindingCases qw(run_all);
+use Usdt::Package qw(runs pass_on example_serves);
 use Usdt::Tracer qw(need source_dir);
 
 need('root', 'bpftrace', 'cc', 'ruby');
@@ -138,11 +138,8 @@ if ($built) {
 	my $prefix = "rb$$";
 
 	pass_on('the interface', @ruby, "$package/test/interface_test.rb");
-	run_cases(\@traced, $prefix, qw(basic grow added cycles twice fewer
-		more json circular collected gone disabled removed), $own);
-	run_cases(\@traced, $prefix, qw(ten modules lazy throwing integers
-		narrow wrong utf8 floats threads forked));
-	run_watched(\@traced, $prefix);
+	run_all(\@traced, $prefix, $own);
+	example_serves(@ruby, "$package/examples/web.rb");
 	is_shipped();
 }
 done_testing();

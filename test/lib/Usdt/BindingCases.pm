@@ -18,7 +18,7 @@ use Test::More;
 use Usdt::Tracer ();
 use Usdt::Watch ();
 
-our @EXPORT_OK = qw(run_cases run_watched run_program);
+our @EXPORT_OK = qw(run_all run_cases run_watched run_program);
 
 my $n1 = ['%d', '(int32)arg0'];
 my $text = ['%s', 'str(arg0)'];
@@ -225,6 +225,18 @@ sub run_watched
 	is_deeply(\@lines, [(map { "ints:p1 $_" } @ints), 'texts:p1 '
 		. join(' ', map { "\"text$_\"" } 0 .. 31)],
 		'32 integers, fewer of them, and 32 texts');
+}
+
+# run_all(COMMAND, PREFIX, OWN): all cases, and OWN, those of the language.
+sub run_all
+{
+	my ($command, $prefix, $own) = @_;
+
+	run_cases($command, $prefix, qw(basic grow added cycles twice fewer more
+		json circular collected gone disabled removed), $own);
+	run_cases($command, $prefix, qw(ten modules lazy throwing integers
+		narrow wrong utf8 floats threads forked));
+	return run_watched($command, $prefix);
 }
 
 1;

@@ -5,10 +5,12 @@ use strict;
 use warnings;
 
 use Exporter qw(import);
+use IO::Socket::INET;
 use Test::More;
 use Usdt::Tracer ();
+use Usdt::Watch ();
 
-our @EXPORT_OK = qw(runs pass_on);
+our @EXPORT_OK = qw(runs pass_on example_serves);
 
 # runs(NAME, COMMAND...): a test; what it printed, or undef if it failed.
 sub runs
@@ -32,6 +34,39 @@ sub pass_on
 		my ($not, $case) = /^(not )?ok \d+ - (.*)$/ or next;
 		ok(!$not, $case);
 	}
+	return;
+}
+
+# example_serves(COMMAND...): the example of a web server answers and fires.
+sub example_serves
+{
+	my $server = Usdt::Tracer::Run->start(@_, 0);
+	my $port;
+
+	$server->wait_until(sub { ($port) = map { m{^http://.*:(\d+)/$} }
+		@{ $server->{lines} } });
+	ok($port, 'the example serves') or diag($server->report), return;
+	my $watch = Usdt::Watch->attach(2, '-p', $server->{pid}, 'web:*');
+	my @answers = map {
+		my $client = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+			PeerPort => $port) or die "connect: $!\n";
+		print $client "GET $_ HTTP/1.0\r\nUser-Agent: test\r\n\r\n";
+		my $answer = join('', <$client>);
+		$answer =~ m{^HTTP/1\.\d (\d+)} ? $1 : $answer;
+	} '/', '/nothing';
+	is("@answers", '200 404', 'it answers');
+	my @lines = map { s/^\S+ \S+ //r } $watch->take(4);
+	for (['/', 200], ['/nothing', 404]) {
+		my ($path, $status) = @$_;
+		is(shift @lines, qq(web:request-start "GET" "$path"),
+			"$path: its start is traced");
+		my $end = qr/\d+ "\{.*\\"agent\\":\\"test\\".*"/;
+		like(shift @lines, qr/^web:request-done "$path" $status $end$/,
+			'and its end')
+		    or diag($watch->report);
+	}
+	$watch->stop('INT');
+	$server->stop('TERM');
 	return;
 }
 
