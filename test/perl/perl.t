@@ -10,8 +10,8 @@ use warnings;
 use File::Basename qw(basename);
 use File::Temp qw(tempdir);
 use Test::More;
-use Usdt::BindingCases qw(run_cases run_watched);
-use Usdt::Package qw(runs pass_on);
+use Usdt::BindingCases qw(run_all);
+use Usdt::Package qw(runs pass_on example_serves);
 use Usdt::Tracer qw(need source_dir);
 
 need('root', 'bpftrace', 'cc', 'perl headers');
@@ -53,6 +53,11 @@ gives True$/,
 		events => [1, 2, 3],
 		said => ['gives False', 'gives False', 'ran 0'],
 		traced => ['raises Error mine', 'gives True', 'ran 3'],
+	},
+	changing => {
+		print => { p1 => ['%s %s %d', 'str(arg0)', 'str(arg1)',
+			'arg2'] },
+		events => ['changed acted 7', 'gone acted 8'],
 	},
 	prefork => {
 		print => { p1 => ['%d %d %s', 'pid == arg0', 'arg0',
@@ -126,11 +131,8 @@ if ($built) {
 	for (sort glob("$package/t/*.t")) {
 		pass_on(basename($_), in($package, $^X, '-Mblib', $_));
 	}
-	run_cases(\@traced, $prefix, qw(basic grow added cycles twice fewer
-		more json circular collected gone disabled removed), $own);
-	run_cases(\@traced, $prefix, qw(ten modules lazy throwing integers
-		narrow wrong utf8 floats threads forked));
-	run_watched(\@traced, $prefix);
+	run_all(\@traced, $prefix, $own);
+	example_serves($^X, "-Mblib=$package/blib", "$package/examples/web.pl");
 	is_shipped();
 }
 done_testing();

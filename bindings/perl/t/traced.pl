@@ -94,6 +94,12 @@ sub TIESCALAR { return bless {}, $_[0] }
 
 sub FETCH { return 'array' }
 
+package Acts;
+
+use overload '""' => sub { $_[0]{act}->(); return 'acted' };
+
+sub new { return bless { act => $_[1] }, $_[0] }
+
 package main;
 
 %cases = (
@@ -332,6 +338,20 @@ package main;
 		attempt(sub { $probe->fire(1, 'text') });
 		attempt(sub { $probe->is_enabled });
 		pop @$circle;
+	},
+	# A value's code changes the other values, or gives up the probe.
+	changing => sub {
+		my ($provider, $probe) = live('char *', 'char *', 'int');
+		my $other = 'old' x 20;
+		my @values = ('gone', undef, 8);
+
+		$probe->fire($other, Acts->new(sub { $other = 'changed' }), 7);
+		$values[1] = Acts->new(sub {
+			@values = ();
+			undef $probe;
+			undef $provider;
+		});
+		$probe->fire(@values);
 	},
 	# Blocks, as they are compiled, and by reference; one that dies; where
 	# one is not called it is not made.

@@ -43,18 +43,20 @@ sub _text
 # has lost digits.
 sub _number
 {
-	my $value = _text($_[0]);
-
-	return $value if !ref $_[0] || ($value // '') =~ /^[-+]?[0-9]+\z/;
-	my $number = overload::Method($_[0], '0+') or return $value;
+	my ($given, $text);
 	local ($@, $!, $SIG{__DIE__});
-	return eval { 0 + $number->($_[0], undef, '') };
+
+	eval { $given = $_[0]; $text = _text($given); 1 } or return undef;
+	return $text if !ref $given || ($text // '') =~ /^[-+]?[0-9]+\z/;
+	my $number = overload::Method($given, '0+') or return $text;
+	return eval { 0 + $number->($given, undef, '') };
 }
 
 # The JSON of a value, marked as UTF-8, or undef and why it has none.
 sub encoded
 {
 	local ($@, $!, $SIG{__DIE__});
+	no warnings 'utf8';
 	my $text = eval {
 		my $json = $json->encode($_[0]);
 		my $bare = $json =~ /inf|nan/i ?
