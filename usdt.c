@@ -172,8 +172,8 @@ usdt_provider_add_struct(usdt_provider_t *provider, const char *name,
 	if (provider == NULL)
 		return usdt__fail(NULL, USDT_ERROR_INVALID, "provider is NULL");
 	usdt__lock_provider(provider);
-	result = usdt__structs_add(&provider->state->structs, name, size, count,
-	    fields, &why);
+	result = usdt__structs_add(&provider->state->structs,
+	    usdt__native_arch(), name, size, count, fields, &why);
 	if (result < 0 && why.kind == USDT__NO_MEMORY)
 		usdt__fail(provider, USDT_ERROR_MALLOC);
 	else if (result < 0)

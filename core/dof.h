@@ -141,9 +141,9 @@ struct usdt__structs {
 const struct usdt__struct *usdt__structs_find(
     const struct usdt__structs *structs, const char *name, size_t length);
 /* Copy a caller's table.  Returns 0, also if it is there already, or -1. */
-int usdt__structs_add(struct usdt__structs *structs, const char *name,
-    size_t size, size_t count, const usdt_field_t *fields,
-    struct usdt__why *why);
+int usdt__structs_add(struct usdt__structs *structs,
+    const struct usdt__arch *arch, const char *name, size_t size, size_t count,
+    const usdt_field_t *fields, struct usdt__why *why);
 void usdt__structs_free(struct usdt__structs *structs);
 
 /* --- core/sink.c: how do the bytes of a document leave their builder? --- */

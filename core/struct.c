@@ -306,10 +306,11 @@ is_same(const struct usdt__struct *a, const struct usdt__struct *b)
 }
 
 static struct usdt__struct *
-make(const struct usdt__structs *others, const char *name, size_t size,
-    size_t count, const usdt_field_t *fields, struct usdt__why *why)
+make(const struct usdt__structs *others, const struct usdt__arch *arch,
+    const char *name, size_t size, size_t count, const usdt_field_t *fields,
+    struct usdt__why *why)
 {
-	struct reading r = { NULL, others, usdt__native_arch(), why };
+	struct reading r = { NULL, others, arch, why };
 	size_t i, texts = strlen(name) + 1;
 	char *at;
 
@@ -335,8 +336,9 @@ make(const struct usdt__structs *others, const char *name, size_t size,
 }
 
 int
-usdt__structs_add(struct usdt__structs *structs, const char *name, size_t size,
-    size_t count, const usdt_field_t *fields, struct usdt__why *why)
+usdt__structs_add(struct usdt__structs *structs, const struct usdt__arch *arch,
+    const char *name, size_t size, size_t count, const usdt_field_t *fields,
+    struct usdt__why *why)
 {
 	const struct usdt__struct *found;
 	struct usdt__struct *made, **bucket;
@@ -348,7 +350,7 @@ usdt__structs_add(struct usdt__structs *structs, const char *name, size_t size,
 	if (found == NULL && structs->count == USDT_STRUCT_MAX)
 		return usdt__because(why, 0, "struct %s is one too many, a "
 		    "provider has at most %d", name, USDT_STRUCT_MAX);
-	made = make(structs, name, size, count, fields, why);
+	made = make(structs, arch, name, size, count, fields, why);
 	if (made == NULL)
 		return -1;
 	if (found != NULL) {
