@@ -75,6 +75,8 @@ measure(const struct usdt__description *description, size_t index,
 	extent->same_function = before != NULL &&
 	    strcmp(probedef->function, before->function) == 0;
 	extent->same_types = before != NULL && same_types(probedef, before);
+	extent->same_arguments = before != NULL && description->typed &&
+	    usdt__same_arguments(probedef, before);
 }
 
 const struct usdt__extent *

@@ -81,6 +81,7 @@ struct usdt__extent {
 	uint16_t argc;
 	uint8_t same_function;		/* as the probe before */
 	uint8_t same_types;
+	uint8_t same_arguments;		/* in a typed image: and names */
 };
 
 /*

@@ -219,17 +219,22 @@ usdt__name_dof(const char *name, char *out)
 size_t
 usdt__name_note(const char *name, char *out)
 {
-	size_t n = 0;
+	size_t n = 0, length;
+	const char *hyphen;
 
-	for (; *name != '\0'; name++) {
+	for (;;) {
+		hyphen = strchr(name, '-');
+		length = hyphen != NULL ? (size_t)(hyphen - name) :
+		    strlen(name);
 		if (out != NULL)
-			out[n] = *name == '-' ? '_' : *name;
-		n++;
-		if (*name == '-') {
-			if (out != NULL)
-				out[n] = '_';
-			n++;
-		}
+			memcpy(out + n, name, length);
+		n += length;
+		if (hyphen == NULL)
+			break;
+		if (out != NULL)
+			out[n] = out[n + 1] = '_';
+		n += 2;
+		name = hyphen + 1;
 	}
 	if (out != NULL)
 		out[n] = '\0';

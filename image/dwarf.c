@@ -386,7 +386,8 @@ put_location(struct out *out, size_t index, int size)
 		put(out, 1, DW_OP_reg0 + arch->dwarf_registers[index]);
 		return;
 	}
-	offset = (int64_t)usdt__stack_offset(arch, index, size);
+	offset = (int64_t)usdt__stack_offset(arch, index,
+	    size < 0 ? -size : size);
 	for (; offset >= 64; offset >>= 7)		/* a signed LEB128 */
 		bytes[n++] = (uint8_t)((offset & 0x7f) | 0x80);
 	bytes[n++] = (uint8_t)offset;
@@ -432,36 +433,72 @@ put_parameters(struct out *out, const struct usdt__dwarf *dwarf,
 /* The bytes of the parameters that were built last. */
 #define PARAMETERS_MAX	(USDT_ARG_MAX * 160)
 
+/* What is built of parameters, for one probe at a time. */
+struct parameters {
+	uint64_t bytes[PARAMETERS_MAX / 8];
+	struct usdt__sink sink;
+};
+
 static void
-put_probes(struct out *out, const struct usdt__dwarf *dwarf,
+build_parameters(struct parameters *last, const struct usdt__dwarf *dwarf,
+    const usdt_probedef_t *probedef)
+{
+	struct out out = { &last->sink, dwarf->arch, 0 };
+
+	memset(&last->sink, 0, sizeof last->sink);
+	last->sink.buffer = (uint8_t *)last->bytes;
+	last->sink.size = sizeof last->bytes;
+	if (probedef->argc > 0)
+		put_parameters(&out, dwarf, probedef);
+}
+
+/* The bytes of all probes. */
+static size_t
+probes_size(const struct usdt__dwarf *dwarf)
+{
+	const struct usdt__description *description = dwarf->description;
+	struct usdt__extent scratch;
+	struct parameters last;
+	size_t i, size = 0;
+
+	for (i = 0; i < description->count; i++) {
+		const struct usdt__extent *extent = usdt__extent_of(description,
+		    i, &scratch);
+
+		if (!extent->same_arguments)
+			build_parameters(&last, dwarf, description->probes[i]);
+		size += 1 + extent->note_name + dwarf->arch->word + 1 +
+		    last.sink.used;
+	}
+	return size;
+}
+
+static void
+put_probes(struct usdt__sink *sink, const struct usdt__dwarf *dwarf,
     const struct usdt__stub *stub, uint64_t text)
 {
 	const struct usdt__description *description = dwarf->description;
-	uint64_t bytes[PARAMETERS_MAX / 8];
-	struct usdt__sink last = {
-		.buffer = (uint8_t *)bytes, .size = sizeof bytes
-	};
-	struct out parameters = { &last, out->arch, 0 };
-	char name[2 * 127 + 1];
+	const struct usdt__arch *arch = dwarf->arch;
+	struct usdt__extent scratch;
+	struct parameters last;
 	size_t i;
 
 	for (i = 0; i < description->count; i++) {
 		const usdt_probedef_t *probedef = description->probes[i];
+		const struct usdt__extent *extent = usdt__extent_of(description,
+		    i, &scratch);
+		size_t name = extent->note_name;
+		uint8_t *out = usdt__sink_room(sink, 1 + name + arch->word + 1);
 
-		put(out, 1, probedef->argc > 0 ? ABBREV_FUNCTION :
-		    ABBREV_LEAF);
-		put_string(out, name, usdt__name_note(probedef->name, name));
-		put(out, out->arch->word, text + i * stub->size +
+		out[0] = probedef->argc > 0 ? ABBREV_FUNCTION : ABBREV_LEAF;
+		usdt__name_note(probedef->name, (char *)out + 1);
+		usdt__store(out + 1 + name, arch->word, text + i * stub->size +
+		    stub->uprobe_site, arch->big_endian);
+		out[1 + name + arch->word] = (uint8_t)(stub->size -
 		    stub->uprobe_site);
-		put(out, 1, stub->size - stub->uprobe_site);
-		if (probedef->argc == 0)
-			continue;
-		if (i == 0 || !usdt__same_arguments(probedef,
-		    description->probes[i - 1])) {
-			last.used = 0;
-			put_parameters(&parameters, dwarf, probedef);
-		}
-		usdt__sink_write(out->sink, bytes, last.used);
+		if (!extent->same_arguments)
+			build_parameters(&last, dwarf, probedef);
+		usdt__sink_write(sink, last.bytes, last.sink.used);
 	}
 }
 
@@ -473,31 +510,39 @@ usdt__dwarf_abbrev(struct usdt__sink *sink)
 	usdt__sink_write(sink, abbrevs, sizeof abbrevs);
 }
 
+/* The unit's head, and all types. */
+static void
+put_types(struct out *out, struct usdt__dwarf *dwarf,
+    const struct usdt__stub *stub, uint64_t text)
+{
+	const struct usdt__description *description = dwarf->description;
+	const struct usdt__struct *own;
+	size_t i = 0;
+
+	put(out, 4, dwarf->info_size - 4);
+	put(out, 2, VERSION);
+	put(out, 4, 0);			/* its abbreviations */
+	put(out, 1, out->arch->word);
+	put(out, 1, ABBREV_UNIT);
+	put_string(out, "libusdt", strlen("libusdt"));
+	put(out, 1, DW_LANG_C99);
+	put_string(out, description->module, strlen(description->module));
+	put(out, out->arch->word, text);
+	put(out, 8, description->count * stub->size);
+	put_kinds(out, dwarf);
+	for (own = first_struct(dwarf); own != NULL; own = own->next)
+		put_struct(out, dwarf, own, i++);
+}
+
 void
 usdt__dwarf_info(struct usdt__dwarf *dwarf, const struct usdt__stub *stub,
     uint64_t text, struct usdt__sink *sink)
 {
-	const struct usdt__description *description = dwarf->description;
 	struct out out = { sink, dwarf->arch, usdt__sink_at(sink) };
-	const struct usdt__struct *own;
-	size_t i = 0;
 
-	put(&out, 4, dwarf->info_size - 4);
-	put(&out, 2, VERSION);
-	put(&out, 4, 0);			/* its abbreviations */
-	put(&out, 1, out.arch->word);
-	put(&out, 1, ABBREV_UNIT);
-	put_string(&out, "libusdt", strlen("libusdt"));
-	put(&out, 1, DW_LANG_C99);
-	put_string(&out, description->module, strlen(description->module));
-	put(&out, out.arch->word, text);
-	put(&out, 8, description->count * stub->size);
-	put_kinds(&out, dwarf);
-	for (own = first_struct(dwarf); own != NULL; own = own->next)
-		put_struct(&out, dwarf, own, i++);
-	put_probes(&out, dwarf, stub, text);
+	put_types(&out, dwarf, stub, text);
+	put_probes(sink, dwarf, stub, text);
 	put(&out, 1, 0);
-	dwarf->info_size = here(&out);
 }
 
 void
@@ -545,11 +590,13 @@ usdt__dwarf_layout(struct usdt__dwarf *dwarf,
 {
 	uint64_t buffer[64];
 	struct usdt__sink sink;
+	struct out out = { &sink, arch, 0 };
 
 	memset(dwarf, 0, sizeof *dwarf);
 	dwarf->description = description;
 	dwarf->arch = arch;
 	usdt__sizing_sink(&sink, buffer, sizeof buffer);
-	usdt__dwarf_info(dwarf, stub, 0, &sink);
+	put_types(&out, dwarf, stub, 0);
+	dwarf->info_size = here(&out) + probes_size(dwarf) + 1;
 	dwarf->abbrev_size = sizeof abbrevs;
 }

@@ -196,9 +196,6 @@ symbol_count(const struct usdt__elf *elf)
 static size_t
 lay_out_types(struct usdt__elf *elf, size_t at)
 {
-	uint64_t buffer[64];
-	struct usdt__sink sink;
-
 	usdt__dwarf_layout(&elf->dwarf, elf->description, elf->arch,
 	    elf->stub);
 	elf->abbrev = at;
@@ -206,9 +203,7 @@ lay_out_types(struct usdt__elf *elf, size_t at)
 	elf->aranges = usdt__align(elf->info + elf->dwarf.info_size, 16);
 	elf->types = elf->aranges + USDT__DWARF_ARANGES(
 	    (size_t)elf->arch->word);
-	usdt__sizing_sink(&sink, buffer, sizeof buffer);
-	usdt__types_emit(elf->description, elf->arch, &sink);
-	elf->types_size = usdt__sink_at(&sink);
+	elf->types_size = usdt__types_size(elf->description, elf->arch);
 	return elf->types + elf->types_size;
 }
 
@@ -500,12 +495,10 @@ write_symbol_names(const struct usdt__elf *elf, struct usdt__sink *sink)
 		if (!usdt__extent_of(description, i, &scratch)->same_function)
 			usdt__sink_string(sink,
 			    description->probes[i]->function);
-	for (i = 0; description->typed && i < description->count; i++) {
-		char name[2 * 127 + 1];
-
-		usdt__name_note(description->probes[i]->name, name);
-		usdt__sink_string(sink, name);
-	}
+	for (i = 0; description->typed && i < description->count; i++)
+		usdt__name_note(description->probes[i]->name,
+		    (char *)usdt__sink_room(sink, usdt__extent_of(description,
+		    i, &scratch)->note_name));
 }
 
 static void

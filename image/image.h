@@ -15,6 +15,9 @@
 /* Write the contents of .usdt.types, with a zero at the end. */
 void usdt__types_emit(const struct usdt__description *description,
     const struct usdt__arch *arch, struct usdt__sink *sink);
+/* Its size, with that. */
+size_t usdt__types_size(const struct usdt__description *description,
+    const struct usdt__arch *arch);
 
 /* --- image/dwarf.c: how are probes and structs described to debuggers? --- */
 

@@ -41,6 +41,8 @@ struct writer {
 		size_t length;
 	} seen[SEEN];
 	int declared;		/* all that the line needs has been */
+	size_t *skipped;	/* if not NULL: bytes of names, which are not
+				 * written */
 };
 
 /* A text that grows; its room is never too small. */
@@ -389,6 +391,23 @@ put_prototype(struct writer *w, const char *before, const char *name,
 	w->declared = 0;
 }
 
+/* A probe's name, as the note has it. */
+static void
+put_name(struct writer *w, size_t index)
+{
+	struct usdt__extent scratch;
+	size_t size = usdt__extent_of(w->description, index,
+	    &scratch)->note_name;
+
+	if (w->skipped != NULL) {
+		*w->skipped += size - 1;
+		return;
+	}
+	usdt__name_note(w->description->probes[index]->name,
+	    (char *)usdt__sink_room(w->sink, size));
+	w->sink->used--;		/* not the zero */
+}
+
 /* The probes from FIRST up to END have the same arguments. */
 static void
 put_probes(struct writer *w, size_t first, size_t end)
@@ -406,11 +425,30 @@ put_probes(struct writer *w, size_t first, size_t end)
 	put_prototype(w, "typedef void ", shared, probes[first]);
 	put(w, shared);
 	for (i = first; i < end; i++) {
-		put(w, i > first ? "," : " ");
-		usdt__sink_write(w->sink, name,
-		    usdt__name_note(probes[i]->name, name));
+		*usdt__sink_room(w->sink, 1) = i > first ? ',' : ' ';
+		put_name(w, i);
 	}
 	put(w, ";\n");
+}
+
+static void
+put_all(struct writer *w)
+{
+	const struct usdt__description *description = w->description;
+	const struct usdt__struct *s;
+	struct usdt__extent scratch;
+	size_t i, end;
+
+	for (s = description->structs != NULL ? description->structs->first :
+	    NULL; s != NULL; s = s->next)
+		put_struct(w, s);
+	for (i = 0; i < description->count; i = end) {
+		for (end = i + 1; end < description->count && usdt__extent_of(
+		    description, end, &scratch)->same_arguments; end++)
+			continue;
+		put_probes(w, i, end);
+	}
+	usdt__sink_write(w->sink, "", 1);
 }
 
 void
@@ -420,18 +458,23 @@ usdt__types_emit(const struct usdt__description *description,
 	struct writer w = {
 		.description = description, .arch = arch, .sink = sink
 	};
-	const struct usdt__struct *s;
-	size_t i, end;
 
-	for (s = description->structs != NULL ? description->structs->first :
-	    NULL; s != NULL; s = s->next)
-		put_struct(&w, s);
-	for (i = 0; i < description->count; i = end) {
-		for (end = i + 1; end < description->count &&
-		    usdt__same_arguments(description->probes[i],
-		    description->probes[end]); end++)
-			continue;
-		put_probes(&w, i, end);
-	}
-	usdt__sink_write(sink, "", 1);
+	put_all(&w);
+}
+
+size_t
+usdt__types_size(const struct usdt__description *description,
+    const struct usdt__arch *arch)
+{
+	uint64_t buffer[64];
+	struct usdt__sink sink;
+	size_t skipped = 0;
+	struct writer w = {
+		.description = description, .arch = arch, .sink = &sink,
+		.skipped = &skipped
+	};
+
+	usdt__sizing_sink(&sink, buffer, sizeof buffer);
+	put_all(&w);
+	return usdt__sink_at(&sink) + skipped;
 }

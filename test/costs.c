@@ -7,11 +7,16 @@
  *	costs fire ARGC TIMES		fire an enabled probe of ARGC arguments
  *	costs life COUNT		a provider of so many probes, from its
  *					creation to its end
+ *	costs names COUNT		create and enable so many probes of
+ *					three named arguments ...
+ *	costs plain COUNT		... and of the same without names; print
+ *					the bytes of the image
  */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "usdt.h"
 
@@ -159,6 +164,36 @@ life(long count)
 	free(probes);
 }
 
+static void
+names(long count, int named)
+{
+	static const char *types[2][3] = {
+		{ "int", "char *", "long" },
+		{ "int id", "char *url", "long took" }
+	};
+	usdt_provider_t *p = usdt_create_provider("costs", "costs");
+	usdt_status_t status;
+	struct stat st;
+	char name[32];
+	long i;
+
+	for (i = 0; i < count; i++) {
+		usdt_probedef_t *probe;
+
+		snprintf(name, sizeof name, "p%ld", i);
+		probe = usdt_create_probe("function", name, 3, types[named]);
+		must(probe == NULL ? -1 : 0, NULL);
+		must(usdt_provider_add_probe(p, probe), p);
+		usdt_probe_release(probe);
+	}
+	life_enable(p);
+	must(usdt_provider_status(p, &status), NULL);
+	if (stat(status.sdt.path, &st) < 0)
+		exit(1);
+	printf("%lld bytes\n", (long long)st.st_size);
+	usdt_provider_free(p);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -188,6 +223,8 @@ main(int argc, char **argv)
 		}
 	} else if (strcmp(what, "life") == 0) {
 		life(times);
+	} else if (strcmp(what, "names") == 0 || strcmp(what, "plain") == 0) {
+		names(times, what[0] == 'n');
 	} else {
 		fprintf(stderr, "usage: see costs.c\n");
 		return 2;

@@ -137,4 +137,19 @@ for my $step (qw(create enable disable change end)) {
 	at_most(defined $few && defined $many ? $many / $few : undef, 10.5,
 		"ten times the probes: $step");
 }
+
+# Names cost what they bring: in bytes of the image, and in enabling.
+{
+	my $count = 10000;
+	my ($plain, $named) = map { callgrind($one, 'life_enable', $_, $count) }
+	    'plain', 'names';
+	my ($small, $large) = map { (run($one, $_, $count))[0] =~ /(\d+) bytes/ }
+	    'plain', 'names';
+
+	at_most(defined $plain && defined $named ? $named / $plain : undef,
+		1.6, 'instructions to enable probes with names, of those without');
+	at_most(defined $small && defined $large ?
+		($large - $small) / $count : undef, 100,
+		'bytes more for a probe with three names');
+}
 done_testing();
