@@ -396,16 +396,14 @@ static void
 put_name(struct writer *w, size_t index)
 {
 	struct usdt__extent scratch;
-	size_t size = usdt__extent_of(w->description, index,
-	    &scratch)->note_name;
+	char name[2 * 127 + 1];
 
-	if (w->skipped != NULL) {
-		*w->skipped += size - 1;
-		return;
-	}
-	usdt__name_note(w->description->probes[index]->name,
-	    (char *)usdt__sink_room(w->sink, size));
-	w->sink->used--;		/* not the zero */
+	if (w->skipped != NULL)
+		*w->skipped += usdt__extent_of(w->description, index,
+		    &scratch)->note_name - 1;
+	else
+		usdt__sink_write(w->sink, name, usdt__name_note(
+		    w->description->probes[index]->name, name));
 }
 
 /* The probes from FIRST up to END have the same arguments. */
@@ -425,7 +423,7 @@ put_probes(struct writer *w, size_t first, size_t end)
 	put_prototype(w, "typedef void ", shared, probes[first]);
 	put(w, shared);
 	for (i = first; i < end; i++) {
-		*usdt__sink_room(w->sink, 1) = i > first ? ',' : ' ';
+		put(w, i > first ? "," : " ");
 		put_name(w, i);
 	}
 	put(w, ";\n");

@@ -49,7 +49,8 @@ built(size_t window)
 		.count = probe_count, .probes = probes,
 		.gate_count = probe_count,
 		.structs = p->state->structs.count > 0 ?
-		    &p->state->structs : NULL
+		    &p->state->structs : NULL,
+		.typed = 1
 	};
 
 	memset(&c, 0, sizeof c);
