@@ -198,6 +198,22 @@ fresh_enabled(void)
 		abort();
 }
 
+/* An image with a struct, and with names. */
+static const usdt_field_t fields[] = { { "int a", 0 } };
+
+static void
+fresh_typed(void)
+{
+	static const char *named[] = { "int id", "struct s *s" };
+
+	fresh();
+	usdt_probe_release(b);
+	b = usdt_create_probe("g", "b", 2, named);
+	if (b == NULL || usdt_provider_add_probe(p, b) < 0 ||
+	    usdt_provider_add_struct(p, "s", 8, 1, fields) < 0)
+		abort();
+}
+
 /* Enabled, and one more probe waits for enabling. */
 static void
 fresh_live(void)
@@ -495,6 +511,12 @@ test_creating(void)
 	CALL(result = usdt_provider_observe(q, observe, NULL));
 	ok(result == -1 && refused == 1, "no memory for an observer");
 	is_str(usdt_errstr(q), "failed to allocate memory", "the text");
+	CALL(result = usdt_provider_add_struct(q, "s", 8, 1, fields));
+	ok(result == -1 && refused == 1, "no memory for a struct");
+	is_str(usdt_errstr(q), "failed to allocate memory", "the text");
+	first = 2;
+	CALL(result = usdt_provider_add_struct(q, "s", 8, 1, fields));
+	ok(result == 0 && asked == 1, "one block is a struct");
 	usdt_provider_free(q);
 	first = 1;
 	CALL(def = usdt_create_probe("f", "n", 2, types));
@@ -594,6 +616,7 @@ main(void)
 		{ "enable when others have gone", fresh_busy, enable, 2 },
 		{ "enable again", fresh_hole, enable, 1 },
 		{ "enable with a file", fresh_with_file, enable, 1 },
+		{ "enable with names and structs", fresh_typed, enable, 2 },
 		{ "enable beside a twin", fresh_twin, enable, 1 },
 	};
 	size_t i;

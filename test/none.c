@@ -62,6 +62,11 @@ tell(const usdt_probedef_t *probedef, size_t argc, void *const *argv,
 	told++;
 }
 
+static const usdt_field_t fields[] = {
+	USDT_FIELD(usdt_field_t, declarator, "const char *declarator"),
+	USDT_FIELD(usdt_field_t, offset, "size_t offset")
+};
+
 static void
 test_child(void)
 {
@@ -96,6 +101,10 @@ main(void)
 	is_state(1, 1, "enabled");
 	fire("enabled");
 	is_int(usdt_provider_enable(p), 0, "again");
+	is_int(usdt_provider_add_struct(p, "s", sizeof *fields * 2, 2, fields),
+	    0, "a struct");
+	ok(usdt_provider_add_struct(p, "s", 1, 2, fields) < 0,
+	    "a wrong one is refused, as everywhere");
 	more = usdt_create_probe("func", "more", 0, NULL);
 	is_int(usdt_provider_add_probe(p, more), 0, "add one more");
 	ok(usdt_provider_add_probe(p, more) < 0, "not twice");

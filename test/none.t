@@ -14,7 +14,7 @@ use Usdt::Variant qw(variant run_unit);
 
 my $dir = tempdir('usdt-none-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 # The units that need no system and no processor.
-my @pure = qw(document_bytes names probeset threads types);
+my @pure = qw(document_bytes names probeset structs threads types);
 
 delete @ENV{qw(USDT_DISABLE USDT_DEBUG USDT_BACKENDS USDT_NOP)};
 $ENV{USDT_IMAGE_DIR} = "$dir/images";

@@ -36,6 +36,17 @@ static void (*probe_fire)(usdt_probedef_t *, size_t, void **) =
 static int (*probe_enabled)(const usdt_probedef_t *) = usdt_probe_enabled;
 static int (*provider_status)(const usdt_provider_t *, usdt_status_t *) =
     usdt_provider_status;
+static int (*add_struct)(usdt_provider_t *, const char *, size_t, size_t,
+    const usdt_field_t *) = usdt_provider_add_struct;
+
+struct request {
+	int id;
+	const char *url;
+};
+static const usdt_field_t fields[] = {
+	USDT_FIELD(struct request, id, "int id"),
+	USDT_FIELD(struct request, url, "const char *url")
+};
 
 static int
 check_numbers(void)
@@ -44,7 +55,8 @@ check_numbers(void)
 	    USDT_ERROR_NOPROBES == 2 && USDT_ERROR_LOADDOF == 3 &&
 	    USDT_ERROR_ALREADYENABLED == 4 && USDT_ERROR_UNLOADDOF == 5 &&
 	    USDT_ERROR_DUP_PROBE == 6 && USDT_ERROR_REMOVE_PROBE == 7 &&
-	    USDT_ARG_MAX == 32;
+	    USDT_ARG_MAX == 32 && USDT_STRUCT_MAX >= 256 &&
+	    USDT_FIELD_MAX >= 256;
 }
 
 int
@@ -64,6 +76,9 @@ main(void)
 	def = create_probe("func", "name", 1, types);
 	if (p == NULL || def == NULL || !check_numbers())
 		return 1;
+	if (add_struct(p, "request", sizeof(struct request),
+	    sizeof fields / sizeof fields[0], fields) != 0)
+		return 7;
 	if (add_probe(p, def) != 0 || enable(p) != 0 ||
 	    provider_status(p, &status) != 0 || !status.enabled)
 		return 2;

@@ -36,6 +36,7 @@ static struct {
 	usdt_provider_t *real;		/* NULL: there is none */
 	int enabled;
 	int lost;			/* an image file of it was removed */
+	int structs;			/* that it has */
 } providers[PROVIDERS];
 
 static struct probe {
@@ -123,13 +124,39 @@ create_provider(int n)
 	static const char *const provider_names[] = { "pa", "pa", "pb" };
 
 	providers[n].real = usdt_create_provider(provider_names[n], "m");
-	providers[n].enabled = providers[n].lost = 0;
+	providers[n].enabled = providers[n].lost = providers[n].structs = 0;
+}
+
+/* Struct s0, or s1, which needs it; or one that is too small. */
+static void
+add_struct(int n)
+{
+	static const usdt_field_t fields[] = {
+		{ "int a", 4 }, { "struct s0 b", 0 }
+	};
+	int which = (int)any(2), wrong = any(4) == 0;
+	int expected = -1;
+	const char *text = "was not declared before";
+
+	if (wrong && (which == 0 || providers[n].structs > 0)) {
+		text = "the struct has 7";
+	} else if (which == 0 || providers[n].structs > 0) {
+		expected = 0;
+		text = NULL;
+	}
+	result(usdt_provider_add_struct(providers[n].real,
+	    which == 0 ? "s0" : "s1", wrong ? 7 : 24, 1, &fields[which]),
+	    expected, text, n, "add_struct");
+	if (expected == 0 && providers[n].structs <= which)
+		providers[n].structs = which + 1;
 }
 
 static void
 create_probe(struct probe *p)
 {
-	static const char *types[] = { "int", "char *" };
+	static const char *unnamed[] = { "int", "char *" };
+	static const char *named[] = { "int id", "struct s1 *s" };
+	const char **types = any(4) ? unnamed : named;
 	const char *const *which = names[any(6)];
 
 	p->function = which[0];
@@ -255,7 +282,10 @@ any_call(void)
 	if (providers[n].real == NULL)
 		create_provider(n);
 	usdt_error(providers[n].real, USDT_ERROR_NOPROBES);
-	switch (any(16)) {
+	switch (any(17)) {
+	case 16:
+		add_struct(n);
+		break;
 	case 0: case 1: case 2: case 3: case 4:
 		add(n, p);
 		break;
