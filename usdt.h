@@ -477,10 +477,10 @@ USDT_API int usdt_provider_status(const usdt_provider_t *provider,
  * which is in such a call.  SDT notes are visible before it answers.
  *	A forked child registers its probes with the helper at once if the last
  * answer took less than 1 s, and no call has been waiting longer.  Otherwise
- * it does so when it next enables or observes the provider, or adds or removes
- * a probe; until then usdt_provider_status says so.  A provider that another
- * thread was enabling is enabled in the child; one that it was disabling or
- * freeing is disabled.  If the helper hangs just when the child asks it, that
+ * it does so when it next enables or observes the provider, adds or removes a
+ * probe or adds a struct; until then usdt_provider_status says so.  A provider
+ * that another thread was enabling is enabled in the child; one that it was
+ * disabling or freeing is disabled.  If the helper hangs just when the child asks it, that
  * fork() waits.
  *
  * Shared objects.  Each program and shared object has its own copy of the
