@@ -109,7 +109,7 @@ typedef struct usdt_probedef {
 	size_t argc;
 	char **types;			/* argc types, as they were given */
 	usdt_probe_t *probe;		/* never NULL, never changes */
-	const uint32_t *gate;		/* private: see usdt_probe_enabled */
+	const uint32_t *gate;		/* for code generators: see the notes */
 	struct usdt_probe_state *state;	/* private */
 } usdt_probedef_t;
 
@@ -487,6 +487,30 @@ USDT_API int usdt_provider_status(const usdt_provider_t *provider,
  * library, and does not export it.  Never pass an object of one copy to
  * another.  Free all providers before you unload a shared object; the others
  * stay mapped and listed.
+ *
+ * Code generators.  Generated code can do what usdt_probe_enabled and
+ * usdt_probe_fire do.  Where a probe is off:
+ *	load a pointer from &probedef->gate,
+ *	load 32 bits from there, and test them against USDT_GATE_BITS:
+ *	if all of these bits are 0, the probe is off.
+ * That is three instructions on x86-64 (examples/jit.c has a generator).  If a
+ * bit is set, call usdt_probe_fire.  If the arguments take long to compute, ask
+ * usdt_probe_enabled first: DTrace may only be able to see the probe.
+ *	&probedef->gate never changes while the definition lives, so it may be a
+ * constant in the code.  What it holds changes whenever the provider is
+ * enabled or disabled: load it each time.  It is never NULL, and what it leads
+ * to stays readable as long as the definition and its provider live.  Nothing
+ * else is said of the 32 bits: their parts and other values may change.
+ *	The two loads need no barrier.  They have to be made in this order, as
+ * all processors here do with loads of which one needs the other, and may see a
+ * change late, as any test of a gate.
+ *	usdt_probe_fire is a function of C, with C's calling convention: it needs
+ * an aligned stack, and keeps the registers that callees keep.  ARGV may lie in
+ * any readable memory, such as the caller's frame.
+ *	Code that holds &probedef->gate or PROBEDEF must not run any more when
+ * the last usdt_probe_release is made, nor during usdt_provider_free.
+ *	Tracers find generated functions in stacks if they keep a frame pointer,
+ * and know their names if the process writes /tmp/perf-PID.map (Linux).
  *
  * Other roots.  A process may close all descriptors and change its root, user,
  * directory and umask.  Enabled probes stay visible; but if they are in a
