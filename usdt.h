@@ -317,6 +317,17 @@ USDT_API void usdt_probe_fire(usdt_probedef_t *probedef, size_t argc,
     void **argv);
 
 /*
+ * usdt_probe_fire64 - the same with words of 64 bits on every system.
+ *
+ * Where pointers have 64 bits it does what usdt_probe_fire does.  In 32-bit
+ * processes it is the only call that passes all of an int64_t or a double.
+ * Words hold integers extended by their type's sign, pointers extended by 0,
+ * and the bits of doubles and floats: USDT_FIRE makes such words.
+ */
+USDT_API void usdt_probe_fire64(usdt_probedef_t *probedef, size_t argc,
+    const uint64_t *argv);
+
+/*
  * usdt_provider_observe - call CALL for each fire of the provider's probes.
  *
  * Use it to test probes, or to log them, on every system.  While the provider
