@@ -54,7 +54,7 @@ void usdt__sizing_sink(struct usdt__sink *sink, void *buffer, size_t size);
 
 /* Layout version, part of every image's path.  Raise it when the same
  * definition gives other bytes than before. */
-#define USDT__LAYOUT	2
+#define USDT__LAYOUT	1
 
 /* Bytes of an image's identity: also its build-id. */
 #define USDT__ID_SIZE	20
