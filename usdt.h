@@ -227,8 +227,8 @@ typedef struct usdt_field {
  *	A field is declared as an argument is, with a name.  It may be of each
  * type whose size is known (see usdt_create_probe), a pointer to anything, a
  * struct that was declared before, or an array of one dimension of these.
- * There are no bit fields, no unions, and no two fields in one place.  Any
- * offset is good, aligned or not: virtual machines lay out objects as they like.
+ * There are no bit fields, no unions, and no two fields in one place.  Offsets
+ * need not be aligned: virtual machines lay out objects as they like.
  *
  * The provider keeps a copy until it is freed.  It is in the images that later
  * calls of usdt_provider_enable make; those that were made before stay as they
@@ -539,8 +539,8 @@ USDT_API void usdt_static_free(usdt_static_provider_t *declared);
  * it does so when it next enables or observes the provider, adds or removes a
  * probe or adds a struct; until then usdt_provider_status says so.  A provider
  * that another thread was enabling is enabled in the child; one that it was
- * disabling or freeing is disabled.  If the helper hangs just when the child asks it, that
- * fork() waits.
+ * disabling or freeing is disabled.  If the helper hangs just when the child
+ * asks it, that fork() waits.
  *
  * Shared objects.  Each program and shared object has its own copy of the
  * library, and does not export it.  Never pass an object of one copy to
