@@ -171,7 +171,7 @@ run-trace: all
 	$(PROVE) $(traces)
 
 test-dtrace:
-	@test/setup check widths cross vm node
+	@test/setup check widths cross vm node perl
 	@test/vm/build
 	$(AGAIN) run-dtrace
 run-dtrace: all
