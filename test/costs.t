@@ -115,6 +115,12 @@ for my $cc (sort keys %program) {
 	at_most($compiled_in, 2, "$cc: a compiled-in semaphore test");
 	at_most(beside($program{$cc}, qw(site_inline sites)),
 		($compiled_in // 0) + 1, "$cc: usdt_probe_enabled(), one more");
+	at_most(beside($program{$cc}, qw(site_fire sites)),
+		($compiled_in // 0) + 1, "$cc: USDT_FIRE, no more than that");
+	# Its handle is in memory.
+	at_most(beside($program{$cc}, "site_$_", 'sites'),
+		($compiled_in // 0) + 2, "$cc: a probe of USDT_PROBE, $_")
+	    for qw(static declared);
 }
 
 my ($one) = map { $program{$_} } grep { $_ ne 'clang' } sort keys %program;
