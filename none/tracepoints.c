@@ -9,9 +9,9 @@ const struct usdt__stub usdt__stubs[1];
 const uint32_t usdt__stub_count;
 
 void
-usdt__fire(const void *entry, size_t argc, const uint64_t *words)
+usdt__fire(const void *entry, size_t argc, void *const *argv)
 {
 	(void)entry;
 	(void)argc;
-	(void)words;
+	(void)argv;
 }

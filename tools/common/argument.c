@@ -37,10 +37,9 @@ read_argument(const char *text, struct argument *argument)
 	return text + strspn(text, " ");
 }
 
-/* Where argument INDEX of SIZE is by convention; NULL for an unknown
- * processor. */
+/* Where argument INDEX is by convention; NULL for an unknown processor. */
 static char *
-operand_by_convention(const struct usdt__arch *arch, size_t index, int size)
+operand_by_convention(const struct usdt__arch *arch, size_t index)
 {
 	char text[64];
 
@@ -48,13 +47,8 @@ operand_by_convention(const struct usdt__arch *arch, size_t index, int size)
 		return NULL;
 	if (index < arch->registers)
 		return xasprintf("%s", arch->register_names[index]);
-	if (usdt__is_wide(size, arch))
-		snprintf(text, sizeof text, arch->wide_format,
-		    (unsigned)index * 8);
-	else
-		snprintf(text, sizeof text, arch->stack_format,
-		    arch->stack_start +
-		    (unsigned)(index - arch->registers) * arch->word);
+	snprintf(text, sizeof text, arch->stack_format, arch->stack_start +
+	    (unsigned)(index - arch->registers) * arch->word);
 	return xasprintf("%s", text);
 }
 
@@ -101,11 +95,10 @@ arguments_of(const struct image *image, const struct probe *probe,
 		if (i >= *count) {
 			ROOM_FOR_ONE(args, *count, space);
 			memset(&args[*count], 0, sizeof *args);
+			args[i].operand = operand_by_convention(arch, i);
 			if (arch != NULL)
 				args[i].size = usdt__type_word_size(type,
 				    arch);
-			args[i].operand = operand_by_convention(arch, i,
-			    args[i].size);
 			(*count)++;
 		}
 		args[i].type = type;

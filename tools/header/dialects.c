@@ -59,7 +59,8 @@ bpftrace_argument(FILE *out, const char *name, const struct argument *args,
 	else if (argument_is_text(argument))
 		fprintf(out, "#define %s str(%s)\n", name, word);
 	else if (struct_of(argument) != NULL)
-		fprintf(out, "#define %s ((struct %s *)%s)\n", name,
+		/* bpftrace 0.17 joins the words of a macro. */
+		fprintf(out, "/* %s: (struct %s *)%s */\n", name,
 		    struct_of(argument), word);
 	else
 		fprintf(out, "#define %s %s\n", name, word);

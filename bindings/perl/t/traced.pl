@@ -4,7 +4,7 @@
 #
 # Each has a provider named PREFIX_NAME.  They print "site PATH PROVIDER PROBE"
 # for what a tracer can attach to, and "say NAME TEXT" for what else a test may
-# want to know.  test/lib/Usdt/BindingCases.pm has the expected results.
+# want to know.  What each has to come to is in test/lib/Usdt/BindingCases.pm.
 use strict;
 use utf8;
 use warnings;
@@ -25,18 +25,13 @@ sub say_that
 	return;
 }
 
-# Where are the probes of the newest image?  DTrace finds them some time after
-# they appear: $USDT_TEST_AWAIT is how many seconds to wait for it.
+# Where are the probes of the newest image?
 sub site
 {
 	my ($provider, @probes) = @_;
 	my $path = $provider->status->{sdt}{path};
-	my $end = time + ($ENV{USDT_TEST_AWAIT} // 0);
 
 	for my $probe (@probes) {
-		while (!$probe->enabled && time < $end) {
-			select(undef, undef, undef, 0.02);
-		}
 		push @lines, join(' ', 'site', $path, $provider->name,
 			$probe->name =~ s/-/__/gr);
 	}
@@ -214,7 +209,7 @@ package main;
 		$probe->fire(sub { 1 });
 		delete $value->{self};
 	},
-	# The program keeps only the provider, then only the probe.
+	# Who lives: the provider alone, then the probe alone.
 	collected => sub {
 		my ($provider, $probe) = live('int');
 
@@ -224,7 +219,7 @@ package main;
 		undef $other;
 		$probe->fire(7);
 	},
-	# The program keeps neither: both are freed.
+	# Neither: nothing is left of it.
 	gone => sub {
 		my ($provider, $probe) = live('int');
 
@@ -310,7 +305,7 @@ package main;
 
 		$_->join for @threads;
 	},
-	# A child, its parent, and a child that enables again.
+	# Child, parent, and a child's provider of its own.
 	forked => sub {
 		my ($provider, $probe) = live('char *');
 
@@ -358,7 +353,8 @@ package main;
 		});
 		$probe->fire(@values);
 	},
-	# Blocks, as they are compiled, and by reference, and one that dies.
+	# Blocks, as they are compiled, and by reference; one that dies; where
+	# one is not called it is not made.
 	built => sub {
 		eval <<'END' or die $@;
 			package Built;

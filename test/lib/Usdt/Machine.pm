@@ -85,6 +85,7 @@ sub stage
 	}
 	compile("$stage/$_", "$top/test/dtrace/$_.c")
 	    for qw(many_probes many_processes submit);
+	compile("$stage/request", "$top/examples/request.c");
 	return $stage if $arch !~ /^amd64/;
 	stage_static($stage, 'test_usdt32', Usdt::Variant::makes_32_bits(),
 	    'the compiler makes no 32-bit programs', 'ARCH=i386');
