@@ -147,7 +147,7 @@ machines = test/vm/dtrace.t test/vm/sid.t test/vm/arm64.t
 checks	= $(filter-out $(longer),$(sort $(wildcard test/*.t))) $(units)
 # Not in `make check`, which should take less than a minute.
 longer	= $(patsubst %,test/%.t,bindings costs cross fuzz none \
-	  sanitize standards targets widths)
+	  sanitize standards targets typed widths)
 # Both build a package for npm, and ask its registry.
 nodes	= test/node/node.t test/node/consumer.t
 languages = test/python/python.t test/ruby/ruby.t test/perl/perl.t
@@ -171,7 +171,7 @@ run-trace: all
 	$(PROVE) $(traces)
 
 test-dtrace:
-	@test/setup check widths cross vm node
+	@test/setup check widths cross vm node perl
 	@test/vm/build
 	$(AGAIN) run-dtrace
 run-dtrace: all
@@ -267,7 +267,7 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig \
 	    $(if $(COMMAND),$(DESTDIR)$(PREFIX)/bin \
 	    $(DESTDIR)$(PREFIX)/share/man/man1)
-	install -m 644 usdt.h $(DESTDIR)$(PREFIX)/include/usdt.h
+	install -m 644 usdt.h usdt.hpp $(DESTDIR)$(PREFIX)/include
 	install -m 644 $(O)/libusdt.a $(DESTDIR)$(PREFIX)/lib/libusdt.a
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' libusdt.pc.in \
 	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/libusdt.pc

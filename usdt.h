@@ -109,7 +109,7 @@ typedef struct usdt_probedef {
 	size_t argc;
 	char **types;			/* argc types, as they were given */
 	usdt_probe_t *probe;		/* never NULL, never changes */
-	const uint32_t *gate;		/* private: see usdt_probe_enabled */
+	const uint32_t *gate;		/* for code generators: see the notes */
 	struct usdt_probe_state *state;	/* private */
 } usdt_probedef_t;
 
@@ -227,8 +227,8 @@ typedef struct usdt_field {
  *	A field is declared as an argument is, with a name.  It may be of each
  * type whose size is known (see usdt_create_probe), a pointer to anything, a
  * struct that was declared before, or an array of one dimension of these.
- * There are no bit fields, no unions, and no two fields in one place.  Any
- * offset is good, aligned or not: virtual machines lay out objects as they like.
+ * There are no bit fields, no unions, and no two fields in one place.  Offsets
+ * need not be aligned: virtual machines lay out objects as they like.
  *
  * The provider keeps a copy until it is freed.  It is in the images that later
  * calls of usdt_provider_enable make; those that were made before stay as they
@@ -317,13 +317,25 @@ USDT_API void usdt_probe_fire(usdt_probedef_t *probedef, size_t argc,
     void **argv);
 
 /*
+ * usdt_probe_fire64 - the same with words of 64 bits on every system.
+ *
+ * Where pointers have 64 bits it does what usdt_probe_fire does.  In 32-bit
+ * processes it is the only call that passes all of an int64_t or a double.
+ * Words hold integers extended by their type's sign, pointers extended by 0,
+ * and the bits of doubles and floats: USDT_FIRE makes such words.
+ */
+USDT_API void usdt_probe_fire64(usdt_probedef_t *probedef, size_t argc,
+    const uint64_t *argv);
+
+/*
  * usdt_provider_observe - call CALL for each fire of the provider's probes.
  *
  * Use it to test probes, or to log them, on every system.  While the provider
  * is enabled, its probes are enabled for callers.  CALL runs in the thread
  * that fires, before tracers see the event.  It gets as many words as the
  * probe has arguments, as they were passed: not cut to their types, and 0 for
- * missing ones.  They are valid until CALL returns.  CALL may not fire a probe
+ * missing ones; of 64-bit words a 32-bit process gets the lower halves.  They
+ * are valid until CALL returns.  CALL may not fire a probe
  * of this provider, and may do only what the place of the fire allows, for
  * example a signal handler.
  *
@@ -459,6 +471,53 @@ typedef struct usdt_status {
 USDT_API int usdt_provider_status(const usdt_provider_t *provider,
     usdt_status_t *status);
 
+/* --- static declarations -------------------------------------------------
+ *
+ * The macros USDT_PROBE and USDT_PROVIDER below write these structs; the three
+ * calls make probes of them.  Read the members, never write them.
+ */
+typedef struct usdt_static_probe {
+	usdt_probedef_t *probedef;	/* private: see USDT_PROBE */
+	const char *function;
+	const char *name;
+	size_t argc;
+	const char *const *types;
+	usdt_probedef_t none;		/* private: its gate is "never" */
+	uint32_t never;			/* private: 0 */
+} usdt_static_probe_t;
+
+typedef struct usdt_static_provider {
+	const char *name;
+	const char *module;
+	size_t count;
+	usdt_static_probe_t *const *probes;
+	usdt_provider_t *provider;	/* NULL: not created yet */
+} usdt_static_provider_t;
+
+/*
+ * usdt_static_enable - create what is declared, unless it was created, and
+ * enable it: usdt_create_provider, usdt_create_probe, usdt_provider_add_probe
+ * and usdt_provider_enable in one call.
+ *
+ * Returns 0 or -1, with the text in usdt_errstr(declared->provider).  If that
+ * is NULL, nothing was created.  A probe may be in one provider only.
+ */
+USDT_API int usdt_static_enable(usdt_static_provider_t *declared);
+
+/*
+ * usdt_static_disable - usdt_provider_disable.  Does nothing if it is not
+ * created.  Returns 0 or -1.
+ */
+USDT_API int usdt_static_disable(usdt_static_provider_t *declared);
+
+/*
+ * usdt_static_free - free the provider and its probes.
+ *
+ * While it runs, no thread may test or fire the probes.  After it they may, and
+ * are disabled; usdt_static_enable creates them again.
+ */
+USDT_API void usdt_static_free(usdt_static_provider_t *declared);
+
 /* --- notes ---------------------------------------------------------------
  *
  * Fork.  The first usdt_create_provider registers fork handlers.  If your
@@ -477,16 +536,40 @@ USDT_API int usdt_provider_status(const usdt_provider_t *provider,
  * which is in such a call.  SDT notes are visible before it answers.
  *	A forked child registers its probes with the helper at once if the last
  * answer took less than 1 s, and no call has been waiting longer.  Otherwise
- * it does so when it next enables or observes the provider, or adds or removes
- * a probe; until then usdt_provider_status says so.  A provider that another
- * thread was enabling is enabled in the child; one that it was disabling or
- * freeing is disabled.  If the helper hangs just when the child asks it, that
- * fork() waits.
+ * it does so when it next enables or observes the provider, adds or removes a
+ * probe or adds a struct; until then usdt_provider_status says so.  A provider
+ * that another thread was enabling is enabled in the child; one that it was
+ * disabling or freeing is disabled.  If the helper hangs just when the child
+ * asks it, that fork() waits.
  *
  * Shared objects.  Each program and shared object has its own copy of the
  * library, and does not export it.  Never pass an object of one copy to
  * another.  Free all providers before you unload a shared object; the others
  * stay mapped and listed.
+ *
+ * Code generators.  Generated code can do what usdt_probe_enabled and
+ * usdt_probe_fire do.  Where a probe is off:
+ *	load a pointer from &probedef->gate,
+ *	load 32 bits from there, and test them against USDT_GATE_BITS:
+ *	if all of these bits are 0, the probe is off.
+ * That is three instructions on x86-64 (examples/jit.c has a generator).  If a
+ * bit is set, call usdt_probe_fire.  If the arguments take long to compute, ask
+ * usdt_probe_enabled first: DTrace may only be able to see the probe.
+ *	&probedef->gate never changes while the definition lives, so it may be a
+ * constant in the code.  What it holds changes whenever the provider is
+ * enabled or disabled: load it each time.  It is never NULL, and what it leads
+ * to stays readable as long as the definition and its provider live.  Nothing
+ * else is said of the 32 bits: their parts and other values may change.
+ *	The two loads need no barrier.  They have to be made in this order, as
+ * all processors here do with loads of which one needs the other, and may see a
+ * change late, as any test of a gate.
+ *	usdt_probe_fire is a function of C, with C's calling convention: it needs
+ * an aligned stack, and keeps the registers that callees keep.  ARGV may lie in
+ * any readable memory, such as the caller's frame.
+ *	Code that holds &probedef->gate or PROBEDEF must not run any more when
+ * the last usdt_probe_release is made, nor during usdt_provider_free.
+ *	Tracers find generated functions in stacks if they keep a frame pointer,
+ * and know their names if the process writes /tmp/perf-PID.map (Linux).
  *
  * Other roots.  A process may close all descriptors and change its root, user,
  * directory and umask.  Enabled probes stay visible; but if they are in a
@@ -523,6 +606,313 @@ USDT_API int usdt_provider_status(const usdt_provider_t *provider,
  *				missing, the library makes it.
  *	USDT_NOP=1|5|10		the nop at a probe's sites (x86-64 only)
  */
+
+/* --- typed firing, and probes declared in source files --------------------
+ *
+ * For C11, and for gcc and clang with gnu99.  C++20 has usdt.hpp.
+ *
+ * USDT_FIRE(probedef, argument, ...) - fire a probe if somebody traces it.
+ *
+ *	USDT_FIRE(request_start, 200, "/index", 3.25);
+ *
+ * A statement.  While nobody traces, it costs what usdt_probe_enabled costs,
+ * and no argument is evaluated.  Arguments, at most USDT_ARG_MAX, are integers,
+ * enums, pointers, arrays, floats and doubles; each becomes a word for
+ * usdt_probe_fire64.  Others, such as structs, long doubles and __int128, do
+ * not compile.  The compiler does not know the probe's types: pass 3.0, not 3,
+ * for a double.
+ *
+ * USDT_PROBE(ID, FUNCTION, NAME, (type, name), ...) - declare a probe.
+ * USDT_PROVIDER(ID, NAME, MODULE, &probe, ...) - declare a provider of such.
+ *
+ *	USDT_PROBE(request_start, "handle", "request-start",
+ *	    (int, id), (const char *, url), (double, took));
+ *	USDT_PROVIDER(myapp, "myapp", "mymodule", &request_start);
+ *
+ *	if (usdt_static_enable(&myapp) < 0)
+ *		fprintf(stderr, "%s\n", usdt_errstr(myapp.provider));
+ *	request_start_fire(200, "/index", 3.25);
+ *	USDT_FIRE_STATIC(request_start, next_id(), url_of(request), 3.25);
+ *
+ * They stand outside of functions, and declare for the source file alone.
+ * A probe's types are the texts "int id", "const char * url", ...  ID is a
+ * usdt_static_probe_t, and these functions belong to it:
+ *	ID_fire(int id, ...)	fires it if somebody traces it.  The compiler
+ *				checks the arguments, and computes those that
+ *				have side effects in any case.
+ *	ID_enabled()		is usdt_probe_enabled.
+ *	ID_probedef()		is the definition.  Before usdt_static_enable it
+ *				is none of the library's: only test it.
+ * USDT_FIRE_STATIC(ID, argument, ...) is ID_fire(argument, ...), but evaluates
+ * arguments only if somebody traces the probe.
+ */
+#if !defined(__cplusplus) && defined(__STDC_VERSION__)
+#if __STDC_VERSION__ >= 201112L || (__STDC_VERSION__ >= 199901L && \
+    defined(__GNUC__) && !defined(__STRICT_ANSI__))
+#define USDT_FIRE(...) \
+	USDT_FIRE_(USDT_COUNT_(__VA_ARGS__), __VA_ARGS__, )
+#define USDT_PROBE(id, function, ...) \
+	USDT_PROBE_(USDT_COUNT_(__VA_ARGS__), id, function, __VA_ARGS__, )
+#define USDT_PROVIDER(id, name, module, ...) \
+	static usdt_static_probe_t *const id##_probes[] = { __VA_ARGS__ }; \
+	static usdt_static_provider_t id = { name, module, \
+	    sizeof id##_probes / sizeof id##_probes[0], id##_probes, NULL }
+#define USDT_FIRE_STATIC(...) \
+	USDT_FIRE_STATIC_(USDT_COUNT_(__VA_ARGS__), __VA_ARGS__, )
+
+/* private: the rest of this section.  The count goes first, and a last empty
+ * argument stands where C11 wants one. */
+#define USDT_FIRE_(argc, definition, ...) \
+	do { \
+		usdt_probedef_t *usdt_fired = (definition); \
+		if (usdt_probe_enabled(usdt_fired)) { \
+			USDT_QUIET_ \
+			USDT_FIRE_WORDS_(argc, USDT_WORD_, __VA_ARGS__); \
+			USDT_LOUD_ \
+		} \
+	} while (0)
+#define USDT_FIRE_STATIC_(argc, id, ...) \
+	do { \
+		if (id##_enabled()) \
+			id##_fire(USDT_EACH_(argc, USDT_SAME_, , \
+			    __VA_ARGS__)); \
+	} while (0)
+#define USDT_PROBE_(argc, id, function, name, ...) \
+	static const char *const id##_types[] = { \
+	    USDT_EACH_(argc, USDT_TEXT_, NULL, __VA_ARGS__) }; \
+	static usdt_static_probe_t id = { &id.none, function, name, argc, \
+	    id##_types, { name, function, 0, NULL, NULL, &id.never, NULL }, \
+	    0 }; \
+	USDT_PRIVATE_ usdt_probedef_t * \
+	id##_probedef(void) \
+	{ \
+		return usdt_static_load_(&id); \
+	} \
+	USDT_PRIVATE_ int \
+	id##_enabled(void) \
+	{ \
+		return usdt_probe_enabled(id##_probedef()); \
+	} \
+	USDT_PRIVATE_ void \
+	id##_fire(USDT_EACH_(argc, USDT_PARAMETER_, void, __VA_ARGS__)) \
+	{ \
+		usdt_probedef_t *usdt_fired = id##_probedef(); \
+		if (usdt_probe_enabled(usdt_fired)) \
+			USDT_FIRE_WORDS_(argc, USDT_PARAMETER_WORD_, \
+			    __VA_ARGS__); \
+	} \
+	struct usdt_static_probe	/* a declaration, for the ';' */
+#define USDT_FIRE_WORDS_(argc, word, ...) \
+	usdt_probe_fire64(usdt_fired, argc, (const uint64_t[]) { \
+	    USDT_EACH_(argc, word, 0, __VA_ARGS__) })
+
+#if defined(__GNUC__)
+#define USDT_PRIVATE_	__attribute__((unused)) static __inline
+#else
+#define USDT_PRIVATE_	static inline
+#endif
+
+/* What _Generic only looks at may have side effects. */
+#if defined(__clang__)
+#define USDT_QUIET_ \
+	_Pragma("clang diagnostic push") \
+	_Pragma("clang diagnostic ignored \"-Wunevaluated-expression\"")
+#define USDT_LOUD_ \
+	_Pragma("clang diagnostic pop")
+#else
+#define USDT_QUIET_
+#define USDT_LOUD_
+#endif
+
+USDT_PRIVATE_ usdt_probedef_t *
+usdt_static_load_(usdt_static_probe_t *declared)
+{
+#if defined(USDT_TSAN)
+	return __atomic_load_n(&declared->probedef, __ATOMIC_ACQUIRE);
+#elif defined(__GNUC__)	/* what it points to is read after it */
+	return __atomic_load_n(&declared->probedef, __ATOMIC_RELAXED);
+#else
+	return *(usdt_probedef_t *volatile *)&declared->probedef;
+#endif
+}
+
+USDT_PRIVATE_ uint64_t
+usdt_word_signed_(long long value)
+{
+	return (uint64_t)value;
+}
+
+USDT_PRIVATE_ uint64_t
+usdt_word_unsigned_(unsigned long long value)
+{
+	return value;
+}
+
+USDT_PRIVATE_ uint64_t
+usdt_word_double_(double value)
+{
+	union {
+		double value;
+		uint64_t bits;
+	} word;
+
+	word.value = value;
+	return word.bits;
+}
+
+USDT_PRIVATE_ uint64_t
+usdt_word_float_(float value)
+{
+	union {
+		float value;
+		uint32_t bits;
+	} word;
+
+	word.value = value;
+	return word.bits;
+}
+
+USDT_PRIVATE_ uint64_t
+usdt_word_pointer_(const volatile void *value)
+{
+	return (uintptr_t)value;
+}
+
+/* Never defined: an argument that is too wide for a word. */
+struct usdt_too_wide_for_a_word;
+uint64_t usdt_too_wide_for_a_word_(struct usdt_too_wide_for_a_word value);
+#if defined(__SIZEOF_INT128__)
+__extension__ typedef __int128 usdt_int128_;
+__extension__ typedef unsigned __int128 usdt_unsigned128_;
+#define USDT_WIDE_ \
+	    usdt_int128_: usdt_too_wide_for_a_word_, \
+	    usdt_unsigned128_: usdt_too_wide_for_a_word_,
+#else
+#define USDT_WIDE_
+#endif
+
+#define USDT_WORD_(value) \
+	_Generic((value), \
+	    _Bool: usdt_word_unsigned_, \
+	    char: usdt_word_signed_, \
+	    signed char: usdt_word_signed_, \
+	    unsigned char: usdt_word_unsigned_, \
+	    short: usdt_word_signed_, \
+	    unsigned short: usdt_word_unsigned_, \
+	    int: usdt_word_signed_, \
+	    unsigned: usdt_word_unsigned_, \
+	    long: usdt_word_signed_, \
+	    unsigned long: usdt_word_unsigned_, \
+	    long long: usdt_word_signed_, \
+	    unsigned long long: usdt_word_unsigned_, \
+	    float: usdt_word_float_, \
+	    double: usdt_word_double_, \
+	    long double: usdt_too_wide_for_a_word_, \
+	    USDT_WIDE_ \
+	    default: usdt_word_pointer_)(value)
+
+/* Of a pair "(type, name)". */
+#define USDT_PARAMETER_(pair)		USDT_PARAMETER__ pair
+#define USDT_PARAMETER__(type, name)	type name
+#define USDT_PARAMETER_WORD_(pair)	USDT_PARAMETER_WORD__ pair
+#define USDT_PARAMETER_WORD__(type, name) USDT_WORD_(name)
+#define USDT_TEXT_(pair)		USDT_TEXT__ pair
+#define USDT_TEXT__(type, name)		#type " " #name
+#define USDT_SAME_(argument)		argument
+
+/* M of each of ARGC arguments, which one empty argument ends.  For 0: NONE. */
+#define USDT_EACH_(argc, m, none, ...) \
+	USDT_EACH__(argc, m, none, __VA_ARGS__)
+#define USDT_EACH__(argc, m, none, ...) \
+	USDT_EACH_##argc##_(m, none, __VA_ARGS__)
+#define USDT_MANY_	a_probe_has_at_most_32_arguments
+#define USDT_EACH_a_probe_has_at_most_32_arguments_(m, ...) \
+	a_probe_has_at_most_32_arguments
+#define USDT_EACH_0_(m, none, end)	none
+#define USDT_EACH_1_(m, none, a, end)	m(a)
+#define USDT_EACH_2_(m, none, a, ...) \
+	m(a), USDT_EACH_1_(m, none, __VA_ARGS__)
+#define USDT_EACH_3_(m, none, a, ...) \
+	m(a), USDT_EACH_2_(m, none, __VA_ARGS__)
+#define USDT_EACH_4_(m, none, a, ...) \
+	m(a), USDT_EACH_3_(m, none, __VA_ARGS__)
+#define USDT_EACH_5_(m, none, a, ...) \
+	m(a), USDT_EACH_4_(m, none, __VA_ARGS__)
+#define USDT_EACH_6_(m, none, a, ...) \
+	m(a), USDT_EACH_5_(m, none, __VA_ARGS__)
+#define USDT_EACH_7_(m, none, a, ...) \
+	m(a), USDT_EACH_6_(m, none, __VA_ARGS__)
+#define USDT_EACH_8_(m, none, a, ...) \
+	m(a), USDT_EACH_7_(m, none, __VA_ARGS__)
+#define USDT_EACH_9_(m, none, a, ...) \
+	m(a), USDT_EACH_8_(m, none, __VA_ARGS__)
+#define USDT_EACH_10_(m, none, a, ...) \
+	m(a), USDT_EACH_9_(m, none, __VA_ARGS__)
+#define USDT_EACH_11_(m, none, a, ...) \
+	m(a), USDT_EACH_10_(m, none, __VA_ARGS__)
+#define USDT_EACH_12_(m, none, a, ...) \
+	m(a), USDT_EACH_11_(m, none, __VA_ARGS__)
+#define USDT_EACH_13_(m, none, a, ...) \
+	m(a), USDT_EACH_12_(m, none, __VA_ARGS__)
+#define USDT_EACH_14_(m, none, a, ...) \
+	m(a), USDT_EACH_13_(m, none, __VA_ARGS__)
+#define USDT_EACH_15_(m, none, a, ...) \
+	m(a), USDT_EACH_14_(m, none, __VA_ARGS__)
+#define USDT_EACH_16_(m, none, a, ...) \
+	m(a), USDT_EACH_15_(m, none, __VA_ARGS__)
+#define USDT_EACH_17_(m, none, a, ...) \
+	m(a), USDT_EACH_16_(m, none, __VA_ARGS__)
+#define USDT_EACH_18_(m, none, a, ...) \
+	m(a), USDT_EACH_17_(m, none, __VA_ARGS__)
+#define USDT_EACH_19_(m, none, a, ...) \
+	m(a), USDT_EACH_18_(m, none, __VA_ARGS__)
+#define USDT_EACH_20_(m, none, a, ...) \
+	m(a), USDT_EACH_19_(m, none, __VA_ARGS__)
+#define USDT_EACH_21_(m, none, a, ...) \
+	m(a), USDT_EACH_20_(m, none, __VA_ARGS__)
+#define USDT_EACH_22_(m, none, a, ...) \
+	m(a), USDT_EACH_21_(m, none, __VA_ARGS__)
+#define USDT_EACH_23_(m, none, a, ...) \
+	m(a), USDT_EACH_22_(m, none, __VA_ARGS__)
+#define USDT_EACH_24_(m, none, a, ...) \
+	m(a), USDT_EACH_23_(m, none, __VA_ARGS__)
+#define USDT_EACH_25_(m, none, a, ...) \
+	m(a), USDT_EACH_24_(m, none, __VA_ARGS__)
+#define USDT_EACH_26_(m, none, a, ...) \
+	m(a), USDT_EACH_25_(m, none, __VA_ARGS__)
+#define USDT_EACH_27_(m, none, a, ...) \
+	m(a), USDT_EACH_26_(m, none, __VA_ARGS__)
+#define USDT_EACH_28_(m, none, a, ...) \
+	m(a), USDT_EACH_27_(m, none, __VA_ARGS__)
+#define USDT_EACH_29_(m, none, a, ...) \
+	m(a), USDT_EACH_28_(m, none, __VA_ARGS__)
+#define USDT_EACH_30_(m, none, a, ...) \
+	m(a), USDT_EACH_29_(m, none, __VA_ARGS__)
+#define USDT_EACH_31_(m, none, a, ...) \
+	m(a), USDT_EACH_30_(m, none, __VA_ARGS__)
+#define USDT_EACH_32_(m, none, a, ...) \
+	m(a), USDT_EACH_31_(m, none, __VA_ARGS__)
+
+/* How many arguments follow the first one? */
+#define USDT_COUNT_(...) \
+	USDT_PICK_(__VA_ARGS__, \
+	    USDT_MANY_, USDT_MANY_, USDT_MANY_, USDT_MANY_, USDT_MANY_, \
+	    USDT_MANY_, USDT_MANY_, USDT_MANY_, USDT_MANY_, USDT_MANY_, \
+	    USDT_MANY_, USDT_MANY_, USDT_MANY_, USDT_MANY_, USDT_MANY_, \
+	    USDT_MANY_, USDT_MANY_, USDT_MANY_, USDT_MANY_, USDT_MANY_, \
+	    USDT_MANY_, USDT_MANY_, USDT_MANY_, USDT_MANY_, USDT_MANY_, \
+	    USDT_MANY_, USDT_MANY_, USDT_MANY_, USDT_MANY_, USDT_MANY_, \
+	    USDT_MANY_, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, \
+	    18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, )
+#define USDT_PICK_( \
+	    _1, _2, _3, _4, _5, _6, _7, _8, _9, _10, _11, _12, _13, _14, _15, _16, \
+	    _17, _18, _19, _20, _21, _22, _23, _24, _25, _26, _27, _28, _29, _30, \
+	    _31, _32, _33, _34, _35, _36, _37, _38, _39, _40, _41, _42, _43, _44, \
+	    _45, _46, _47, _48, _49, _50, _51, _52, _53, _54, _55, _56, _57, _58, \
+	    _59, _60, _61, _62, _63, _64, n, ...) \
+	n
+#endif
+#endif
 
 #ifdef __cplusplus
 }

@@ -124,36 +124,61 @@ may_fire(void)
 	return usdt__load(&usdt__guard[0]) == 1;	/* "!= 0": one more */
 }
 
+/* A word of 64 bits, which may be a pointer of the caller's. */
+typedef uint64_t __attribute__((may_alias)) word;
+
+/* Are a caller's pointers such words? */
+#define POINTERS_ARE_WORDS	(sizeof (void *) == sizeof(word))
+
 /* Run through the stub with ARGC words. */
 static inline void
-run(const struct usdt_probe *probe, size_t argc, void **argv)
+run(const struct usdt_probe *probe, size_t argc, const word *words)
 {
 	usdt__load_fence();
-	usdt__fire(__atomic_load_n(&probe->fire, __ATOMIC_RELAXED), argc, argv);
+	usdt__fire(__atomic_load_n(&probe->fire, __ATOMIC_RELAXED), argc,
+	    words);
+}
+
+/* Call the observer with words of the machine. */
+static void
+tell(const struct usdt__observer *observer, const usdt_probedef_t *probedef,
+    size_t argc, const word *words)
+{
+	void *low[USDT_ARG_MAX];
+	size_t i;
+
+	if (POINTERS_ARE_WORDS) {
+		observer->call(probedef, argc, (void *const *)words,
+		    observer->data);
+		return;
+	}
+	for (i = 0; i < argc; i++)
+		low[i] = (void *)(uintptr_t)words[i];
+	observer->call(probedef, argc, low, observer->data);
 }
 
 /* Fire if words are missing, or the probe is observed, or no tracer sees it. */
 __attribute__((noinline)) static void
-fire_slowly(usdt_probedef_t *probedef, size_t argc, void **argv)
+fire_slowly(usdt_probedef_t *probedef, size_t argc, const word *words)
 {
 	struct usdt_probe *probe = probe_of(probedef);
 	const struct usdt__observer *observer =
 	    __atomic_load_n(&probe->observer, __ATOMIC_ACQUIRE);
 	int visible = __atomic_load_n(&probe->visible, __ATOMIC_ACQUIRE);
-	void *whole[USDT_ARG_MAX];
+	word whole[USDT_ARG_MAX];
 	size_t i;
 
 	if (!visible && observer == NULL)
 		return;
-	if (argc < probe->argc || argv == NULL) {
+	if (argc < probe->argc || words == NULL) {
 		for (i = 0; i < probe->argc; i++)
-			whole[i] = i < argc && argv != NULL ? argv[i] : NULL;
-		argv = whole;
+			whole[i] = i < argc && words != NULL ? words[i] : 0;
+		words = whole;
 	}
 	if (observer != NULL)
-		observer->call(probedef, probe->argc, argv, observer->data);
+		tell(observer, probedef, probe->argc, words);
 	if (visible && may_fire())
-		run(probe, probe->argc, argv);
+		run(probe, probe->argc, words);
 }
 
 /*
@@ -161,36 +186,61 @@ fire_slowly(usdt_probedef_t *probedef, size_t argc, void **argv)
  * the tests needs the fewest instructions.
  */
 static inline void
-fire(usdt_probedef_t *probedef, size_t argc, void **argv)
+fire(usdt_probedef_t *probedef, size_t argc, const word *words)
 {
 	const struct usdt_probe *probe = probe_of(probedef);
 
 	if (__builtin_expect((int32_t)argc <= usdt__load(&probe->simple), 0)) {
-		fire_slowly(probedef, argc, argv);
-	} else if (argv == NULL) {	/* valid without arguments */
+		fire_slowly(probedef, argc, words);
+	} else if (words == NULL) {	/* valid without arguments */
 		if (argc == 0 && may_fire())
-			run(probe, argc, argv);
+			run(probe, argc, words);
 		else
-			fire_slowly(probedef, argc, argv);
+			fire_slowly(probedef, argc, words);
 	} else if (__builtin_expect(may_fire(), 1)) {
-		run(probe, probe->argc, argv);
+		run(probe, probe->argc, words);
 	} else {
-		fire_slowly(probedef, argc, argv);
+		fire_slowly(probedef, argc, words);
 	}
 }
 
-void
-usdt_fire_probe(usdt_probe_t *probe, size_t argc, void **argv)
+/* Fire with a 32-bit process' words, extended as their types want it. */
+static void
+fire_extended(usdt_probedef_t *probedef, size_t argc, void **argv)
 {
-	if (probe != NULL)
-		fire(probedef_of(probe), argc, argv);
+	const struct usdt_probe *probe = probe_of(probedef);
+	word words[USDT_ARG_MAX];
+	size_t i;
+
+	if (argc > probe->argc)
+		argc = probe->argc;
+	for (i = 0; i < argc && argv != NULL; i++)
+		words[i] = probe->extended >> i & 1 ?
+		    (word)(intptr_t)argv[i] : (uintptr_t)argv[i];
+	fire(probedef, argc, argv != NULL ? words : NULL);
 }
 
 /* This does not read the definition: its probe lies beside it. */
 void
 usdt_probe_fire(usdt_probedef_t *probedef, size_t argc, void **argv)
 {
+	if (POINTERS_ARE_WORDS)
+		fire(probedef, argc, (const word *)argv);
+	else
+		fire_extended(probedef, argc, argv);
+}
+
+void
+usdt_probe_fire64(usdt_probedef_t *probedef, size_t argc, const uint64_t *argv)
+{
 	fire(probedef, argc, argv);
+}
+
+void
+usdt_fire_probe(usdt_probe_t *probe, size_t argc, void **argv)
+{
+	if (probe != NULL)
+		usdt_probe_fire(probedef_of(probe), argc, argv);
 }
 
 void

@@ -87,7 +87,7 @@
 	finish	usdt__stub_count
 
 // ---------------------------------------------------------------------------
-// void usdt__fire(const void *entry, size_t argc, void *const *argv)
+// void usdt__fire(const void *entry, size_t argc, const uint64_t *words)
 //
 // On entry	x0 entry	x1 argc		x2 argv
 // Inside	x9 entry	x10 argc	x11 argv	x12-x15 scratch

@@ -129,26 +129,27 @@
 	finish	usdt__stub_count
 
 # ---------------------------------------------------------------------------
-# void usdt__fire(const void *entry, size_t argc, void *const *argv)
+# void usdt__fire(const void *entry, size_t argc, const uint64_t *words)
 #
-# On entry	4(%esp) entry	8(%esp) argc	12(%esp) argv
-# Inside	%eax entry	%ecx argc	%edx argv
+# On entry	4(%esp) entry	8(%esp) argc	12(%esp) words
+# Inside	%eax entry	%ecx argc	%edx words
 # At the sites	arguments lie at 0(%esp), 4(%esp) ..., as in a called function,
 #		but without its return address.  They lie again at 0(%edx),
-#		8(%edx) ..., as words of 8 bytes: a 64-bit kernel that follows
-#		a pointer (as for the texts in `usdt watch`) reads 8 bytes.
+#		8(%edx) ..., as words of 8 bytes: notes of types with 64 bits
+#		lead there, and a 64-bit kernel that follows a pointer (as for
+#		the texts in `usdt watch`) reads 8 bytes.
 #
 #	+---------------------+
-#	| argv, argc, entry   | 8(%ebp) and up
+#	| words, argc, entry  | 8(%ebp) and up
 #	| return address      | 4(%ebp)
 #	| caller's %ebp       | (%ebp)
 #	| 0 to 3 words, to align %esp to 16
-#	| 0, argument argc-1  |
-#	| ...                 |
-#	| 0, argument 0       | (%edx)
 #	| argument argc-1     |
 #	| ...                 |
-#	| argument 0          | (%esp)
+#	| argument 0          | (%edx)
+#	| lower half of argc-1|
+#	| ...                 |
+#	| that of 0           | (%esp)
 #	+---------------------+
 #
 # The stub's "leave; ret" undoes all of it.
@@ -173,8 +174,8 @@
 	js	7f
 	mov	%ecx, %eax
 8:
-	push	$0
-	push	(%edx, %eax, 4)
+	push	4(%edx, %eax, 8)
+	push	(%edx, %eax, 8)
 	dec	%eax
 	jns	8b
 	mov	%esp, %edx

@@ -87,7 +87,7 @@
 	finish	usdt__stub_count
 
 ! ---------------------------------------------------------------------------
-! void usdt__fire(const void *entry, size_t argc, void *const *argv)
+! void usdt__fire(const void *entry, size_t argc, const uint64_t *words)
 !
 ! On entry	%o0 entry	%o1 argc	%o2 argv
 ! Inside	%i0 entry	%i1 argc	%i2 argv

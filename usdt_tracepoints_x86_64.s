@@ -137,7 +137,7 @@
 	finish	usdt__stub_count
 
 # ---------------------------------------------------------------------------
-# void usdt__fire(const void *entry, size_t argc, void *const *argv)
+# void usdt__fire(const void *entry, size_t argc, const uint64_t *words)
 #
 # On entry	%rdi entry	%rsi argc	%rdx argv
 # Inside	%r11 entry	%esi argc	%rdx argv; %rsi and %rdx get

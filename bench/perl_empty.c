@@ -1,6 +1,6 @@
 /*
- * perl_empty.c - what does Perl take for a function of C that does nothing, and
- * do statements take values?
+ * perl_empty.c - how long does Perl take to call a function of C that does
+ * nothing?  And does a statement take values from Perl's store?
  */
 #define PERL_NO_GET_CONTEXT
 #include "EXTERN.h"
@@ -15,7 +15,7 @@ XS(call)
 	XSRETURN_NO;
 }
 
-/* Hides the values that are free: who takes one needs a new arena of them. */
+/* Hides the free values: to take one, Perl has to make new ones. */
 XS(hide)
 {
 	dXSARGS;
@@ -25,7 +25,7 @@ XS(hide)
 	XSRETURN_EMPTY;
 }
 
-/* Did somebody take one?  The values that were hidden are lost. */
+/* Were new ones made since then?  The hidden ones are lost. */
 XS(taken)
 {
 	dXSARGS;

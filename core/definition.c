@@ -38,6 +38,7 @@ struct arguments {
 	size_t size;		/* bytes of types that DOF spells differently */
 	int named;		/* an argument has a name */
 	int translated;		/* a translator leads to a type */
+	uint32_t extended;	/* as in struct usdt_probe */
 };
 
 /* Does DOF spell the type otherwise than the caller's string? */
@@ -45,6 +46,13 @@ static int
 is_respelt(const struct usdt__declarator *arg)
 {
 	return arg->name_length > 0 || arg->translated != NULL;
+}
+
+/* Is it a signed type of 64 bits? */
+static int
+is_signed_64(const struct usdt__declarator *arg)
+{
+	return arg->pointers == 0 && arg->dimensions == 0 && arg->size == -8;
 }
 
 /* Does an earlier argument have the same name? */
@@ -69,6 +77,7 @@ parse_types(struct arguments *args, size_t argc, const char **types,
 
 	args->size = 0;
 	args->named = args->translated = 0;
+	args->extended = 0;
 	for (i = 0; i < argc; i++) {
 		struct usdt__declarator *arg = &args->of[i];
 
@@ -80,6 +89,7 @@ parse_types(struct arguments *args, size_t argc, const char **types,
 			    "name that another argument has", i, types[i]);
 		args->named |= arg->name_length > 0;
 		args->translated |= arg->translated != NULL;
+		args->extended |= (uint32_t)is_signed_64(arg) << i;
 		if (is_respelt(arg))
 			args->size += strlen(types[i]) + 1;
 	}
@@ -179,6 +189,7 @@ usdt_create_probe(const char *func, const char *name, size_t argc,
 	block->state.dof_name = at;
 	block->state.hash = usdt__probeset_hash(func, at);
 	block->state.probe.argc = (uint16_t)argc;
+	block->state.probe.extended = args.extended;
 	usdt__probe_unbind(&block->def);
 	return &block->def;
 }

@@ -25,6 +25,8 @@ struct usdt_probe {		/* its gate is in the definition */
 	int32_t simple;		/* the fast path is taken if argc is greater;
 				 * INT32_MAX: hidden, or observed */
 	const struct usdt__observer *observer;
+	uint32_t extended;	/* a bit for each argument whose type is signed
+				 * and wider than a 32-bit machine's word */
 };
 
 struct usdt_probe_state {

@@ -77,3 +77,10 @@ usdt__fail_probe(usdt_provider_t *provider, usdt_error_t error,
 	return usdt__fail(provider, error, provider->name, provider->module,
 	    probedef->function, probedef->name);
 }
+
+int
+usdt__fail_alike(const usdt_provider_t *provider)
+{
+	memcpy(thread_error, provider->state->error, sizeof thread_error);
+	return -1;
+}

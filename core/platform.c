@@ -186,6 +186,7 @@ const struct usdt__arch usdt__archs[] = {
 		.stack_format = "%u(%%esp)",
 		.biased = 1,
 		.wide_format = "%u(%%edx)",
+		.wide_register = 2,
 		.unwind = { 8, 4, 5, 0 },
 		.sites = { { 16, 11, 32 }, { 4, 11, 32 } },
 	},

@@ -173,6 +173,7 @@ struct usdt__arch {
 	} unwind;
 	const char *wide_format;	/* printf format of the second copies of
 					 * arguments, 8 bytes each, or NULL */
+	uint8_t wide_register;	/* DWARF's number of their register */
 	struct usdt__sites sites[2];	/* by enum usdt__isenabled, in stubs
 					 * with the smallest nop */
 };
@@ -238,9 +239,10 @@ extern const uint32_t usdt__stub_count;		/* of the plain ones; 0: unknown
 
 /*
  * Put ARGC words where the calling convention puts arguments, as if the
- * sites called a function with them, and run through the stub.
+ * sites called a function with them, and run through the stub.  Where the
+ * machine's words have 32 bits, the function gets the lower halves.
  */
-void usdt__fire(const void *entry, size_t argc, void *const *argv);
+void usdt__fire(const void *entry, size_t argc, const uint64_t *words);
 
 /* --- core/guard.c: is this process a forked child to be mended? --------- */
 
@@ -330,8 +332,11 @@ size_t usdt__name_note(const char *name, char *out);
 
 /* Bytes, negative if signed: -4 for "int".  Unknown names: a machine word. */
 int usdt__type_size(const char *type, const struct usdt__arch *arch);
-/* The same of the argument, which is one word at most, whatever its type. */
+/* The same of the argument, which is one word at most, or 8 bytes where the
+ * arguments lie once more in such words. */
 int usdt__type_word_size(const char *type, const struct usdt__arch *arch);
+/* Is it to be read there? */
+int usdt__is_wide(int size, const struct usdt__arch *arch);
 
 /* usdt__type_size of the first LENGTH bytes. */
 int usdt__type_size_of(const char *type, size_t length,

@@ -272,6 +272,10 @@ int usdt__fail(usdt_provider_t *provider, usdt_error_t error, ...);
 int usdt__fail_probe(usdt_provider_t *provider, usdt_error_t error,
     const usdt_probedef_t *probedef);
 
+/* A failed call had a provider that the caller does not know: make its text
+ * the thread's.  Returns -1. */
+int usdt__fail_alike(const usdt_provider_t *provider);
+
 /* --- core/observe.c: which function is called for each fire? ------------ */
 
 /* On a system without tracers: bind the probes to the provider's observer, if

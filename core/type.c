@@ -249,8 +249,15 @@ int
 usdt__type_word_size(const char *type, const struct usdt__arch *arch)
 {
 	int size = usdt__type_size(type, arch);
+	int most = arch->wide_format != NULL ? 8 : arch->word;
 
-	if (size > arch->word)
-		return arch->word;
-	return size < -arch->word ? -arch->word : size;
+	if (size > most)
+		return most;
+	return size < -most ? -most : size;
+}
+
+int
+usdt__is_wide(int size, const struct usdt__arch *arch)
+{
+	return size > arch->word || size < -arch->word;
 }

@@ -252,20 +252,22 @@ field_type(const struct usdt__dwarf *dwarf, const struct usdt__field *field)
 	return dwarf->kinds[kind_of(d, dwarf->arch)];
 }
 
-/* The type as which an argument is passed: a word. */
+/* The type as which an argument is passed: a word of the machine, or of 8
+ * bytes. */
 static uint32_t
 argument_type(const struct usdt__dwarf *dwarf, const struct usdt__declarator *d)
 {
 	int word = dwarf->arch->word, size = d->size;
+	int most = dwarf->arch->wide_format != NULL ? 8 : word;
 
 	if (d->pointers > 0 || d->dimensions > 0)
 		return pointer_to(dwarf, d, d->pointers + (d->dimensions > 0));
 	if (d->base == USDT__BASE_STRUCT || d->base == USDT__BASE_VOID)
 		size = word;
-	if (size > word)
-		size = word;
-	else if (size < -word)
-		size = -word;
+	if (size > most)
+		size = most;
+	else if (size < -most)
+		size = -most;
 	if (d->base == USDT__BASE_FLOAT || size != d->size)
 		return dwarf->kinds[integer_kind(size)];
 	return dwarf->kinds[kind_of(d, dwarf->arch)];
@@ -377,7 +379,7 @@ static void
 put_location(struct out *out, size_t index, int size)
 {
 	const struct usdt__arch *arch = out->arch;
-	uint8_t bytes[8];
+	uint8_t bytes[8], base;
 	size_t n = 0;
 	int64_t offset;
 
@@ -386,13 +388,19 @@ put_location(struct out *out, size_t index, int size)
 		put(out, 1, DW_OP_reg0 + arch->dwarf_registers[index]);
 		return;
 	}
-	offset = (int64_t)usdt__stack_offset(arch, index,
-	    size < 0 ? -size : size);
+	if (usdt__is_wide(size, arch)) {
+		base = arch->wide_register;
+		offset = (int64_t)index * 8;
+	} else {
+		base = arch->unwind.stack;
+		offset = (int64_t)usdt__stack_offset(arch, index,
+		    size < 0 ? -size : size);
+	}
 	for (; offset >= 64; offset >>= 7)		/* a signed LEB128 */
 		bytes[n++] = (uint8_t)((offset & 0x7f) | 0x80);
 	bytes[n++] = (uint8_t)offset;
 	put(out, 1, 1 + n);
-	put(out, 1, DW_OP_breg0 + arch->unwind.stack);
+	put(out, 1, DW_OP_breg0 + base);
 	usdt__sink_write(out->sink, bytes, n);
 }
 

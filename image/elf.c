@@ -170,6 +170,9 @@ format_args(const usdt_probedef_t *probedef, int same_types,
 		if (i < arch->registers) {
 			n = (size_t)(stpcpy(out + n,
 			    arch->register_names[i]) - out);
+		} else if (usdt__is_wide(size, arch)) {
+			n += (size_t)snprintf(out + n, ARGS_SIZE - n,
+			    arch->wide_format, (unsigned)i * 8);
 		} else {
 			n += (size_t)snprintf(out + n, ARGS_SIZE - n,
 			    arch->stack_format, usdt__stack_offset(arch, i,

@@ -9,9 +9,9 @@ const struct usdt__stub usdt__stubs[1];
 const uint32_t usdt__stub_count;
 
 void
-usdt__fire(const void *entry, size_t argc, void *const *argv)
+usdt__fire(const void *entry, size_t argc, const uint64_t *words)
 {
 	(void)entry;
 	(void)argc;
-	(void)argv;
+	(void)words;
 }

@@ -528,6 +528,45 @@ test_creating(void)
 	usdt_probe_release(def);
 }
 
+/* Enabling declared probes: it succeeds, or nothing of them is there. */
+USDT_PROBE(declared_probe, "f", "declared", (int, number), (char *, text));
+USDT_PROVIDER(declared, "declared", "m", &declared_probe);
+
+static void
+test_declared(int kind)
+{
+	int failures = 0, n, result, fds = count_fds();
+
+	which = kind;
+	ever_after = 0;
+	for (n = 1, refused = 1; refused > 0 && n < ENOUGH; n++) {
+		usdt__image_files = 0;
+		first = n;
+		CALL(result = usdt_static_enable(&declared));
+		failures += result != 0;
+		try(result == 0 || is_right_text(usdt_errstr(
+		    declared.provider)), "declared, %s number %d: %s",
+		    refused_name, n, usdt_errstr(declared.provider));
+		try(result == 0 || !declared_probe_enabled(),
+		    "declared, %s number %d: it is enabled", refused_name, n);
+		result = refused;
+		first = 0;
+		try(usdt_static_enable(&declared) == 0, "declared, again: %s",
+		    usdt_errstr(declared.provider));
+		usdt_static_free(&declared);
+		refused = result;
+		nftw(scratch, scratch_clear, 8, FTW_DEPTH | FTW_PHYS);
+		try(mapped == 0 && count_fds() == fds, "declared, %s number "
+		    "%d: %zu bytes stay mapped, %d descriptors, not %d",
+		    refused_name, n, mapped, count_fds(), fds);
+	}
+	try(n > 3 && n < ENOUGH, "%d requests", n - 2);
+	ok_all("enabling declared probes: %d times something of %s was "
+	    "refused, %d failures", n - 2, kind == MEMORY ? "memory" :
+	    "the system", failures);
+	ok(failures > 0 || kind == SYSTEM, "and was missed");
+}
+
 static void
 test_adding(void)
 {
@@ -624,6 +663,8 @@ main(void)
 	scratch_begin();
 	setenv("USDT_BACKENDS", "sdt", 1);
 	test_creating();
+	test_declared(MEMORY);
+	test_declared(SYSTEM);
 	/* Once a process: the first enabling registers the handlers of fork. */
 	test_refusing(&scenarios[0], MEMORY, 0);
 	test_adding();

@@ -61,10 +61,34 @@ compute_and_fire(void)
 		} \
 	}
 
+/* A site that fires by itself, as most are written. */
+#define FIRING_LOOP(name, statement) \
+	NOINLINE void \
+	name(usdt_probedef_t *probe, long times) \
+	{ \
+		for (; times > 0; times--) { \
+			__asm__ volatile("" : : "r"(probe) : "memory"); \
+			statement; \
+		} \
+	}
+
+static NOINLINE long
+compute(void)
+{
+	return (long)computed++;
+}
+
+USDT_PROBE(declared, "f", "declared", (long, number), (const char *, text),
+    (double, took));
+USDT_PROVIDER(costs, "costs-declared", "costs", &declared);
+
 LOOP(site_none, 0)
 LOOP(site_compiled_in, costs_semaphore)
 LOOP(site_inline, usdt_probe_enabled(probe))
 LOOP(site_1x, usdt_is_enabled(probe->probe))
+FIRING_LOOP(site_fire, USDT_FIRE(probe, compute(), "text", 2.5))
+FIRING_LOOP(site_static, USDT_FIRE_STATIC(declared, compute(), "text", 2.5))
+FIRING_LOOP(site_declared, declared_fire(1, "text", 2.5))
 
 static usdt_probedef_t *
 one_probe(size_t argc)
@@ -211,12 +235,16 @@ main(int argc, char **argv)
 		usdt_probedef_t *probe = one_probe(6);
 
 		current = probe;
+		must(usdt_static_enable(&costs), costs.provider);
 		if (what[0] == 'h')	/* our half of the gate */
 			((volatile uint16_t *)(uintptr_t)probe->gate)[1] = 1;
 		site_none(probe, times);
 		site_compiled_in(probe, times);
 		site_inline(probe, times);
 		site_1x(probe, times);
+		site_fire(probe, times);
+		site_static(probe, times);
+		site_declared(probe, times);
 		if (computed != 0) {
 			fprintf(stderr, "costs: arguments were computed\n");
 			return 1;

@@ -115,6 +115,12 @@ for my $cc (sort keys %program) {
 	at_most($compiled_in, 2, "$cc: a compiled-in semaphore test");
 	at_most(beside($program{$cc}, qw(site_inline sites)),
 		($compiled_in // 0) + 1, "$cc: usdt_probe_enabled(), one more");
+	at_most(beside($program{$cc}, qw(site_fire sites)),
+		($compiled_in // 0) + 1, "$cc: USDT_FIRE, no more than that");
+	# Its handle is in memory.
+	at_most(beside($program{$cc}, "site_$_", 'sites'),
+		($compiled_in // 0) + 2, "$cc: a probe of USDT_PROBE, $_")
+	    for qw(static declared);
 }
 
 my ($one) = map { $program{$_} } grep { $_ ne 'clang' } sort keys %program;
@@ -124,6 +130,11 @@ at_most(beside($one, qw(site_inline helper)), 24,
 	'usdt_probe_enabled(), with a helper and untraced');
 at_most(counted($one, qw(usdt_is_enabled helper)), 24,
 	'usdt_is_enabled() itself, of the same');
+# Generated code, with and without its test of the gate.
+my @jit = map { counted("$build/examples/jit", 'run_loop', @$_) } [], ['-n'];
+is((grep { !defined } @jit) ? 'not counted' : $jit[0] - $jit[1], 3,
+	'a test in generated code: three instructions');
+
 # From 7 words on, even and odd numbers take different paths.
 at_most(counted($one, 'usdt_probe_fire', 'fire', $_), 21 + 3 * $_,
 	"usdt_probe_fire() of $_") for 0 .. 2, 6 .. 9, 16, 31, 32;

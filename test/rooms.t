@@ -38,6 +38,7 @@ my %allowed = (
 	'core/platform' => "$memory newlocale freelocale strerror_l strerror secure_getenv snprintf vsnprintf write getpid __errno_location",
 	'core/probeset' => "$memory calloc free",
 	'core/sink' => "$memory memmove",
+	'core/static' => 'calloc free',
 	'core/struct' => "$memory memmove calloc free",
 	'core/status' => "$memory snprintf",
 	'core/turn' => 'open flock close __errno_location',
@@ -66,7 +67,10 @@ my %allowed = (
 	usdt_tracepoints_sparc64 => '',
 );
 # Calls of usdt.h that a room makes, as any program could.
-my %calls = (usdt => 'usdt_error');
+my %calls = (
+	usdt => 'usdt_error',
+	'core/static' => 'usdt_create_provider usdt_create_probe usdt_provider_(?:add_probe|enable|disable|free) usdt_probe_release',
+);
 
 # The floors, from the lowest: each header includes the one below it.
 my @floors = qw(core/platform.h core/dof.h image/image.h core/provider.h);

@@ -29,7 +29,7 @@ system(@cc, '-std=gnu99', '-I.', '-O1', '-o', $program, 'test/types.c',
 my %archs = (
 	x86_64 => { word => 8, registers => [5, 4, 1, 2, 8, 9], stack => 7,
 		machine => 62 },
-	i386 => { word => 4, registers => [], stack => 4, machine => 3 },
+	i386 => { word => 4, registers => [], stack => 4, wide => 2, machine => 3 },
 	aarch64 => { word => 8, registers => [0 .. 7], stack => 31,
 		machine => 183 },
 	sparc64 => { word => 8, registers => [8 .. 13], stack => 14,
@@ -60,7 +60,7 @@ sub spew
 my @start = (
 	['id', 'int', 'int', 4], ['url', 'char *', 'char *', 'W'],
 	['req', 'struct my_request *', 'struct my_request *', 'W'],
-	['took', 'long unsigned int', 'unsigned int', 'D'],
+	['took', 'long unsigned int', 'long long unsigned int', 'D'],
 	['u', 'void *', 'void *', 'W'],
 	['c', 'unsigned char', 'unsigned char', 1],
 	['seventh', 'long int', 'int', 'W'],
@@ -75,6 +75,9 @@ sub place
 	my @registers = @{ $arch->{registers} };
 
 	return "reg$registers[$index]" if $index < @registers;
+	# Where words have 32 bits, all lie once more in 64.
+	return "breg$arch->{wide} " . $index * 8
+	    if $arch->{wide} && $size eq 'D';
 	$size = $arch->{word} if $size =~ /[WD]/;
 	my $offset = ($arch->{first} // 0)
 	    + ($index - @registers) * $arch->{word};

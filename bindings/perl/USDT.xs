@@ -3,14 +3,14 @@
  *
  * Devel/USDT.pm has the interface, and turns declared types into those of C.
  *
- * Lifetimes.  An object of Perl has a counted reference on a struct of C, and
- * a probe's struct one on its provider's.  So there are no cycles, and a
- * provider is freed when neither it nor one of its probes is left: no thread
- * can fire while it is freed.
+ * Lifetimes.  Objects of Perl count references to structs of C.  A probe's
+ * struct has a reference to its provider's, and no struct refers to Perl: there
+ * are no cycles, and a provider is freed when neither it nor one of its probes
+ * is left.  So no thread can fire while it is freed.
  *
- * Threads.  Each thread of Perl has objects of its own.  When a thread is
- * made, its copies get references on the same structs: it fires the probes of
- * the thread that made it.
+ * Threads.  Each thread of Perl has its own objects.  A new thread gets copies
+ * of its creator's objects, which refer to the same structs, so both fire the
+ * same probes.
  */
 #define PERL_NO_GET_CONTEXT
 #include "EXTERN.h"
@@ -28,7 +28,7 @@ enum kind {
 	KIND_INTEGER = 'i',
 	KIND_TEXT = 't',
 	KIND_JSON = 'j',
-	/* those of Devel::DTrace::Provider, which refuses wrong values */
+	/* the same for Devel::DTrace::Provider, which refuses wrong values */
 	KIND_OLD_INTEGER = 'I',
 	KIND_OLD_TEXT = 'T',
 	KIND_OLD_JSON = 'J'
@@ -133,7 +133,7 @@ static MGVTBL probe_magic = {
 	NULL, NULL, NULL, NULL, probe_freed, NULL, probe_cloned, NULL
 };
 
-/* An object for a struct; DECLARED, which may be NULL, stays with it. */
+/* Makes an object for a struct, which keeps DECLARED (or NULL). */
 static SV *
 object(pTHX_ void *self, MGVTBL *type, SV *declared, const char *class)
 {
@@ -165,7 +165,7 @@ magic_of(pTHX_ SV *reference, MGVTBL *type, const char *what)
 	return magic;
 }
 
-/* Nearly always it is the first magic of the object. */
+/* The magic is nearly always the object's first. */
 static inline struct probe *
 probe_of(pTHX_ SV *reference)
 {
@@ -201,7 +201,7 @@ from_float(NV value)
 	return (uint64_t)Perl_fmod(value, MODULUS);
 }
 
-/* The integer that a text is, however long, modulo 2^64.  0: it is none. */
+/* The integer in a text of digits, modulo 2^64.  0: there is none. */
 static int
 from_digits(const char *text, STRLEN length, uint64_t *number)
 {
@@ -227,7 +227,7 @@ from_digits(const char *text, STRLEN length, uint64_t *number)
 	return 1;
 }
 
-/* The word of a value that runs no code. */
+/* The word of a value that is plain. */
 static void *
 integer_word(pTHX_ SV *value)
 {
@@ -251,8 +251,8 @@ integer_word(pTHX_ SV *value)
 }
 
 /*
- * Perl's UTF-8 goes beyond that of others: it has surrogates, and characters
- * above U+10FFFF.  How long is the one at TEXT, if it is of these?
+ * Perl's UTF-8 may hold surrogates and characters above U+10FFFF, which other
+ * programs refuse.  Returns the length of such a character at TEXT, or 0.
  */
 static size_t
 beyond(const unsigned char *text)
@@ -263,7 +263,7 @@ beyond(const unsigned char *text)
 	return 0;
 }
 
-/* TEXT with '?' for each of these, or NULL if it has none. */
+/* A copy of TEXT with '?' in place of these, or NULL if there are none. */
 static const char *
 replaced(pTHX_ const char *text, STRLEN length)
 {
@@ -289,7 +289,7 @@ replaced(pTHX_ const char *text, STRLEN length)
 	return copy;
 }
 
-/* The word of a value that runs no code.  Callers have SAVETMPS. */
+/* The word of a value that is plain.  Callers have SAVETMPS. */
 static void *
 text_word(pTHX_ SV *value)
 {
@@ -298,7 +298,7 @@ text_word(pTHX_ SV *value)
 
 	if (!SvOK(value))
 		return NULL;
-	/* Perl would keep the text of a number in the caller's variable. */
+	/* A copy, since Perl would store the number's text in the variable. */
 	if (!SvPOK(value))
 		value = sv_2mortal(newSVsv(value));
 	text = SvPV_nomg(value, length);
@@ -306,7 +306,7 @@ text_word(pTHX_ SV *value)
 	return (void *)(uintptr_t)(other != NULL ? other : text);
 }
 
-/* What a function of USDT.pm makes of a value. */
+/* Calls a function of USDT.pm with a value. */
 static SV *
 converted(pTHX_ const char *function, SV *value)
 {
@@ -323,8 +323,7 @@ converted(pTHX_ const char *function, SV *value)
 	return result;
 }
 
-/* Objects with operators of their own, tied variables, and what becomes JSON
- * run code of Perl. */
+/* Replaces a value that is not plain by one that is. */
 static SV *
 plain(pTHX_ char kind, SV *value)
 {
@@ -342,6 +341,8 @@ plain(pTHX_ char kind, SV *value)
 	}
 }
 
+/* Can it be read without running code of Perl?  Overloaded operators, tied
+ * variables and JSON do. */
 static int
 is_plain(pTHX_ char kind, SV *value)
 {
@@ -371,9 +372,9 @@ word_of(pTHX_ char kind, SV *value)
 /* --- firing ------------------------------------------------------------------- */
 
 /*
- * Fires with COUNT values from the stack, at OFFSET.  What runs code comes
- * first: code may move the stack, change other values, whose texts are used
- * where they lie, or give up the probe.
+ * Fires with COUNT values from the stack, at OFFSET.  Values that run code are
+ * replaced first: the code may move the stack, change other values, whose
+ * texts are passed without a copy, or drop the last reference to the probe.
  */
 static void
 fire(pTHX_ SV *reference, SSize_t offset, size_t count)
@@ -409,8 +410,8 @@ fire(pTHX_ SV *reference, SSize_t offset, size_t count)
 	LEAVE;
 }
 
-/* Fires with what CODE, called with COUNT values from the stack at OFFSET,
- * returns. */
+/* Calls CODE with COUNT values from the stack, at OFFSET, and fires with what
+ * it returns. */
 static void
 fire_returned(pTHX_ SV *reference, SV *code, SSize_t offset, size_t count)
 {
@@ -437,14 +438,14 @@ fire_returned(pTHX_ SV *reference, SV *code, SSize_t offset, size_t count)
 
 /* --- blocks ---------------------------------------------------------------------
  *
- * Where a program calls a sub of Devel::DTrace::Provider::Builder, a call
- * checker has the compiler put the test in the caller's code:
+ * Perl asks a sub's call checker what to compile for a call.  For the subs of
+ * Devel::DTrace::Provider::Builder the test goes into the caller:
  *
  *	probe { ... }		becomes	GATE && probe { ... }
  *	probe_enabled		becomes	GATE
  *
- * So an untraced block is not even made.  Threads share compiled code, so the
- * gate's op refers to the struct, which then lives as long as the process.
+ * So Perl does not even make the block of an untraced probe.  Threads share
+ * compiled code, so the gate refers to the struct, which is never freed then.
  */
 #if PERL_VERSION >= 22
 
@@ -526,9 +527,10 @@ set_checker(pTHX_ SV *sub, SV *reference, Perl_call_checker checker)
 typedef int call_t(usdt_provider_t *, usdt_probedef_t *);
 
 /*
- * A call that changes the provider: what it can't do, or "".  The text of an
- * error stays until the next call that names the provider.  In a forked child
- * a thread that is not there may hold the lock: it gets another.
+ * Makes a call that changes the provider.  Returns the text of its error, or "".
+ * An error text is valid until the next call with that provider, so a lock
+ * protects it.  A forked child gets a new lock, since another thread of its
+ * parent may have held the old one.
  */
 static SV *
 provider_call(pTHX_ struct provider *self, call_t *call,
@@ -628,7 +630,7 @@ new_provider(pTHX_ const char *name, const char *module, const char *class)
 	return object(aTHX_ self, &provider_magic, NULL, class);
 }
 
-/* TYPES, of C, become those of a probe that is in no provider yet. */
+/* A probe that is in no provider yet. */
 static SV *
 new_probe(pTHX_ struct provider *provider, const char *class, const char *name,
     const char *function, const char *kinds, AV *types, SV *declared)
@@ -643,7 +645,7 @@ new_probe(pTHX_ struct provider *provider, const char *class, const char *name,
 		c[i] = SvPV_nolen(*av_fetch(types, (SSize_t)i, 1));
 		self->kinds[i] = kinds[i];
 	}
-	/* Too many are refused by the library, before it looks at them. */
+	/* The library refuses too many types before it reads them. */
 	self->probedef = usdt_create_probe(function, name, count, c);
 	if (self->probedef == NULL) {
 		PerlMemShared_free(self);
@@ -708,7 +710,7 @@ status(self)
     PPCODE:
 	XPUSHs(status_of(aTHX_ provider_of(aTHX_ self)));
 
-# The sub becomes what blocks, or what tests, are compiled for.
+# The call checkers of a Builder's subs.
 void
 check_block(sub, probe)
 	SV *sub

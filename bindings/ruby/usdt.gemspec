@@ -16,7 +16,7 @@ Gem::Specification.new do |spec|
   spec.files = Dir.chdir(__dir__) do
     abort "usdt.gemspec: libusdt/ is not here: `make stage` copies it" unless
       File.exist?("libusdt/sources.txt")
-    Dir["LICENSE", "README.md", "Makefile", "ext/usdt/*.{rb,c}",
+    Dir["LICENSE", "README.md", "ext/usdt/*.{rb,c}",
         "{lib,sig}/**/*.{rb,rbs}", "{test,examples}/*.rb",
         "libusdt/**/*"].select { |path| File.file?(path) }
   end

@@ -316,23 +316,39 @@ release(int probe)
 		what->def = NULL;
 }
 
+/* Words of the observer's pattern, by either call. */
+static void
+fire_words(usdt_probedef_t *def, unsigned choice)
+{
+	void *argv[8];
+	uint64_t words[8];
+	size_t i;
+
+	for (i = 0; i < 8; i++) {
+		argv[i] = (void *)(i + 1);
+		words[i] = i + 1;
+	}
+	if (choice & 128)
+		usdt_probe_fire64(def, choice / 2 % 8,
+		    choice & 64 ? NULL : words);
+	else
+		usdt_probe_fire(def, choice / 2 % 8,
+		    choice & 64 ? NULL : argv);
+}
+
 /* A tracer attaches to one probe, all are tested and fired, it detaches. */
 static void
 fire(int probe, unsigned choice)
 {
 	struct held_probe *what = &probes[probe];
-	void *argv[8];
 	int observed, traced = choice & 1;
 	unsigned long before = told;
-	size_t i;
 
 	if (what->def == NULL) {
 		must(usdt_is_enabled(NULL) == 0);
 		usdt_fire_probe(NULL, 3, NULL);
 		return;
 	}
-	for (i = 0; i < 8; i++)
-		argv[i] = (void *)(i + 1);
 	observed = what->visible && providers[what->in].observed;
 	if (traced && what->visible && !observed)
 		*(volatile uint16_t *)(uintptr_t)what->def->gate = 1;
@@ -340,27 +356,12 @@ fire(int probe, unsigned choice)
 	    (observed || (traced && what->visible)));
 	must((usdt_probe_enabled(what->def) != 0) ==
 	    (observed || (traced && what->visible)));
-	usdt_probe_fire(what->def, choice / 2 % 8,
-	    choice & 64 ? NULL : argv);
+	fire_words(what->def, choice);
 	if (traced && what->visible && !observed)
 		*(volatile uint16_t *)(uintptr_t)what->def->gate = 0;
 	must(told - before == (unsigned long)observed);
 	must(!observed || (told_of == what->def &&
 	    told_argc == what->def->argc));
-}
-
-/* A struct is a part of images only: the model has nothing to say of it. */
-static void
-add_struct(int provider, unsigned choice)
-{
-	struct held_provider *what = &providers[provider];
-	const usdt_field_t fields[] = {
-		{ "int a", 0 }, { choice & 2 ? "char *b" : "int b", 8 }
-	};
-
-	if (what->p != NULL && usdt_provider_add_struct(what->p,
-	    choice & 1 ? "x" : "y", 16, 2, fields) < 0)
-		must(strstr(usdt_errstr(what->p), "other fields") != NULL);
 }
 
 static void
@@ -410,6 +411,33 @@ add_struct(int provider, unsigned choice)
 		failed_of(provider, "invalid argument: ");
 	else
 		to->structs[which] = size + fields_of;
+}
+
+USDT_PROBE(declared_probe, "f", "declared", (int, number), (char *, text));
+USDT_PROVIDER(declared, "one", "declared", &declared_probe);
+
+static void
+use_declared(unsigned choice)
+{
+	switch (choice % 4) {
+	case 0:
+		must(usdt_static_enable(&declared) == 0);
+		must(declared.provider != NULL);
+		break;
+	case 1:
+		must(usdt_static_disable(&declared) == 0);
+		break;
+	case 2:
+		usdt_static_free(&declared);
+		must(declared.provider == NULL);
+		break;
+	case 3:
+		must(usdt_static_enable(NULL) == -1);
+		failed("invalid argument: ");
+		break;
+	}
+	must(!declared_probe_enabled());
+	declared_probe_fire(1, NULL);
 }
 
 /* Image files are removed. */
@@ -466,18 +494,17 @@ call(unsigned what, unsigned choice)
 	case 9: free_provider(provider); break;
 	case 10: release(probe); break;
 	case 11: case 12: fire(probe, choice); break;
-	case 13:
-		if (choice & 4)
-			add_struct(provider, choice);
-		else
-			change_observer(provider, choice & 1);
-		break;
+	case 13: change_observer(provider, choice & 1); break;
 	case 14:
 		nftw(scratch, clear, 8, FTW_DEPTH | FTW_PHYS);
 		break;
 	case 15:
 		if (choice & 128) {
 			add_struct(provider, choice);
+			break;
+		}
+		if (choice & 64) {
+			use_declared(choice);
 			break;
 		}
 		usdt_error(providers[provider].p, (usdt_error_t)(choice % 4),
@@ -513,6 +540,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	for (i = 0; i < PROBES; i++)
 		release(i);
 	memset(probes, 0, sizeof probes);
+	usdt_static_free(&declared);
 	if (look)
 		must(count_maps(scratch) == 0 && count_fds() == fds);
 	return 0;

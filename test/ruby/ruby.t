@@ -2,8 +2,8 @@
 # ruby.t - does the gem for Ruby do what it promises, and do real tracers see its
 # probes?
 #
-# bindings/ruby/test/interface_test.rb needs no tracer, and test/traced.rb has
-# the programs that are traced.
+# bindings/ruby/test/interface_test.rb needs no tracer, test/traced.rb has the
+# programs that are traced, and test/typed.rb what rbs allows and refuses.
 use strict;
 use warnings;
 
@@ -25,6 +25,22 @@ delete @ENV{grep { /^RUBY|^GEM_|^BUNDLE|^MAKE|^MFLAGS$/ } keys %ENV};
 $ENV{USDT_HELPER} = '/nonexistent/helper';
 $ENV{USDT_IMAGE_DIR} = "$dir/images";
 $ENV{LC_ALL} = 'C.UTF-8';
+
+# What the signatures allow and refuse.
+sub types_are_right
+{
+	local $ENV{RBS_TEST_RAISE} = 'true';
+	local $ENV{RBS_TEST_LOGLEVEL} = 'error';
+	local $ENV{RBS_TEST_OPT} = "-I $package/sig";
+	local $ENV{RBS_TEST_TARGET} = 'USDT,USDT::*,Dtrace::Provider';
+
+	runs('the signatures are valid', $ruby, '-e', 'require "rbs"; '
+		. 'require "rbs/cli"; '
+		. 'RBS::CLI.new(stdout: $stdout, stderr: $stderr).run(ARGV)',
+		'--', '-I', "$package/sig", 'validate');
+	pass_on('the signatures', $ruby, "-I$package/ext", "-I$package/lib",
+		'-rrbs/test/setup', "$package/test/typed.rb");
+}
 
 # The gem as it is shipped, made in a path with blanks and brackets, of what is
 # staged.
@@ -133,13 +149,14 @@ my $built = runs('the library is staged', 'make', '-s', '-C', $package, 'stage')
 	. '-Wno-unused-parameter"', 'sh', $package, $ruby)
     && runs('the extension is built', 'make', '-s', '-C', "$package/ext/usdt");
 if ($built) {
-	my @ruby = ($ruby, '-w', "-I$package/lib", "-I$package/ext");
+	my @ruby = ($ruby, '-w', "-I$package/ext", "-I$package/lib");
 	my @traced = (@ruby, "$package/test/traced.rb");
 	my $prefix = "rb$$";
 
 	pass_on('the interface', @ruby, "$package/test/interface_test.rb");
 	run_all(\@traced, $prefix, $own);
 	example_serves(@ruby, "$package/examples/web.rb");
+	types_are_right();
 	is_shipped();
 }
 done_testing();

@@ -526,8 +526,9 @@ build(const struct usdt__description *description,
 }
 
 /*
- * A note's operand is one word at most, since a word is passed; where the
- * highest byte comes first, a shorter one lies at the end of its word.
+ * A note's operand is one word at most, since a word is passed, or 8 bytes
+ * where the words lie once more.  Where the highest byte comes first, a shorter
+ * one lies at the end of its word.
  */
 static void
 test_operands(void)
@@ -537,7 +538,7 @@ test_operands(void)
 	} expected[] = {
 		{ "x86_64", "-8@%rdi 8@%rsi -4@%rdx 1@%rcx 8@%r8 8@%r9 "
 		    "8@0(%rsp) 8@8(%rsp) -4@16(%rsp) -2@24(%rsp)" },
-		{ "i386", "-4@0(%esp) 4@4(%esp) -4@8(%esp) 1@12(%esp) "
+		{ "i386", "-8@0(%edx) 8@8(%edx) -4@8(%esp) 1@12(%esp) "
 		    "4@16(%esp) 4@20(%esp) 4@24(%esp) 4@28(%esp) "
 		    "-4@32(%esp) -2@36(%esp)" },
 		{ "aarch64", "-8@x0 8@x1 -4@x2 1@x3 8@x4 8@x5 8@x6 8@x7 "

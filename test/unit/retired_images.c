@@ -141,7 +141,7 @@ test_late(void)
 {
 	usdt_provider_t *p = provider("late");
 	usdt_probedef_t *stays = add(p, "stays", 0), *goes;
-	void *argv[USDT_ARG_MAX] = { NULL };
+	uint64_t words[USDT_ARG_MAX] = { 0 };
 	const uint32_t *gate;
 	const uint8_t *stub, *ask;
 	char protection[8], path[2][USDT_PATH_SIZE];
@@ -170,9 +170,9 @@ test_late(void)
 		    "no image lies at the gate any more, but %s", protection);
 		is_int(*(const volatile uint32_t *)gate, 0, "it is 0");
 		is_int(usdt__stub_is_enabled(ask), 0, "the stub says no");
-		usdt__fire(stub, 0, argv);
-		usdt__fire(stub, 1, argv);
-		usdt__fire(stub, USDT_ARG_MAX, argv);
+		usdt__fire(stub, 0, words);
+		usdt__fire(stub, 1, words);
+		usdt__fire(stub, USDT_ARG_MAX, words);
 		ok(1, "and can be run through");
 	}
 	is_str(path[1], path[0], "it had its old path, too");

@@ -680,6 +680,8 @@ run_change(void *nothing)
 	if (usdt_provider_add_probe(p, b) == 0)
 		usdt_provider_remove_probe(p, b);
 	usdt_provider_observe(p, NULL, NULL);
+	usdt_provider_add_struct(p, "s", 4, 1,
+	    &(usdt_field_t){ "int a", 0 });
 	return nothing;
 }
 

@@ -61,7 +61,7 @@ struct arch {
 __attribute__((used)) static uintptr_t kept_before[2],
     kept_after[2 + KEPT_WORDS];
 
-void call_fire(const void *entry, size_t argc, void *const *argv);
+void call_fire(const void *entry, size_t argc, const uint64_t *argv);
 extern const char call_fire_return[];
 
 #if defined(__x86_64__) && !defined(__ILP32__)
@@ -424,11 +424,11 @@ static const uintptr_t kept_values[KEPT_WORDS] = {
  * A callee preserves the caller's own window.  Its frame is at its stack
  * pointer, which is the callee's %fp.
  */
-void call_fire_with(const void *entry, size_t argc, void *const *argv,
+void call_fire_with(const void *entry, size_t argc, const uint64_t *argv,
     const uintptr_t *values, uintptr_t *before, uintptr_t *after);
 
 void
-call_fire(const void *entry, size_t argc, void *const *argv)
+call_fire(const void *entry, size_t argc, const uint64_t *argv)
 {
 	call_fire_with(entry, argc, argv, kept_values, kept_before,
 	    kept_after);
@@ -828,7 +828,7 @@ test_row(void)
  * Room for ARGC words, of which the next one, or if FIRST the one before, can't
  * be read.
  */
-static void **
+static uint64_t *
 words_at_edge(size_t argc, int first)
 {
 	static uint8_t *pages;
@@ -842,17 +842,23 @@ words_at_edge(size_t argc, int first)
 			abort();
 	}
 	if (first)
-		return (void **)(void *)(pages + page);
-	return (void **)(void *)(pages + 2 * page) - argc;
+		return (uint64_t *)(void *)(pages + page);
+	return (uint64_t *)(void *)(pages + 2 * page) - argc;
 }
 
 /* A value of its own for each argument, with all bytes different. */
+static uint64_t
+word(unsigned n)
+{
+	return UINT64_C(0x9182736455463728) ^
+	    (n + 1) * UINT64_C(0x0107030d05110b13);
+}
+
+/* What a word of the machine has of it. */
 static uintptr_t
 value(unsigned n)
 {
-	uintptr_t pattern = (uintptr_t)0x9182736455463728u;
-
-	return pattern ^ (uintptr_t)(n + 1) * (uintptr_t)0x0107030d05110b13u;
+	return (uintptr_t)word(n);
 }
 
 static void
@@ -867,7 +873,7 @@ check_hit(const struct hit *hit, unsigned expected_pc, size_t argc)
 		    "argc %zu: argument %zu is %#lx", argc, i,
 		    (unsigned long)hit->arguments[i]);
 	for (i = 0; i < argc; i++)
-		try(hit->wide[i] == value((unsigned)i),
+		try(hit->wide[i] == word((unsigned)i),
 		    "argc %zu: argument %zu as 8 bytes is %#llx", argc, i,
 		    (unsigned long long)hit->wide[i]);
 	try((hit->sp + arch.bias) % 16 == 0,
@@ -900,13 +906,13 @@ test_firing(const struct usdt__stub *s, int sites, const char *where)
 	size_t argc;
 	unsigned i, n;
 	int first;
-	void **argv;
+	uint64_t *argv;
 
 	for (argc = 0; argc <= USDT_ARG_MAX; argc++)
 		for (first = 0; first < 2; first++) {
 			argv = words_at_edge(argc, first);
 			for (i = 0; i < argc; i++)
-				argv[i] = (void *)value(i);
+				argv[i] = word(i);
 			place(s, sites);
 			fired_argc = argc;
 			call_fire(code + s->fire, argc, argv);
@@ -919,7 +925,7 @@ test_firing(const struct usdt__stub *s, int sites, const char *where)
 			try(hit_count == n, "argc %zu: %u traps, not %u",
 			    argc, hit_count, n);
 			for (i = 0; i < argc; i++)
-				try(argv[i] == (void *)value(i),
+				try(argv[i] == word(i),
 				    "argc %zu: word %u was changed", argc, i);
 		}
 	ok_all("%u-byte nop: 0 to %d arguments, %s", s->nop, USDT_ARG_MAX,
@@ -1037,6 +1043,63 @@ test_words(usdt_probedef_t *def)
 }
 
 static void
+check_wide(const char *call, size_t argc, const uint64_t *expected)
+{
+	size_t i;
+
+	try(hit_count == 1, "%s: %u traps", call, hit_count);
+	for (i = 0; i < argc; i++)
+		try(hits[0].wide[i] == expected[i] &&
+		    hits[0].arguments[i] == (uintptr_t)expected[i],
+		    "%s: argument %zu is %#lx, as 8 bytes %#llx", call, i,
+		    (unsigned long)hits[0].arguments[i],
+		    (unsigned long long)hits[0].wide[i]);
+}
+
+/* What do words of 32 bits become, and do those of 64 bits arrive whole? */
+static void
+test_wide_words(void)
+{
+	const char *types[] = {
+		"int64_t", "uint64_t", "long long b", "int64_t *", "double"
+	};
+	enum { ARGC = sizeof types / sizeof types[0] };
+	static uint32_t gate;
+	usdt_probedef_t *def = usdt_create_probe("f", "wide", ARGC, types);
+	void *argv[ARGC];
+	uint64_t words[ARGC], some[ARGC] = { 0 };
+	size_t i;
+
+	if (!ok(def != NULL, "a probe with wide arguments"))
+		return;
+	for (i = 0; i < ARGC; i++) {
+		argv[i] = (void *)(intptr_t)-2;
+		words[i] = i == 0 || i == 2 ? (uint64_t)-2 : (uintptr_t)-2;
+	}
+	place(&usdt__stubs[0], SDT);
+	usdt__probe_bind(def, &gate, code, NULL);
+	fired_argc = ARGC;
+	usdt_probe_fire(def, ARGC, argv);
+	check_wide("usdt_probe_fire", ARGC, words);
+	place(&usdt__stubs[0], SDT);
+	usdt_probe_fire(def, 1, argv);
+	some[0] = words[0];
+	check_wide("usdt_probe_fire of 1", ARGC, some);
+	for (i = 0; i < ARGC; i++)
+		words[i] = word((unsigned)i);
+	place(&usdt__stubs[0], SDT);
+	usdt_probe_fire64(def, ARGC, words);
+	check_wide("usdt_probe_fire64", ARGC, words);
+	place(&usdt__stubs[0], SDT);
+	usdt_probe_fire64(def, 1, words);
+	some[0] = words[0];
+	check_wide("usdt_probe_fire64 of 1", ARGC, some);
+	ok_all("words are extended as their types want it, and 64 bits arrive "
+	    "whole");
+	usdt_probe_release(def);
+}
+
+static void
 test_calls(void)
 {
 	const char *types[] = {
@@ -1048,6 +1111,7 @@ test_calls(void)
 		return;
 	test_gate(def);
 	test_words(def);
+	test_wide_words();
 	usdt_probe_release(def);
 }
 
@@ -1118,7 +1182,7 @@ step(ucontext_t *uc)
  * by the frame pointer that usdt__fire has saved.
  */
 __attribute__((noinline)) static void
-run_in_steps(size_t argc, void *const *argv, int (*isenabled)(int *))
+run_in_steps(size_t argc, const uint64_t *argv, int (*isenabled)(int *))
 {
 	char room[argc * 8 + 1];
 	int flag = 0;
@@ -1142,7 +1206,7 @@ unwind_stub(void)
 		uint8_t *code;
 		int (*call)(int *);
 	} entry;
-	void *argv[USDT_ARG_MAX] = { NULL };
+	uint64_t argv[USDT_ARG_MAX] = { 0 };
 	size_t argc;
 
 	for (argc = 0; argc <= USDT_ARG_MAX; argc++) {
@@ -1161,7 +1225,7 @@ unwind_stub(void)
 static void
 unwind_stub(void)
 {
-	void *argv[USDT_ARG_MAX] = { NULL };
+	uint64_t argv[USDT_ARG_MAX] = { 0 };
 	size_t argc;
 
 	unwinding = 1;

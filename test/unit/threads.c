@@ -78,6 +78,8 @@ fire(void *number)
 	return NULL;
 }
 
+static const usdt_field_t fields[] = { { "int a", 0 } };
+
 /* Each thread changes a provider of its own and uses a common one. */
 static void *
 change(void *number)
@@ -113,6 +115,8 @@ change(void *number)
 		case 7:
 			usdt_provider_disable(common);
 			usdt_provider_add_probe(common, NULL);
+			usdt_provider_add_struct(common, n ? "s" : "t", 4, 1,
+			    fields);
 			usdt_provider_remove_probe(common, NULL);
 			for (i = 0; i < PROBES; i++)
 				usdt_is_enabled(probes[n][i]->probe);

@@ -37,9 +37,10 @@ read_argument(const char *text, struct argument *argument)
 	return text + strspn(text, " ");
 }
 
-/* Where argument INDEX is by convention; NULL for an unknown processor. */
+/* Where argument INDEX of SIZE is by convention; NULL for an unknown
+ * processor. */
 static char *
-operand_by_convention(const struct usdt__arch *arch, size_t index)
+operand_by_convention(const struct usdt__arch *arch, size_t index, int size)
 {
 	char text[64];
 
@@ -47,8 +48,13 @@ operand_by_convention(const struct usdt__arch *arch, size_t index)
 		return NULL;
 	if (index < arch->registers)
 		return xasprintf("%s", arch->register_names[index]);
-	snprintf(text, sizeof text, arch->stack_format, arch->stack_start +
-	    (unsigned)(index - arch->registers) * arch->word);
+	if (usdt__is_wide(size, arch))
+		snprintf(text, sizeof text, arch->wide_format,
+		    (unsigned)index * 8);
+	else
+		snprintf(text, sizeof text, arch->stack_format,
+		    arch->stack_start +
+		    (unsigned)(index - arch->registers) * arch->word);
 	return xasprintf("%s", text);
 }
 
@@ -95,10 +101,11 @@ arguments_of(const struct image *image, const struct probe *probe,
 		if (i >= *count) {
 			ROOM_FOR_ONE(args, *count, space);
 			memset(&args[*count], 0, sizeof *args);
-			args[i].operand = operand_by_convention(arch, i);
 			if (arch != NULL)
 				args[i].size = usdt__type_word_size(type,
 				    arch);
+			args[i].operand = operand_by_convention(arch, i,
+			    args[i].size);
 			(*count)++;
 		}
 		args[i].type = type;

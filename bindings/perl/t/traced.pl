@@ -4,7 +4,7 @@
 #
 # Each has a provider named PREFIX_NAME.  They print "site PATH PROVIDER PROBE"
 # for what a tracer can attach to, and "say NAME TEXT" for what else a test may
-# want to know.  What each has to come to is in test/lib/Usdt/BindingCases.pm.
+# want to know.  test/lib/Usdt/BindingCases.pm has the expected results.
 use strict;
 use utf8;
 use warnings;
@@ -25,13 +25,18 @@ sub say_that
 	return;
 }
 
-# Where are the probes of the newest image?
+# Where are the probes of the newest image?  DTrace finds them some time after
+# they appear: $USDT_TEST_AWAIT is how many seconds to wait for it.
 sub site
 {
 	my ($provider, @probes) = @_;
 	my $path = $provider->status->{sdt}{path};
+	my $end = time + ($ENV{USDT_TEST_AWAIT} // 0);
 
 	for my $probe (@probes) {
+		while (!$probe->enabled && time < $end) {
+			select(undef, undef, undef, 0.02);
+		}
 		push @lines, join(' ', 'site', $path, $provider->name,
 			$probe->name =~ s/-/__/gr);
 	}
@@ -209,7 +214,7 @@ package main;
 		$probe->fire(sub { 1 });
 		delete $value->{self};
 	},
-	# Who lives: the provider alone, then the probe alone.
+	# The program keeps only the provider, then only the probe.
 	collected => sub {
 		my ($provider, $probe) = live('int');
 
@@ -219,7 +224,7 @@ package main;
 		undef $other;
 		$probe->fire(7);
 	},
-	# Neither: nothing is left of it.
+	# The program keeps neither: both are freed.
 	gone => sub {
 		my ($provider, $probe) = live('int');
 
@@ -305,7 +310,7 @@ package main;
 
 		$_->join for @threads;
 	},
-	# Child, parent, and a child's provider of its own.
+	# A child, its parent, and a child that enables again.
 	forked => sub {
 		my ($provider, $probe) = live('char *');
 
@@ -353,8 +358,7 @@ package main;
 		});
 		$probe->fire(@values);
 	},
-	# Blocks, as they are compiled, and by reference; one that dies; where
-	# one is not called it is not made.
+	# Blocks, as they are compiled, and by reference, and one that dies.
 	built => sub {
 		eval <<'END' or die $@;
 			package Built;

@@ -57,6 +57,23 @@ class Interface(unittest.TestCase):
         self.assertEqual(repr(probe), "<usdt.Probe pyprov:python:p-1:p-1>")
         self.assertEqual(repr(provider), "<usdt.Provider pyprov:python>")
 
+    def test_arguments_have_names(self):
+        provider = usdt.Provider("pynames")
+        types = ("int id", " char  *url", "json body", "double took",
+                 "struct request *request", "uint64_t", "char *const")
+        probe = provider.probe("p1", *types)
+        self.assertEqual(probe.types, types)
+        provider.enable()
+        with open(provider.status().sdt.path, "rb") as image:
+            self.assertIn(b"void p1(int id, char  *url, char *body, "
+                          b"char *took, struct request *request, "
+                          b"uint64_t arg5, char *const arg6);", image.read())
+        with self.assertRaisesRegex(usdt.Error, "name that another"):
+            provider.probe("p2", "int id", "char *id")
+        with self.assertRaisesRegex(usdt.Error, "a word of C's"):
+            provider.probe("p2", "json int")
+        self.assertEqual(provider.status().probes, 1)
+
     def test_untraced(self):
         _, probe = self.live("int")
         self.assertFalse(probe)

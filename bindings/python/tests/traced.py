@@ -258,6 +258,13 @@ def floats():
     probe.fire(0.5, 3)
 
 
+def names():
+    """Values are converted by the types without the names."""
+    _, probe = live("int id", "const char *url", "json body", "double took",
+                    "uint8_t verb")
+    probe.fire(-1, "/", {"a": 1}, 0.5, 257)
+
+
 def threads():
     _, probe = live("int")
 

@@ -63,8 +63,10 @@ def to_json(value: object) -> str:
         return _encode({"error": f"{type(error).__name__}: {error}"})
 
 
+_NAME = r"(?P<name> ?(?!const\b)[A-Za-z_]\w*)?"
 _TEXT = re.compile(r"(const )?(char|signed char|unsigned char)( const)? ?\*"
-                   r"( ?const)?")
+                   r"( ?const)?" + _NAME)
+_AS_TEXT = re.compile(r"(?P<type>json|float|double|long double)\b" + _NAME)
 
 
 def argument(declared: str) -> Tuple[str, str]:
@@ -73,10 +75,10 @@ def argument(declared: str) -> Tuple[str, str]:
     if not isinstance(declared, str):
         raise TypeError(f"a type must be a str, not {declared!r}")
     words = " ".join(declared.split())
-    if words == "json":
-        return "char *", "j"
-    if words in ("float", "double", "long double"):
-        return "char *", "t"
+    as_text = _AS_TEXT.fullmatch(words)
+    if as_text:
+        kind = "j" if as_text["type"] == "json" else "t"
+        return "char *" + (as_text["name"] or "").strip(), kind
     if _TEXT.fullmatch(words):
         return declared, "t"
     return declared, "i"
@@ -102,8 +104,9 @@ class Provider:
 
     def probe(self, name: str, *types: str,
               function: Optional[str] = None) -> Probe:
-        """Add a probe.  Types are names of C types, of at most 32 arguments,
-        or "json".  If the provider is enabled the probe is visible at once."""
+        """Add a probe.  Types are C types or "json", of at most 32 arguments,
+        and each may have a name that tracers show: "int id", "json body".
+        If the provider is enabled the probe is visible at once."""
         arguments = [argument(declared) for declared in types]
         return self._add(name, function, types,
                          tuple(c for c, _ in arguments),

@@ -3,10 +3,12 @@
 # What the gem does that needs no tracer.  Prints TAP.
 
 require "dtrace/provider"
+require "fileutils"
 require "json"
 require "minitest"
 require "open3"
 require "rbconfig"
+require "tmpdir"
 require "usdt"
 
 # Minitest's results as lines of TAP.
@@ -53,12 +55,21 @@ class InterfaceTest < Minitest::Test
   end
 
   # What a new Ruby prints.
-  def ruby(program, libraries: %w[lib ext], **environment)
-    paths = libraries.map { |path| "-I#{PACKAGE}/#{path}" }
+  def ruby(program, paths = %W[#{PACKAGE}/ext #{PACKAGE}/lib], **environment)
     out, status = Open3.capture2(environment.transform_keys(&:to_s),
-                                 RbConfig.ruby, *paths, "-e", program)
+                                 RbConfig.ruby, *paths.map { |p| "-I#{p}" },
+                                 "-e", program)
     assert_predicate(status, :success?)
     out
+  end
+
+  # The same where the extension is missing.
+  def stub(program)
+    Dir.mktmpdir do |dir|
+      FileUtils.cp_r("#{PACKAGE}/lib/.", dir)
+      FileUtils.rm_f("#{dir}/usdt/native.so")
+      ruby(program, [dir])
+    end
   end
 
   def mapped(text)
@@ -376,7 +387,7 @@ class InterfaceTest < Minitest::Test
   RUBY
 
   def test_the_stub
-    assert_equal(<<~OUT, ruby(STUB, libraries: %w[lib]))
+    assert_equal(<<~OUT, stub(STUB))
       LoadError true
       false
       false
@@ -401,8 +412,7 @@ class InterfaceTest < Minitest::Test
       require "usdt"
       USDT::Provider.create(:a).probe(:f, :p, :flaot)
     RUBY
-    out = ruby("begin\n#{program}\nrescue ArgumentError\nputs $!\nend",
-               libraries: %w[lib])
+    out = stub("begin\n#{program}\nrescue ArgumentError\nputs $!\nend")
     assert_match(/not :flaot/, out)
   end
 

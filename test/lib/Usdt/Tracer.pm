@@ -112,9 +112,10 @@ sub lacks_ruby
 {
 	my $lack = lacks_command(ruby());
 	return $lack if $lack;
-	return if system(ruby(), '-e', 'require "minitest"; exit File.exist?('
+	return if system(ruby(), '-e', 'require "minitest"; require "rbs"; '
+		. 'exit File.exist?('
 		. 'RbConfig::CONFIG["rubyhdrdir"] + "/ruby.h")') == 0;
-	return ruby() . ' has no minitest, or no ruby.h (test/setup ruby)';
+	return ruby() . ' has no minitest, no rbs, or no ruby.h (test/setup ruby)';
 }
 
 # The Perl that runs this.

@@ -27,8 +27,8 @@ sub load_error { return $load_error }
 my $json = JSON::PP->new->allow_nonref->allow_bignum->convert_blessed
     ->canonical;
 
-# What objects with operators of their own and tied variables are; undef if
-# their code dies.
+# The value of an object with overloaded operators or of a tied variable; undef
+# if its code dies.
 sub _text
 {
 	my $value;
@@ -39,8 +39,8 @@ sub _text
 	return $value;
 }
 
-# The same for an integer: the text if that is one, since Math::BigInt's number
-# has lost digits.
+# The same for an integer.  A text of digits comes first, since the number of a
+# Math::BigInt has lost some.
 sub _number
 {
 	my ($given, $text);
@@ -90,8 +90,8 @@ sub Devel::DTrace::Probe::_json
 
 # --- types ------------------------------------------------------------------------
 
-# argument(TYPE): what tracers are told that an argument is, and how values
-# become one: "i" an integer, "t" text, "j" JSON.  A name may follow.
+# argument(TYPE): the type that tracers see, and how values become arguments:
+# "i" an integer, "t" text, "j" JSON.
 sub argument
 {
 	my ($declared) = @_;
@@ -105,7 +105,7 @@ sub argument
 	return ($declared, 'i');
 }
 
-# text(VALUE, WHAT): a text for the library, as bytes.
+# text(VALUE, WHAT): the bytes of a text for the library.
 sub text
 {
 	my ($value, $what) = @_;
@@ -249,9 +249,7 @@ still. L<Devel::DTrace::Provider> is the older interface.
 A provider: a named set of probes. Tracers show its module, by default C<perl>,
 as the last part of the path where the probes are.
 
-=head2 probe($name, @types)
-
-=head2 probe($name, { function => $function }, @types)
+=head2 probe($name, @types), probe($name, { function => $function }, @types)
 
 Adds a probe, and returns it. If the provider is enabled the probe is visible at
 once. DTrace shows the function, by default the name. There may be 32 arguments.

@@ -118,9 +118,7 @@ C<module>, too.
 
 A provider. Croaks C<Failed to allocate memory for provider: ...>.
 
-=head2 add_probe($name, $function, \@types)
-
-=head2 probe($name, $function, @types)
+=head2 add_probe($name, $function, \@types), probe($name, $function, @types)
 
 Adds a probe, which the next C<enable> makes visible. A type is C<integer>,
 C<string>, C<json>, or one of L<Devel::USDT/TYPES>. Croaks
@@ -131,6 +129,8 @@ C<create probe failed: ...> or C<add probe: ...>.
 C<enable> returns the probes, as C<probes> does.
 
 =head2 remove_probe($probe)
+
+The probe never fires for this provider again.
 
 =head2 probes
 
@@ -170,8 +170,7 @@ C<integer> is an C<int64_t>, and no longer cut to 32 bits.
 
 =item *
 
-A provider is disabled when neither it nor one of its probes is left. It was when
-the provider was gone, and a fire of such a probe was an error of memory.
+A probe keeps its provider enabled. A fire without the provider used freed memory.
 
 =item *
 
@@ -179,7 +178,7 @@ C<json> may be a text or a number, and is UTF-8.
 
 =item *
 
-Croaks have libusdt's reason behind the text that they had.
+The texts of errors go on with libusdt's reason.
 
 =item *
 

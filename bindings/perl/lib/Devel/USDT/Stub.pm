@@ -1,7 +1,7 @@
 package Devel::USDT::Stub;
 
-# What do providers and probes do where the extension is missing?  Nothing, in
-# silence; Devel::USDT::load_error tells why.
+# What do providers and probes do without the extension?  Nothing;
+# Devel::USDT::load_error says why.
 
 use strict;
 use warnings;

@@ -68,7 +68,8 @@ sub providers
 	return map { $_->{provider} } @{ $providers{$package} };
 }
 
-# subs(PROBE): what runs a block while somebody traces it, and what tells that.
+# subs(PROBE): a sub that runs a block while somebody traces the probe, and one
+# that says whether somebody does.
 sub subs
 {
 	my ($probe) = @_;
@@ -140,20 +141,20 @@ probes have the function C<func>.
 To use the probes in the package that declares them, declare them in a C<BEGIN>
 block.
 
-The block runs only while somebody traces the probe. It gets the probe, a
-C<Devel::DTrace::Probe>: see L<Devel::DTrace::Provider>. What it returns comes out,
-and if it dies so does the call. Types are those of
+The block runs only while somebody traces the probe. Its argument is the probe, a
+C<Devel::DTrace::Probe>: see L<Devel::DTrace::Provider>. The call returns what the
+block returns, and dies if the block dies. Types are those of
 L<Devel::DTrace::Provider/METHODS>.
 
 =head1 COST
 
-From Perl 5.22 on the test is compiled into the caller: neither the block nor its
-arguments are made while nobody traces, and a statement costs a quarter of a call
-of an empty function. C<request_done_enabled> adds nothing to that, but spares
-older Perls the making of the block.
+From Perl 5.22 on the test is compiled into the caller: while nobody traces, Perl
+makes neither the block nor its arguments, and the statement costs a quarter of a
+call of an empty function. Older Perls make the block each time, unless
+C<if request_done_enabled> follows.
 
-Where the compiled part of L<Devel::USDT> is missing the subs do nothing, and
-C<request_done_enabled> is a constant 0, for which Perl leaves out the statement.
+Without the compiled part of L<Devel::USDT> the subs do nothing, and
+C<request_done_enabled> is a constant 0, so that Perl drops the statement.
 
 =head1 FUNCTIONS
 
