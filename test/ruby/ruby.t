@@ -127,9 +127,23 @@ my $own = {
 		said => [('gives False') x 4],
 		traced => ['gives True', ('gives False') x 2, 'gives True'],
 	},
+	ending => {
+		print => { p1 => ['%d', 'arg0'] },
+		events => [0, 0, 0],
+		said => [('gives False') x 6, 'gives False'],
+		traced => ['ends Interrupt', 'ends SystemExit',
+			'ends NoMemoryError', ('gives True') x 3,
+			'gives is thrown'],
+	},
 	changing => {
 		print => { p1 => ['%d %s', 'arg2', 'str(arg1)'] },
 		events => ['7 changed'],
+	},
+	collecting => {
+		print => { p1 => ['%s %s %lu %s', 'str(arg0)', 'str(arg1)',
+			'arg2', 'str(arg3)'] },
+		events => [map { "text $_ {\"n\":$_} " . (9223372036854775808
+			+ $_) . " number $_" } 0 .. 2],
 	},
 	ractors => {
 		print => { p1 => ['%d %s', 'arg0', 'str(arg1)'] },

@@ -97,6 +97,12 @@ class InterfaceTest < Minitest::Test
     assert_equal("#<USDT::Provider rbprov:ruby>", provider.inspect)
   end
 
+  def test_names_of_other_encodings
+    provider = USDT::Provider.create(:rbprov)
+    probe = provider.probe("gr\xfcn".dup.force_encoding("ISO-8859-1"), "b\xff")
+    assert_equal([:grün, "b\xff".b], [probe.function, probe.name.to_s])
+  end
+
   def test_a_block_gets_the_provider
     inside = nil
     provider = USDT::Provider.create(:rbprov, :mymod) { |p| inside = p }
@@ -367,7 +373,7 @@ class InterfaceTest < Minitest::Test
       Ractor.new(provider, number) do |shared, n|
         5.times.map { |i| shared.probe(:f, "r-#{n}-#{i}", :json).name }
       end
-    end.flat_map(&:take)
+    end.flat_map { |r| r.respond_to?(:value) ? r.value : r.take }
     assert_equal(11, provider.status.probes)
     assert_equal(10, names.uniq.size)
   end
@@ -416,18 +422,26 @@ class InterfaceTest < Minitest::Test
     assert_match(/not :flaot/, out)
   end
 
+  def test_a_provider_of_ruby_dtrace_is_replaced_by_the_next_of_its_name
+    counts = (1..2).map do |i|
+      Dtrace::Provider.create("rb-again") { |p| p.probe "p#{i}", :string }
+      Dtrace::Probe::RbAgain.singleton_methods(false)
+    end
+    assert_equal([[:p1], [:p2]], counts)
+  end
+
   def test_the_provider_of_ruby_dtrace
-    created = Dtrace::Provider.create(:rb_old_one) do |p|
+    created = Dtrace::Provider.create(:rb_OLD_one) do |p|
       p.probe :process_start, :string, :integer
       refused(Dtrace::Exception, /\Atype 'float' invalid\z/) do
         p.probe :wrong, :float
       end
     end
     assert_equal(true, created)
-    probes = Dtrace::Probe::RbOldOne
+    probes = Dtrace::Probe::RbOLDOne
     assert_nil(probes.process_start { flunk })
     refused(Dtrace::Exception,
-            /\Ano such probe in Dtrace::Probe::RbOldOne: nothing\z/) do
+            /\Ano such probe in Dtrace::Probe::RbOLDOne: nothing\z/) do
       probes.nothing { flunk }
     end
   end

@@ -14,6 +14,17 @@ require "json"
 require "socket"
 require "usdt"
 
+# A value that a block makes text of.
+class Text
+  def initialize(&block)
+    @block = block
+  end
+
+  def to_s
+    @block.call
+  end
+end
+
 # A value whose own code raises.
 class Raises
   def to_s
@@ -350,19 +361,46 @@ module Own
     attempt { probe.fire(2) }
   end
 
+  # What ends programs comes out of a value's code, what fails does not.
+  def case_ending
+    _, probe = live(:string)
+    [Interrupt, SystemExit, NoMemoryError, NotImplementedError,
+     SystemStackError, IOError].each do |kind|
+      attempt { probe.fire(Text.new { raise kind, kind.name }) }
+    rescue Exception => e
+      say("ends", e.class)
+    end
+    ends = Text.new { Thread.exit }
+    Thread.new { probe.fire(ends) && say("goes on") }.join
+    thrown = Text.new { throw(:out, "is thrown") }
+    attempt { catch(:out) { probe.fire(thrown) } }
+  end
+
   # Values that change while other values' code runs.
   def case_changing
     _, probe = live(:string, :string, :int)
     values = [+"as it was when all were read", nil, 7]
-    values[1] = Object.new.tap do |o|
-      o.define_singleton_method(:to_s) do
-        values[0].replace("after" * 100)
-        values.clear
-        GC.start
-        "changed"
-      end
+    values[1] = Text.new do
+      values[0].replace("after" * 100)
+      values.clear
+      GC.start
+      "changed"
     end
     probe.fire { values }
+  end
+
+  # What values become lives until the probe has fired.
+  def case_collecting
+    _, probe = live(:string, :json, :uint64, :string)
+    GC.auto_compact = true if GC.respond_to?(:auto_compact=)
+    GC.stress = true
+    3.times do |i|
+      probe.fire(Text.new { "text #{i}" }, { n: i }, 2**64 + 2**63 + i,
+                 "number #{i} of 3".byteslice(0, 8))
+    end
+  ensure
+    GC.stress = false
+    GC.auto_compact = false if GC.respond_to?(:auto_compact=)
   end
 
   # Each Ractor has its own interpreter's lock.
@@ -373,7 +411,7 @@ module Own
       Ractor.new(probe, number) do |shared, n|
         10.times { |i| shared.fire { [10 * n + i, { n: n }] } }
       end
-    end.each(&:take)
+    end.each { |r| r.respond_to?(:value) ? r.value : r.take }
   end
 
   # A server that loads its program, then forks workers that have threads, as

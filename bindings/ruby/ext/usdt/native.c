@@ -77,6 +77,7 @@ c_string(VALUE *name, const char *what)
 	if (!RB_TYPE_P(text, T_STRING))
 		rb_raise(rb_eTypeError, "%s must be a Symbol or a String, not "
 		    "%"PRIsVALUE, what, rb_inspect(*name));
+	text = rb_str_conv_enc(text, rb_enc_get(text), rb_utf8_encoding());
 	*name = text;
 	if (memchr(RSTRING_PTR(text), 0, (size_t)RSTRING_LEN(text)) != NULL)
 		rb_raise(rb_eArgError, "%s has a NUL in it", what);
@@ -384,7 +385,11 @@ probe_enabled(VALUE self)
 static VALUE
 symbol(const char *text)
 {
-	return rb_str_intern(rb_utf8_str_new_cstr(text));
+	VALUE string = rb_utf8_str_new_cstr(text);
+
+	if (rb_enc_str_coderange(string) == ENC_CODERANGE_BROKEN)
+		rb_enc_associate(string, rb_ascii8bit_encoding());
+	return rb_str_intern(string);
 }
 
 /* What tracers call it: a Symbol. */

@@ -37,7 +37,7 @@ class Dtrace
     private_constant :Probes
 
     def self.provide(name, probes)
-      constant = name.to_s.split("_").map(&:capitalize).join
+      constant = name.to_s.gsub(/(?:\A|[^A-Za-z0-9]+)(.?)/) { $1.upcase }
       remove_const(constant) if const_defined?(constant, false)
       const_set(constant, Probes.new(probes))
     end
