@@ -233,6 +233,19 @@ class InterfaceTest < Minitest::Test
     refute_predicate(again, :enabled?)
   end
 
+  def test_arguments_have_names
+    provider = USDT::Provider.create(:rbnames)
+    provider.probe(:f, :p1, "int id", " char  *url", "json body", :int,
+                   took: :double, size: :uint64, text: :string, more: :json)
+    provider.enable
+    image = File.binread(provider.status.sdt.path)
+    assert_includes(image, "(int id, char  *url, char *body, int arg3, " \
+                           "char *took, uint64_t size, char *text, char *more)")
+    refused(USDT::Error, /name that another/) do
+      provider.probe(:f, :p2, "int id", id: :string)
+    end
+  end
+
   def test_types_stay_as_they_were_declared
     type = +"int"
     probe = USDT::Provider.create(:rbprov).probe(:f, :p, type)

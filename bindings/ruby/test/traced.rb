@@ -41,12 +41,19 @@ module Program
     @lines << ["say", @case, *words].join(" ")
   end
 
-  # Where are the probes of the newest image?
+  # Where are the probes of the newest image?  DTrace finds them some time
+  # after they appear: $USDT_TEST_AWAIT is how many seconds to wait for it.
   def site(provider, *probes)
     probes.each do |probe|
+      await(probe)
       @lines << "site #{provider.status.sdt.path} #{provider.name} " \
                 "#{probe.name.to_s.gsub("-", "__")}"
     end
+  end
+
+  def await(probe)
+    limit = Time.now + ENV.fetch("USDT_TEST_AWAIT", 0).to_i
+    sleep(0.02) until probe.enabled? || Time.now >= limit
   end
 
   def named
@@ -309,16 +316,14 @@ module Own
 
   # The same for ruby-dtrace.
   def case_camel_case
-    inner = nil
+    inner = both = nil
     Dtrace::Provider.create(named.to_sym, module: "camel") do |p|
-      p.probe :by_method, :string, :integer
-      p.probe :by_option, { function: "option" }, :integer
+      both = [p.probe(:by_method, :string, :integer),
+              p.probe(:by_option, { function: "option" }, :integer)]
       inner = p.instance_variable_get(:@provider)
     end
+    site(inner, *both)
     probes = Dtrace::Probe.const_get("#{@prefix.capitalize}CamelCase")
-    %w[method option].each do |by|
-      @lines << "site #{inner.status.sdt.path} #{named} by_#{by}"
-    end
     probes.by_method do |probe|
       say(probe.function)
       probe.fire("x", 1)

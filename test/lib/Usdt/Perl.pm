@@ -10,27 +10,14 @@ use warnings;
 use Cwd qw(abs_path);
 use Exporter qw(import);
 use File::Basename qw(dirname);
-use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 
+use Usdt::Staging qw(run copy copy_program);
 use Usdt::Tracer ();
-use Usdt::Variant ();
 
 our @EXPORT_OK = qw(stage_perl);
 
 my $top = abs_path(dirname(__FILE__) . '/../../..');
-
-# run(COMMAND...): returns the output; dies with it if the command failed.
-sub run
-{
-	local %ENV = %ENV;
-	delete @ENV{grep { /^(?:MAKE|PERL)/ } keys %ENV};
-	delete @ENV{qw(MFLAGS CC CFLAGS)};
-	my ($output, $status) = Usdt::Variant::quiet(@_);
-
-	$status == 0 or die "@_: failed\n$output\n";
-	return $output;
-}
 
 # build(): the package, built in a copy of the sources, since another test may
 # be building it too.  Returns its directory.
@@ -47,15 +34,6 @@ sub build
 	return "$dir/bindings/perl";
 }
 
-sub copy
-{
-	my ($from, $to) = @_;
-
-	make_path(dirname($to));
-	run('cp', '-L', $from, $to);
-	return;
-}
-
 # stage_perl(DIR): "perl" with its libraries, "lib" with the modules, and
 # "traced.pl".
 sub stage_perl
@@ -67,11 +45,7 @@ sub stage_perl
 		return;
 	}
 	my $package = build();
-	for (split(/\n/, run('ldd', $^X))) {
-		copy($2, "$to/$1") if /^\s*(\S+) => (\/\S+)/ &&
-		    $1 !~ /^lib(?:c|m|dl|pthread|rt)\.so/;
-	}
-	copy($^X, "$to/perl");
+	copy_program($^X, $to, 'perl');
 	copy("$package/t/traced.pl", "$to/traced.pl");
 	my $lists = 'END { print "> $_\n" for @DynaLoader::dl_shared_objects, '
 	    . 'map { "$INC{$_} $_" } keys %INC }';
