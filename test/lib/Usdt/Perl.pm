@@ -25,11 +25,11 @@ sub build
 {
 	my $dir = tempdir('usdt-perl-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
-	run('sh', '-c', 'mkdir "$2/bindings" && cd "$1" && '
+	run('sh', '-c', 'mkdir -p "$2/bindings/perl" && cd "$1" && '
 	    . 'cp -r usdt*.[chs] core image none Makefile LICENSE "$2" && '
-	    . 'cp bindings/stage.mk "$2/bindings" && tar -cf - --exclude blib '
-	    . '--exclude libusdt --exclude "*.o" --exclude Makefile '
-	    . 'bindings/perl | tar -xf - -C "$2" && cd "$2/bindings/perl" && '
+	    . 'cp bindings/stage.mk "$2/bindings" && cd bindings/perl && '
+	    . 'cp --parents MANIFEST.in $(sed "/^MANIFEST$/d" MANIFEST.in) '
+	    . '"$2/bindings/perl" && cd "$2/bindings/perl" && '
 	    . '"$3" Makefile.PL && make -s', 'sh', $top, $dir, $^X);
 	return "$dir/bindings/perl";
 }
