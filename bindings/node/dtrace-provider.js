@@ -32,6 +32,14 @@ const ASKED_BEFORE_VIEW = 8;
 const EXACT = new Set(['int8_t', 'int16_t', 'int32_t', 'int64_t',
 	'uint8_t', 'uint16_t', 'uint32_t', 'uint64_t']);
 
+/* A type with a name, as C declares arguments: "int id", "char *url". */
+const NAMED = /^(?:(u?int(?:8|16|32|64)_t|int|json) +|char *\* *)([A-Za-z_]\w*)$/;
+/* Words of C's that are no names: "int long" counts as "int". */
+const WORDS = new Set(('auto break case char const continue default do double ' +
+	'else enum extern float for goto if inline int long register restrict ' +
+	'return short signed sizeof static struct switch typedef union ' +
+	'unsigned void volatile while _Bool').split(' '));
+
 /*
  * The binding frees a provider whose object is gone.  So each call passes the
  * object too, though it is not read, and a view holds its probe.
@@ -60,18 +68,26 @@ function jsonConverter()
 	};
 }
 
+/* The type without the argument's name, and the name or ''. */
+function typeAndName(text)
+{
+	const [, type = 'char *', name] = NAMED.exec(text) || [];
+
+	return name === undefined || WORDS.has(name) ? [text, ''] : [type, name];
+}
+
 /* The argument's type for tracers, and the function that converts values. */
 function argument(declared)
 {
-	const text = String(declared);
+	const [text, name] = typeAndName(String(declared));
 
 	if (EXACT.has(text))
-		return { type: text, convert: toInteger };
+		return { type: `${text} ${name}`.trim(), convert: toInteger };
 	if (text.startsWith('int'))
-		return { type: 'int', convert: toInteger };
+		return { type: `int ${name}`.trim(), convert: toInteger };
 	if (text.startsWith('json'))
-		return { type: 'char *', convert: jsonConverter() };
-	return { type: 'char *', convert: String };
+		return { type: `char *${name}`, convert: jsonConverter() };
+	return { type: `char *${name}`, convert: String };
 }
 
 /* The value of an argument that the callback did not return. */

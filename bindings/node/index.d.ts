@@ -1,8 +1,9 @@
 /* index.d.ts - the package's interface, for TypeScript. */
 
 /*
- * The type of an argument.  "int" has 32 bits for tracers.  Other texts count by
- * their beginning: int, json or char *; anything else is a string.
+ * The type of an argument.  "int" has 32 bits for tracers.  Each may have a name
+ * that tracers show: "int status", "char *path", "json user".  Other texts count
+ * by their beginning: int, json or char *; anything else is a string.
  */
 export type ArgumentType =
 	| 'int' | 'char *' | 'json'

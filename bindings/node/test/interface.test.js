@@ -67,6 +67,19 @@ function copyWithout(binding)
 	return to;
 }
 
+test('arguments have names', () => {
+	const provider = dtrace.createDTraceProvider('nodenames');
+
+	provider.addProbe('p1', 'int id', 'char *url', 'json body',
+		'uint64_t bytes', 'int long', 'integer x', 'char * path', 'json');
+	provider.enable();
+	const image = fs.readFileSync(provider.status().sdt.path, 'latin1');
+	assert.ok(image.includes('void p1(int id, char *url, char *body, ' +
+		'uint64_t bytes, int arg4, int arg5, char *path, char *arg7);'));
+	assert.throws(() => provider.addProbe('p2', 'int id', 'char *id'),
+		/name that another argument/);
+});
+
 test('the binding is there', () => {
 	assert.strictEqual(dtrace.loadError(), null);
 });

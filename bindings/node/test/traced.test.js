@@ -238,8 +238,16 @@ test('types go by how they begin', async () => {
 	const provider = fresh();
 
 	await sees('prefixes', null,
-		[`${provider}:p1 1 2 "[3]" "4" "null" "6"`],
+		[`${provider}:p1 arg0=1 arg1=2 arg2="[3]" x="4" ` +
+			'arg4="null" arg5="6"'],
 		{ watch: true, provider });
+});
+
+test('names of arguments', async () => {
+	const provider = fresh();
+
+	await sees('declared', null, [`${provider}:p1 id=-1 url="/" ` +
+		'body="{\\"a\\":1}" verb=1'], { watch: true, provider });
 });
 
 test('strings of all kinds', () => sees('strings', { p1: STRING }, [

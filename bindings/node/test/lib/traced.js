@@ -430,6 +430,15 @@ const programs = {
 		p.i.fire(() => [2n ** 64n + 5n]);
 	},
 
+	/* Values are converted by the types without the names. */
+	async declared()
+	{
+		const p = await live(['p1', 'int id', 'char *url', 'json body',
+			'uint8_t verb']);
+
+		p.p1.fire(() => [-1, '/', { a: 1 }, 257]);
+	},
+
 	/* Declared types count by their beginning. */
 	async prefixes()
 	{
