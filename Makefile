@@ -150,11 +150,13 @@ longer	= $(patsubst %,test/%.t,bindings costs cross fuzz none \
 	  sanitize standards targets typed widths)
 # Both build a package for npm, and ask its registry.
 nodes	= test/node/node.t test/node/consumer.t
-languages = test/python/python.t test/ruby/ruby.t test/perl/perl.t
+languages = test/python/python.t test/ruby/ruby.t test/perl/perl.t \
+	  test/lua/lua.t
 traces	= $(sort $(wildcard test/trace/*.t test/kernel/*.t))
 
 # All that `make check` and `make test` need, and nothing else.
-WANTED	= check trace sid cross vm fuzz bench node python ruby perl
+WANTED	= check trace sid cross vm fuzz bench node python ruby perl \
+	  lua
 deps:
 	@test/setup $(WANTED)
 
@@ -210,6 +212,12 @@ test-perl:
 	$(AGAIN) run-perl
 run-perl: all
 	$(PROVE) test/perl/perl.t
+
+test-lua:
+	@test/setup trace lua
+	$(AGAIN) run-lua
+run-lua: all
+	$(PROVE) test/lua/lua.t
 
 # Each fuzzer for $(FUZZ_SECONDS).
 fuzz:
@@ -283,7 +291,7 @@ clean:
 
 .PHONY: all lib sources check run-check test-trace run-trace test-dtrace run-dtrace \
 	test run-test test-node run-node test-python run-python test-ruby run-ruby \
-	test-perl run-perl fuzz vm vm-shell bench run-bench demo run-demo \
+	test-perl run-perl test-lua run-lua fuzz vm vm-shell bench run-bench demo run-demo \
 	install clean
 .SECONDARY: $(UNITS:%=$(OBJ)/%.o) $(EXAMPLES:%=$(OBJ)/%.o) \
 	$(patsubst %.c,$(OBJ)/%.o,$(wildcard test/fuzz/*.c))

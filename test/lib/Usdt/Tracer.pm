@@ -70,6 +70,7 @@ sub lacks
 	return lacks_python() if $what eq 'python';
 	return lacks_ruby() if $what eq 'ruby';
 	return lacks_perl() if $what eq 'perl headers';
+	return lacks_lua() if $what eq 'lua';
 	return defined kernel_headers() ? undef : 'no headers of a kernel in '
 	    . '/usr/src' if $what eq 'kernel headers';
 	return Usdt::Cross::lacks_cross() if $what eq 'cross';
@@ -116,6 +117,25 @@ sub lacks_ruby
 		. 'exit File.exist?('
 		. 'RbConfig::CONFIG["rubyhdrdir"] + "/ruby.h")') == 0;
 	return ruby() . ' has no minitest, no rbs, or no ruby.h (test/setup ruby)';
+}
+
+# luas(): those that are here with their headers.  The package's Makefile knows
+# where these are.
+sub luas
+{
+	my $package = source_dir() . '/bindings/lua';
+
+	return grep { !lacks_command($_)
+		&& `make -s -C '$package' has-headers LUA=$_ 2>/dev/null` }
+	    qw(lua5.4 luajit lua5.3 lua5.2 lua5.1);
+}
+
+sub lacks_lua
+{
+	my %have = map { $_ => 1 } luas();
+	my @lacks = grep { !$have{$_} } qw(lua5.4 luajit);
+
+	return @lacks ? "no @lacks with headers (test/setup lua)" : undef;
 }
 
 # The Perl that runs this.

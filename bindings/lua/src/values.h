@@ -1,0 +1,32 @@
+/*
+ * values.h - how do declared types become those of C, and values words?
+ */
+#ifndef VALUES_H
+#define VALUES_H
+
+#include <lua.h>
+
+/* How a value becomes a word. */
+enum kind {
+	KIND_INTEGER = 'i',
+	KIND_TEXT = 't',
+	KIND_JSON = 'j'
+};
+
+/* The library refuses longer types. */
+#define TYPE_SIZE	128
+
+/*
+ * How values of a declared type become words.  OUT gets the type of C that
+ * tracers are told; DECLARED itself if there is nothing to change.
+ */
+enum kind values_type(const char *declared, char out[TYPE_SIZE]);
+
+/*
+ * The word of the value at INDEX, which is not negative.  If the word is a
+ * pointer, what it points to takes the value's place on the stack.  Raises
+ * nothing, except that memory ran out.
+ */
+void *values_word(lua_State *L, int index, enum kind kind);
+
+#endif

@@ -1,0 +1,112 @@
+#!/usr/bin/perl
+# lua.t - does the package for Lua do what it promises, and do real tracers see
+# its probes?
+#
+# bindings/lua/tests/interface.lua needs no tracer, tests/traced.lua has the
+# programs that are traced.  Both run on each Lua that is here: tests/host.c is
+# what they need of processes and threads.
+use strict;
+use warnings;
+
+use File::Temp qw(tempdir);
+use Test::More;
+use Usdt::BindingCases qw(run_cases run_watched);
+use Usdt::Package qw(runs pass_on);
+use Usdt::Tracer qw(need source_dir);
+
+need('root', 'bpftrace', 'cc', 'lua');
+alarm 1800;
+
+my $package = source_dir() . '/bindings/lua';
+my $dir = tempdir('usdt-lua-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+
+delete @ENV{qw(USDT_DISABLE USDT_DEBUG USDT_BACKENDS USDT_NOP)};
+delete @ENV{grep { /^LUA|^MAKE|^MFLAGS$/ } keys %ENV};
+$ENV{USDT_HELPER} = '/nonexistent/helper';
+$ENV{USDT_IMAGE_DIR} = "$dir/images";
+
+# What only Lua has.
+my $own = {
+	historic => {
+		print => { name => ['%d %s %d', '(int32)arg0', 'str(arg1)',
+			'(int32)arg2'] },
+		events => ['42 text 0', '43 enabled -1'],
+	},
+	hot => {
+		print => { p1 => ['%d', '(int32)arg0'] },
+		events => [1 .. 200, 301 .. 400],
+		said => ['seen 0'], traced => ['seen 300'],
+	},
+	coroutines => {
+		print => { p1 => ['%d %s', 'arg0', 'str(arg1)'] },
+		events => [map { my $n = $_; map { ("$n start $_",
+			"$n done $_") } 1 .. 3 } 1 .. 4],
+	},
+	closed => {
+		print => { p1 => ['%d', '(int32)arg0'] },
+		events => [1], said => ['false'],
+	},
+	declared => {
+		print => { p1 => ['%d %s %s %s %d', '(int32)arg0', 'str(arg1)',
+			'str(arg2)', 'str(arg3)', 'arg4'] },
+		events => ['7 /index [1,{"x":"y"}] 0.25 0'],
+	},
+	tables => {
+		print => { p1 => ['%s', 'str(arg0)'] },
+		# bpftrace reads 31 bytes.
+		events => [map { substr($_, 0, 31) } '[1,2,3]', '{}', '{"1":1,"3":3}',
+			'{"0.5":1,"10":2,"two":3}', '[[{}]]',
+			"\"\\u0001\\\"\\\\\\n?\xc3\xa9\"", '1e+300', '0.1',
+			'9007199254740992', '{"error":"a key that is neither '
+			. 'text nor a finite number has no JSON"}',
+			'{"error":"a number that is not finite has no JSON"}',
+			'{}', 'false'],
+	},
+};
+my $jit = {
+	cdata => {
+		print => { p1 => ['%ld %lu %s %s', '(int64)arg0', 'arg1',
+			'str(arg2)', 'str(arg3)'] },
+		events => ['-1 18446744073709551615 [-2,3] 4LL'],
+	},
+};
+
+# build(LUA): the package and what tests need, for that Lua.
+sub build
+{
+	my ($lua) = @_;
+
+	chomp(my $headers = `make -s -C '$package' has-headers LUA=$lua`);
+	mkdir("$dir/$lua") or die "$dir/$lua: $!\n";
+	return runs("$lua: it is built", 'make', '-s', '-C', $package,
+		"LUA=$lua", 'CFLAGS=-O2 -g -Werror')
+	    && runs("$lua: what tests need", $ENV{CC} // 'cc', '-O2', '-fPIC',
+		'-shared', "-I$headers", '-o', "$dir/$lua/host.so",
+		"$package/tests/host.c", '-pthread');
+}
+
+runs('the library is staged', 'make', '-s', '-C', $package, 'stage')
+    or BAIL_OUT('nothing can be built');
+for my $lua (Usdt::Tracer::luas()) {
+	my @traced = ($lua, "$package/tests/traced.lua");
+	my $prefix = $lua =~ tr/.//dr . "_$$";
+
+	build($lua) or next;
+	local $ENV{LUA_PATH} = "$package/?.lua";
+	local $ENV{LUA_CPATH} = "$package/build/$lua/?.so;$dir/$lua/?.so";
+	note($lua);
+	pass_on("$lua: the interface", $lua, "$package/tests/interface.lua")
+	    if -e "$package/tests/interface.lua";
+	if ($lua !~ /5[.]4|jit/) {
+		run_cases(\@traced, $prefix, qw(basic added json circular gone
+			lazy integers wrong utf8 threads forked), $own);
+		next;
+	}
+	run_cases(\@traced, $prefix, qw(basic grow added cycles twice fewer
+		more json circular collected gone disabled removed), $own);
+	run_cases(\@traced, $prefix, qw(ten modules lazy throwing integers
+		narrow wrong utf8 floats threads forked),
+		$lua eq 'luajit' ? $jit : ());
+	run_watched(\@traced, $prefix);
+}
+done_testing();
