@@ -2,8 +2,8 @@
 # What do tracers see of 32-bit processes?
 #
 # The library and test_usdt are built with ARCH=i386.  The cases are those of
-# bpftrace.t, shared_images.t and perf.t, with values in words of 4 bytes:
-# larger ones are passed, and shown, as such a word.
+# bpftrace.t, shared_images.t, perf.t and typed.t.  Most pass words of 4 bytes;
+# those of typed.t pass values of 8.
 #
 # Where this machine runs no 32-bit programs, an emulated one does, which has
 # the same tracers: there this file runs with what was built here.
@@ -16,6 +16,7 @@ use Usdt::Machine qw(host_machine run_apart);
 use Usdt::PerfCases qw(run_perf);
 use Usdt::Process;
 use Usdt::Tracer qw(need scratch_dir tracer_case);
+use Usdt::TypedCases qw(run_typed build_typed);
 use Usdt::Variant qw(variant elf_class require_compiler);
 use Usdt::Watch qw(run_usdt usdt_command);
 use Usdt::WatchCases qw(run_watch);
@@ -69,6 +70,7 @@ sub stage
 
 	mkdir($_) or die "$_: $!\n" for "$stage/built", "$stage/test/trace";
 	build_programs("$stage/built");
+	build_typed("$stage/built", 'typed_fires.c');
 	system('cp', '-L', "$ENV{USDT_BUILD}/test_usdt",
 	    "$ENV{USDT_BUILD}/usdt", $stage) == 0 or die;
 	system('cp', $0, "$stage/test/trace/i386.t") == 0 or die;
@@ -127,7 +129,7 @@ my @types = (
 	['uintptr_t', '0x%lx', '0xfedcba98' => '0xfedcba98'],
 	['void *', '0x%lx', '0xdeadbeef' => '0xdeadbeef'],
 	['struct request *', '0x%lx', '0xffffd000' => '0xffffd000'],
-	# One word of them can be passed.
+	# usdt_probe_fire passes one word of them; typed fires pass both.
 	['int64_t', '%ld', -1 => -1, '-2147483648' => '-2147483648',
 		'0x1fffffffe' => -2],
 	['uint64_t', '%lu', 4294967295 => 4294967295,
@@ -188,6 +190,7 @@ tracer_case('the message of the current bpftrace' => sub {
 });
 
 run_watch(\@types);
+run_typed(build_typed($dir, 'typed_fires.c'), 'host');
 
 tracer_case('usdt list' => sub {
 	my $process = process('listed', ['f', 'n', 'int', 'char *', 'int64_t']);
