@@ -44,13 +44,13 @@ tracer_case('usdt watch' => sub {
 
 	$request->fire($_) for 1, -2147483648;
 	my @lines = $watch->take(2);
+	my $rest = 'took=3\.25 body="\{\\\\"a\\\\":1\}" body_len=7 size=-7 '
+	    . 'agent="curl"';
 	for my $id (1, -2147483648) {
 		my $right = sprintf "id=$id url=\"/index\" $struct", $id;
 
 		$right =~ s/([{}])/\\$1/g;
-		like(shift @lines, qr/:request-start $right took=3\.25
-			\ body="\{\\"a\\":1\}"\ body_len=7\ size=-7
-			\ agent="curl"$/x, "names and members of $id");
+		like(shift @lines, qr/:request-start $right $rest$/, "names and members of $id");
 	}
 	is($watch->code_of('INT'), 0, 'interrupted, it exits 0');
 });
@@ -64,12 +64,12 @@ tracer_case('pointers that lead nowhere' => sub {
 	my $watch = Usdt::Watch->attach(1, "nowhere${$}x");
 	$process->ask('fire 0 0 text 2 0x7ff0000000000000 0x40490fdb');
 	$process->ask('fire 0 16 text -1 0x3fb999999999999a 0');
-	$process->ask('fire 0 0 0 5 0x8000000000000000 0x7fc00000');
+	$process->ask('fire 0 0 text 0 0x8000000000000000 0x7fc00000');
 	my @lines = map { s/.*:n //r } $watch->take(3);
 	is_deeply(\@lines, [
 		'p=0x0 t="te" t_len=2 d=inf e=3.1415927',
 		'p=0x10 t="text" t_len=-1 d=0.1 e=0',
-		'p=0x0 t=NULL t_len=5 d=-0 e=nan',
+		'p=0x0 t="" t_len=0 d=-0 e=nan',
 	], 'a struct that is not declared is a pointer; lengths; numbers');
 	$watch->code_of('INT');
 });
@@ -124,12 +124,10 @@ tracer_case('gdb' => sub {
 	like($out, qr/in\ request__start\ \(id=188,\ url=0x[0-9a-f]+\ "\/index",
 		\ req=0x[0-9a-f]+,\ took=4614500768194494464,\ body=0x[0-9a-f]+
 		\ "\{\\"a\\":1\}\ and\ more",\ body_len=7\)/x, 'the frame');
-	like($out, qr/\{id = 188, flags = 3, url = 0x[0-9a-f]+ "\/index", took
-		\ =\ 2\.5,\ bytes\ =\ 12345678901,\ peer\ =\ \{host\ =
-		\ "localhost[^}]*port\ =\ 443\},\ next\ =\ 0x/x, 'print *req');
+	like($out, qr/\{id = 188, flags = 3, url = 0x[0-9a-f]+ "\/index", took = 2\.5, bytes = 12345678901, peer = \{host = "localhost[^}]*port = 443\}, next = 0x/, 'print *req');
 	like($out, qr/^size = -7\nagent = 0x[0-9a-f]+ "curl"$/m,
 	    'arguments on the stack');
-	like($out, qr/^#0 .* request__start .*\n#1 .* (?:handle|main) /m,
+	like($out, qr/^#0 .* request__start .*\n#1 .* handle /m,
 	    'the caller');
 });
 
@@ -143,8 +141,7 @@ tracer_case('SystemTap' => sub {
 		"process(\"$request->{path}\").function(\"request__start\")");
 
 	$run->wait_until(sub { !$run->{out} });
-	like($run->output, qr/\$id:int \$url:char\* \$req:struct
-		\ myapp_request\*\ \$took:long\ unsigned\ int/x,
+	like($run->output, qr/\$id:int \$url:char\* \$req:struct myapp_request\* \$took:long unsigned int/,
 	    'its list has names and types') or diag $run->report;
 });
 

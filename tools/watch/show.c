@@ -54,10 +54,11 @@ static void
 show_double(FILE *out, double value)
 {
 	char text[64];
+	int digits = 15;
 
-	snprintf(text, sizeof text, "%.15g", value);
-	if (strtod(text, NULL) != value)
-		snprintf(text, sizeof text, "%.17g", value);
+	do
+		snprintf(text, sizeof text, "%.*g", digits, value);
+	while (strtod(text, NULL) != value && digits++ < 17);
 	fputs(text, out);
 }
 
@@ -65,10 +66,11 @@ static void
 show_float(FILE *out, float value)
 {
 	char text[64];
+	int digits = 6;
 
-	snprintf(text, sizeof text, "%.6g", (double)value);
-	if (strtof(text, NULL) != value)
-		snprintf(text, sizeof text, "%.9g", (double)value);
+	do
+		snprintf(text, sizeof text, "%.*g", digits, (double)value);
+	while (strtof(text, NULL) != value && digits++ < 9);
 	fputs(text, out);
 }
 
