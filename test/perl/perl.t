@@ -131,7 +131,7 @@ if ($built) {
 	for (sort glob("$package/t/*.t")) {
 		pass_on(basename($_), in($package, $^X, '-Mblib', $_));
 	}
-	run_all(\@traced, $prefix, $own);
+	run_all(\@traced, $prefix, $own, 'names');
 	example_serves($^X, "-Mblib=$package/blib", "$package/examples/web.pl");
 	is_shipped();
 }

@@ -58,11 +58,6 @@ my $own = {
 		said => [('gives False') x 3],
 		traced => ['gives False', 'gives True', 'gives False'],
 	},
-	names => {
-		print => { p1 => ['%d %s %s %s %d', '(int32)arg0', 'str(arg1)',
-			'str(arg2)', 'str(arg3)', 'arg4'] },
-		events => ['-1 / {"a":1} 0.5 1'],
-	},
 	processes => {
 		print => { p1 => ['%d %d %d', 'pid == arg0', 'arg0', 'arg1'] },
 		events => sub { map { "1 $_" } @_ },
@@ -142,7 +137,7 @@ if ($built) {
 	my $prefix = "py$$";
 
 	pass_on('the interface', $python, "$package/tests/interface.py");
-	run_all(\@traced, $prefix, $own);
+	run_all(\@traced, $prefix, $own, 'names');
 	example_serves($python, "$package/examples/web.py");
 	types_are_right();
 	is_shipped();

@@ -79,6 +79,17 @@ subtest 'types' => sub {
 		'JSON may have a name');
 };
 
+subtest 'arguments may have names' => sub {
+	my ($provider, $probe) = live('int plfirst', 'json plsecond');
+
+	open(my $in, '<:raw', $provider->status->{sdt}{path}) or die "$!\n";
+	my $image = do { local $/; <$in> };
+	ok(index($image, "$_\0") >= 0, "tracers see $_")
+	    for 'plfirst', 'plsecond';
+	ok(!eval { $provider->probe('p2', 'int a', 'char *a') },
+		'two of one name are refused');
+};
+
 subtest 'status' => sub {
 	my ($provider, $probe) = live('int');
 	my $status = $provider->status;

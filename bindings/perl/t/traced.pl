@@ -302,6 +302,13 @@ package main;
 
 		$probe->fire(0.5, 3);
 	},
+	# Values are converted by the types without the names.
+	names => sub {
+		my ($provider, $probe) = live('int id', 'const char *url',
+			'json body', 'double took', 'uint8_t verb');
+
+		$probe->fire(-1, '/', { a => 1 }, 0.5, 257);
+	},
 	threads => sub {
 		my ($provider, $probe) = live('int');
 		my @threads = map { my $number = $_; threads->create(sub {

@@ -110,6 +110,11 @@ my %cases = (
 		print => { p1 => ['%s %s', 'str(arg0)', 'str(arg1)'] },
 		events => ['0.5 3'],
 	},
+	names => {
+		print => { p1 => ['%d %s %s %s %d', '(int32)arg0', 'str(arg1)',
+			'str(arg2)', 'str(arg3)', 'arg4'] },
+		events => ['-1 / {"a":1} 0.5 1'],
+	},
 	threads => {
 		print => { p1 => $n1 },
 		events => [map { my $n = 100 * $_; map { $n + $_ } 0 .. 24 }
@@ -227,15 +232,16 @@ sub run_watched
 		'32 integers, fewer of them, and 32 texts');
 }
 
-# run_all(COMMAND, PREFIX, OWN): all cases, and OWN, those of the language.
+# run_all(COMMAND, PREFIX, OWN, NAME...): the cases of all languages, those
+# NAMEs that not all have, and OWN, those of the language.
 sub run_all
 {
-	my ($command, $prefix, $own) = @_;
+	my ($command, $prefix, $own, @more) = @_;
 
 	run_cases($command, $prefix, qw(basic grow added cycles twice fewer more
 		json circular collected gone disabled removed), $own);
 	run_cases($command, $prefix, qw(ten modules lazy throwing integers
-		narrow wrong utf8 floats threads forked));
+		narrow wrong utf8 floats threads forked), @more);
 	return run_watched($command, $prefix);
 }
 
