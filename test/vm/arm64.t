@@ -28,7 +28,7 @@ use Usdt::Machine qw(guest_tests run_inside);
 use Usdt::Node qw(stage_hosts);
 
 my %wanted = map { $_ => 1 }
-    map { "test/dtrace/$_.t" } qw(arguments lifecycle fork);
+    map { "test/dtrace/$_.t" } qw(arguments lifecycle fork types);
 
 my @tests = (guest_tests('test/arm64'),
 	grep { $wanted{$_} } guest_tests('test/dtrace'));

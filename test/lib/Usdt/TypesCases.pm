@@ -26,7 +26,10 @@ sub request
 	my ($dir, $provider) = @_;
 
 	$provider //= "typed${$}x" . chr(ord('a') + $number++ % 26) . 'p';
-	$program //= build_c("$dir/request", '-fno-omit-frame-pointer',
+	# A machine of another processor gets it built.
+	my $built = ($ENV{USDT_BUILD} // '.') . '/request';
+
+	$program //= -x $built ? $built : build_c("$dir/request", '-fno-omit-frame-pointer',
 		source_dir() . '/examples/request.c', Usdt::Tracer::library(),
 		'-pthread');
 	local $ENV{USDT_IMAGE_DIR} = "$dir/images";
