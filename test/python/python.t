@@ -58,6 +58,11 @@ my $own = {
 		said => [('gives False') x 3],
 		traced => ['gives False', 'gives True', 'gives False'],
 	},
+	structs => {
+		print => { p1 => ['%d %s', '*(int32 *)uptr(arg0)',
+			'str(*(uint64 *)uptr(arg0 + 8))'] },
+		events => ['-7 /index'],
+	},
 	processes => {
 		print => { p1 => ['%d %d %d', 'pid == arg0', 'arg0', 'arg1'] },
 		events => sub { map { "1 $_" } @_ },

@@ -447,18 +447,18 @@ provider_lock(struct provider *self)
 	return 1;
 }
 
-typedef int call_t(usdt_provider_t *, usdt_probedef_t *);
+typedef int call_t(usdt_provider_t *, void *);
 
 /* Makes a call that changes the provider, and raises its error. */
 static int
-provider_call(struct provider *self, call_t *call, usdt_probedef_t *probedef)
+provider_call(struct provider *self, call_t *call, void *argument)
 {
 	int result;
 
 	if (!provider_lock(self))
 		return 0;
 	Py_BEGIN_ALLOW_THREADS
-	result = call(self->provider, probedef);
+	result = call(self->provider, argument);
 	Py_END_ALLOW_THREADS
 	if (result < 0)
 		raise(Py_TYPE((PyObject *)self), usdt_errstr(self->provider));
@@ -467,17 +467,44 @@ provider_call(struct provider *self, call_t *call, usdt_probedef_t *probedef)
 }
 
 static int
-enable(usdt_provider_t *provider, usdt_probedef_t *unused)
+enable(usdt_provider_t *provider, void *unused)
 {
 	(void)unused;
 	return usdt_provider_enable(provider);
 }
 
 static int
-disable(usdt_provider_t *provider, usdt_probedef_t *unused)
+disable(usdt_provider_t *provider, void *unused)
 {
 	(void)unused;
 	return usdt_provider_disable(provider);
+}
+
+static int
+add_probe(usdt_provider_t *provider, void *probedef)
+{
+	return usdt_provider_add_probe(provider, probedef);
+}
+
+static int
+remove_probe(usdt_provider_t *provider, void *probedef)
+{
+	return usdt_provider_remove_probe(provider, probedef);
+}
+
+struct table {
+	const char *name;
+	Py_ssize_t size, count;
+	usdt_field_t *fields;
+};
+
+static int
+add_struct(usdt_provider_t *provider, void *argument)
+{
+	const struct table *table = argument;
+
+	return usdt_provider_add_struct(provider, table->name,
+	    (size_t)table->size, (size_t)table->count, table->fields);
 }
 
 static PyObject *
@@ -612,7 +639,7 @@ provider_add(PyObject *object, PyObject *args)
 	Py_INCREF(declared);
 	probe->to_json = to_json;
 	Py_INCREF(to_json);
-	if (!provider_call(self, usdt_provider_add_probe, probe->probedef)) {
+	if (!provider_call(self, add_probe, probe->probedef)) {
 		Py_DECREF((PyObject *)probe);
 		return NULL;
 	}
@@ -631,8 +658,55 @@ provider_remove(PyObject *object, PyObject *probe)
 		    "what is removed must be a usdt.Probe");
 		return NULL;
 	}
-	if (!provider_call((struct provider *)object,
-	    usdt_provider_remove_probe, ((struct probe *)probe)->probedef))
+	if (!provider_call((struct provider *)object, remove_probe,
+	    ((struct probe *)probe)->probedef))
+		return NULL;
+	Py_RETURN_NONE;
+}
+
+/* FIELDS, a tuple of a declarator and an offset for each, to the table. */
+static int
+read_fields(struct table *table, PyObject *fields)
+{
+	PyObject *declarator;
+	Py_ssize_t i, offset;
+
+	for (i = 0; i < table->count; i++) {
+		if (!PyArg_ParseTuple(PyTuple_GetItem(fields, i), "On",
+		    &declarator, &offset))
+			return 0;
+		table->fields[i].declarator = c_string(declarator,
+		    "the type of a field");
+		table->fields[i].offset = (size_t)offset;
+		if (table->fields[i].declarator == NULL)
+			return 0;
+	}
+	return 1;
+}
+
+/* struct(name, size, fields) */
+static PyObject *
+provider_struct(PyObject *object, PyObject *args)
+{
+	PyObject *py_name, *fields;
+	struct table table;
+	int done;
+
+	if (!PyArg_ParseTuple(args, "OnO!:struct", &py_name, &table.size,
+	    &PyTuple_Type, &fields))
+		return NULL;
+	table.name = c_string(py_name, "the name of a struct");
+	if (table.name == NULL)
+		return NULL;
+	table.count = PyTuple_Size(fields);
+	table.fields = PyMem_Calloc((size_t)table.count + 1,
+	    sizeof *table.fields);
+	if (table.fields == NULL)
+		return PyErr_NoMemory();
+	done = read_fields(&table, fields) &&
+	    provider_call((struct provider *)object, add_struct, &table);
+	PyMem_Free(table.fields);
+	if (!done)
 		return NULL;
 	Py_RETURN_NONE;
 }
@@ -663,6 +737,7 @@ provider_status(PyObject *object, PyObject *unused)
 static PyMethodDef provider_methods[] = {
 	{ "add", provider_add, METH_VARARGS, NULL },
 	{ "remove", provider_remove, METH_O, NULL },
+	{ "struct", provider_struct, METH_VARARGS, NULL },
 	{ "enable", provider_enable, METH_NOARGS, NULL },
 	{ "disable", provider_disable, METH_NOARGS, NULL },
 	{ "status", provider_status, METH_NOARGS, NULL },

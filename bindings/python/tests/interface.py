@@ -1,6 +1,7 @@
 """What the package does that needs no tracer.  Prints TAP."""
 
 import copy
+import ctypes
 import gc
 import logging
 import os
@@ -73,6 +74,78 @@ class Interface(unittest.TestCase):
         with self.assertRaisesRegex(usdt.Error, "a word of C's"):
             provider.probe("p2", "json int")
         self.assertEqual(provider.status().probes, 1)
+
+    def test_structs(self):
+        class Peer(ctypes.Structure):
+            _fields_ = [("host", ctypes.c_char * 16),
+                        ("port", ctypes.c_uint16)]
+
+        class Base(ctypes.Structure):
+            _fields_ = [("id", ctypes.c_int), ("url", ctypes.c_char_p)]
+
+        class Request(Base):
+            pass
+
+        Request._fields_ = [
+            ("took", ctypes.c_double), ("peer", Peer), ("more", Peer * 2),
+            ("next", ctypes.POINTER(Request)), ("ok", ctypes.c_bool),
+            ("other", ctypes.POINTER(Base)), ("bytes", ctypes.c_size_t),
+            ("text", ctypes.POINTER(ctypes.c_char)), ("any", ctypes.c_void_p),
+            ("call", ctypes.CFUNCTYPE(None)), ("small", ctypes.c_int8 * 3)]
+        provider = usdt.Provider("pystructs")
+        with self.assertRaisesRegex(usdt.Error, "needs struct Peer, which"):
+            provider.struct(Request)
+        provider.struct(Peer, "my_peer")
+        provider.struct(Request)
+        provider.struct(Request)
+        provider.probe("p1", "struct Request *request")
+        provider.enable()
+        with open(provider.status().sdt.path, "rb") as image:
+            self.assertIn(
+                b"struct my_peer { char host[16]; uint16_t port; };\n"
+                b"struct Request { int32_t id; char *url; double took; "
+                b"struct my_peer peer; struct my_peer more[2]; "
+                b"struct Request *next; bool ok; void *other; "
+                b"uint64_t bytes; char *text; void *any; void *call; "
+                b"int8_t small[3]; };\n"
+                b"void p1(struct Request *request);", image.read())
+
+    def test_structs_that_are_refused(self):
+        class Bits(ctypes.Structure):
+            _fields_ = [("a", ctypes.c_int, 3)]
+
+        class Grid(ctypes.Structure):
+            _fields_ = [("a", ctypes.c_int * 2 * 3)]
+
+        class Either(ctypes.Union):
+            _fields_ = [("a", ctypes.c_int)]
+
+        class Has(ctypes.Structure):
+            _fields_ = [("a", Either)]
+
+        class Swapped(ctypes.BigEndianStructure if sys.byteorder == "little"
+                      else ctypes.LittleEndianStructure):
+            _fields_ = [("a", ctypes.c_int)]
+
+        class Empty(ctypes.Structure):
+            pass
+
+        provider = usdt.Provider("pystructs")
+        for structure, error, why in (
+                (Bits, usdt.Error, "bit fields"),
+                (Grid, usdt.Error, "2 dimensions"),
+                (Has, usdt.Error, "type of unknown size"),
+                (Swapped, TypeError, "order"), (Empty, usdt.Error, "0 fields"),
+                (Either, TypeError, "ctypes.Structure"),
+                (1, TypeError, "ctypes.Structure")):
+            with self.assertRaisesRegex(error, why):
+                provider.struct(structure)
+        Empty._fields_ = [("a", ctypes.c_int)]
+        with self.assertRaisesRegex(usdt.Error, "a word of C's"):
+            provider.struct(Empty, "while")
+        with self.assertRaises(TypeError):
+            provider.struct(Empty, 1)
+        provider.struct(Empty)
 
     def test_untraced(self):
         _, probe = self.live("int")

@@ -8,6 +8,7 @@ want to know.  test/lib/Usdt/BindingCases.pm has the expected results.
 """
 
 import asyncio
+import ctypes
 import gc
 import logging
 import multiprocessing
@@ -263,6 +264,19 @@ def names():
     _, probe = live("int id", "const char *url", "json body", "double took",
                     "uint8_t verb")
     probe.fire(-1, "/", {"a": 1}, 0.5, 257)
+
+
+def structs():
+    class Request(ctypes.Structure):
+        _fields_ = [("id", ctypes.c_int), ("url", ctypes.c_char_p)]
+
+    provider = usdt.Provider(named())
+    provider.struct(Request)
+    probe = provider.probe("p1", "struct Request *request")
+    provider.enable()
+    site(provider, probe)
+    request = Request(-7, b"/index")
+    probe.fire(ctypes.addressof(request))
 
 
 def threads():

@@ -1,6 +1,7 @@
 """Code that mypy must accept.  It also checks that each line with "type: ignore"
 has an error."""
 
+import ctypes
 from typing import Awaitable, Callable, List, Optional
 
 import stapsdt
@@ -14,6 +15,10 @@ lazy: bool = probe.lazy(lambda a: (a, "two"), 1)
 path: str = provider.status().sdt.path
 why: Optional[ImportError] = usdt.load_error()
 handler = usdt.logs.Handler(provider, level=30)
+
+
+class Pair(ctypes.Structure):
+    _fields_ = [("a", ctypes.c_int)]
 
 
 @provider.span("call", "int")
@@ -33,6 +38,8 @@ with usdt.Provider("block") as block:
 
 usdt.Provider(1)  # type: ignore[arg-type]
 usdt.Provider()  # type: ignore[call-arg]
+provider.struct(Pair, name="pair")
+provider.struct(int)  # type: ignore[arg-type]
 provider.probe("p", int)  # type: ignore[arg-type]
 probe.lazy(1)  # type: ignore[arg-type]
 probe.fires(1)  # type: ignore[attr-defined]

@@ -4,10 +4,12 @@ become those of C."""
 import json
 import re
 from types import TracebackType
-from typing import (TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Tuple,
-                    Type)
+from typing import (TYPE_CHECKING, Any, Callable, Dict, NamedTuple, Optional,
+                    Tuple, Type)
 
 if TYPE_CHECKING:
+    import ctypes
+
     from .spans import Span
 
 _load_error: Optional[ImportError] = None
@@ -96,6 +98,7 @@ class Provider:
     def __init__(self, name: str, module: str = "python") -> None:
         self._native = native.Provider(name, module)
         self._live = False
+        self._structs: Dict[type, str] = {}
         self.name = name
         self.module = module
 
@@ -135,6 +138,21 @@ class Provider:
         from .spans import Span
 
         return Span(self, name, types, arguments)
+
+    def struct(self, structure: "Type[ctypes.Structure]",
+               name: Optional[str] = None) -> None:
+        """Tell tracers the layout of a ctypes.Structure: they show the fields
+        of arguments that are pointers to "struct NAME", by default the class's
+        name.  Such an argument is fired with ctypes.addressof(instance).
+        Structs that it contains come first, and all before enable()."""
+        from .structs import fields_of
+
+        if name is None:
+            name = getattr(structure, "__name__", "")
+        fields, size = fields_of(structure, {**self._structs,
+                                             structure: name})
+        self._native.struct(name, size, fields)
+        self._structs[structure] = name
 
     def remove(self, probe: Probe) -> None:
         """Remove a probe: it never fires for this provider again."""

@@ -41,6 +41,10 @@ class Provider:
     def remove(self, probe: Probe) -> None:
         pass
 
+    def struct(self, name: str, size: int,
+               fields: Tuple[Tuple[str, int], ...]) -> None:
+        pass
+
     def enable(self) -> None:
         pass
 
