@@ -185,7 +185,7 @@ class InterfaceTest < Minitest::Test
     refused(ArgumentError, /arguments/) { USDT::Provider.new }
     refused(USDT::Error, /no probes/) { USDT::Provider.new(:a).enable }
     refused(TypeError, /Probe/) { USDT::Provider.new(:a).remove_probe(1) }
-    refused(NoMethodError, /initialize_copy/) { USDT::Provider.new(:a).dup }
+    refused(TypeError, /copied/) { USDT::Provider.new(:a).dup }
     refused(RuntimeError, /once/) do
       USDT::Provider.new(:a).send(:initialize, :b)
     end
@@ -381,6 +381,7 @@ class InterfaceTest < Minitest::Test
     Warning[:experimental] = false
     provider, = live(:int)
     refute(Ractor.shareable?(provider))
+    refused(TypeError, /make_shareable/) { Ractor.new(provider) { |p| p } }
     Ractor.make_shareable(provider)
     names = (0..1).map do |number|
       Ractor.new(provider, number) do |shared, n|

@@ -499,6 +499,15 @@ provider_initialize(int argc, VALUE *argv, VALUE self)
 	return self;
 }
 
+/* For dup, clone, and Ractors that get what they can't share. */
+static VALUE
+provider_initialize_copy(VALUE self, VALUE original)
+{
+	(void)original;
+	rb_raise(rb_eTypeError, "a %"PRIsVALUE" can't be copied; Ractors can "
+	    "share it after Ractor.make_shareable", rb_obj_class(self));
+}
+
 static int
 enable(usdt_provider_t *provider, usdt_probedef_t *unused)
 {
@@ -670,8 +679,9 @@ define_provider(VALUE module)
 	VALUE class = rb_define_class_under(module, "Provider", rb_cObject);
 
 	rb_define_alloc_func(class, provider_alloc);
-	rb_undef_method(class, "initialize_copy");
 	rb_define_method(class, "initialize", provider_initialize, -1);
+	rb_define_private_method(class, "initialize_copy",
+	    provider_initialize_copy, 1);
 	rb_define_method(class, "enable", provider_enable, 0);
 	rb_define_method(class, "disable", provider_disable, 0);
 	rb_define_method(class, "remove_probe", provider_remove_probe, 1);
