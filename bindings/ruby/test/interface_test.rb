@@ -358,22 +358,20 @@ class InterfaceTest < Minitest::Test
     refute_predicate(probe, :enabled?)
   end
 
-  # In C, from which there is no way back to Ruby, that would be lost.
-  def test_an_exception_of_another_thread_does_not_undo_a_call
-    provider, = live(:int)
-    names = Queue.new
-    thread = Thread.new do
-      Thread.current.report_on_exception = false
-      (0..).each do |i|
-        Thread.handle_interrupt(RuntimeError => :on_blocking) do
-          provider.probe(:f, "q#{i}")
-          names << i
-        end
-      end
+  # Enabling waits for this file, by which copies of the library take turns.  An
+  # exception that comes meanwhile is raised when the call is over.
+  def test_threads_run_while_another_one_enables
+    provider = USDT::Provider.create(:rbwaits)
+    provider.probe(:f, :p1)
+    thread = File.open("/proc/self/status") do |turn|
+      turn.flock(File::LOCK_EX)
+      enabling = Thread.new { provider.enable }
+      enabling.report_on_exception = false
+      Thread.pass until enabling.status == "sleep"
+      enabling.raise("enough")
+      enabling
     end
-    names.pop
-    thread.raise("enough")
-    assert_raises(RuntimeError) { thread.join }
+    assert_equal("enough", assert_raises(RuntimeError) { thread.join }.message)
     assert(provider.status.enabled)
   end
 
