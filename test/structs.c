@@ -6,7 +6,8 @@
  *
  * For each processor it writes DIRECTORY/ARCH.c: the text that an image would
  * have, and an assertion for the size of each struct and the offset of each
- * field.
+ * field.  For this processor it also writes an image with them, DIRECTORY/image,
+ * and what was declared, DIRECTORY/declared.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,12 +105,83 @@ write_text(FILE *out, const struct usdt__structs *structs,
 	fputs((const char *)buffer, out);
 }
 
+static FILE *
+create(const char *directory, const char *name)
+{
+	char path[512];
+	FILE *out;
+
+	snprintf(path, sizeof path, "%s/%s", directory, name);
+	out = fopen(path, "w");
+	if (out == NULL) {
+		perror(path);
+		exit(1);
+	}
+	return out;
+}
+
+static void
+end(FILE *out)
+{
+	if (fclose(out) != 0) {
+		perror("fclose");
+		exit(1);
+	}
+}
+
+/* An image with a probe that points to a struct. */
+static void
+write_image(const struct usdt__structs *structs, const char *directory)
+{
+	static const char *types[] = { "struct s1 *s", "double took" };
+	usdt_probedef_t *probe = usdt_create_probe("f", "n", 2, types);
+	const struct usdt__description description = {
+		.provider = "p", .module = "m", .count = 1, .probes = &probe,
+		.gate_count = 1, .structs = structs, .typed = 1
+	};
+	uint8_t id[USDT__ID_SIZE], *bytes;
+	struct usdt__elf elf;
+	struct usdt__why why;
+	FILE *out = create(directory, "image");
+
+	if (probe == NULL || usdt__elf_layout(&elf, &description,
+	    usdt__native_platform(), usdt__native_arch(),
+	    usdt__stub_choose(1), 1, &why) < 0) {
+		fprintf(stderr, "the image is not laid out\n");
+		exit(1);
+	}
+	bytes = calloc(1, usdt__align(elf.size, 8));
+	if (bytes == NULL)
+		exit(1);
+	usdt__elf_identify(&elf, bytes, usdt__align(elf.size, 8), id);
+	fwrite(bytes, 1, elf.size, out);
+	end(out);
+	free(bytes);
+	usdt_probe_release(probe);
+}
+
+/* Lines of "STRUCT SIZE" and "STRUCT FIELD OFFSET". */
+static void
+write_declared(const char *directory)
+{
+	FILE *out = create(directory, "declared");
+	size_t i, k;
+
+	for (i = 0; i < STRUCTS; i++) {
+		fprintf(out, "s%zu %zu\n", i, tables[i].size);
+		for (k = 0; k < tables[i].count; k++)
+			fprintf(out, "s%zu f%zu %zu\n", i, k,
+			    tables[i].fields[k].offset);
+	}
+	end(out);
+}
+
 static void
 write_file(const struct usdt__arch *arch, const char *directory)
 {
 	struct usdt__structs structs;
 	struct usdt__why why;
-	char name[512];
+	char name[64];
 	size_t i, k;
 	FILE *out;
 
@@ -123,15 +195,15 @@ write_file(const struct usdt__arch *arch, const char *directory)
 			exit(1);
 		}
 	}
-	snprintf(name, sizeof name, "%s/%s.c", directory, arch->name);
-	out = fopen(name, "w");
-	if (out == NULL) {
-		perror(name);
-		exit(1);
-	}
+	snprintf(name, sizeof name, "%s.c", arch->name);
+	out = create(directory, name);
 	fputs("#include <stdbool.h>\n#include <stddef.h>\n"
 	    "#include <stdint.h>\n", out);
 	write_text(out, &structs, arch);
+	if (arch == usdt__native_arch()) {
+		write_image(&structs, directory);
+		write_declared(directory);
+	}
 	usdt__structs_free(&structs);
 	for (i = 0; i < STRUCTS; i++) {
 		fprintf(out, "_Static_assert(sizeof(struct s%zu) == %zu, \"\");"
@@ -141,10 +213,7 @@ write_file(const struct usdt__arch *arch, const char *directory)
 			    "f%zu) == %zu, \"\");\n", i, k,
 			    tables[i].fields[k].offset);
 	}
-	if (fclose(out) != 0) {
-		perror(name);
-		exit(1);
-	}
+	end(out);
 }
 
 int

@@ -1,9 +1,10 @@
 #!/usr/bin/perl
-# structs.t - do compilers give the structs in an image's text the sizes and
-# offsets that were declared?
+# structs.t - do compilers and debuggers give structs the sizes and offsets that
+# were declared?
 #
 # test/structs.c writes the text of structs at random, for each processor, with
-# an assertion for each size and offset.  The compilers only read it.
+# an assertion for each size and offset.  The compilers only read it.  It also
+# writes an image, of which binutils' readelf reads the DWARF.
 use strict;
 use warnings;
 
@@ -36,6 +37,30 @@ sub reads
 	return ($status == 0, $output);
 }
 
+# in_dwarf(FILE): "STRUCT SIZE" and "STRUCT FIELD OFFSET" as readelf has them.
+sub in_dwarf
+{
+	my ($file) = @_;
+	my ($output, $status) = Usdt::Variant::quiet('readelf',
+		'--debug-dump=info', $file);
+	my ($tag, $name, $struct, @found) = ('', '', '');
+
+	for (split /\n/, $output) {
+		if (/\(DW_TAG_(\w+)\)/) {
+			$tag = $1;
+		} elsif (/DW_AT_name *: (?:\(.*?\): )?(\S+)/) {
+			$name = $1;
+			$struct = $name if $tag eq 'structure_type';
+		} elsif (/DW_AT_byte_size *: (\d+)/) {
+			push @found, "$struct $1" if $tag eq 'structure_type';
+		} elsif (/DW_AT_data_member_location: (\d+)/) {
+			push @found, "$struct $name $1";
+		}
+	}
+	push @found, "readelf: $output" if $status || $output =~ /warning/i;
+	return [sort @found];
+}
+
 sub accepts
 {
 	my ($title, @command) = @_;
@@ -53,6 +78,10 @@ my ($native) = $obj =~ m{obj-([^/]+)/?$};
 for my $seed (1 .. 5) {
 	($output, $status) = Usdt::Variant::quiet("$dir/structs", $seed, $dir);
 	is($status, 0, "structs at random, seed $seed") || diag($output);
+	open my $in, '<', "$dir/declared" or die "declared: $!\n";
+	chomp(my @declared = <$in>);
+	is_deeply(in_dwarf("$dir/image"), [sort @declared],
+	    'DWARF has these, as readelf reads it');
 	my @files = sort glob "$dir/*.c";
 	is(join(' ', map { basename($_, '.c') } @files),
 	    join(' ', sort keys %target), 'a text for each processor');
