@@ -91,6 +91,7 @@ sub is_shipped
 	without_compiler($odd);
 	runs('it is configured', in($odd, $^X, 'Makefile.PL',
 		"INSTALL_BASE=$dir/to", 'OPTIMIZE=-O0')) or return;
+	runs('its tests pass', in($odd, 'make', '-s', 'test'));
 	runs('installed', in($odd, 'make', '-s', 'install')) or return;
 	loads('installed it loads', "$dir/to/lib/perl5",
 		qr{^fires 0 \Q$dir\E/to/lib/perl5/.*USDT\.pm$});
@@ -115,6 +116,7 @@ sub without_compiler
 	runs('it is configured without a compiler', in($odd, $^X,
 		'Makefile.PL', "INSTALL_BASE=$to", 'CC=/nonexistent/cc'))
 	    or return;
+	runs('its tests pass', in($odd, 'make', '-s', 'test'));
 	runs('installed', in($odd, 'make', '-s', 'install')) or return;
 	loads('a stub is installed', "$to/lib/perl5",
 		qr/^fires 0 .*loadable object/);

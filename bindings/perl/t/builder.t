@@ -5,6 +5,9 @@ use warnings;
 use B ();
 use Test::More;
 
+use lib 't/lib';
+use Needs;
+
 package Declares;
 
 BEGIN { $INC{'Declares.pm'} = 1 }

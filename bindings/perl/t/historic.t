@@ -4,6 +4,9 @@ use warnings;
 
 use Test::More;
 
+use lib 't/lib';
+use Needs;
+
 use Devel::DTrace::Provider;
 
 is(Devel::DTrace::Provider::DTRACE_AVAILABLE(), 1, 'DTRACE_AVAILABLE()');

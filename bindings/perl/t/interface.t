@@ -7,6 +7,9 @@ use JSON::PP ();
 use Scalar::Util ();
 use Test::More;
 
+use lib 't/lib';
+use Needs;
+
 use Devel::USDT;
 
 package Raises;

@@ -4,10 +4,11 @@ use warnings;
 
 use Test::More;
 
-my $lib = 'lib';	# without blib's extension
+my $lib = 'lib';	# without blib's extension, nor an installed one
 my $program = <<'END';
 use strict;
 use warnings;
+BEGIN { @INC = grep { !-e "$_/auto/Devel/USDT" } @INC }
 use Devel::USDT;
 use Devel::DTrace::Provider::Builder;
 my $p = Devel::USDT->new('a b');

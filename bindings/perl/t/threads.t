@@ -5,6 +5,9 @@ use warnings;
 use Config;
 use Test::More;
 
+use lib 't/lib';
+use Needs;
+
 BEGIN { $Config{useithreads} or plan(skip_all => 'this Perl has no threads') }
 use threads;
 use threads::shared;
