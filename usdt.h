@@ -157,8 +157,8 @@ USDT_API usdt_provider_t *usdt_create_provider(const char *name,
  * a declaration but is none ("int my-id") is an error; one that is not C
  * ("std::string") is a type without a name.  A ':' may add the D type to which
  * a translator in a D library converts: "struct request *req : reqinfo_t *".
- *	Tracers show these types with their size and sign, up to the size of a
- * machine word: the C integer types in any spelling, bool, the names of
+ *	Tracers show these types with their size and sign, up to 64 bits (see
+ * usdt_probe_fire64): the C integer types in any spelling, bool, the names of
  * stdint.h, size_t, ssize_t, off_t, pid_t, uid_t and the like, enums, and
  * pointers.  The bits of a float or double are passed in a word.  Any other
  * name stands for an unsigned machine word.  Most tracers show a "char *" as a
@@ -320,9 +320,11 @@ USDT_API void usdt_probe_fire(usdt_probedef_t *probedef, size_t argc,
  * usdt_probe_fire64 - the same with words of 64 bits on every system.
  *
  * Where pointers have 64 bits it does what usdt_probe_fire does.  In 32-bit
- * processes it is the only call that passes all of an int64_t or a double.
- * Words hold integers extended by their type's sign, pointers extended by 0,
- * and the bits of doubles and floats: USDT_FIRE makes such words.
+ * processes it is the only call that passes all of an int64_t or a double;
+ * usdt_probe_fire extends its words by the sign of a 64-bit type.  (DTrace for
+ * 32-bit processes exists outside Linux only, and shows the lower halves.)
+ * Words hold integers extended by their sign, pointers extended by 0, and the
+ * bits of doubles and floats: USDT_FIRE makes such words.
  */
 USDT_API void usdt_probe_fire64(usdt_probedef_t *probedef, size_t argc,
     const uint64_t *argv);

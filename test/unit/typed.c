@@ -7,6 +7,7 @@
 #endif
 #include <float.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -348,6 +349,7 @@ static void
 test_errors(void)
 {
 	usdt_probedef_t *was = idle_probedef();
+	char text[USDT__ERROR_SIZE];
 
 	fails(NULL, "invalid argument: the declared provider is NULL");
 	is_int(usdt_static_disable(NULL), -1, "disable: NULL");
@@ -355,10 +357,61 @@ test_errors(void)
 	fails(&stolen, "probe idle is in a provider already");
 	ok(idle_probedef() == was, "the probe is the first one's");
 	usdt_create_provider("a b", "m");
-	fails(&bad_name, strdup(usdt_errstr(NULL)));
+	strcpy(text, usdt_errstr(NULL));
+	fails(&bad_name, text);
 	usdt_create_probe("f", "a b", 0, NULL);
-	fails(&bad_probe, strdup(usdt_errstr(NULL)));
+	strcpy(text, usdt_errstr(NULL));
+	fails(&bad_probe, text);
 	fails(&incomplete, "invalid argument: a declared probe is NULL");
+}
+
+/* Threads that enable one provider at the same time, and fire its probe. */
+USDT_PROBE(raced, "f", "raced", (int, number));
+USDT_PROVIDER(race, "race", "m", &raced);
+
+#define RACERS	4
+#define RACES	50
+
+static void *
+enable_and_fire(void *start)
+{
+	intptr_t result;
+
+	pthread_barrier_wait(start);
+	raced_fire(1);
+	result = usdt_static_enable(&race);
+	raced_fire(2);
+	return (void *)result;
+}
+
+static void
+test_race(void)
+{
+	pthread_t threads[RACERS];
+	pthread_barrier_t start;
+	void *result;
+	int i, round;
+
+	pthread_barrier_init(&start, NULL, RACERS);
+	for (round = 0; round < RACES; round++) {
+		for (i = 0; i < RACERS; i++)
+			if (pthread_create(&threads[i], NULL, enable_and_fire,
+			    &start) != 0)
+				abort();
+		for (i = 0; i < RACERS; i++) {
+			pthread_join(threads[i], &result);
+			try(result == NULL, "round %d: a thread failed: %s",
+			    round, usdt_errstr(race.provider));
+		}
+		observe_declared(&race);
+		raced_fire(round);
+		try(seen.times == 1 && seen.probedef == raced_probedef(),
+		    "round %d: %d fires", round, seen.times);
+		usdt_static_free(&race);
+	}
+	pthread_barrier_destroy(&start);
+	ok_all("%d threads that enable one provider at once create one",
+	    RACERS);
 }
 
 static void
@@ -392,5 +445,6 @@ main(void)
 	test_widest();
 	test_errors();
 	test_after();
+	test_race();
 	return done_testing();
 }
