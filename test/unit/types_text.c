@@ -10,8 +10,10 @@
 #define MOST		16
 #if UINTPTR_MAX > UINT32_MAX
 #define HRTIME	"typedef long hrtime_t;\n"
+#define ULONG	"typedef unsigned long ulong_t;\n"
 #else
 #define HRTIME	"typedef long long hrtime_t;\n"
+#define ULONG	"typedef unsigned int ulong_t;\n"
 #endif
 
 static usdt_provider_t *p;
@@ -206,6 +208,10 @@ test_probes(void)
 		"__int128 big", "const", "struct req *r : reqinfo_t *",
 		"unsigned", "signed char", "void *(*alloc)(long)", "void *v[2]"
 	};
+	static const char *more[] = {
+		"foo_t &ref", "uchar_t u1", "ushort_t u2", "uint_t u4",
+		"ulong_t u", "long double **deep"
+	};
 
 	begin();
 	add("req", 4, 1, fields);
@@ -222,7 +228,7 @@ test_probes(void)
 	while (probe_count > 0)
 		usdt_probe_release(probes[--probe_count]);
 	probe("kinds", COUNT(kinds), kinds);
-	probe("again", 1, kinds + 12);
+	probe("again", COUNT(more), more);
 	is_text("struct req { int a; };\n"
 	    "typedef unsigned long foo_t;\n"
 	    "struct far;\n"
@@ -240,7 +246,12 @@ test_probes(void)
 	    "hrtime_t t, boolean_t *flag, unsigned long big, "
 	    "unsigned long arg26, struct req *r, unsigned arg28, "
 	    "signed char arg29, void *alloc, void *v[2]);\n"
-	    "void again(foo_t *ref);\n", "arguments of all kinds");
+	    "typedef unsigned char uchar_t;\n"
+	    "typedef unsigned short ushort_t;\n"
+	    "typedef unsigned int uint_t;\n"
+	    ULONG
+	    "void again(foo_t *ref, uchar_t u1, ushort_t u2, uint_t u4, "
+	    "ulong_t u, void **deep);\n", "arguments of all kinds");
 	end();
 }
 
