@@ -536,7 +536,7 @@ set_result(ucontext_t *uc, int result)
 
 #define BELOW_STACK	256	/* bytes that the kernel's call may overwrite */
 
-enum site { SDT = 1, DOF = 2, ISENABLED = 4 };
+enum site { SDT = 1, DOF = 2, ISENABLED = 4, UPROBE = 8 };
 
 struct hit {
 	uintptr_t pc, sp;
@@ -554,7 +554,7 @@ static int *flag_seen;			/* by the is-enabled site */
 static int flag_was, answer;
 
 /* See test_unwinding. */
-#define UNWIND	(2 * USDT__STUB_SIZE)	/* its offset in the stub's page */
+#define UNWIND	(2 * USDT__STUB_MAX)	/* its offset in the stub's page */
 static const uint8_t *beside_stub;
 static uintptr_t main_address;
 static void look_up(uintptr_t pc, uintptr_t next);
@@ -640,7 +640,7 @@ trap(int number, siginfo_t *info, void *context)
 	}
 #endif
 	offset = get_pc(uc) - arch.trap_pc - (uintptr_t)code;
-	if (offset >= USDT__STUB_SIZE || hit_count == 4)
+	if (offset >= stub->size || hit_count == 4)
 		_exit(100);		/* no breakpoint of ours */
 #if !defined(TRAP_FLAG_OF)
 	if (unwinding)
@@ -665,7 +665,7 @@ trap(int number, siginfo_t *info, void *context)
 		return;
 	}
 	set_pc(uc, (uintptr_t)code + offset + nop_size(stub->code + offset,
-	    USDT__STUB_SIZE - (unsigned)offset));
+	    stub->size - (unsigned)offset));
 	for (i = 0; i < USDT_ARG_MAX; i++)
 		hit->arguments[i] = argument(uc, i);
 	for (i = 0; i < USDT_ARG_MAX; i++)
@@ -712,7 +712,9 @@ place(const struct usdt__stub *which, int sites)
 	if (code == MAP_FAILED ||
 	    mprotect(code, page, PROT_READ | PROT_WRITE) < 0)
 		abort();
-	memcpy(code, stub->code, USDT__STUB_SIZE);
+	memcpy(code, stub->code, stub->size);
+	if (sites & UPROBE)
+		put_breakpoint(stub->uprobe_site);
 	if (sites & SDT)
 		put_breakpoint(stub->sdt_site);
 	if (sites & DOF)
@@ -721,7 +723,7 @@ place(const struct usdt__stub *which, int sites)
 		put_breakpoint(stub->isenabled_site);
 	if (beside_stub != NULL)
 		memcpy(code + UNWIND, beside_stub, USDT__UNWIND_MAX);
-	__builtin___clear_cache((char *)code, (char *)code + USDT__STUB_SIZE);
+	__builtin___clear_cache((char *)code, (char *)code + stub->size);
 	if (mprotect(code, page, PROT_READ | PROT_EXEC) < 0)
 		abort();
 	hit_count = 0;
@@ -735,12 +737,22 @@ test_bytes(const struct usdt__stub *s)
 {
 	/* A nop of "1" is the processor's shortest. */
 	unsigned nop = s->nop == 1 ? arch.nops[0].size : s->nop;
-	unsigned end = s->dof_site, i, known = 0;
+	unsigned end = s->dof_site, first = s->fire + arch.landing.size;
+	unsigned i, known = 0;
 
 	for (i = 0; i < sizeof arch.nops / sizeof arch.nops[0]; i++)
 		known |= nop > 0 && arch.nops[i].size == nop;
 	if (!ok(known != 0, "%u-byte nop: is one for this processor", nop))
 		return;
+	if (s->uprobe_site != 0) {
+		is_int(s->uprobe_site, first,
+		    "%u-byte nop: the uprobe site follows the entry", nop);
+		is_int(nop_size(s->code + s->uprobe_site, nop), nop,
+		    "%u-byte nop: is at the uprobe site", nop);
+		first += nop;
+	}
+	is_int(s->sdt_site, first, "%u-byte nop: the SDT site follows %s", nop,
+	    s->uprobe_site != 0 ? "that" : "the entry");
 	is_int(nop_size(s->code + s->sdt_site, nop), nop,
 	    "%u-byte nop: is at the SDT site", nop);
 	is_int(s->dof_site, s->sdt_site + nop,
@@ -766,17 +778,15 @@ test_bytes(const struct usdt__stub *s)
 		    "%u-byte nop: the is-enabled site follows the entry",
 		    nop);
 	}
-	for (i = end; i < USDT__STUB_SIZE; i += arch.unused.size)
+	for (i = end; i < s->size; i += arch.unused.size)
 		try(is_code(s->code + i, &arch.unused), "byte %u is 0x%02x",
 		    i, s->code[i]);
-	try(end <= USDT__STUB_SIZE, "%u bytes", end);
-	ok_all("%u-byte nop: the rest of %d bytes is never run", nop,
-	    USDT__STUB_SIZE);
+	try(s->size == (end <= 32 ? 32 : 64) && end <= s->size,
+	    "%u bytes of %u", end, s->size);
+	ok_all("%u-byte nop: the rest of %u bytes is never run", nop, s->size);
 	ok(is_code(s->code + s->isenabled, &arch.landing) &&
 	    is_code(s->code + s->fire, &arch.landing),
 	    "%u-byte nop: both entries may be jumped to", nop);
-	is_int(s->sdt_site, s->fire + arch.landing.size,
-	    "%u-byte nop: the SDT site follows the entry", nop);
 	ok(is_code(s->code + s->isenabled_site,
 	    s->answer == USDT__ISENABLED_REGISTER &&
 	    arch.isenabled_jump.size == 0 ? &arch.isenabled_no :
@@ -784,7 +794,7 @@ test_bytes(const struct usdt__stub *s)
 	    is_code(s->code + s->isenabled_site + arch.nops[0].size,
 	    &arch.isenabled_end),
 	    "%u-byte nop: the is-enabled site is as short, and returns", nop);
-	ok(s->isenabled == 0 && 4096 % USDT__STUB_SIZE == 0,
+	ok(s->isenabled == 0 && 4096 % s->size == 0,
 	    "%u-byte nop: begins the stub, which lies in one page", nop);
 	ok(s->fire == usdt__stubs[0].fire &&
 	    s->isenabled == usdt__stubs[0].isenabled,
@@ -918,6 +928,8 @@ test_firing(const struct usdt__stub *s, int sites, const char *where)
 			call_fire(code + s->fire, argc, argv);
 			check_kept(argc);
 			n = 0;
+			if (sites & UPROBE)
+				check_hit(&hits[n++], s->uprobe_site, argc);
 			if (sites & SDT)
 				check_hit(&hits[n++], s->sdt_site, argc);
 			if (sites & DOF)
@@ -1144,8 +1156,8 @@ look_up(uintptr_t pc, uintptr_t next)
 		up = here + 1;
 	try(here > 0 && up == here + 1 && at_main > up,
 	    "%s+%lu: frames %d, caller %d, main %d of %d",
-	    pc - (uintptr_t)code < USDT__STUB_SIZE ? "stub" : "usdt__fire",
-	    (unsigned long)(pc - (pc - (uintptr_t)code < USDT__STUB_SIZE ?
+	    pc - (uintptr_t)code < stub->size ? "stub" : "usdt__fire",
+	    (unsigned long)(pc - (pc - (uintptr_t)code < stub->size ?
 	    (uintptr_t)code : (uintptr_t)usdt__fire)), here, up, at_main, n);
 }
 
@@ -1256,7 +1268,7 @@ test_unwinding(const struct usdt__stub *s)
 	backtrace(some, 4);		/* loads what it needs */
 	memset(&info, 0, sizeof info);
 	size = usdt__unwind_write(usdt__native_arch(), s,
-	    (uint64_t)0 - UNWIND, USDT__STUB_SIZE, info.bytes);
+	    (uint64_t)0 - UNWIND, s->size, info.bytes);
 	ok(size == usdt__unwind_write(usdt__native_arch(), s, 0, 0, NULL) &&
 	    size <= sizeof info, "%u-byte nop: %zu bytes tell how to unwind",
 	    s->nop, size);
@@ -1300,6 +1312,34 @@ look_at_program(struct dl_phdr_info *info, size_t size, void *data)
 	return 1;		/* the program comes first: stop */
 }
 
+/* The second half are those of typed images.  Systems that answer in a register
+ * have no images, so there they are like the first. */
+static void
+test_stub(uint32_t number)
+{
+	const struct usdt__stub *s = &usdt__stubs[number];
+	const struct usdt__stub *plain =
+	    &usdt__stubs[number % usdt__stub_count];
+	int is_typed = number >= usdt__stub_count;
+
+	note("%s stub %u", is_typed ? "typed" : "plain", number);
+	ok(s->nop == plain->nop && s->answer == plain->answer,
+	    "is of the same kind as the plain stub");
+	is_int(s->uprobe_site != 0,
+	    is_typed && s->answer == USDT__ISENABLED_POINTER,
+	    "has a uprobe site if it is typed");
+	test_bytes(s);
+	test_firing(s, 0, "untraced");
+	test_firing(s, SDT, "traced at the SDT site");
+	test_firing(s, DOF, "traced at the DOF site");
+	test_firing(s, SDT | DOF, "traced at both");
+	if (s->uprobe_site != 0) {
+		test_firing(s, UPROBE, "traced at the uprobe site");
+		test_firing(s, UPROBE | SDT | DOF, "traced at all three");
+	}
+	test_isenabled(s);
+}
+
 int
 main(void)
 {
@@ -1315,19 +1355,13 @@ main(void)
 	    "its arguments in registers");
 	is_int(usdt__native_arch()->stack_start, arch.bias + arch.head,
 	    "where others begin");
-	for (i = 0; i < usdt__stub_count; i++) {
-		test_bytes(&usdt__stubs[i]);
-		test_firing(&usdt__stubs[i], 0, "untraced");
-		test_firing(&usdt__stubs[i], SDT, "traced at the SDT site");
-		test_firing(&usdt__stubs[i], DOF, "traced at the DOF site");
-		test_firing(&usdt__stubs[i], SDT | DOF, "traced at both");
-		test_isenabled(&usdt__stubs[i]);
-	}
+	for (i = 0; i < 2 * usdt__stub_count; i++)
+		test_stub(i);
 	test_row();
 	ok(is_code((const uint8_t *)(uintptr_t)usdt__fire, &arch.landing),
 	    "usdt__fire begins as what may be called by a pointer");
 	test_calls();
-	for (i = 0; i < usdt__stub_count; i++)
+	for (i = 0; i < 2 * usdt__stub_count; i++)
 		if (usdt__stubs[i].answer == USDT__ISENABLED_POINTER)
 			test_unwinding(&usdt__stubs[i]);
 	dl_iterate_phdr(look_at_program, NULL);
