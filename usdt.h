@@ -71,6 +71,10 @@ extern "C" {
 #define USDT_STRUCT_MAX	256
 #define USDT_FIELD_MAX	1024
 
+/* The most bytes of a probe's code, and of its site. */
+#define USDT_CODE_MAX	65536
+#define USDT_SITE_MAX	32
+
 /* Marks the interface. */
 #if !defined(USDT_API)
 #if defined(__GNUC__)
@@ -413,6 +417,62 @@ usdt_probe_enabled(const usdt_probedef_t *probedef)
 	return usdt_probe_ask(probedef);
 }
 
+/* A site in code of the caller's: where tracers attach. */
+typedef struct usdt_site {
+	size_t offset;			/* from the code's start */
+	const char *operands;		/* "-8@%rbx 4@16(%rsp)"; NULL:
+					 * the probe has no arguments */
+} usdt_site_t;
+
+/*
+ * usdt_probe_set_code - give a probe machine code of the caller's.
+ *
+ * For code generators; see Code generators in the notes.  The next
+ * usdt_provider_enable maps a copy of the code, where usdt_probe_code says, and
+ * tells tracers of the site in it.  A run through the site is an event, with
+ * the arguments in the places that the operands name.  The probe is then in two
+ * places: usdt_probe_fire goes on working, for interpreters.
+ *	CODE	SIZE bytes, at most USDT_CODE_MAX, which work at any address; the
+ *		copy is executable and not writable, and begins at a multiple of
+ *		64.  Processes share copies of equal bytes, so it should not
+ *		hold addresses of this process.
+ *	SITE	the offset of the instructions that usdt_site_nops writes, and
+ *		an operand for each argument of the probe, at most 12: its size
+ *		(1, 2, 4, 8, negative if it is signed), '@', and where it is.
+ *		With one blank between them.
+ *			x86-64, i386	%rbx	-8(%rbp)	$5
+ *			aarch64		x19	[x29, -8]	5
+ *			sparc64		%l0	[%fp+2039]	5
+ *		Registers have the names of whole words, numbers have 32 bits.
+ *
+ * Only before the probe is enabled for the first time, or after it was removed
+ * from its provider; another call replaces the code.  Everything is copied.
+ * Where there are no probe images (usdt_site_nops returns 0), the call does
+ * nothing and succeeds.
+ *
+ * Returns 0 or -1, with the text in usdt_errstr(NULL).
+ */
+USDT_API int usdt_probe_set_code(usdt_probedef_t *probedef, const void *code,
+    size_t size, const usdt_site_t *site);
+
+/*
+ * usdt_site_nops - write the instructions that a site of code consists of.
+ *
+ * They do nothing until a tracer replaces them; which ones they are depends on
+ * the processor and the kernel.  OUT has room for USDT_SITE_MAX bytes.  Returns
+ * their size, or 0 if the system has no probe images.
+ */
+USDT_API size_t usdt_site_nops(void *out);
+
+/*
+ * usdt_probe_code - where is the copy of the code of a probe?
+ *
+ * Returns its address; or NULL, if the probe has no code or its provider is
+ * disabled.  Ask again after each usdt_provider_enable.  Earlier copies stay
+ * mapped until the provider is freed, and tracers may no longer see them.
+ */
+USDT_API const void *usdt_probe_code(const usdt_probedef_t *probedef);
+
 /*
  * usdt_errstr - the text of the last error, in English, on one line.
  *
@@ -570,6 +630,21 @@ USDT_API void usdt_static_free(usdt_static_provider_t *declared);
  * any readable memory, such as the caller's frame.
  *	Code that holds &probedef->gate or PROBEDEF must not run any more when
  * the last usdt_probe_release is made, nor during usdt_provider_free.
+ *	usdt_probe_set_code goes further: arguments stay where the generated
+ * code has them, in registers or on its stack, and values are converted only in
+ * code that runs when the probe is on.  Where usdt_probe_code returns NULL, call
+ * usdt_probe_fire, which works on all systems.  Rules for such code:
+ *  - Run it only while the gate is on.  Tracers that stay attached would see
+ *    events of a disabled provider.
+ *  - Observers do not see its events.  DTrace on Linux sees at most those of
+ *    processes that it names (-p), since it takes them from SDT notes: DOF can't
+ *    say that arguments are elsewhere than C has them.  Symbols and DWARF, by
+ *    which tracers know the names of arguments, lead to usdt_probe_fire alone.
+ *  - A child of clone() may not run it before it calls usdt_provider_enable.
+ *  - It has no unwind table: keep a frame pointer.
+ *  - A provider has at most 32 images with code, and each stays mapped until
+ *    the provider is freed.  So add many probes and then enable once, or take
+ *    a provider for each batch of code.
  *	Tracers find generated functions in stacks if they keep a frame pointer,
  * and know their names if the process writes /tmp/perf-PID.map (Linux).
  *

@@ -94,14 +94,16 @@ drop(struct usdt__generation *generation)
 		usdt__image_drop(generation->image);
 }
 
-/* Lay a tombstone over its image, unless probes or the helper still have it. */
+/* Lay a tombstone over its image, unless probes or the helper still have it.
+ * A thread may be in code of the caller's, for which no tombstone can stand in,
+ * so such images stay. */
 static int
 bury(struct usdt__generation *generation)
 {
 	if (generation->image == NULL)
 		return 0;
-	if (generation->dof_taken || generation->references > 1 ||
-	    usdt__image_bury(generation->image) != 0)
+	if (generation->coded || generation->dof_taken ||
+	    generation->references > 1 || usdt__image_bury(generation->image) != 0)
 		return -1;
 	generation->image = NULL;
 	return 0;
@@ -149,7 +151,8 @@ is_stale(struct usdt__generation *generation, int enabled, int notes)
  * If the provider has the most images already, make room for one more, with
  * COUNT probes: lay images without attached tracers out together with it.  If
  * some of them have no more probes than it, lay out only these, so that a probe
- * moves seldom, however many images come one by one.
+ * moves seldom, however many images come one by one.  Those with code of the
+ * caller's stay, since generated code has its addresses.
  */
 static int
 merge(usdt_provider_t *provider, size_t count, struct usdt__why *why)
@@ -171,7 +174,7 @@ merge(usdt_provider_t *provider, size_t count, struct usdt__why *why)
 		return 0;
 	for (any = 0; any < 2 && merged == 0; any++)
 		for (g = state->generations.current; g != NULL; g = g->next) {
-			if (g->stale || (!any && g->live > count) ||
+			if (g->stale || g->coded || (!any && g->live > count) ||
 			    usdt__generation_is_traced(g))
 				continue;
 			g->stale = 1;
@@ -180,7 +183,8 @@ merge(usdt_provider_t *provider, size_t count, struct usdt__why *why)
 		}
 	if (merged == 0)
 		return usdt__because(why, EBUSY, "the provider has %zu images, "
-		    "at most %d are allowed, and tracers are attached to each",
+		    "at most %d are allowed, and none of them can be merged: "
+		    "they have tracers or code",
 		    images, IMAGES_MAX);
 	return 0;
 }

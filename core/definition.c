@@ -200,6 +200,7 @@ usdt__probe_release(usdt_probedef_t *probedef)
 	if (--probedef->state->references > 0)
 		return;
 	usdt__probe_leave(probedef);
+	free(probedef->state->code);
 	free(probedef);
 }
 

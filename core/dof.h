@@ -16,6 +16,31 @@ struct usdt__generation;
 struct usdt__observer;
 struct usdt__structs;
 
+/* Code of the caller's, with a site of its own. */
+struct usdt__code {
+	size_t size;
+	size_t site;			/* offset of its two nops ... */
+	uint32_t site_size;		/* ... and their bytes */
+	uint32_t nop;			/* as in struct usdt__stub */
+	size_t at;			/* in its image, from the first stub */
+	const char *operands;		/* as notes have them */
+	uint8_t bytes[];		/* then the operands */
+};
+
+/*
+ * Where the code lies that may begin at AT, from the first stub, which begins a
+ * page.  The site is within a page of each size: a nop on two pages costs a
+ * trap, or is refused.
+ */
+static inline size_t
+usdt__code_place(const struct usdt__code *code, size_t at)
+{
+	at = usdt__align(at, 64);
+	if ((at + code->site) % 4096 + code->site_size > 4096)
+		at += 64;
+	return at;
+}
+
 struct usdt_probe {		/* its gate is in the definition */
 	const uint8_t *isenabled;	/* the stub's entries; they stay when */
 	const uint8_t *fire;		/* the probe is hidden */
@@ -39,6 +64,7 @@ struct usdt_probe_state {
 	const char *dof_name;		/* name in DTrace's spelling */
 	char *const *dof_types;		/* the types without names; then, if any
 					 * is translated, the translated ones */
+	struct usdt__code *code;	/* of the caller's, or NULL */
 	uint8_t named;			/* an argument has a name */
 	uint8_t translated;		/* a type is translated */
 	usdt_probedef_t *next, *previous;	/* in order of adding */

@@ -43,11 +43,15 @@ void
 usdt__generation_adopt(struct usdt__generation *generation,
     usdt_probedef_t *const *probes)
 {
-	size_t i;
+	size_t i, at = generation->count * generation->stub_size;
 
 	for (i = 0; i < generation->count; i++) {
 		struct usdt_probe_state *state = probes[i]->state;
 
+		if (state->code != NULL) {
+			state->code->at = usdt__code_place(state->code, at);
+			at = state->code->at + state->code->size;
+		}
 		usdt__probe_leave(probes[i]);
 		generation->probes[i] = probes[i];
 		generation->references++;
@@ -219,6 +223,7 @@ usdt__generation_make(usdt_probedef_t *const *probes, size_t count, int notes,
     struct usdt__why *why)
 {
 	struct usdt__generation *generation = calloc(1, sizeof *generation);
+	size_t i;
 
 	if (generation == NULL) {
 		usdt__no_memory(why);
@@ -227,6 +232,8 @@ usdt__generation_make(usdt_probedef_t *const *probes, size_t count, int notes,
 	generation->references = 1;
 	generation->notes = notes;
 	generation->count = count;
+	for (i = 0; i < count; i++)
+		generation->coded |= probes[i]->state->code != NULL;
 	generation->probes = calloc(count, sizeof *generation->probes);
 	generation->gate_of = calloc(count, sizeof *generation->gate_of);
 	if (generation->probes != NULL && generation->gate_of != NULL)

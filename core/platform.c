@@ -153,6 +153,26 @@ static const char *const aarch64_registers[] = {
 static const char *const sparc64_registers[] = {
 	"%o0", "%o1", "%o2", "%o3", "%o4", "%o5"
 };
+/* Whole registers: every reader knows these names, whatever the size. */
+static const char *const x86_64_operands[] = {
+	"%rax", "%rbx", "%rcx", "%rdx", "%rsi", "%rdi", "%rbp", "%rsp", "%r8",
+	"%r9", "%r10", "%r11", "%r12", "%r13", "%r14", "%r15", NULL
+};
+static const char *const i386_operands[] = {
+	"%eax", "%ebx", "%ecx", "%edx", "%esi", "%edi", "%ebp", "%esp", NULL
+};
+static const char *const aarch64_operands[] = {
+	"x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10",
+	"x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "x19", "x20",
+	"x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x29", "x30",
+	"sp", NULL
+};
+static const char *const sparc64_operands[] = {
+	"%g1", "%g2", "%g3", "%g4", "%g5", "%g6", "%g7", "%o0", "%o1", "%o2",
+	"%o3", "%o4", "%o5", "%sp", "%o7", "%l0", "%l1", "%l2", "%l3", "%l4",
+	"%l5", "%l6", "%l7", "%i0", "%i1", "%i2", "%i3", "%i4", "%i5", "%fp",
+	"%i7", NULL
+};
 static const uint8_t x86_64_numbers[] = { 5, 4, 1, 2, 8, 9 };
 static const uint8_t aarch64_numbers[] = { 0, 1, 2, 3, 4, 5, 6, 7 };
 static const uint8_t sparc64_numbers[] = { 8, 9, 10, 11, 12, 13 };
@@ -173,6 +193,8 @@ const struct usdt__arch usdt__archs[] = {
 		.register_names = x86_64_registers,
 		.dwarf_registers = x86_64_numbers,
 		.stack_format = "%u(%%rsp)",
+		.operands = x86_64_operands,
+		.syntax = USDT__SYNTAX_ATT,
 		.biased = 1,
 		.unwind = { 16, 7, 6, 0 },
 		.sites = { { 16, 11, 32 }, { 4, 11, 32 } },
@@ -184,6 +206,8 @@ const struct usdt__arch usdt__archs[] = {
 		.page = 4096,
 		.registers = 0,
 		.stack_format = "%u(%%esp)",
+		.operands = i386_operands,
+		.syntax = USDT__SYNTAX_ATT,
 		.biased = 1,
 		.wide_format = "%u(%%edx)",
 		.wide_register = 2,
@@ -199,6 +223,8 @@ const struct usdt__arch usdt__archs[] = {
 		.register_names = aarch64_registers,
 		.dwarf_registers = aarch64_numbers,
 		.stack_format = "[sp, %u]",
+		.operands = aarch64_operands,
+		.syntax = USDT__SYNTAX_ARM,
 		.types = aarch64_types,
 		.unwind = { 30, 31, 0, 0 },
 		.sites = { { 4, 20, 32 }, { 4, 20, 32 } },
@@ -215,6 +241,8 @@ const struct usdt__arch usdt__archs[] = {
 		.register_names = sparc64_registers,
 		.dwarf_registers = sparc64_numbers,
 		.stack_format = "[%%sp+%u]",
+		.operands = sparc64_operands,
+		.syntax = USDT__SYNTAX_SPARC,
 		.stack_start = 2047 + 176,	/* the bias, a frame's head */
 		.types = sparc64_types,
 		.unwind = { 15, 14, 0, 2047 },

@@ -151,6 +151,14 @@ struct usdt__own_type {
 	int size;			/* in bytes, negative if signed */
 };
 
+/* How operands of notes are written: a register, memory, a constant. */
+enum usdt__syntax {
+	USDT__SYNTAX_ATT,		/* %rax		8(%rax)		$5 */
+	USDT__SYNTAX_ARM,		/* x0		[x0, 8]		5 */
+	USDT__SYNTAX_SPARC		/* %o0		[%o0+8]		5 */
+};
+#define USDT__NOTE_ARGS	12	/* libbpf fails to attach with more */
+
 struct usdt__arch {
 	const char *name;
 	uint16_t elf_machine;		/* EM_* */
@@ -171,6 +179,9 @@ struct usdt__arch {
 					 * or 0 */
 		uint16_t bias;		/* of the stack pointer; no register */
 	} unwind;
+	const char *const *operands;	/* registers that operands of the
+					 * caller's may name, then NULL */
+	enum usdt__syntax syntax;	/* of operands */
 	const char *wide_format;	/* printf format of the second copies of
 					 * arguments, 8 bytes each, or NULL */
 	uint8_t wide_register;	/* DWARF's number of their register */
@@ -381,6 +392,12 @@ int usdt__declarator_parse(struct usdt__declarator *out, const char *text,
  * its length. */
 size_t usdt__declarator_type(const struct usdt__declarator *declarator,
     char *out);
+
+/* --- core/operand.c: where may a site of the caller's have arguments? ----- */
+
+/* Check the operands of ARGC arguments of probe NAME. */
+int usdt__operands_check(const char *operands, const char *name, size_t argc,
+    const struct usdt__arch *arch, struct usdt__why *why);
 
 /* --- small things ------------------------------------------------------- */
 

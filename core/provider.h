@@ -81,6 +81,7 @@ struct usdt__generation {
 	size_t count;			/* of stubs */
 	size_t live;			/* stubs that a probe uses */
 	int notes;			/* the image has SDT notes */
+	int coded;			/* a probe has code of the caller's */
 	int stale;			/* this enabling lays it out again */
 	int overdue;			/* stale, but an enabling left it, since
 					 * tracers were attached */

@@ -1,9 +1,10 @@
 /*
  * jit.c - a code generator whose code tests and fires a probe by itself.
  *
- *	jit		run the generated loop once a second, for tracers
+ *	jit		run three turns of the generated loop every second
  *	jit TURNS	run so many turns, and print the sum
- *	jit -n TURNS	the same without a probe, to compare
+ *	jit -f ...	fire by usdt_probe_fire only
+ *	jit -n ...	without a probe, to compare
  *
  * The generated function is, in C,
  *
@@ -19,7 +20,8 @@
  *	}
  *
  * It keeps i in a register as many virtual machines keep integers: twice its
- * value, plus 1.
+ * value, plus 1.  The probe has code of its own, which makes a plain integer of
+ * it when the probe is traced.  Its site says where i, text and sum are then.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -33,20 +35,29 @@
 
 #include "usdt.h"
 
+#if (defined(__x86_64__) && !defined(__ILP32__)) || defined(__aarch64__)
+
 typedef long loop_t(long turns, const char *text);
 
 /* --- the generator ------------------------------------------------------- */
 
 static uint8_t *at;		/* where the next instruction goes */
 
+static void
+site(usdt_site_t *out, const uint8_t *code, const char *operands)
+{
+	out->offset = (size_t)(at - code);
+	out->operands = operands;
+	at += usdt_site_nops(at);
+}
+
+#if defined(__x86_64__)
+
 #define CODE(...) do { \
 		static const uint8_t bytes[] = { __VA_ARGS__ }; \
 		memcpy(at, bytes, sizeof bytes); \
 		at += sizeof bytes; \
 	} while (0)
-
-#if defined(__x86_64__) && !defined(__ILP32__)
-#define HAVE_GENERATOR
 
 static void
 constant(const void *address)	/* 8 bytes of an instruction */
@@ -64,8 +75,21 @@ jump(const uint8_t *to)		/* the last 4 bytes of a jump */
 	at += 4;
 }
 
+/* The probe's own code: the loop calls it. */
 static void
-generate(usdt_probedef_t *turn)
+generate_probe(const uint8_t *code, usdt_site_t *out)
+{
+	CODE(0xf3, 0x0f, 0x1e, 0xfa);		/* endbr64 */
+	CODE(0x55);				/* push %rbp */
+	CODE(0x48, 0x89, 0xe5);			/* mov %rsp, %rbp */
+	CODE(0x48, 0x89, 0xd8);			/* mov %rbx, %rax */
+	CODE(0x48, 0xd1, 0xf8);			/* sar %rax */
+	site(out, code, "-4@%rax 8@%r12 -8@16(%rbp)");
+	CODE(0x5d, 0xc3);			/* pop %rbp; ret */
+}
+
+static void
+generate_loop(usdt_probedef_t *turn, const void *own)
 {
 	uint8_t *top, *test = NULL, *back;
 
@@ -109,6 +133,13 @@ generate(usdt_probedef_t *turn)
 	at = test;
 	jump(top);
 	at = top;
+	if (own != NULL) {
+		CODE(0x48, 0xb8);		/* mov $own, %rax */
+		constant(own);
+		CODE(0xff, 0xd0, 0xe9);		/* call *%rax; jmp back */
+		jump(back);
+		return;
+	}
 	CODE(0x48, 0x89, 0xd8);			/* mov %rbx, %rax */
 	CODE(0x48, 0xd1, 0xf8);			/* sar %rax */
 	CODE(0x48, 0x89, 0x44, 0x24, 8);	/* mov %rax, 8(%rsp) */
@@ -126,8 +157,7 @@ generate(usdt_probedef_t *turn)
 	jump(back);
 }
 
-#elif defined(__aarch64__)
-#define HAVE_GENERATOR
+#else	/* aarch64 */
 
 static void
 word(uint32_t instruction)
@@ -155,8 +185,27 @@ distance(const uint8_t *from, const uint8_t *to)
 	return (uint32_t)((to - from) / 4 & 0x7ffff) << 5;
 }
 
+/* The probe's own code: the loop calls it. */
 static void
-generate(usdt_probedef_t *turn)
+generate_probe(const uint8_t *code, usdt_site_t *out)
+{
+	word(0xd503245f);			/* bti c */
+	word(0xa9bf7bfd);			/* stp x29, x30, [sp, -16]! */
+	word(0x910003fd);			/* mov x29, sp */
+	word(0x9341fea9);			/* asr x9, x21, 1 */
+	site(out, code, "-4@x9 8@x20 -8@[x29, 64]");
+	word(0xa8c17bfd);			/* ldp x29, x30, [sp], 16 */
+	word(0xd65f03c0);			/* ret */
+}
+
+static void
+jump_back(const uint8_t *back)
+{
+	word(0x14000000 | ((uint32_t)((back - at) / 4) & 0x3ffffff)); /* b */
+}
+
+static void
+generate_loop(usdt_probedef_t *turn, const void *own)
 {
 	uint8_t *top, *test = NULL, *back;
 	uint32_t jump;
@@ -197,6 +246,12 @@ generate(usdt_probedef_t *turn)
 		return;
 	jump = 0x54000001 | distance(test, at);
 	memcpy(test, &jump, 4);			/* the probe is traced: */
+	if (own != NULL) {
+		constant(9, own);
+		word(0xd63f0120);		/* blr x9 */
+		jump_back(back);
+		return;
+	}
 	word(0xf9001feb);			/* str x11, [sp, 56] */
 	word(0xf90023f4);			/* str x20, [sp, 64] */
 	word(0xf90027ea);			/* str x10, [sp, 72] */
@@ -205,14 +260,12 @@ generate(usdt_probedef_t *turn)
 	word(0x9100e3e2);			/* add x2, sp, 56 */
 	constant(9, (const void *)(uintptr_t)usdt_probe_fire);
 	word(0xd63f0120);			/* blr x9 */
-	word(0x14000000 | ((uint32_t)((back - at) / 4) & 0x3ffffff)); /* b */
+	jump_back(back);
 }
 
 #endif
 
 /* --- the program --------------------------------------------------------- */
-
-#if defined(HAVE_GENERATOR)
 
 /* Tracers read the names of generated functions here. */
 static void
@@ -230,8 +283,10 @@ name_for_tracers(char path[32], const uint8_t *code, size_t size)
 }
 
 static usdt_probedef_t *
-make_probe(usdt_provider_t *p)
+make_probe(usdt_provider_t *p, int own_code)
 {
+	uint8_t code[64];
+	usdt_site_t where;
 	const char *types[] = { "int i", "char *text", "long sum" };
 	usdt_probedef_t *turn = usdt_create_probe("loop", "turn", 3, types);
 
@@ -239,6 +294,11 @@ make_probe(usdt_provider_t *p)
 		fprintf(stderr, "%s\n", usdt_errstr(NULL));
 		exit(1);
 	}
+	at = code;
+	generate_probe(code, &where);
+	if (own_code && usdt_probe_set_code(turn, code, (size_t)(at - code),
+	    &where) < 0)
+		fprintf(stderr, "%s\n", usdt_errstr(NULL));
 	if (usdt_provider_add_probe(p, turn) < 0 ||
 	    usdt_provider_enable(p) < 0)
 		fprintf(stderr, "%s\n", usdt_errstr(p));
@@ -254,10 +314,11 @@ run_loop(loop_t *loop, long turns)
 int
 main(int argc, char **argv)
 {
-	int plain = argc > 1 && strcmp(argv[1], "-n") == 0;
-	long turns = argc > 1 + plain ? atol(argv[1 + plain]) : 0;
+	int fire = argc > 1 && strcmp(argv[1], "-f") == 0;
+	int none = argc > 1 && strcmp(argv[1], "-n") == 0;
+	long turns = argc > 1 ? atol(argv[argc - 1]) : 0;
 	usdt_provider_t *p = usdt_create_provider("jit", "example");
-	usdt_probedef_t *turn = make_probe(p);
+	usdt_probedef_t *turn = make_probe(p, !fire);
 	size_t size = (size_t)sysconf(_SC_PAGESIZE);
 	uint8_t *page = mmap(NULL, size, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -272,7 +333,7 @@ main(int argc, char **argv)
 		perror("mmap");
 		return 1;
 	}
-	generate(plain ? NULL : turn);
+	generate_loop(none ? NULL : turn, usdt_probe_code(turn));
 	if (mprotect(page, size, PROT_READ | PROT_EXEC) < 0) {
 		perror("mprotect");
 		return 1;
@@ -292,7 +353,7 @@ main(int argc, char **argv)
 	return 0;
 }
 
-#else
+#else	/* another processor */
 
 int
 main(void)

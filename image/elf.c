@@ -8,7 +8,7 @@
  *
  *	R	ELF header, program headers, build-id, .eh_frame_hdr, .eh_frame,
  *		.stapsdt.base, DOF
- *	R-X	.text: a stub for each probe
+ *	R-X	.text: a stub for each probe, then code of the caller's
  *	RW-	.probes: a gate for each name, its semaphore first
  *	-	SDT notes, a symbol for each stub, section headers
  *
@@ -24,8 +24,7 @@
 
 #include <stdio.h>
 
-#define NOTE_ARGS	12	/* libbpf fails to attach with more */
-#define ARGS_SIZE	(NOTE_ARGS * 24)
+#define ARGS_SIZE	(USDT__NOTE_ARGS * 24)
 
 enum section {
 	SECTION_NULL, SECTION_BUILD_ID, SECTION_UNWIND_HEAD, SECTION_UNWIND,
@@ -157,7 +156,7 @@ format_args(const usdt_probedef_t *probedef, int same_types,
 
 	if (same_types)
 		return known->length;
-	for (i = 0; i < probedef->argc && i < NOTE_ARGS; i++) {
+	for (i = 0; i < probedef->argc && i < USDT__NOTE_ARGS; i++) {
 		int size = word_size(known, probedef->state->dof_types[i],
 		    arch);
 
@@ -188,11 +187,70 @@ format_args(const usdt_probedef_t *probedef, int same_types,
 #define BUILD_ID_SIZE		(NOTE_HEADER_SIZE + sizeof "GNU" + USDT__ID_SIZE)
 #define STAPSDT			"stapsdt"
 
-/* A symbol for each stub, and for each uprobe site. */
+/* A symbol for each stub, for code, and for each uprobe site. */
 static size_t
 symbol_count(const struct usdt__elf *elf)
 {
-	return elf->description->count * (elf->description->typed ? 2 : 1);
+	return elf->description->count * (elf->description->typed ? 2 : 1) +
+	    elf->codes;
+}
+
+/*
+ * The code of a probe, or NULL.  *AT is where the code before it ends, from the
+ * first stub; it becomes where this code begins.
+ */
+static const struct usdt__code *
+code_at(const struct usdt__elf *elf, size_t probe, size_t *at)
+{
+	const struct usdt__code *code =
+	    elf->description->probes[probe]->state->code;
+
+	if (code != NULL)
+		*at = usdt__code_place(code, *at);
+	return code;
+}
+
+/* The bytes of a note with its arguments, as a whole and behind its header. */
+static size_t
+note_body(const struct usdt__elf *elf, size_t name, size_t args)
+{
+	return 3 * (size_t)elf->arch->word +
+	    strlen(elf->description->provider) + 1 + name + args + 1;
+}
+
+static size_t
+note_bytes(const struct usdt__elf *elf, size_t name, size_t args)
+{
+	return usdt__align(NOTE_HEADER_SIZE + sizeof STAPSDT +
+	    note_body(elf, name, args), 4);
+}
+
+/*
+ * Behind the stubs: code of the caller's.  Its notes lead to sites of its own,
+ * with operands of its own.  Forked children need mending for its nops, too.
+ */
+static void
+lay_out_code(struct usdt__elf *elf)
+{
+	const struct usdt__description *description = elf->description;
+	struct usdt__extent scratch;
+	size_t i, at = elf->stubs_size;
+
+	for (i = 0; i < description->count; i++) {
+		const struct usdt__code *code = code_at(elf, i, &at);
+
+		if (code == NULL)
+			continue;
+		at += code->size;
+		elf->codes++;
+		if (code->nop > 1)
+			elf->spare = elf->arch->page;
+		if (elf->notes)
+			elf->note_size += note_bytes(elf,
+			    usdt__extent_of(description, i, &scratch)->
+			    note_name, strlen(code->operands));
+	}
+	elf->text_size = at;
 }
 
 /* Where the sections of names and structs are, from AT on; returns the end. */
@@ -218,9 +276,6 @@ usdt__elf_layout(struct usdt__elf *elf,
 {
 	struct known_types known = { .length = 0 };
 	struct usdt__extent scratch;
-	/* Each note's header, three addresses, and the provider's name. */
-	size_t fixed = NOTE_HEADER_SIZE + sizeof STAPSDT +
-	    3 * (size_t)arch->word + strlen(description->provider) + 1;
 	size_t i, at, count = description->count;
 
 	memset(elf, 0, sizeof *elf);
@@ -238,8 +293,9 @@ usdt__elf_layout(struct usdt__elf *elf,
 	elf->base = elf->unwind + elf->unwind_size;
 	elf->document = usdt__align(elf->base + 1, 8);
 	elf->text = usdt__align(elf->document + elf->dof.size, arch->page);
-	elf->text_size = count * stub->size;
+	elf->stubs_size = count * stub->size;
 	elf->spare = stub->nop > 1 ? arch->page : 0;
+	lay_out_code(elf);
 	elf->gates = usdt__align(elf->text + elf->text_size, arch->page) +
 	    elf->spare;
 	elf->gates_size = description->gate_count * sizeof(uint32_t);
@@ -252,10 +308,9 @@ usdt__elf_layout(struct usdt__elf *elf,
 		    i, &scratch);
 
 		if (notes)
-			elf->note_size += usdt__align(fixed +
-			    extent->note_name + format_args(
-			    description->probes[i], extent->same_types, arch,
-			    &known) + 1, 4);
+			elf->note_size += note_bytes(elf, extent->note_name,
+			    format_args(description->probes[i],
+			    extent->same_types, arch, &known));
 		if (!extent->same_function)
 			elf->strtab_size += extent->function;
 		if (description->typed)
@@ -365,54 +420,81 @@ write_unwind(const struct usdt__elf *elf, struct usdt__sink *sink)
 	uint8_t bytes[USDT__UNWIND_MAX];
 
 	usdt__unwind_write(elf->arch, elf->stub, elf->text - elf->unwind,
-	    elf->text_size, bytes);
+	    elf->stubs_size, bytes);
 	usdt__sink_write(sink, bytes, elf->unwind_size);
 }
 
 static void
-write_stubs(const struct usdt__elf *elf, struct usdt__sink *sink)
+write_text(const struct usdt__elf *elf, struct usdt__sink *sink)
 {
-	size_t i;
+	size_t i, at = elf->stubs_size;
 
 	for (i = 0; i < elf->description->count; i++)
 		memcpy(usdt__sink_room(sink, elf->stub->size),
 		    elf->stub->code, elf->stub->size);
+	for (i = 0; i < elf->description->count; i++) {
+		const struct usdt__code *code = code_at(elf, i, &at);
+
+		if (code == NULL)
+			continue;
+		usdt__sink_pad(sink, elf->text + at);
+		usdt__sink_write(sink, code->bytes, code->size);
+		at += code->size;
+	}
+}
+
+/* A note of probe INDEX, whose SDT site is SITE bytes after the first stub. */
+static void
+write_note(const struct usdt__elf *elf, size_t index, size_t site,
+    const char *args, size_t args_length, struct usdt__sink *sink)
+{
+	const struct usdt__description *description = elf->description;
+	uint32_t shift = elf->stub->dof_site - elf->stub->sdt_site;
+	struct usdt__extent scratch;
+	size_t gate = description->gate_of != NULL ?
+	    description->gate_of[index] : index;
+	size_t provider = strlen(description->provider) + 1;
+	size_t size = note_body(elf, usdt__extent_of(description, index,
+	    &scratch)->note_name, args_length);
+	struct out out;
+
+	write_note_header(elf, sink, STAPSDT, size, NT_STAPSDT);
+	out = room(elf, sink, size);
+	put_word(&out, elf->text + site + shift);
+	put_word(&out, elf->base + shift);
+	put_word(&out, elf->gates + gate * sizeof(uint32_t));
+	size -= 3 * (size_t)elf->arch->word + args_length + 1;
+	memcpy(out.p, description->provider, provider);
+	usdt__name_note(description->probes[index]->name,
+	    (char *)out.p + provider);
+	memcpy(out.p + size, args, args_length + 1);
+	usdt__sink_pad(sink, elf->note +
+	    usdt__align(usdt__sink_at(sink) - elf->note, 4));
 }
 
 static void
 write_notes(const struct usdt__elf *elf, struct usdt__sink *sink)
 {
 	const struct usdt__description *description = elf->description;
-	uint32_t shift = elf->stub->dof_site - elf->stub->sdt_site;
-	size_t addresses = 3 * (size_t)elf->arch->word;
-	size_t provider = strlen(description->provider) + 1;
 	struct known_types known = { .length = 0 };
 	struct usdt__extent scratch;
-	size_t i;
+	const struct usdt__code *code;
+	size_t i, length, at = elf->stubs_size;
 
 	for (i = 0; i < description->count; i++) {
-		const usdt_probedef_t *probedef = description->probes[i];
-		const struct usdt__extent *extent = usdt__extent_of(description,
-		    i, &scratch);
-		size_t gate = description->gate_of != NULL ?
-		    description->gate_of[i] : i;
-		size_t args = format_args(probedef, extent->same_types,
-		    elf->arch, &known) + 1;
-		size_t size = provider + extent->note_name + args;
-		struct out out;
-
-		write_note_header(elf, sink, STAPSDT, addresses + size,
-		    NT_STAPSDT);
-		out = room(elf, sink, addresses + size);
-		put_word(&out, elf->text + i * elf->stub->size +
-		    elf->stub->dof_site);
-		put_word(&out, elf->base + shift);
-		put_word(&out, elf->gates + gate * sizeof(uint32_t));
-		memcpy(out.p, description->provider, provider);
-		usdt__name_note(probedef->name, (char *)out.p + provider);
-		memcpy(out.p + size - args, known.args, args);
-		usdt__sink_pad(sink, elf->note +
-		    usdt__align(usdt__sink_at(sink) - elf->note, 4));
+		length = format_args(description->probes[i],
+		    usdt__extent_of(description, i, &scratch)->same_types,
+		    elf->arch, &known);
+		write_note(elf, i, i * elf->stub->size + elf->stub->sdt_site,
+		    known.args, length, sink);
+	}
+	for (i = 0; elf->codes > 0 && i < description->count; i++) {
+		code = code_at(elf, i, &at);
+		if (code == NULL)
+			continue;
+		write_note(elf, i, at + code->site, code->operands,
+		    strlen(code->operands), sink);
+		at += code->size;
 	}
 }
 
@@ -457,6 +539,21 @@ write_site_symbols(const struct usdt__elf *elf, size_t name,
 	}
 }
 
+/* A symbol for code, of its probe's function; the name is at NAME. */
+static size_t
+write_code_symbol(const struct usdt__elf *elf, size_t probe, size_t name,
+    size_t at, struct usdt__sink *sink)
+{
+	const struct usdt__code *code = code_at(elf, probe, &at);
+	struct out out;
+
+	if (code == NULL)
+		return at;
+	out = room(elf, sink, SYM_SIZE(elf->arch));
+	write_symbol(&out, (uint32_t)name, elf->text + at, code->size);
+	return at + code->size;
+}
+
 /*
  * A symbol for each stub, named as the probe's function.  Consecutive probes of
  * one function share its name in .strtab.
@@ -466,6 +563,7 @@ write_symbols(const struct usdt__elf *elf, struct usdt__sink *sink)
 {
 	const struct usdt__description *description = elf->description;
 	size_t i, size = SYM_SIZE(elf->arch), name = 0, end = 1;
+	size_t at = elf->stubs_size;
 	struct out out = room(elf, sink, size);
 	struct usdt__extent scratch;
 
@@ -481,6 +579,7 @@ write_symbols(const struct usdt__elf *elf, struct usdt__sink *sink)
 		out = room(elf, sink, size);
 		write_symbol(&out, (uint32_t)name,
 		    elf->text + i * elf->stub->size, elf->stub->size);
+		at = write_code_symbol(elf, i, name, at, sink);
 	}
 	if (description->typed)
 		write_site_symbols(elf, end, sink);
@@ -616,7 +715,7 @@ usdt__elf_emit(const struct usdt__elf *elf, const uint8_t id[USDT__ID_SIZE],
 	usdt__sink_pad(sink, elf->document);	/* .stapsdt.base is 0 */
 	usdt__dof_emit(&elf->dof, &sites, elf->text, elf->document, sink);
 	usdt__sink_pad(sink, elf->text);
-	write_stubs(elf, sink);
+	write_text(elf, sink);
 	usdt__sink_pad(sink, elf->note);	/* gates are 0 */
 	if (elf->notes)
 		write_notes(elf, sink);

@@ -68,6 +68,8 @@ struct usdt__elf {
 	/* Offsets in the file.  Those before the notes are addresses, too. */
 	size_t build_id, unwind, unwind_size, base, document;
 	size_t text, text_size;
+	size_t stubs_size;	/* the rest of the text is code of the caller's */
+	size_t codes;		/* probes that have such code */
 	size_t gates, gates_size;
 	size_t note, note_size;
 	size_t symtab, symtab_size;

@@ -214,6 +214,34 @@ fresh_typed(void)
 		abort();
 }
 
+/* A probe with code of the caller's. */
+static const char *operands =
+#if defined(__x86_64__) || defined(__i386__)
+    "4@$1 8@$2";
+#else
+    "4@1 8@2";
+#endif
+
+static int
+set_code(usdt_probedef_t *probe)
+{
+	uint8_t code[USDT_SITE_MAX];
+	usdt_site_t site = { 0, operands };
+	size_t size = usdt_site_nops(code);
+	int result;
+
+	CALL(result = usdt_probe_set_code(probe, code, size, &site));
+	return result;
+}
+
+static void
+fresh_coded(void)
+{
+	fresh();
+	if (set_code(a) < 0)
+		abort();
+}
+
 /* Enabled, and one more probe waits for enabling. */
 static void
 fresh_live(void)
@@ -526,6 +554,17 @@ test_creating(void)
 	CALL(def = usdt_create_probe("f", "n", 2, types));
 	ok(def != NULL && asked == 1, "one block is a probe");
 	usdt_probe_release(def);
+	first = 0;
+	def = usdt_create_probe("f", "n", 2, types);
+	first = 1;
+	ok(set_code(def) < 0 && refused == 1, "no memory for code");
+	is_str(usdt_errstr(NULL), "failed to allocate memory", "the text");
+	first = 2;
+	ok(set_code(def) == 0 && asked == 1, "one block is a probe's code");
+	first = 1;
+	ok(set_code(def) < 0 && def->argc == 2, "nor for other code");
+	first = 0;
+	usdt_probe_release(def);
 }
 
 /* Enabling declared probes: it succeeds, or nothing of them is there. */
@@ -656,6 +695,7 @@ main(void)
 		{ "enable again", fresh_hole, enable, 1 },
 		{ "enable with a file", fresh_with_file, enable, 1 },
 		{ "enable with names and structs", fresh_typed, enable, 2 },
+		{ "enable with code", fresh_coded, enable, 1 },
 		{ "enable beside a twin", fresh_twin, enable, 1 },
 	};
 	size_t i;

@@ -37,6 +37,7 @@ struct held_provider {
 	usdt_provider_t *p;
 	int enabled;
 	int observed;
+	int coded;		/* it had a probe with code */
 	size_t structs[2];	/* size and count of "s0" and "s1"; 0: none */
 };
 
@@ -198,6 +199,7 @@ add(int provider, int probe)
 		must(result == 0);
 		what->in = provider;
 		what->visible = 0;
+		to->coded |= what->def->state->code != NULL;
 	}
 }
 
@@ -252,6 +254,11 @@ enable(int provider)
 		failed_of(provider, "no probes defined");
 		return;
 	}
+	if (result < 0 && what->coded) {	/* old images with code stay */
+		failed_of(provider, "failed to place the probe image: the "
+		    "provider has ");
+		return;
+	}
 	must(result == 0);
 	what->enabled = 1;
 	make_visible(provider);
@@ -269,7 +276,9 @@ enable_in_vain(int provider)
 	setenv("USDT_BACKENDS", "dof", 1);
 	result = usdt_provider_enable(what->p);
 	unsetenv("USDT_BACKENDS");
-	if (result < 0)
+	if (result < 0 && what->coded)
+		failed_of(provider, "failed to ");
+	else if (result < 0)
 		failed_of(provider, "failed to load DOF: ");
 	else	/* nothing was new */
 		must(what->enabled &&
@@ -440,6 +449,36 @@ use_declared(unsigned choice)
 	declared_probe_fire(1, NULL);
 }
 
+/* Code that only has a site, at the right place or not. */
+static void
+set_code(int probe, unsigned choice)
+{
+	struct held_probe *what = &probes[probe];
+	usdt_site_t site = { choice & 1, NULL };
+	const char *one = usdt__native_arch()->syntax == USDT__SYNTAX_ATT ?
+	    " 1@$1" : " 1@1";
+	uint8_t code[1 + USDT_SITE_MAX] = { 0x5a };
+	size_t size = 1 + usdt_site_nops(code + 1), i;
+	char operands[64] = " ";
+	int expected = -1;
+
+	if (what->def == NULL) {
+		must(usdt_probe_set_code(NULL, code, size, &site) == -1);
+		must(usdt_probe_code(NULL) == NULL);
+		return;
+	}
+	for (i = 0; i < what->def->argc; i++)
+		strcat(operands, one + (i == 0));
+	site.operands = operands + 1;
+	if (what->def->state->generation == NULL && choice & 1)
+		expected = 0;
+	must(usdt_probe_set_code(what->def, code, size, &site) == expected);
+	if (expected < 0)
+		failed("invalid argument: ");
+	else if (what->in >= 0)
+		providers[what->in].coded = 1;
+}
+
 /* Image files are removed. */
 static int
 clear(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -470,10 +509,14 @@ compare(void)
 		must(usdt_errstr(what->p) != NULL);
 	}
 	for (i = 0; i < PROBES; i++)
-		if (probes[i].def != NULL)
+		if (probes[i].def != NULL) {
+			must((usdt_probe_code(probes[i].def) != NULL) ==
+			    (probes[i].visible &&
+			    probes[i].def->state->code != NULL));
 			must(usdt_is_enabled(probes[i].def->probe) ==
 			    (probes[i].visible &&
 			    providers[probes[i].in].observed));
+		}
 	must(usdt_errstr(NULL) != NULL);
 }
 
@@ -492,7 +535,12 @@ call(unsigned what, unsigned choice)
 	case 7: enable_in_vain(provider); break;
 	case 8: disable(provider); break;
 	case 9: free_provider(provider); break;
-	case 10: release(probe); break;
+	case 10:
+		if (choice & 64)
+			set_code(probe, choice);
+		else
+			release(probe);
+		break;
 	case 11: case 12: fire(probe, choice); break;
 	case 13: change_observer(provider, choice & 1); break;
 	case 14:

@@ -135,6 +135,33 @@ check_declarator(const char *text)
 	free(type);
 }
 
+/* What is accepted fits in a note, and is as many operands as there are '@'. */
+static void
+check_operands(const char *text)
+{
+	struct usdt__why why = { 99, "untouched", USDT__SYSTEM };
+	size_t i, k, n = 0;
+
+	for (i = 0; text[i] != '\0'; i++)
+		n += text[i] == '@';
+	for (k = 0; k < usdt__arch_count; k++) {
+		const struct usdt__arch *arch = &usdt__archs[k];
+		int result = usdt__operands_check(text, "p", n, arch, &why);
+
+		check(result, result == 0, &why);
+		if (result < 0)
+			continue;
+		must(strlen(text) <= USDT__NOTE_ARGS * 24 && n <= 12);
+		must(made_of(text, "0123456789abcdefgilopsrx", "@-%$()[]+, "));
+		must(strstr(text, "  ") == NULL && *text != ' ');
+		if (n != 1)
+			must(usdt__operands_check(text, "p", 1, arch,
+			    &why) < 0);
+		strcpy(why.text, "untouched");
+		why.error = 99;
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
@@ -164,6 +191,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	check_spellings(name);
 	check_type(name);
 	check_declarator(name);
+	check_operands(name);
 	free(name);
 	return 0;
 }

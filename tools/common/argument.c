@@ -69,7 +69,7 @@ widen_text(const struct usdt__arch *arch, const struct probe *probe,
 {
 	char text[64];
 
-	if (arch == NULL || arch->wide_format == NULL ||
+	if (arch == NULL || arch->wide_format == NULL || probe->elsewhere ||
 	    probe->note_name == NULL || (!argument_is_text(argument) &&
 	    (argument->declared == NULL || argument->declared->of == NULL)))
 		return;

@@ -62,11 +62,13 @@ dtrace_accepts(const struct image *image)
 	    image->machine != EM_386;
 }
 
-/* Does the image declare the probe, so that tracers know its arguments? */
+/* Does the image declare the probe, so that tracers know its arguments?  It does
+ * not declare sites in code of the program. */
 static int
 is_declared(const struct commands_for *wanted)
 {
-	return types_probe(wanted->image->types, wanted->probe) != NULL;
+	return wanted->probe->twin == NULL &&
+	    types_probe(wanted->image->types, wanted->probe) != NULL;
 }
 
 static void

@@ -266,6 +266,10 @@ struct probe {			/* the strings belong to the image */
 	uint64_t moved;		/* how far .stapsdt.base moved that */
 	uint64_t site;		/* the same as an offset in the file */
 	uint64_t semaphore;	/* offset of its semaphore; 0: there is none */
+	int elsewhere;		/* no DOF describes this site, but DOF describes
+				 * others: it may be in a program's own code */
+	const struct probe *twin;	/* then its site that DOF describes, and
+				 * that one's site elsewhere; or NULL */
 	const char *unreachable;	/* why no tracer can attach, or NULL */
 };
 

@@ -281,6 +281,7 @@ add_note(struct reader *reader, const uint8_t *desc, size_t size)
 	site = dof_site(reader, location, probe->provider);
 	if (site != NULL)
 		describe(probe, site);
+	probe->elsewhere = site == NULL && reader->sites.count > 0;
 	probe->address = location;
 	if (base != 0 && reader->base != 0)
 		probe->moved = reader->base - base;
@@ -553,6 +554,42 @@ read_symbols(struct reader *reader)
 	}
 }
 
+/* --- code of programs --- */
+
+/* Is ELSEWHERE another site of the same probe? */
+static int
+is_site_of(const struct probe *elsewhere, const struct probe *probe)
+{
+	return !probe->elsewhere && probe->note_name != NULL &&
+	    elsewhere->semaphore == probe->semaphore &&
+	    strcmp(elsewhere->note_name, probe->note_name) == 0 &&
+	    strcmp(elsewhere->provider, probe->provider) == 0 &&
+	    strcmp(elsewhere->function, probe->function) == 0;
+}
+
+/*
+ * A probe of ours may have a site in code that a program made
+ * (usdt_probe_set_code).  DOF says nothing of it, but it has the same arguments
+ * as the probe's other site.
+ */
+static void
+describe_elsewhere(struct image *image)
+{
+	struct probe *probe, *other, *end = image->probes + image->count;
+
+	for (probe = image->probes; probe < end; probe++)
+		for (other = image->probes; probe->elsewhere && other < end;
+		    other++)
+			if (is_site_of(probe, other)) {
+				probe->name = other->name;
+				probe->types = other->types;
+				probe->type_count = other->type_count;
+				probe->twin = other;
+				other->twin = probe;
+				break;
+			}
+}
+
 /* --- entry points --- */
 
 const struct usdt__arch *
@@ -578,6 +615,7 @@ image_read(int fd)
 	add_dof_only(&reader);
 	read_types(&reader);
 	read_symbols(&reader);
+	describe_elsewhere(reader.image);
 	close_elf(&reader);
 	return reader.image;
 }

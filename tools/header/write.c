@@ -196,7 +196,8 @@ header_add(struct header *header, const struct image *image)
 	    i++)
 		write_struct(header, image->types->structs[i]);
 	for (i = 0; i < image->count; i++)
-		if (image->probes[i].unreachable == NULL)
+		if (image->probes[i].unreachable == NULL &&
+		    !(image->probes[i].elsewhere && image->probes[i].twin))
 			write_probe(header, image, &image->probes[i]);
 }
 

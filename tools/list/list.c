@@ -106,6 +106,8 @@ is_wanted(const struct list *list, const char *path, const struct stat *st,
 	const struct pattern *pattern = list->patterns;
 	size_t i;
 
+	if (probe->elsewhere && probe->twin != NULL)
+		return 0;		/* its other site stands for both */
 	for (i = 0; i < list->pattern_count; i++, pattern++)
 		if ((pattern->path == NULL || is_named(list, i, path, st)) &&
 		    pattern_matches(pattern, path, probe))
