@@ -40,7 +40,7 @@ static int
 is_one_of(const char *word, size_t length, const char *const *words)
 {
 	for (; *words != NULL; words++)
-		if (strlen(*words) == length &&
+		if (**words == *word && strlen(*words) == length &&
 		    memcmp(*words, word, length) == 0)
 			return 1;
 	return 0;

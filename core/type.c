@@ -77,7 +77,8 @@ is_word_char(char c)
 static int
 word_is(const char *word, size_t length, const char *what)
 {
-	return strlen(what) == length && memcmp(word, what, length) == 0;
+	return *what == *word && strlen(what) == length &&
+	    memcmp(word, what, length) == 0;
 }
 
 /* Count one word.  Qualifiers don't matter. */

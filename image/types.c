@@ -351,42 +351,33 @@ put_struct(struct writer *w, const struct usdt__struct *s)
 	w->declared = 0;
 }
 
-/* Write the declaration of an argument. */
-static void
-put_parameter(struct writer *w, const usdt_probedef_t *probedef, size_t index)
-{
-	char line[DECLARATION_MAX];
-	struct usdt__declarator declarator;
-	struct text text = { line };
-
-	/* It was parsed when the probe was made. */
-	usdt__declarator_parse(&declarator, probedef->types[index], index,
-	    w->arch, NULL);
-	if (!w->declared) {
-		spell(w, &declarator, 0);
-		return;
-	}
-	if (index > 0)
-		put(w, ", ");
-	add_declaration(w, &text, &declarator, 0, index);
-	usdt__sink_write(w->sink, line, (size_t)(text.at - line));
-}
-
 /* Write BEFORE and NAME with a probe's parameters. */
 static void
 put_prototype(struct writer *w, const char *before, const char *name,
     const usdt_probedef_t *probedef)
 {
+	struct usdt__declarator arguments[USDT_ARG_MAX];
+	char line[DECLARATION_MAX];
+	struct text text;
 	size_t i;
 
-	for (i = 0; i < probedef->argc; i++)
-		put_parameter(w, probedef, i);
+	for (i = 0; i < probedef->argc; i++) {
+		/* It was parsed when the probe was made. */
+		usdt__declarator_parse(&arguments[i], probedef->types[i], i,
+		    w->arch, NULL);
+		spell(w, &arguments[i], 0);
+	}
 	w->declared = 1;
 	put(w, before);
 	put(w, name);
 	put(w, probedef->argc > 0 ? "(" : "(void");
-	for (i = 0; i < probedef->argc; i++)
-		put_parameter(w, probedef, i);
+	for (i = 0; i < probedef->argc; i++) {
+		text.at = line;
+		if (i > 0)
+			add_string(&text, ", ");
+		add_declaration(w, &text, &arguments[i], 0, i);
+		usdt__sink_write(w->sink, line, (size_t)(text.at - line));
+	}
 	put(w, ");\n");
 	w->declared = 0;
 }
