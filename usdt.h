@@ -535,8 +535,8 @@ USDT_API int usdt_provider_status(const usdt_provider_t *provider,
 
 /* --- static declarations -------------------------------------------------
  *
- * The macros USDT_PROBE and USDT_PROVIDER below write these structs; the three
- * calls make probes of them.  Read the members, never write them.
+ * The macros USDT_PROBE and USDT_PROVIDER below write these structs; the calls
+ * make probes of them.  Read the members, never write them.
  */
 typedef struct usdt_static_probe {
 	usdt_probedef_t *probedef;	/* private: see USDT_PROBE */
@@ -557,12 +557,18 @@ typedef struct usdt_static_provider {
 } usdt_static_provider_t;
 
 /*
- * usdt_static_enable - create what is declared, unless it was created, and
- * enable it: usdt_create_provider, usdt_create_probe, usdt_provider_add_probe
- * and usdt_provider_enable in one call.
+ * usdt_static_create - create what is declared, unless it was created:
+ * usdt_create_provider, usdt_create_probe and usdt_provider_add_probe in one
+ * call.  declared->provider is for the calls that take a provider, such as
+ * usdt_provider_add_struct.
  *
  * Returns 0 or -1, with the text in usdt_errstr(declared->provider).  If that
  * is NULL, nothing was created.  A probe may be in one provider only.
+ */
+USDT_API int usdt_static_create(usdt_static_provider_t *declared);
+
+/*
+ * usdt_static_enable - the same, and usdt_provider_enable.
  */
 USDT_API int usdt_static_enable(usdt_static_provider_t *declared);
 

@@ -216,7 +216,7 @@ fire_extended(usdt_probedef_t *probedef, size_t argc, void **argv)
 		argc = probe->argc;
 	for (i = 0; i < argc && argv != NULL; i++)
 		words[i] = probe->extended >> i & 1 ?
-		    (word)(intptr_t)argv[i] : (uintptr_t)argv[i];
+		    (word)(intptr_t)argv[i] : (word)(uintptr_t)argv[i];
 	fire(probedef, argc, argv != NULL ? words : NULL);
 }
 

@@ -114,12 +114,18 @@ created(usdt_static_provider_t *declared)
 }
 
 int
-usdt_static_enable(usdt_static_provider_t *declared)
+usdt_static_create(usdt_static_provider_t *declared)
 {
 	if (declared == NULL)
 		return usdt__fail(NULL, USDT_ERROR_INVALID,
 		    "the declared provider is NULL");
-	if (created(declared) == NULL && create(declared) < 0)
+	return created(declared) == NULL && create(declared) < 0 ? -1 : 0;
+}
+
+int
+usdt_static_enable(usdt_static_provider_t *declared)
+{
+	if (usdt_static_create(declared) < 0)
 		return -1;
 	return usdt_provider_enable(created(declared));
 }

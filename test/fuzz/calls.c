@@ -443,6 +443,8 @@ use_declared(unsigned choice)
 	case 3:
 		must(usdt_static_enable(NULL) == -1);
 		failed("invalid argument: ");
+		must(usdt_static_create(&declared) == 0);
+		must(declared.provider != NULL);
 		break;
 	}
 	must(!declared_probe_enabled());

@@ -353,6 +353,7 @@ test_errors(void)
 
 	fails(NULL, "invalid argument: the declared provider is NULL");
 	is_int(usdt_static_disable(NULL), -1, "disable: NULL");
+	is_int(usdt_static_create(NULL), -1, "create: NULL");
 	fails(&twins, "probe named twins:m:f:twin already exists");
 	fails(&stolen, "probe idle is in a provider already");
 	ok(idle_probedef() == was, "the probe is the first one's");
@@ -363,6 +364,47 @@ test_errors(void)
 	strcpy(text, usdt_errstr(NULL));
 	fails(&bad_probe, text);
 	fails(&incomplete, "invalid argument: a declared probe is NULL");
+}
+
+/* A declared provider gets a struct before it is enabled. */
+struct typed_point {
+	int x, y;
+};
+
+USDT_PROBE(moved, "f", "moved", (struct typed_point *, point));
+USDT_PROVIDER(map, "map", "m", &moved);
+
+static void
+test_struct(void)
+{
+	static const usdt_field_t fields[] = {
+		USDT_FIELD(struct typed_point, x, "int x"),
+		USDT_FIELD(struct typed_point, y, "int y"),
+	};
+	struct typed_point here = { 3, 4 };
+	usdt_status_t status;
+	char image[65536];
+	size_t size = 0;
+	FILE *file;
+
+	is_int(usdt_static_create(&map), 0, "created");
+	usdt_provider_status(map.provider, &status);
+	ok(!status.enabled && status.waiting == 1, "not enabled yet");
+	is_int(usdt_provider_add_struct(map.provider, "typed_point",
+	    sizeof here, 2, fields), 0, "a struct");
+	is_int(usdt_static_create(&map), 0, "created already");
+	is_int(usdt_static_enable(&map), 0, "enabled");
+	observe_declared(&map);
+	moved_fire(&here);
+	ok(seen.times == 1 && seen.argv[0] == (uintptr_t)&here, "it fires");
+	usdt_provider_status(map.provider, &status);
+	if (status.sdt.taken && (file = fopen(status.sdt.path, "r")) != NULL) {
+		size = fread(image, 1, sizeof image, file);
+		fclose(file);
+		ok(memmem(image, size, "struct typed_point {", 20) != NULL,
+		    "its image describes the struct");
+	}
+	usdt_static_free(&map);
 }
 
 /* Threads that enable one provider at the same time, and fire its probe. */
@@ -445,6 +487,7 @@ main(void)
 	test_widest();
 	test_errors();
 	test_after();
+	test_struct();
 	test_race();
 	return done_testing();
 }
