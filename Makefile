@@ -173,7 +173,7 @@ run-trace: all
 	$(PROVE) $(traces)
 
 test-dtrace:
-	@test/setup check widths cross vm node perl
+	@test/setup check widths cross vm node ruby perl
 	@test/vm/build
 	$(AGAIN) run-dtrace
 run-dtrace: all

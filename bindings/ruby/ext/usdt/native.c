@@ -262,13 +262,13 @@ converted(int kind, VALUE value)
 }
 
 /* No code of Ruby's runs in here. */
-static void *
+static uint64_t
 word_of(VALUE *value)
 {
-	unsigned long long n = 0;
+	uint64_t n = 0;
 
 	if (FIXNUM_P(*value)) {
-		n = (unsigned long long)FIX2LONG(*value);
+		n = (uint64_t)FIX2LONG(*value);
 	} else if (RB_TYPE_P(*value, T_BIGNUM)) {
 		rb_integer_pack(*value, &n, 1, sizeof(n), 0,
 		    INTEGER_PACK_NATIVE_BYTE_ORDER | INTEGER_PACK_LSWORD_FIRST |
@@ -278,16 +278,16 @@ word_of(VALUE *value)
 		if (RSTRING_PTR(*value)[RSTRING_LEN(*value)] != '\0')
 			*value = rb_str_new(RSTRING_PTR(*value),
 			    RSTRING_LEN(*value));
-		return RSTRING_PTR(*value);
+		n = (uintptr_t)RSTRING_PTR(*value);
 	}
-	return (void *)(uintptr_t)n;
+	return n;
 }
 
 static void
 fire(struct probe *self, long count, const VALUE *values)
 {
 	VALUE held[USDT_ARG_MAX];
-	void *words[USDT_ARG_MAX];
+	uint64_t words[USDT_ARG_MAX] = { 0 };
 	size_t argc = self->probedef->argc, i;
 
 	if ((size_t)count < argc)
@@ -299,7 +299,7 @@ fire(struct probe *self, long count, const VALUE *values)
 		held[i] = converted(self->kinds[i], held[i]);
 	for (i = 0; i < argc; i++)
 		words[i] = word_of(&held[i]);
-	usdt_probe_fire(self->probedef, argc, words);
+	usdt_probe_fire64(self->probedef, argc, words);
 	for (i = 0; i < argc; i++)
 		RB_GC_GUARD(held[i]);
 }
