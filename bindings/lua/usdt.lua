@@ -124,7 +124,7 @@ function Provider:__tostring()
 end
 
 -- Like modules of Lua 5.1, the module is a global variable, too.
-local stub = { null = {} }
+local stub = { null = {}, _VERSION = "2.0.0" }
 
 function stub.provider(name, module_name)
   check(1, name, "string")

@@ -85,6 +85,59 @@ sub build
 		"$package/tests/host.c", '-pthread');
 }
 
+# loads(NAME, LUA, TREE, WANTED): the package that is installed there, from
+# another directory.
+sub loads
+{
+	my ($name, $lua, $tree, $wanted) = @_;
+	my $version = $lua eq 'luajit' ? '5.1' : $lua =~ s/lua//r;
+	local $ENV{LUA_PATH} = "$tree/share/lua/$version/?.lua";
+	local $ENV{LUA_CPATH} = "$tree/lib/lua/$version/?.so";
+	my $run = runs("$name: it is used", 'sh', '-c', 'cd / && exec "$@"',
+		'sh', $lua, '-e', 'local usdt = require "usdt"; '
+		. 'local p = usdt.provider("a"); '
+		. 'local q = p:probe("f", "b"); p:enable(); '
+		. 'print(q:fire(), usdt._VERSION, usdt.load_error())')
+	    or return;
+
+	like($run->{lines}[0], $wanted, "$name: and says");
+}
+
+# The rock, installed in a path with blanks and brackets, and what is in it,
+# built there.
+sub is_shipped
+{
+	my $odd = "$dir/a b [c]";
+	my $rock = "$package/usdt-2.0.0-1.src.rock";
+	local $ENV{HOME} = $dir;
+
+	mkdir($odd) or die "$odd: $!\n";
+	runs('the rock is made', 'make', '-s', '-C', $package, 'rock')
+	    && runs('it goes elsewhere', 'mv', $rock, $odd) or return;
+	$rock = "$odd/usdt-2.0.0-1.src.rock";
+	runs('it is installed', qw(luarocks --lua-version=5.4 install --tree),
+		"$odd/tree", $rock, 'CFLAGS=-O0 -fPIC');
+	loads('the rock', 'lua5.4', "$odd/tree", qr/^false\t2[.]0[.]0\tnil$/);
+	runs('it is installed without a compiler', qw(luarocks
+		--lua-version=5.4 install --tree), "$odd/stub", $rock,
+		'CC=/nonexistent/cc');
+	loads('the stub', 'lua5.4', "$odd/stub",
+		qr/^false\t2[.]0[.]0\tusdt is not compiled for this Lua: no file /);
+	runs('it is unpacked', 'sh', '-c', 'cd "$1" && unzip -q *.rock && '
+		. 'tar -xf *.gz --strip-components 1', 'sh', $odd) or return;
+	runs('and built by make alone', 'sh', '-c', 'cd "$1" && make -s '
+		. 'LUA=luajit CFLAGS=-O0 && make -s LUA=luajit PREFIX="$1/by make" '
+		. 'install', 'sh', $odd);
+	loads('what make installed', 'luajit', "$odd/by make",
+		qr/^false\t2[.]0[.]0\tnil$/);
+	my $run = Usdt::Tracer::Run->start('make', '-s', '-C', $odd,
+		'LUA=lua0.0');
+	$run->wait_until(sub { !$run->{out} });
+	isnt($run->reap->[0], 0, 'an unknown Lua is an error');
+	like($run->report, qr/there is no lua[.]h for lua0[.]0/,
+		'which says what is missing');
+}
+
 runs('the library is staged', 'make', '-s', '-C', $package, 'stage')
     or BAIL_OUT('nothing can be built');
 for my $lua (Usdt::Tracer::luas()) {
@@ -95,8 +148,8 @@ for my $lua (Usdt::Tracer::luas()) {
 	local $ENV{LUA_PATH} = "$package/?.lua";
 	local $ENV{LUA_CPATH} = "$package/build/$lua/?.so;$dir/$lua/?.so";
 	note($lua);
-	pass_on("$lua: the interface", $lua, "$package/tests/interface.lua")
-	    if -e "$package/tests/interface.lua";
+	pass_on("$lua: the interface", $lua,
+		"$package/tests/interface.lua");
 	if ($lua !~ /5[.]4|jit/) {
 		run_cases(\@traced, $prefix, qw(basic added json circular gone
 			lazy integers wrong utf8 threads forked), $own);
@@ -109,4 +162,5 @@ for my $lua (Usdt::Tracer::luas()) {
 		$lua eq 'luajit' ? $jit : ());
 	run_watched(\@traced, $prefix);
 }
+is_shipped();
 done_testing();

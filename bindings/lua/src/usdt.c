@@ -8,9 +8,10 @@
  * one of its probes, and neither has to hold another object of Lua's.  All of
  * it belongs to one Lua state, which only one thread runs at a time.
  *
- * Cost.  A method has to look whether its object is one of ours.  The closures
- * of probe:functions() need not: their probe is an upvalue, which no program
- * can change.
+ * Cost.  A method has to look whether its object is one of ours.  Asking for its
+ * metatable would cost more than the rest, so objects begin with a mark.  The
+ * closures of probe:functions() need not look: their probe is an upvalue, which
+ * no program can change.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,10 @@
 
 #include "usdt.h"
 #include "values.h"
+
+#if LUA_VERSION_NUM < 502
+#define lua_rawlen	lua_objlen
+#endif
 
 /*
  * What a provider takes, for the collector.  Its few objects of Lua's would not
@@ -33,12 +38,24 @@ struct home {
 	int live;			/* enabled by the program */
 };
 
+/*
+ * What an object begins with, while it is not collected: the address of one of
+ * the two names.  No other module's object has that.
+ */
+struct mark {
+	const char *what;
+};
+
+static const char a_provider[] = "provider", a_probe[] = "probe";
+
 struct provider {
+	struct mark mark;
 	struct home *home;		/* NULL: collected */
 	char weight[WEIGHT];
 };
 
 struct probe {
+	struct mark mark;
 	usdt_probedef_t *probedef;	/* NULL: collected */
 	struct home *home;
 	char kinds[USDT_ARG_MAX];
@@ -70,13 +87,17 @@ done(lua_State *L)
 static void *
 object(lua_State *L, int index, int metatable, const char *what)
 {
-	void *found = lua_touserdata(L, index);
+	struct mark *found = lua_touserdata(L, index);
 
+	if (found != NULL && lua_rawlen(L, index) >= sizeof(*found) &&
+	    found->what == what)
+		return found;
 	if (found != NULL && lua_getmetatable(L, index)) {
-		if (lua_rawequal(L, -1, metatable)) {
-			lua_pop(L, 1);
-			return found;
-		}
+		int same = lua_rawequal(L, -1, metatable);
+
+		lua_pop(L, 1);
+		if (same)
+			return found;	/* collected */
 	}
 	luaL_argerror(L, index, lua_pushfstring(L, "%s expected, got %s", what,
 	    luaL_typename(L, index)));
@@ -87,7 +108,7 @@ object(lua_State *L, int index, int metatable, const char *what)
 static struct home *
 home_of(lua_State *L)
 {
-	struct provider *self = object(L, 1, PROVIDER, "provider");
+	struct provider *self = object(L, 1, PROVIDER, a_provider);
 
 	if (self->home == NULL)
 		luaL_error(L, "the provider is collected");
@@ -97,7 +118,7 @@ home_of(lua_State *L)
 static struct probe *
 probe_at(lua_State *L, int index)
 {
-	struct probe *probe = object(L, index, PROBE, "probe");
+	struct probe *probe = object(L, index, PROBE, a_probe);
 
 	if (probe->probedef == NULL)
 		luaL_error(L, "the probe is collected");
@@ -195,7 +216,7 @@ closure_lazy(lua_State *L)
 static int
 probe_fire(lua_State *L)
 {
-	struct probe *self = object(L, 1, PROBE, "probe");
+	struct probe *self = object(L, 1, PROBE, a_probe);
 
 	return tested(self) ? fire(L, self, 2) : not_fired(L);
 }
@@ -204,7 +225,7 @@ probe_fire(lua_State *L)
 static int
 probe_enabled(lua_State *L)
 {
-	lua_pushboolean(L, tested(object(L, 1, PROBE, "probe")));
+	lua_pushboolean(L, tested(object(L, 1, PROBE, a_probe)));
 	return 1;
 }
 
@@ -212,7 +233,7 @@ probe_enabled(lua_State *L)
 static int
 probe_lazy(lua_State *L)
 {
-	struct probe *self = object(L, 1, PROBE, "probe");
+	struct probe *self = object(L, 1, PROBE, a_probe);
 
 	luaL_checkany(L, 2);
 	return tested(self) ? fire_lazily(L, self, 2) : not_fired(L);
@@ -271,7 +292,7 @@ probe_types(lua_State *L)
 static int
 probe_tostring(lua_State *L)
 {
-	struct probe *self = object(L, 1, PROBE, "probe");
+	struct probe *self = object(L, 1, PROBE, a_probe);
 
 	if (self->probedef == NULL)
 		lua_pushliteral(L, "probe (collected)");
@@ -285,8 +306,9 @@ probe_tostring(lua_State *L)
 static int
 probe_gc(lua_State *L)
 {
-	struct probe *self = object(L, 1, PROBE, "probe");
+	struct probe *self = object(L, 1, PROBE, a_probe);
 
+	self->mark.what = NULL;
 	usdt_probe_release(self->probedef);
 	self->probedef = NULL;
 	home_release(self->home);
@@ -306,6 +328,7 @@ provider_new(lua_State *L)
 	if (!lua_isnoneornil(L, 2))
 		module = c_string(L, 2);
 	self = lua_newuserdata(L, sizeof(*self));
+	self->mark.what = a_provider;
 	self->home = NULL;
 	lua_pushvalue(L, PROVIDER);
 	lua_setmetatable(L, -2);
@@ -392,6 +415,7 @@ provider_probe(lua_State *L)
 	luaL_checkstack(L, LUA_MINSTACK, "no room for a probe");
 	probe = lua_newuserdata(L, sizeof(*probe) + size);
 	memset(probe, 0, sizeof(*probe));
+	probe->mark.what = a_probe;
 	lua_pushvalue(L, PROBE);
 	lua_setmetatable(L, -2);
 	c_types(L, 4, count, probe, c, out);
@@ -494,7 +518,7 @@ provider_module(lua_State *L)
 static int
 provider_tostring(lua_State *L)
 {
-	struct provider *self = object(L, 1, PROVIDER, "provider");
+	struct provider *self = object(L, 1, PROVIDER, a_provider);
 
 	if (self->home == NULL)
 		lua_pushliteral(L, "provider (collected)");
@@ -514,8 +538,9 @@ provider_close(lua_State *L)
 static int
 provider_gc(lua_State *L)
 {
-	struct provider *self = object(L, 1, PROVIDER, "provider");
+	struct provider *self = object(L, 1, PROVIDER, a_provider);
 
+	self->mark.what = NULL;
 	home_release(self->home);
 	self->home = NULL;
 	return 0;

@@ -135,7 +135,8 @@ sub lacks_lua
 	my %have = map { $_ => 1 } luas();
 	my @lacks = grep { !$have{$_} } qw(lua5.4 luajit);
 
-	return @lacks ? "no @lacks with headers (test/setup lua)" : undef;
+	return @lacks ? "no @lacks with headers (test/setup lua)" :
+	    lacks_command('luarocks');
 }
 
 # The Perl that runs this.
