@@ -228,7 +228,7 @@ from_digits(const char *text, STRLEN length, uint64_t *number)
 }
 
 /* The word of a value that is plain. */
-static void *
+static uint64_t
 integer_word(pTHX_ SV *value)
 {
 	uint64_t number = 0;
@@ -247,7 +247,7 @@ integer_word(pTHX_ SV *value)
 		    looks_like_number(value))
 			number = from_float(my_atof(text));
 	}
-	return (void *)(uintptr_t)number;
+	return number;
 }
 
 /*
@@ -290,20 +290,20 @@ replaced(pTHX_ const char *text, STRLEN length)
 }
 
 /* The word of a value that is plain.  Callers have SAVETMPS. */
-static void *
+static uint64_t
 text_word(pTHX_ SV *value)
 {
 	const char *text, *other;
 	STRLEN length;
 
 	if (!SvOK(value))
-		return NULL;
+		return 0;
 	/* A copy, since Perl would store the number's text in the variable. */
 	if (!SvPOK(value))
 		value = sv_2mortal(newSVsv(value));
 	text = SvPV_nomg(value, length);
 	other = SvUTF8(value) ? replaced(aTHX_ text, length) : NULL;
-	return (void *)(uintptr_t)(other != NULL ? other : text);
+	return (uint64_t)(uintptr_t)(other != NULL ? other : text);
 }
 
 /* Calls a function of USDT.pm with a value. */
@@ -350,7 +350,7 @@ is_plain(pTHX_ char kind, SV *value)
 	    !SvGMAGICAL(value) && !(SvROK(value) && SvAMAGIC(value));
 }
 
-static void *
+static uint64_t
 word_of(pTHX_ char kind, SV *value)
 {
 	switch (kind) {
@@ -382,7 +382,7 @@ fire(pTHX_ SV *reference, SSize_t offset, size_t count)
 	struct probe *self = probe_of(aTHX_ reference);
 	size_t argc = self->probedef->argc, i;
 	SV *values[USDT_ARG_MAX];
-	void *words[USDT_ARG_MAX];
+	uint64_t words[USDT_ARG_MAX];
 	int all_plain = 1;
 
 	if (count < argc)
@@ -405,7 +405,7 @@ fire(pTHX_ SV *reference, SSize_t offset, size_t count)
 	}
 	for (i = 0; i < argc; i++)
 		words[i] = word_of(aTHX_ self->kinds[i], values[i]);
-	usdt_probe_fire(self->probedef, argc, words);
+	usdt_probe_fire64(self->probedef, argc, words);
 	FREETMPS;
 	LEAVE;
 }
