@@ -36,7 +36,9 @@
 #define MAPS_ITSELF	0
 #endif
 
-static const char *types[] = { "int", "char *" };
+static const char *plain[] = { "int", "char *" };
+static const char *named[] = { "int id", "char *url" };
+static const char **types = plain;	/* of the probes that add makes */
 
 static uint16_t *
 semaphore(const usdt_probedef_t *def)
@@ -181,6 +183,69 @@ test_late(void)
 	usdt_provider_free(p);
 	is_int(count_fds(), fds, "until the provider is freed");
 	is_int(count_maps(scratch), 0, "and nothing stays mapped");
+}
+
+/* --- two kinds of stubs -------------------------------------------------- */
+
+#define MANY	150		/* more than a page of stubs of each size */
+
+/* Images with and without names leave tombstones of their kinds, through which
+ * late threads can run, whatever lies beside them. */
+static void
+test_kinds(const char *nop)
+{
+	usdt_provider_t *p;
+	usdt_probedef_t *all[2][MANY];
+	const uint8_t *fire[2][MANY], *ask[2][MANY];
+	uint64_t words[USDT_ARG_MAX] = { 0 };
+	int fds = count_fds(), kind, i, round;
+
+	setenv("USDT_NOP", nop, 1);
+	p = provider("kinds");
+	for (round = 0; round < 3; round++) {
+		for (kind = 0; kind < 2; kind++) {
+			types = kind == 0 ? plain : named;
+			for (i = 0; i < MANY; i++)
+				all[kind][i] = add(p, kind == 0 ? "plain-%d" :
+				    "named-%d", i + round * MANY);
+			is_int(usdt_provider_enable(p), 0, "round %d, kind %d",
+			    round, kind);
+		}
+		for (kind = 0; kind < 2; kind++)
+			for (i = 0; i < MANY; i++) {
+				const struct usdt_probe *probe =
+				    &all[kind][i]->state->probe;
+
+				fire[kind][i] = probe->fire;
+				ask[kind][i] = probe->isenabled;
+				try(i == 0 || probe->fire -
+				    fire[kind][i - 1] == (kind == 1 &&
+				    strcmp(nop, "10") == 0 ? 64 : 32),
+				    "kind %d: stub %d is %ld bytes long", kind,
+				    i - 1, (long)(probe->fire -
+				    fire[kind][i - 1]));
+			}
+		for (kind = 0; kind < 2; kind++)
+			for (i = 0; i < MANY; i++) {
+				usdt_provider_remove_probe(p, all[kind][i]);
+				usdt_probe_release(all[kind][i]);
+			}
+		usdt_provider_enable(p);
+		for (kind = 0; kind < 2; kind++)
+			for (i = 0; i < MANY; i++) {
+				try(usdt__stub_is_enabled(ask[kind][i]) == 0,
+				    "kind %d: stub %d says yes", kind, i);
+				usdt__fire(fire[kind][i], USDT_ARG_MAX, words);
+			}
+	}
+	ok_all("a nop of %s: late threads run through stubs of both kinds",
+	    nop);
+	is_int(count_fds(), fds + 2, "a descriptor is kept for each kind");
+	usdt_provider_free(p);
+	is_int(count_fds(), fds, "until the provider is freed");
+	is_int(count_maps(scratch), 0, "and nothing stays mapped");
+	unsetenv("USDT_NOP");
+	types = plain;
 }
 
 /* --- ten thousand names ------------------------------------------------- */
@@ -544,6 +609,12 @@ main(void)
 	}
 	fds = count_fds();
 	test_late();
+	types = named;
+	test_late();
+	types = plain;
+	test_kinds("1");
+	if (strcmp(usdt__native_arch()->name, "x86_64") == 0)
+		test_kinds("10");
 	test_names();
 	test_added();
 	test_attached();
