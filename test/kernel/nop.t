@@ -8,6 +8,7 @@ use warnings;
 
 use POSIX ();
 use Test::More;
+use Usdt::Elf;
 use Usdt::Process;
 use Usdt::Tracer qw(need tracer_case scratch_dir);
 use Usdt::Watch;
@@ -33,14 +34,17 @@ my %traced = (
 # The kernels on which these were tried are between the numbers.
 my $best = $kernel >= 7002 ? 10 : $kernel >= 6018 && $kernel < 7000 ? 5 : 1;
 
+# process(PROVIDER, NOP, TYPE): NOP and the type of its argument may be absent.
 sub process
 {
-	my ($provider, $nop) = @_;
+	my ($provider, $nop, $type) = @_;
+
+	$type //= 'int';
 	my %env = (USDT_IMAGE_DIR => "$dir/images");
 
 	$env{USDT_NOP} = $nop if defined $nop;
 	my $process = Usdt::Process->new(env => \%env, args => ['-p',
-		$provider, 'f', 'n', 'int', '--', 'f', 'other', 'int']);
+		$provider, 'f', 'n', $type, '--', 'f', 'other', 'int']);
 	$process->ready or die $process->greeting;
 	return $process;
 }
@@ -73,7 +77,8 @@ sub seen
 {
 	my ($n) = @_;
 
-	return map { /^(\d+) .* (-?\d+)$/ ? "$1 $2" : $_ } $watch->take($n);
+	return map { /^(\d+) .* ((?:id=)?-?\d+)$/ ? "$1 $2" : $_ }
+	    $watch->take($n);
 }
 
 tracer_case("the nop of Linux $release" => sub {
@@ -149,6 +154,37 @@ tracer_case('a child that no handler of fork has seen' => sub {
 	is($process->close, 0, 'the process ends well');
 });
 
+# A typed image has a third site, for a uprobe by symbol: both kinds of tracers
+# are there at once, in a child too.
+tracer_case('names, and a uprobe at their symbol' => sub {
+	$process = process('typed', undef, 'int id');
+	my ($image) = $process->images;
+	my ($symbol) = grep { $_->{name} eq 'n' }
+	    Usdt::Elf->new($process->image_bytes($image))->symbols;
+	my $event = Usdt::Uprobe->new($image->{path}, $symbol->{value});
+
+	is($symbol->{value} & 0xfff, $SITE, 'the symbol is there');
+	$watch = Usdt::Watch->attach(1, 'typed:n');
+	is($process->ask('wait 0 1 100'), 'enabled 1', 'is traced');
+	is($process->ask('loop 0 5 7'), 'fired 5', 'fires');
+	like(site($process), $traced{$best},
+	    'the kernel makes of the site what it can');
+	my ($child) = $process->ask('fork') =~ /^forked (\d+)$/ or die;
+	is($process->ask('child loop 0 3 8'), 'child fired 3', 'a child fires');
+	like(site($process, $child), $traced{$best},
+	    'the kernel does the same with its nop');
+	is($process->ask('child quit'), 'child ended', 'and ends');
+	is_deeply([sort(seen(8))], [sort((($process->pid) . ' id=7') x 5,
+	    ("$child id=8") x 3)], 'the SDT site counts each fire once');
+	is($event->hits, 8, 'and so does the symbol\'s');
+	$watch->stop('INT');
+	is($process->ask('loop 0 2 9'), 'fired 2', 'it fires on');
+	is($event->hits, 10, 'and counts on');
+	$event->remove;
+	is($process->ask('loop 0 2 9'), 'fired 2', 'and after both have left');
+	is($process->close, 0, 'the process ends well');
+});
+
 # A call overwrites what a function keeps below the stack pointer.
 tracer_case('a red zone' => sub {
 	traced('redzone');
@@ -181,3 +217,57 @@ tracer_case('forking again and again, while it fires' => sub {
 });
 
 done_testing();
+
+
+# A uprobe of the kernel's own, at an offset of a file.
+package Usdt::Uprobe;
+
+my $tracing;
+BEGIN { $tracing = '/sys/kernel/tracing' }
+
+sub write_to
+{
+	my ($file, $text) = @_;
+
+	open(my $out, '>>', "$tracing/$file") or die "$file: $!\n";
+	syswrite($out, $text) or die "$file: $text: $!\n";
+}
+
+sub new
+{
+	my ($class, $path, $offset) = @_;
+	my $self = bless { name => "usdt_nop_$$/at" }, $class;
+
+	write_to('uprobe_events', sprintf("p:%s %s:0x%x\n", $self->{name},
+	    $path, $offset));
+	$self->{made} = 1;
+	write_to("events/$self->{name}/enable", '1');
+	return $self;
+}
+
+# How often was it hit?
+sub hits
+{
+	my ($self) = @_;
+
+	open(my $in, '<', "$tracing/uprobe_profile") or die "$!\n";
+	my ($hits) = map { /^\s*\S+ +at +(\d+)$/ ? $1 : () } <$in>;
+	return $hits;
+}
+
+sub remove
+{
+	my ($self) = @_;
+
+	return if !delete $self->{made};
+	write_to("events/$self->{name}/enable", '0');
+	write_to('uprobe_events', "-:$self->{name}\n");
+}
+
+sub DESTROY
+{
+	my ($self) = @_;
+	local ($@, $?, $!);
+
+	eval { $self->remove };
+}
