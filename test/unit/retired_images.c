@@ -412,8 +412,8 @@ test_attached(void)
 	probes[IMAGES] = add(p, "one-more", 0);
 	is_int(usdt_provider_enable(p), -1, "no more than %d images", IMAGES);
 	is_str(usdt_errstr(p), "failed to place the probe image: the provider "
-	    "has 32 images, at most 32 are allowed, and tracers are attached "
-	    "to each", "the text");
+	    "has 32 images, at most 32 are allowed, and none of them can be "
+	    "merged: they have tracers or code", "the text");
 	mappings(p, &images);
 	is_int(images, IMAGES, "they are as they were");
 	for (i = 0; i < IMAGES; i++)
