@@ -79,7 +79,7 @@ sub build
 	chomp(my $headers = `make -s -C '$package' has-headers LUA=$lua`);
 	mkdir("$dir/$lua") or die "$dir/$lua: $!\n";
 	return runs("$lua: it is built", 'make', '-s', '-C', $package,
-		"LUA=$lua", 'CFLAGS=-O2 -g -Werror')
+		"LUA=$lua", 'CFLAGS=-O2 -g -Werror', "build/$lua/usdt.so")
 	    && runs("$lua: what tests need", $ENV{CC} // 'cc', '-O2', '-fPIC',
 		'-shared', "-I$headers", '-o', "$dir/$lua/host.so",
 		"$package/tests/host.c", '-pthread');
