@@ -143,6 +143,24 @@ sub run_types
 		});
 	}
 
+	# bpftrace 0.17 prints "{  }", or dies of the double: README says so.
+	tracer_case('a struct that an argument leads to' => sub {
+		my $request = request($dir);
+		my $at = "$request->{path}:";
+		my $run = Usdt::Tracer::Run->start(
+			Usdt::Tracer::Bpftrace::command($driver, '-e',
+			"BEGIN { printf(\"ready\\n\"); } "
+			. "usdt:$at$request->{provider}:request__start "
+			. "{ } uprobe:${at}request__start "
+			. "{ print(*${args}req); exit(); }"));
+
+		$run->wait_for(qr/^ready$/) or die $run->report;
+		$request->fire(7);
+		ok($run->wait_for(qr/^\{ \.id = 7, \.flags = 3, \.url = \w+, \.took = [^,]*, \.bytes = 12345678901, \.peer = \{ \.host = localhost, \.port = 443 \}, \.next = \w+ \}$/),
+			'all its members') or diag $run->report;
+		$run->stop('TERM');
+	}) if $driver ne 'host';
+
 	tracer_case('by process, as usdt list prints it' => sub {
 		my $request = request($dir);
 		my (undef, $out) = run_usdt('list', '-v', '-p',
