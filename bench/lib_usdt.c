@@ -2,6 +2,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bench.h"
 #include "usdt.h"
@@ -13,7 +14,12 @@ static usdt_provider_t *provider;
 static void *
 create(const char *name, size_t count)
 {
-	static const char *types[] = { "int", "int" };
+	static const char *two[] = { "int", "int" };
+	static const char *three[] = { "int", "char *", "long" };
+	static const char *named[] = { "int id", "char *url", "long took" };
+	const char *wanted = getenv("BENCH_ARGUMENTS");
+	const char **types = wanted == NULL ? two :
+	    strcmp(wanted, "named") == 0 ? named : three;
 	usdt_provider_t *p = usdt_create_provider(name, "bench");
 	usdt_probedef_t *probe;
 	char text[32];
@@ -21,7 +27,8 @@ create(const char *name, size_t count)
 
 	for (i = 0; i < count; i++) {
 		snprintf(text, sizeof text, "probe%zu", i);
-		probe = usdt_create_probe("f", text, 2, types);
+		probe = usdt_create_probe("f", text, wanted == NULL ? 2 : 3,
+		    types);
 		if (usdt_provider_add_probe(p, probe) < 0)
 			return NULL;
 		usdt_probe_release(probe);	/* the provider keeps it */
