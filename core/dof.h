@@ -263,6 +263,21 @@ const struct usdt__extent *usdt__extent_of(
     const struct usdt__description *description, size_t index,
     struct usdt__extent *scratch);
 
+/*
+ * Write a probe's name as notes have it, with its zero: extent->note_name
+ * bytes.  Most names are the same in DTrace's spelling and in this one, and so
+ * are the caller's: only then both have the same length.
+ */
+static inline void
+usdt__put_note_name(const usdt_probedef_t *probedef,
+    const struct usdt__extent *extent, uint8_t *out)
+{
+	if (extent->name == extent->note_name)
+		memcpy(out, probedef->name, extent->note_name);
+	else
+		usdt__name_note(probedef->name, (char *)out);
+}
+
 /* Lay out.  Fails only if the system accepts no document of that size. */
 int usdt__dof_layout(struct usdt__dof *dof,
     const struct usdt__description *description,

@@ -499,7 +499,7 @@ put_probes(struct usdt__sink *sink, const struct usdt__dwarf *dwarf,
 		uint8_t *out = usdt__sink_room(sink, 1 + name + arch->word + 1);
 
 		out[0] = probedef->argc > 0 ? ABBREV_FUNCTION : ABBREV_LEAF;
-		usdt__name_note(probedef->name, (char *)out + 1);
+		usdt__put_note_name(probedef, extent, out + 1);
 		usdt__store(out + 1 + name, arch->word, text + i * stub->size +
 		    stub->uprobe_site, arch->big_endian);
 		out[1 + name + arch->word] = (uint8_t)(stub->size -

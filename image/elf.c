@@ -454,8 +454,9 @@ write_note(const struct usdt__elf *elf, size_t index, size_t site,
 	size_t gate = description->gate_of != NULL ?
 	    description->gate_of[index] : index;
 	size_t provider = strlen(description->provider) + 1;
-	size_t size = note_body(elf, usdt__extent_of(description, index,
-	    &scratch)->note_name, args_length);
+	const struct usdt__extent *extent = usdt__extent_of(description, index,
+	    &scratch);
+	size_t size = note_body(elf, extent->note_name, args_length);
 	struct out out;
 
 	write_note_header(elf, sink, STAPSDT, size, NT_STAPSDT);
@@ -465,8 +466,8 @@ write_note(const struct usdt__elf *elf, size_t index, size_t site,
 	put_word(&out, elf->gates + gate * sizeof(uint32_t));
 	size -= 3 * (size_t)elf->arch->word + args_length + 1;
 	memcpy(out.p, description->provider, provider);
-	usdt__name_note(description->probes[index]->name,
-	    (char *)out.p + provider);
+	usdt__put_note_name(description->probes[index], extent,
+	    out.p + provider);
 	memcpy(out.p + size, args, args_length + 1);
 	usdt__sink_pad(sink, elf->note +
 	    usdt__align(usdt__sink_at(sink) - elf->note, 4));
@@ -597,10 +598,13 @@ write_symbol_names(const struct usdt__elf *elf, struct usdt__sink *sink)
 		if (!usdt__extent_of(description, i, &scratch)->same_function)
 			usdt__sink_string(sink,
 			    description->probes[i]->function);
-	for (i = 0; description->typed && i < description->count; i++)
-		usdt__name_note(description->probes[i]->name,
-		    (char *)usdt__sink_room(sink, usdt__extent_of(description,
-		    i, &scratch)->note_name));
+	for (i = 0; description->typed && i < description->count; i++) {
+		const struct usdt__extent *extent = usdt__extent_of(description,
+		    i, &scratch);
+
+		usdt__put_note_name(description->probes[i], extent,
+		    usdt__sink_room(sink, extent->note_name));
+	}
 }
 
 static void

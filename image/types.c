@@ -382,19 +382,22 @@ put_prototype(struct writer *w, const char *before, const char *name,
 	w->declared = 0;
 }
 
-/* A probe's name, as the note has it. */
+/* A probe's name, as the note has it, behind a character. */
 static void
-put_name(struct writer *w, size_t index)
+put_name(struct writer *w, char before, size_t index)
 {
 	struct usdt__extent scratch;
-	char name[2 * 127 + 1];
+	const struct usdt__extent *extent = usdt__extent_of(w->description,
+	    index, &scratch);
+	uint8_t text[1 + 2 * 127 + 1];
 
-	if (w->skipped != NULL)
-		*w->skipped += usdt__extent_of(w->description, index,
-		    &scratch)->note_name - 1;
-	else
-		usdt__sink_write(w->sink, name, usdt__name_note(
-		    w->description->probes[index]->name, name));
+	if (w->skipped != NULL) {
+		*w->skipped += extent->note_name;
+		return;
+	}
+	text[0] = (uint8_t)before;
+	usdt__put_note_name(w->description->probes[index], extent, text + 1);
+	usdt__sink_write(w->sink, text, extent->note_name);
 }
 
 /* The probes from FIRST up to END have the same arguments. */
@@ -413,10 +416,8 @@ put_probes(struct writer *w, size_t first, size_t end)
 	snprintf(shared, sizeof shared, "__args%zu", first);
 	put_prototype(w, "typedef void ", shared, probes[first]);
 	put(w, shared);
-	for (i = first; i < end; i++) {
-		put(w, i > first ? "," : " ");
-		put_name(w, i);
-	}
+	for (i = first; i < end; i++)
+		put_name(w, i > first ? ',' : ' ', i);
 	put(w, ";\n");
 }
 
