@@ -158,7 +158,7 @@ for my $step (qw(create enable disable change end)) {
 	    'plain', 'names';
 
 	at_most(defined $plain && defined $named ? $named / $plain : undef,
-		1.6, 'instructions to enable probes with names, of those without');
+		1.45, 'instructions to enable probes with names, of those without');
 	at_most(defined $small && defined $large ?
 		($large - $small) / $count : undef, 100,
 		'bytes more for a probe with three names');
