@@ -204,7 +204,11 @@ fire(usdt_probedef_t *probedef, size_t argc, const word *words)
 	}
 }
 
-/* Fire with a 32-bit process' words, extended as their types want it. */
+/*
+ * Fire with a 32-bit process' words, extended as their types want it.  Asking
+ * for the frame's address makes compilers keep a frame pointer here: without one
+ * tracers' stacks would end at this function.
+ */
 static void
 fire_extended(usdt_probedef_t *probedef, size_t argc, void **argv)
 {
@@ -212,6 +216,9 @@ fire_extended(usdt_probedef_t *probedef, size_t argc, void **argv)
 	word words[USDT_ARG_MAX];
 	size_t i;
 
+#if defined(__GNUC__)
+	__asm__ __volatile__("" : : "r" (__builtin_frame_address(0)));
+#endif
 	if (argc > probe->argc)
 		argc = probe->argc;
 	for (i = 0; i < argc && argv != NULL; i++)
