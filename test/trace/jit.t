@@ -34,11 +34,16 @@ print $out $source;
 close($out);
 build_c("$scratch/jit", "$scratch/jit.c", Usdt::Tracer::library(), '-pthread');
 
+# Killed programs leave them.
+my @maps;
+END { unlink(@maps) }
+
 # jit(OPTION...): the running program, and the path of its image.
 sub jit
 {
 	local $ENV{USDT_IMAGE_DIR} = "$scratch/images";
 	my $run = Usdt::Tracer::Run->start("$scratch/jit", @_);
+	push @maps, "/tmp/perf-$run->{pid}.map";
 	my $end = time + $Usdt::Tracer::PATIENCE;
 	my $path;
 
