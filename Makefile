@@ -98,7 +98,7 @@ $(OBJ)/%.o: %.c
 	@echo "  CC      $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -I. -MMD -MP -c -o $@ $<
 
-$(OBJ)/%.o: %.s core/symbols.inc
+$(OBJ)/%.o: %.s core/symbols.inc core/stubs_x86.inc
 	@mkdir -p $(@D)
 	@echo "  AS      $<"
 	$(Q)$(CC) $(ARCHFLAGS_$(ARCH)) $(ASFLAGS_$(SYSTEM)) -I. -c -o $@ $<

@@ -33,7 +33,6 @@
 # In images that declare names or structs a third nop comes first of the three,
 # at 10: the uprobe site, where the image has a function symbol and DWARF.
 
-
 # The stub for kernels that answer is-enabled in the return register.  All its
 # nops are one byte long:
 #
@@ -44,82 +43,17 @@
 # 16	90		nop		is-enabled site: ... the kernel skips
 # 17	c3		ret		this nop and puts 1 into %eax
 
-	.macro	words, nop:req, answer:req, uprobe=0
-	.balign	4
-0:	.long	\nop
-	.long	\answer
-	.long	1f - 1f				# isenabled
-	.long	2f - 1f				# isenabled_site
-	.long	3f - 1f				# fire
-	.long	4f - 1f				# sdt_site
-	.long	5f - 1f				# dof_site
-	.if	\uprobe
-	.long	8f - 1f				# uprobe_site
-	.else
-	.long	0				# there is none
-	.endif
-	.long	32				# size
+	.macro	landing
+	endbr32
 	.endm
-
-	.macro	fire, bytes:vararg
-3:	endbr32
-4:	.byte	\bytes
-5:	.byte	\bytes
-	leave
-	ret
-	.endm
-
-	.macro	end, nop:req
-	.fill	64 - (. - 1b), 1, 0xcc
-	.if	(. - 0b) - 100
-	.error	"a stub is not 9 words and 64 bytes"
-	.endif
-	.if	(5b - 4b) - \nop
-	.error	"a stub's nop has not the size that it says"
-	.endif
-	.endm
-
-	.macro	stub, nop:req, bytes:vararg
-	words	\nop, 1			# the answer: through a pointer
-1:	endbr32
-2:	nop
-	ret
-	fire	\bytes
-	end	\nop
-	.endm
-
-	.macro	typed_stub
-	words	1, 1, 1
-1:	endbr32
-2:	nop
-	ret
-3:	endbr32
-8:	nop
-4:	nop
-5:	nop
-	leave
-	ret
-	end	1
-	.endm
-
-	.macro	register_stub
-	words	1, 0				# the answer: in a register
-1:	endbr32
-	.byte	0xeb, 6f - 7f			# jmp 6f, of two bytes
-7:
-	fire	0x90
-6:	xor	%eax, %eax
-2:	nop
-	ret
-	end	1
-	.endm
+	.include "core/stubs_x86.inc"
 
 	constants
 	.balign	4
 	begin	usdt__stubs, object
 	stub	1, 0x90
 	register_stub
-	typed_stub
+	typed_stub	32, 1, 0x90
 	register_stub			# no such system has images
 	finish	usdt__stubs
 
