@@ -1,17 +1,25 @@
 /* index.d.ts - the package's interface, for TypeScript. */
 
-/*
- * The type of an argument.  "int" has 32 bits for tracers.  Each may have a name
- * that tracers show: "int status", "char *path", "json user".  Other texts count
- * by their beginning: int, json or char *; anything else is a string.
- */
-export type ArgumentType =
+/* "int" has 32 bits for tracers. */
+type BaseType =
 	| 'int' | 'char *' | 'json'
 	| 'int8_t' | 'int16_t' | 'int32_t' | 'int64_t'
-	| 'uint8_t' | 'uint16_t' | 'uint32_t' | 'uint64_t'
-	| (string & {});
+	| 'uint8_t' | 'uint16_t' | 'uint32_t' | 'uint64_t';
 
-export interface DTraceProbe {
+/*
+ * The type of an argument.  Each may have a name that tracers show: "int
+ * status", "char *path", "json user".  At run time other texts count by their
+ * beginning: int, json or char *; anything else is a string.
+ */
+export type ArgumentType = BaseType | `${BaseType} ${string}` |
+	`char *${string}`;
+
+/* One value for each type. */
+export type Values<Types extends readonly unknown[]> =
+	{ -readonly [K in keyof Types]: unknown };
+
+/* Types that are known only at run time have any number of values. */
+export interface DTraceProbe<Types extends readonly unknown[] = any[]> {
 	/* Does a tracer use the probe? */
 	readonly enabled: boolean;
 
@@ -21,7 +29,8 @@ export interface DTraceProbe {
 	 * Returns true if the probe was fired.
 	 */
 	fire<Extra extends unknown[]>(
-		callback: (this: DTraceProbe, ...extra: Extra) => unknown,
+		callback: (this: DTraceProbe<Types>, ...extra: Extra) =>
+			Values<Types>,
 		...extra: Extra): true | undefined;
 }
 
@@ -50,7 +59,8 @@ export interface ProviderStatus {
 export class DTraceProvider {
 	constructor(name: string, module?: string);
 
-	addProbe(name: string, ...types: ArgumentType[]): DTraceProbe;
+	addProbe<Types extends ArgumentType[]>(name: string, ...types: Types):
+		DTraceProbe<Types>;
 	removeProbe(probe: DTraceProbe): true;
 	enable(): void;
 	disable(): void;

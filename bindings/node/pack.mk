@@ -40,6 +40,9 @@ libusdt: $(LIBRARY)
 	mv $@.part $@
 
 prebuilds/%: libusdt
+	@command -v $(firstword $(CC_$*)) >/dev/null || { echo "pack.mk: the \
+binary for $* needs $(firstword $(CC_$*)), which is not there: type \
+\`test/setup cross widths' in the project's folder" >&2; exit 1; }
 	$(MAKE) -C src TO=../$@ LIB=build/$* CC='$(CC_$*)' \
 	    AR='$(AR_$(call cpu,$*))' MORE='$(MORE_$(call libc,$*))' CFLAGS='-O2 -g0'
 

@@ -2,8 +2,12 @@
 import dtrace = require('dtrace-provider');
 
 const provider: dtrace.DTraceProvider = dtrace.createDTraceProvider('types');
-const probe: dtrace.DTraceProbe =
-	provider.addProbe('p1', 'int', 'char *', 'json', 'uint64_t', 'another');
+const probe = provider.addProbe('p1', 'int', 'char *path', 'json user',
+	'uint64_t', 'char *');
+const loose: dtrace.DTraceProbe = probe;
+const list: dtrace.ArgumentType[] = ['int', 'json'];
+const dynamic = provider.addProbe('p3', ...list);
+const none = provider.addProbe('p4');
 
 provider.enable();
 const fired: true | undefined = probe.fire(() => [1, 'text', {}, 1n, 'x']);
@@ -13,6 +17,9 @@ provider.fire('p1', function (a, b) {
 	return [a.toFixed(), b.length, self.enabled];
 }, 1, 'two');
 provider.p1.fire(() => []);
+loose.fire(() => [1, 2]);
+dynamic.fire(() => [1, 2]);
+none.fire(() => []);
 const enabled: boolean = probe.enabled;
 const path: string | undefined = provider.status().sdt?.path;
 const removed: true = provider.removeProbe(probe);
@@ -29,9 +36,21 @@ function wrong()
 	// @ts-expect-error
 	provider.addProbe('p2', 5);
 	// @ts-expect-error
+	provider.addProbe('p2', 'flaot');
+	// @ts-expect-error
+	provider.addProbe('p2', 'int', 'another');
+	// @ts-expect-error
+	probe.fire(() => [1, 'text', {}, 1n]);
+	// @ts-expect-error
+	probe.fire(() => [1, 'text', {}, 1n, 'x', 'y']);
+	// @ts-expect-error
+	none.fire(() => [1]);
+	// @ts-expect-error
+	probe.fire(() => 5);
+	// @ts-expect-error
 	probe.fire('text');
 	// @ts-expect-error
-	probe.fire((a: string) => [a], 5);
+	loose.fire((a: string) => [a], 5);
 	// @ts-expect-error
 	probe.enabled = true;
 }
