@@ -459,8 +459,8 @@ USDT_API int usdt_probe_set_code(usdt_probedef_t *probedef, const void *code,
  * usdt_site_nops - write the instructions that a site of code consists of.
  *
  * They do nothing until a tracer replaces them; which ones they are depends on
- * the processor and the kernel.  OUT has room for USDT_SITE_MAX bytes.  Returns
- * their size, or 0 if the system has no probe images.
+ * the processor and the kernel.  OUT has room for USDT_SITE_MAX bytes, or is
+ * NULL.  Returns their size, or 0 if the system has no probe images.
  */
 USDT_API size_t usdt_site_nops(void *out);
 

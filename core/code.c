@@ -36,7 +36,8 @@ usdt_site_nops(void *out)
 	stub = model();
 	if (stub != NULL) {
 		size = site_size(stub);
-		memcpy(out, stub->code + stub->sdt_site, size);
+		if (out != NULL)
+			memcpy(out, stub->code + stub->sdt_site, size);
 	}
 	usdt__unlock();
 	return size;

@@ -336,6 +336,8 @@ check_pages(void)
 	size_t i, n = sizeof probes / sizeof probes[0];
 	uint8_t *copies[80];
 
+	is_int((long long)usdt_site_nops(NULL), (long long)nops,
+	    "the size of a site without its instructions");
 	for (i = 0; i < n; i++) {
 		usdt_site_t site = make_code(i == 0 ? USDT_CODE_MAX - nops -
 		    sizeof returns : 4020 + i / 4 * 4);
