@@ -110,6 +110,8 @@ is_typedef_name(const char *name, size_t length)
 	char text[DECLARATION_MAX];
 	size_t i;
 
+	if (length == 0)		/* a type of blanks */
+		return 0;
 	for (i = 0; i < length; i++)
 		if (!is_word(name[i]))
 			return 0;
@@ -243,6 +245,7 @@ static void
 add_type(struct text *text, const struct usdt__declarator *d)
 {
 	const char *at = d->text, *end = d->text + d->type_length;
+	const char *start = text->at;
 
 	if (d->name_length > 0)
 		end = d->name;
@@ -254,7 +257,7 @@ add_type(struct text *text, const struct usdt__declarator *d)
 		end--;
 	for (; at < end; at++)
 		*text->at++ = *at == '&' ? '*' : *at;
-	if (is_word(text->at[-1]))
+	if (text->at > start && is_word(text->at[-1]))
 		*text->at++ = ' ';
 }
 

@@ -383,7 +383,7 @@ test_struct(void)
 	};
 	struct typed_point here = { 3, 4 };
 	usdt_status_t status;
-	char image[65536];
+	static char image[1 << 20];	/* pages may have 64 KiB */
 	size_t size = 0;
 	FILE *file;
 

@@ -575,8 +575,11 @@ is_site_of(const struct probe *elsewhere, const struct probe *probe)
 static void
 describe_elsewhere(struct image *image)
 {
-	struct probe *probe, *other, *end = image->probes + image->count;
+	struct probe *probe, *other, *end;
 
+	if (image->count == 0)
+		return;
+	end = image->probes + image->count;
 	for (probe = image->probes; probe < end; probe++)
 		for (other = image->probes; probe->elsewhere && other < end;
 		    other++)
