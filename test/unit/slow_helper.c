@@ -27,6 +27,9 @@
 
 #if defined(__SANITIZE_THREAD__)
 #define MAY_FORK	0	/* it can't fork with threads */
+#elif defined(__SANITIZE_ADDRESS__)
+#define MAY_FORK	0	/* another thread may have its allocator's lock,
+				 * which then is locked in the child for ever */
 #else
 #define MAY_FORK	1
 #endif
