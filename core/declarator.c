@@ -374,6 +374,16 @@ usdt__declarator_parse(struct usdt__declarator *out, const char *text,
 	return 0;
 }
 
+int
+usdt__declarator_is_char(const struct usdt__declarator *declarator)
+{
+	const char *sign = strstr(declarator->text, "signed");
+
+	return declarator->tag_length == 4 &&
+	    memcmp(declarator->tag, "char", 4) == 0 &&
+	    (sign == NULL || sign > declarator->tag);
+}
+
 size_t
 usdt__declarator_type(const struct usdt__declarator *declarator, char *out)
 {

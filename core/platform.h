@@ -388,6 +388,8 @@ struct usdt__declarator {	/* its pointers lead into TEXT */
 /* Parse TEXT, the type number INDEX.  Returns 0, or -1 and WHY. */
 int usdt__declarator_parse(struct usdt__declarator *out, const char *text,
     size_t index, const struct usdt__arch *arch, struct usdt__why *why);
+/* Is the base type plain char, which is neither signed nor unsigned char? */
+int usdt__declarator_is_char(const struct usdt__declarator *declarator);
 /* Write the type without the name, never longer than the string; returns
  * its length. */
 size_t usdt__declarator_type(const struct usdt__declarator *declarator,

@@ -173,22 +173,13 @@ is_word(const struct usdt__declarator *d, const char *word)
 	    memcmp(d->tag, word, d->tag_length) == 0;
 }
 
-/* Is "signed" or "unsigned" before the base type's last word? */
-static int
-has_sign(const struct usdt__declarator *d)
-{
-	const char *at = strstr(d->text, "signed");
-
-	return at != NULL && at < d->tag;
-}
-
 /* The kind of a scalar that is no pointer. */
 static enum kind
 kind_of(const struct usdt__declarator *d, const struct usdt__arch *arch)
 {
 	if (d->base == USDT__BASE_FLOAT)
 		return d->size == 4 ? FLOAT : DOUBLE;
-	if (is_word(d, "char") && !has_sign(d))
+	if (usdt__declarator_is_char(d))
 		return CHAR;
 	if (d->size == 1 && (is_word(d, "bool") || is_word(d, "_Bool")))
 		return BOOL;

@@ -241,6 +241,31 @@ check_refused(void)
 	ok_all("texts that only begin like a declaration");
 }
 
+/* Plain char is text to tracers; signed and unsigned char are numbers. */
+static void
+check_char(void)
+{
+	static const struct {
+		const char *text;
+		int is_char;
+	} cases[] = {
+		{ "char c", 1 }, { "const char *p", 1 }, { "char const a[4]", 1 },
+		{ "char *unsigned_name", 1 }, { "char signed_by", 1 },
+		{ "unsigned char c", 0 }, { "signed char c", 0 },
+		{ "unsigned c", 0 }, { "wchar_t c", 0 }, { "int c", 0 },
+	};
+	struct usdt__declarator got;
+	struct usdt__why why;
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		try(usdt__declarator_parse(&got, cases[i].text, 0,
+		    arch("x86_64"), &why) == 0 &&
+		    usdt__declarator_is_char(&got) == cases[i].is_char,
+		    "\"%s\"", cases[i].text);
+	ok_all("plain char");
+}
+
 /* --- by a probe ---------------------------------------------------------- */
 
 static void
@@ -289,6 +314,7 @@ main(void)
 {
 	check_declared();
 	check_refused();
+	check_char();
 	check_probe();
 	return done_testing();
 }

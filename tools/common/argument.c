@@ -185,6 +185,15 @@ argument_is_pointer(const struct argument *argument)
 }
 
 int
+argument_is_length_of(const char *name, const char *text)
+{
+	size_t length = strlen(text);
+
+	return strncmp(name, text, length) == 0 &&
+	    strcmp(name + length, "_len") == 0;
+}
+
+int
 argument_is_float(const struct argument *argument, size_t size)
 {
 	const char *type = argument->type;

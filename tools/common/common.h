@@ -353,6 +353,8 @@ void arguments_free(struct argument *args, size_t count);
 /* Is the argument a string, which is printed as text?  A pointer? */
 int argument_is_text(const struct argument *argument);
 int argument_is_pointer(const struct argument *argument);
+/* Is NAME that of TEXT with "_len" behind it: a text's length? */
+int argument_is_length_of(const char *name, const char *text);
 /* Is what is passed in SIZE bytes a float or a double? */
 int argument_is_float(const struct argument *argument, size_t size);
 /* Its type, or a type of its size, for people. */

@@ -25,12 +25,11 @@ static long
 length_beside(const struct argument *args, size_t count, size_t index)
 {
 	const char *name = args[index].name;
-	size_t i, length = name != NULL ? strlen(name) : 0;
+	size_t i;
 
 	for (i = 0; name != NULL && i < count; i++)
-		if (args[i].name != NULL && i != index &&
-		    strncmp(args[i].name, name, length) == 0 &&
-		    strcmp(args[i].name + length, "_len") == 0)
+		if (args[i].name != NULL &&
+		    argument_is_length_of(args[i].name, name))
 			return (long)i;
 	return -1;
 }

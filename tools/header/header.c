@@ -99,46 +99,26 @@ types_of(const usdt_probedef_t *probedef)
 	return text;
 }
 
-/*
- * Argument INDEX with a name.  A type behind which no name can stand becomes a
- * pointer, and one that is not C a word: as such they are passed.
- */
-static char *
-declaration_of(const usdt_probedef_t *probedef, size_t index)
+/* What an image of these probes declares. */
+static struct types *
+types_in(const struct definition *definition, const struct usdt__arch *arch)
 {
-	const char *type = probedef->types[index];
-	struct usdt__declarator declarator;
-	struct usdt__why why;
-	char *text;
+	const struct usdt__description description = {
+		.provider = definition->provider->name,
+		.module = definition->provider->module,
+		.count = definition->count,
+		.probes = definition->probes,
+		.gate_count = definition->count,
+		.typed = 1
+	};
+	struct usdt__sink sink = { .size = usdt__types_size(&description, arch) };
+	struct types *types;
 
-	if (usdt__declarator_parse(&declarator, type, index,
-	    usdt__native_arch(), &why) == 0 && declarator.name_length > 0)
-		return xstrndup(type, declarator.type_length);
-	if (strpbrk(type, "([") != NULL)
-		return xasprintf("void *arg%zu", index);
-	text = xasprintf("%.*s arg%zu", (int)declarator.type_length, type,
-	    index);
-	if (usdt__declarator_parse(&declarator, text, index,
-	    usdt__native_arch(), &why) == 0 && declarator.name_length > 0)
-		return text;
-	free(text);
-	return xasprintf("unsigned long arg%zu", index);
-}
-
-/* The prototype that an image of this probe would have. */
-static void
-write_prototype(FILE *out, const char *name, const usdt_probedef_t *probedef)
-{
-	size_t i;
-	char *text;
-
-	fprintf(out, "void %s(", name);
-	for (i = 0; i < probedef->argc; i++) {
-		text = declaration_of(probedef, i);
-		fprintf(out, "%s%s", i > 0 ? ", " : "", text);
-		free(text);
-	}
-	fputs(");\n", out);
+	sink.buffer = xcalloc(1, sink.size);
+	usdt__types_emit(&description, arch, &sink);
+	types = types_read((const char *)sink.buffer, sink.used, arch);
+	free(sink.buffer);
+	return types;
 }
 
 static int
@@ -148,10 +128,9 @@ add_definitions(struct header *header, char **texts, int count)
 	const struct usdt__arch *arch = usdt__native_arch();
 	struct image image = { .machine = arch != NULL ? arch->elf_machine : 0 };
 	struct probe *probes;
-	char **names, *text;
+	char **names;
 	int k, result = EXIT_FINE;
-	size_t i, size;
-	FILE *out;
+	size_t i;
 
 	for (k = 0; k < count && result == EXIT_FINE; k++)
 		if (definition_add(&definition, texts[k],
@@ -159,13 +138,11 @@ add_definitions(struct header *header, char **texts, int count)
 			result = EXIT_USAGE;
 	probes = xcalloc(definition.count, sizeof *probes);
 	names = xcalloc(definition.count, sizeof *names);
-	out = open_memstream(&text, &size);
 	for (i = 0; i < definition.count; i++) {
 		const usdt_probedef_t *probedef = definition.probes[i];
 
 		names[i] = xcalloc(2, strlen(probedef->name) + 1);
 		usdt__name_note(probedef->name, names[i]);
-		write_prototype(out, names[i], probedef);
 		probes[i] = (struct probe){
 			.provider = definition.provider->name,
 			.name = probedef->name, .note_name = names[i],
@@ -174,11 +151,10 @@ add_definitions(struct header *header, char **texts, int count)
 			.type_count = probedef->argc
 		};
 	}
-	fclose(out);
 	image.probes = probes;
 	image.count = definition.count;
-	if (arch != NULL)
-		image.types = types_read(text, size, arch);
+	if (arch != NULL && definition.count > 0)
+		image.types = types_in(&definition, arch);
 	if (result == EXIT_FINE)
 		header_add(header, &image);
 	for (i = 0; i < definition.count; i++) {
@@ -187,7 +163,6 @@ add_definitions(struct header *header, char **texts, int count)
 	}
 	free(names);
 	free(probes);
-	free(text);
 	types_free(image.types);
 	definition_free(&definition);
 	return result;

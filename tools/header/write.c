@@ -90,7 +90,7 @@ write_type(FILE *out, const struct dialect *dialect,
 		fprintf(out, "struct %s ", member->of->name);
 	else if (d->base == USDT__BASE_FLOAT && dialect->floats)
 		fputs(member->size == 4 ? "float " : "double ", out);
-	else if (d->tag_length == 4 && memcmp(d->tag, "char", 4) == 0)
+	else if (usdt__declarator_is_char(d))
 		fputs("char ", out);
 	else
 		fprintf(out, "%s ",

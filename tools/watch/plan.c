@@ -49,9 +49,8 @@ member_is_text(const struct type_member *member)
 {
 	const struct usdt__declarator *d = &member->declarator;
 
-	return d->base == USDT__BASE_INTEGER && d->tag_length == 4 &&
-	    memcmp(d->tag, "char", 4) == 0 && d->dimensions == 0 &&
-	    d->pointers == 1 && strstr(member->text, "signed") == NULL;
+	return usdt__declarator_is_char(d) && d->dimensions == 0 &&
+	    d->pointers == 1;
 }
 
 int
@@ -59,9 +58,8 @@ member_is_chars(const struct type_member *member)
 {
 	const struct usdt__declarator *d = &member->declarator;
 
-	return d->base == USDT__BASE_INTEGER && d->tag_length == 4 &&
-	    memcmp(d->tag, "char", 4) == 0 && d->dimensions == 1 &&
-	    d->pointers == 0 && strstr(member->text, "signed") == NULL;
+	return usdt__declarator_is_char(d) && d->dimensions == 1 &&
+	    d->pointers == 0;
 }
 
 const struct type_struct *

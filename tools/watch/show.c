@@ -217,16 +217,6 @@ show_array(const struct view *view, const struct type_member *member,
 		fputs("...", view->out);
 }
 
-/* Is NAME another one's with "_len" behind it? */
-static int
-is_length_of(const char *name, const char *text)
-{
-	size_t length = strlen(text);
-
-	return strncmp(name, text, length) == 0 &&
-	    strcmp(name + length, "_len") == 0;
-}
-
 /* A length that was passed as an integer of SIZE bytes; -1 if it is none. */
 static int64_t
 length_value(uint64_t value, int size)
@@ -250,7 +240,7 @@ length_among(const struct view *view, const struct type_struct *type,
 			continue;
 		if (member->of != NULL && member->declarator.pointers == 0)
 			return -1;	/* leaves can't be counted behind it */
-		if (leaf < view->end && is_length_of(member->name,
+		if (leaf < view->end && argument_is_length_of(member->name,
 		    text->name) && member->declarator.dimensions == 0)
 			return length_value(value_of(view, leaf),
 			    member->declarator.size);
@@ -346,7 +336,7 @@ length_argument(const struct view *view, const char *name)
 	size_t i;
 
 	for (i = 0; name != NULL && i < view->target->argc; i++)
-		if (args[i].name != NULL && is_length_of(args[i].name, name) &&
+		if (args[i].name != NULL && argument_is_length_of(args[i].name, name) &&
 		    !argument_is_pointer(&args[i]) && is_present(view, i))
 			return length_value(value_of(view, i), args[i].size);
 	return -1;
