@@ -368,7 +368,7 @@ provider_disable(lua_State *L)
 
 /*
  * The types from INDEX on: DECLARED gets them one after the other, C pointers
- * to those that tracers are told, in OUT.
+ * to those for tracers, in OUT.
  */
 static void
 c_types(lua_State *L, int index, int count, struct probe *probe, const char **c,

@@ -18,7 +18,7 @@ enum kind {
 
 /*
  * How values of a declared type become words.  OUT gets the type of C that
- * tracers are told; DECLARED itself if there is nothing to change.
+ * tracers get; DECLARED itself if there is nothing to change.
  */
 enum kind values_type(const char *declared, char out[TYPE_SIZE]);
 

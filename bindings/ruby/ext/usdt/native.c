@@ -35,8 +35,8 @@ enum kind {
 };
 
 /*
- * What the collector is told that a provider takes.  Its few objects of Ruby's
- * would not make it run before the process has no more mappings.
+ * The memory that the collector counts for a provider.  A provider's few Ruby
+ * objects alone would not make it run before the process is out of mappings.
  */
 #define WEIGHT	(64 * 1024)
 
