@@ -256,20 +256,7 @@ mend(int forked)
 	usdt__stash_forget(forked);
 }
 
-static const struct usdt__delivery by_image = {
-	.notes = 1,
-	.place = place,
-	.drop = drop,
-	.bury = bury,
-	.find = find,
-	.choose = choose,
-	.make_way = make_way,
-	.withdraw = withdraw,
-	.clear_stash = clear_stash,
-	.leave = leave,
-	.mappings = mappings,
-	.mend = mend,
-};
+static const struct usdt__delivery by_image = USDT__DELIVERY(1);
 
 const struct usdt__delivery *
 usdt__delivery(void)

@@ -149,16 +149,4 @@ mend(int forked)
 	(void)forked;
 }
 
-const struct usdt__delivery usdt__by_pages = {
-	.place = place,
-	.drop = drop,
-	.bury = bury,
-	.find = find,
-	.choose = choose,
-	.make_way = make_way,
-	.withdraw = withdraw,
-	.clear_stash = clear_stash,
-	.leave = leave,
-	.mappings = mappings,
-	.mend = mend,
-};
+const struct usdt__delivery usdt__by_pages = USDT__DELIVERY(0);

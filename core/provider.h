@@ -232,6 +232,22 @@ struct usdt__delivery {
 	void (*mend)(int forked);
 };
 
+/* A way: its file has a function of each of these names. */
+#define USDT__DELIVERY(with_notes) { \
+	.notes = (with_notes), \
+	.place = place, \
+	.drop = drop, \
+	.bury = bury, \
+	.find = find, \
+	.choose = choose, \
+	.make_way = make_way, \
+	.withdraw = withdraw, \
+	.clear_stash = clear_stash, \
+	.leave = leave, \
+	.mappings = mappings, \
+	.mend = mend, \
+}
+
 extern const struct usdt__delivery usdt__by_pages;
 /* This system's way. */
 const struct usdt__delivery *usdt__delivery(void);
