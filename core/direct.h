@@ -1,0 +1,138 @@
+/*
+ * core/direct.h - what does a reader of direct events rely on?
+ *
+ * A traced probe can write its events to memory that a reader maps, instead of
+ * entering the kernel for each.  The kernel still opens the gates: an image has
+ * for each gate an instruction that never runs (a "direct site").  A reader puts
+ * a uprobe there, with the gate's second halfword as its semaphore.  So the
+ * halfword counts readers in every process that maps the image, and returns to
+ * zero however they end.
+ *
+ * While that halfword is not 0, a fire appends a record to its thread's ring.
+ * The ring is a sealed memfd: only the thread's process writes it, and it never
+ * reads there what it relies on.  Readers map it for reading only.  A record is
+ * overwritten when the ring has come round, read or not, so readers need not
+ * agree, and none can hold up a writer.
+ *
+ * A new ring is announced through a stub of the image that has no probe (the
+ * "announcer"): a reader's uprobe there gets its address at once, and the
+ * process's number from the kernel.  Rings made earlier are found in
+ * /proc/PID/maps by their name.
+ *
+ * All words have the byte order of the processor.
+ */
+#ifndef USDT_DIRECT_H
+#define USDT_DIRECT_H
+
+#include <stdint.h>
+
+/* --- in the image ------------------------------------------------------- */
+
+/* The contents of section .usdt.direct. */
+struct usdt__direct {
+	uint32_t version;	/* USDT__DIRECT_VERSION */
+	uint32_t stride;	/* bytes from a direct site to the next */
+	uint64_t sites;		/* offset in the image of gate 0's; the others
+				 * follow in the order of gates */
+	uint64_t announcer;	/* offset of the announcer's site */
+	uint32_t gates;		/* how many */
+	uint32_t flags;		/* USDT__DIRECT_* */
+};
+
+#define USDT__DIRECT_VERSION	1
+#define USDT__DIRECT_VOUCHED	1	/* the provider vouches for its texts */
+#define USDT__DIRECT_SECTION	".usdt.direct"
+
+/*
+ * What the announcer says in its arguments 0 to 2, which lie where the
+ * processor's probes have them.
+ */
+enum usdt__announcement {
+	USDT__ANNOUNCE_RING = 1,	/* address, size: a ring was made */
+	USDT__ANNOUNCE_LOST = 2		/* slot, errno: this thread can have no
+					 * ring, so an event of this image's
+					 * probe was lost */
+};
+
+/* --- a ring's file ------------------------------------------------------ */
+
+#define USDT__RING_NAME		"usdt-ring"	/* "/memfd:usdt-ring" in maps */
+#define USDT__RING_MAGIC	0x676e697274647375u	/* "usdtring" */
+#define USDT__RING_VERSION	1
+#define USDT__RING_IMAGES	128
+
+/* An image from which the ring has records. */
+struct usdt__ring_image {
+	uint8_t id[20];		/* its build-id */
+	uint32_t number;	/* unique in the process; not 0 */
+	uint32_t first;		/* index of its slot 0, see the record */
+	uint32_t count;		/* of its slots */
+};
+
+enum usdt__ring_clock {
+	USDT__CLOCK_MONOTONIC = 1,	/* nanoseconds of CLOCK_MONOTONIC */
+	USDT__CLOCK_COUNTER = 2		/* the processor's time stamp counter */
+};
+
+/*
+ * The file's beginning.  Places count units of 8 bytes from the ring's making,
+ * modulo 2^32.  The record at PLACE begins at data + (place % units) * 8.  It is
+ * never split: behind the units is room for a record that begins in the last
+ * one, and the units at the beginning that it took then stay unused.
+ */
+struct usdt__ring {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t clock;		/* enum usdt__ring_clock */
+	uint32_t key;		/* see the record */
+	uint32_t units;		/* a power of two */
+	uint32_t data;		/* offset of the records */
+	uint32_t counters;	/* offset of the counters, 32 bits each */
+	uint32_t counter_count;
+	uint32_t size;		/* of the file */
+	uint32_t pid, tid;	/* in the namespace of the process */
+	uint32_t image_count;	/* stored when the image is complete */
+	uint32_t closed;	/* not 0: no more records come */
+	uint8_t pad[64 - 56];
+	uint32_t head;		/* the place behind the last record that was
+				 * begun */
+	uint8_t pad2[60];
+	struct usdt__ring_image images[USDT__RING_IMAGES];
+};
+
+/*
+ * A record.  The reader copies it, and then looks whether "head" has passed its
+ * place by more than "units": if so, the copy is no good, the event is lost.
+ * A place whose tag is not right has no record yet, or was not finished when
+ * its thread was interrupted or killed.
+ *
+ * Each event first counts in the counter of its index, modulo 2^32.  What was
+ * counted and not read was lost.
+ */
+struct usdt__record {
+	uint32_t tag;		/* place + key: stored last, with release */
+	uint32_t meta;		/* words, texts, index */
+	uint64_t time;
+	/*
+	 * If it has texts: a word, in its low half a bit for each argument that
+	 * is a text, in its high half the count of arguments.
+	 * A word for each argument, as it was passed; for a text its length and
+	 * flags.
+	 * The texts, each with a zero, to whole words.
+	 */
+};
+
+#define USDT__RECORD_WORDS(meta)	((meta) & 0x7ff)  /* with the first two */
+#define USDT__RECORD_HAS_TEXTS		0x800u
+#define USDT__RECORD_INDEX(meta)	((meta) >> 12)	/* images[].first + slot */
+#define USDT__RECORD_INDEX_MAX		((1u << 20) - 1)
+#define USDT__RECORD_MAX	(3 + 32 + 32 * 32)	/* words */
+
+/* A text's word. */
+#define USDT__TEXT_LENGTH(word)	((uint32_t)(word))	/* bytes in the record */
+#define USDT__TEXT_MAX		255
+#define USDT__TEXT_NULL		((uint64_t)1 << 32)	/* a NULL pointer */
+#define USDT__TEXT_UNREADABLE	((uint64_t)1 << 33)
+#define USDT__TEXT_CUT		((uint64_t)1 << 34)	/* it was longer */
+
+#endif /* USDT_DIRECT_H */
