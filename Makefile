@@ -9,6 +9,13 @@ PREFIX	?= /usr/local
 DESTDIR	?=
 STD	?= gnu99
 O	?= .
+# make can't have blanks in the names of files: a link stands for such a directory.
+ifneq ($(word 2,$(O)),)
+override O := $(shell packaging/link '$(subst ','\'',$(O))')
+ifeq ($(O),)
+$(error no link to that directory)
+endif
+endif
 TARGET	:= $(shell $(CC) -dumpmachine 2>/dev/null)
 # A processor by its name in the rows.
 ours	= $(shell echo $(1) | sed 's/^i.86$$/i386/; s/^amd64$$/x86_64/; s/^arm64$$/aarch64/; s/^sparcv9$$/sparc64/')
@@ -56,10 +63,14 @@ COMMAND	= $(if $(filter $(ARCH),$(NATIVE)),$(O)/usdt)
 # Linux' libdtrace is for 64 bits only, and is loaded when it runs.
 TRACER	= $(if $(filter $(ARCH),$(NATIVE)),$(O)/usdt-dtrace)
 LIBDL	= $(if $(filter linux,$(SYSTEM)),-ldl)
+# Where the linker knows version scripts as GNU's does.
+SOLIB	= $(if $(filter linux freebsd,$(SYSTEM)),$(O)/$(SONAME))
+SONAME	= libusdt.so.$(firstword $(subst ., ,$(VERSION)))
+VERSION	:= $(shell sed -n 's/^\#define USDT_VERSION[^"]*"\(.*\)"/\1/p' usdt.h)
 
-all: $(O)/libusdt.a $(OBJ)/rooms.a $(O)/test_usdt $(COMMAND) $(TRACER) $(EXAMPLES:%=$(O)/%)
+all: $(O)/libusdt.a $(SOLIB) $(OBJ)/rooms.a $(O)/test_usdt $(COMMAND) $(TRACER) $(EXAMPLES:%=$(O)/%)
 
-lib: $(O)/libusdt.a
+lib: $(O)/libusdt.a $(SOLIB)
 
 # List the library's files, for other builds: SYSTEM= and ARCH= choose.
 sources:
@@ -93,12 +104,12 @@ $(OBJ)/latest:
 	@mkdir -p $(@D)
 	$(Q)rm -f $(O)/obj-*/latest && touch $@
 
-$(OBJ)/%.o: %.c
+$(OBJ)/%.o: %.c | $(OBJ)/has-library
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -I. -MMD -MP -c -o $@ $<
 
-$(OBJ)/%.o: %.s core/symbols.inc core/stubs_x86.inc
+$(OBJ)/%.o: %.s core/symbols.inc core/stubs_x86.inc | $(OBJ)/has-library
 	@mkdir -p $(@D)
 	@echo "  AS      $<"
 	$(Q)$(CC) $(ARCHFLAGS_$(ARCH)) $(ASFLAGS_$(SYSTEM)) -I. -c -o $@ $<
@@ -269,29 +280,15 @@ demo:
 run-demo: all
 	@sh examples/demo.sh $(O)
 
-# --- installing -------------------------------------------------------------
-
-install: all
-	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig \
-	    $(if $(COMMAND),$(DESTDIR)$(PREFIX)/bin \
-	    $(DESTDIR)$(PREFIX)/share/man/man1)
-	install -m 644 usdt.h usdt.hpp $(DESTDIR)$(PREFIX)/include
-	install -m 644 $(O)/libusdt.a $(DESTDIR)$(PREFIX)/lib/libusdt.a
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' libusdt.pc.in \
-	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/libusdt.pc
-	$(if $(COMMAND),install $(COMMAND) $(TRACER) $(DESTDIR)$(PREFIX)/bin)
-	$(if $(COMMAND),install -m 644 man/usdt.1 man/usdt-dtrace.1 \
-	    $(DESTDIR)$(PREFIX)/share/man/man1)
-
-VERSION = $(shell sed -n 's/^\#define USDT_VERSION[^"]*"\(.*\)"/\1/p' usdt.h)
+include packaging/packaging.mk
 
 clean:
-	rm -rf $(O)/obj-* $(O)/libusdt.a $(O)/test_usdt $(O)/usdt \
-	    $(O)/usdt-dtrace $(EXAMPLES:%=$(O)/%)
+	rm -rf $(O)/obj-* $(O)/libusdt.a $(O)/libusdt.so.* $(O)/test_usdt $(O)/usdt \
+	    $(O)/usdt-dtrace $(EXAMPLES:%=$(O)/%) $(filter .out-%,$(O))
 
 .PHONY: all lib sources check run-check test-trace run-trace test-dtrace run-dtrace \
 	test run-test test-node run-node test-python run-python test-ruby run-ruby \
 	test-perl run-perl test-lua run-lua fuzz vm vm-shell bench run-bench demo run-demo \
-	install clean
+	clean
 .SECONDARY: $(UNITS:%=$(OBJ)/%.o) $(EXAMPLES:%=$(OBJ)/%.o) \
 	$(patsubst %.c,$(OBJ)/%.o,$(wildcard test/fuzz/*.c))

@@ -64,6 +64,12 @@ extern "C" {
 #endif
 
 #define USDT_VERSION	"2.0.0"
+#define USDT_VERSION_MAJOR	2
+#define USDT_VERSION_MINOR	0
+#define USDT_VERSION_PATCH	0
+/* For comparisons: 20103 would be 2.1.3. */
+#define USDT_VERSION_NUMBER	(USDT_VERSION_MAJOR * 10000 + \
+    USDT_VERSION_MINOR * 100 + USDT_VERSION_PATCH)
 
 /* The most arguments that a probe can have. */
 #define USDT_ARG_MAX	32

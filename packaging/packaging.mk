@@ -1,0 +1,66 @@
+# packaging.mk - how does the library reach others: as a shared library,
+# installed, in one file, as a tarball?  Part of the Makefile.
+
+PREFIX	?= /usr/local
+BINDIR	?= $(PREFIX)/bin
+LIBDIR	?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DATADIR	?= $(PREFIX)/share
+MANDIR	?= $(DATADIR)/man
+
+# --- what is missing --------------------------------------------------------
+
+# Once for each $(OBJ): names what is not installed, and its package.
+quoted	= '$(subst ','\'',$(1))'
+$(OBJ)/has-library $(OBJ)/has-command: $(OBJ)/has-%:
+	@mkdir -p $(@D)
+	@CC=$(call quoted,$(CC)) FLAGS=$(call quoted,$(CPPFLAGS) $(CFLAGS)) \
+	    test/setup --name $* && touch $@
+
+$(TOOLS:%=$(OBJ)/%.o): | $(OBJ)/has-command
+
+# --- the shared library -----------------------------------------------------
+
+# Its objects mark the interface as exported; in the archive it is hidden.
+EXPORT	= -D'USDT_API=__attribute__((visibility("default")))'
+SOOBJS	= $(ROOMS:%=$(OBJ)/shared/%.o) $(OBJ)/$(basename $(TRACEPOINTS)).o
+# -Bsymbolic: no program can replace a call inside of the library.
+SOFLAGS	= -shared -Wl,-soname,$(SONAME) -Wl,-Bsymbolic \
+	  -Wl,--version-script=packaging/libusdt.map
+
+$(OBJ)/shared/%.o: %.c | $(OBJ)/has-library
+	@mkdir -p $(@D)
+	@echo "  CC      $< (shared)"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(EXPORT) -I. -MMD -MP -c -o $@ $<
+
+$(O)/$(SONAME): $(SOOBJS) packaging/libusdt.map $(OBJ)/latest
+	@echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS) $(filter-out -static%,$(LDFLAGS)) $(SOFLAGS) \
+	    -o $@ $(SOOBJS) $(LIBS)
+
+-include $(wildcard $(OBJ)/shared/*.d $(OBJ)/shared/*/*.d)
+
+# --- installing -------------------------------------------------------------
+
+# packaging/install knows which file goes where.  It gets names by the
+# environment, so that they may have blanks.
+install install-lib uninstall: export O := $(O)
+install install-lib uninstall: export DESTDIR := $(DESTDIR)
+install install-lib uninstall: export PREFIX := $(PREFIX)
+install install-lib uninstall: export BINDIR := $(BINDIR)
+install install-lib uninstall: export LIBDIR := $(LIBDIR)
+install install-lib uninstall: export INCLUDEDIR := $(INCLUDEDIR)
+install install-lib uninstall: export DATADIR := $(DATADIR)
+install install-lib uninstall: export MANDIR := $(MANDIR)
+install install-lib uninstall: export VERSION := $(VERSION)
+install install-lib uninstall: export SONAME := $(if $(SOLIB),$(SONAME))
+install install-lib uninstall: export COMMANDS := $(COMMAND) $(TRACER)
+
+install: all
+	@packaging/install install library programs
+install-lib: lib
+	@packaging/install install library
+uninstall:
+	@packaging/install uninstall library programs
+
+.PHONY: install install-lib uninstall
