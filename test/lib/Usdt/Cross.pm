@@ -2,7 +2,8 @@
 #
 # With the compilers that test/setup unpacks (`test/setup cross`), into a
 # directory that is removed with the test.  Programs are static: the emulators
-# and machines that run them lack these processors' libraries.
+# and machines that run them lack these processors' libraries.  All have tables
+# for unwinding, which compilers make on some processors only if they are asked.
 package Usdt::Cross;
 
 use strict;
@@ -56,9 +57,9 @@ sub cross_build
 	my $elf = root() . '/arm64/usr';
 	my @make = ('make', '-s', '-C', $top, "O=$dir", "ARCH=$cpu",
 		'CC=' . cross_cc($cpu), 'AR=' . root() . "/bin/$cpu-linux-gnu-ar",
-		'OBJCOPY=env LD_LIBRARY_PATH=' . root() . '/lib ' . root()
-		    . "/root/usr/bin/$cpu-linux-gnu-objcopy",
-		'CFLAGS=-O2 -g', "LDFLAGS=-static -L$elf/lib/aarch64-linux-gnu");
+		'OBJCOPY=' . root() . "/bin/$cpu-linux-gnu-objcopy",
+		'CFLAGS=-O2 -g -fasynchronous-unwind-tables',
+		"LDFLAGS=-static -L$elf/lib/aarch64-linux-gnu");
 
 	# Only the usdt command needs libelf.
 	push @make, "CPPFLAGS=-isystem $elf/include", 'LIBS=-lz -pthread'
