@@ -448,6 +448,7 @@ typedef struct usdt_site {
  *		With one blank between them.
  *			x86-64, i386	%rbx	-8(%rbp)	$5
  *			aarch64		x19	[x29, -8]	5
+ *			riscv64		s2	-8(s0)		5
  *			sparc64		%l0	[%fp+2039]	5
  *		Registers have the names of whole words, numbers have 32 bits.
  *

@@ -81,6 +81,9 @@ accept_memory(struct parser *p)
 	case USDT__SYNTAX_ATT:		/* [OFFSET](%REGISTER) */
 		return (*p->at == '(' || accept_number(p)) &&
 		    accept(p, "(") && accept_register(p) && accept(p, ")");
+	case USDT__SYNTAX_RISCV:	/* OFFSET(REGISTER) */
+		return accept_number(p) && accept(p, "(") &&
+		    accept_register(p) && accept(p, ")");
 	case USDT__SYNTAX_ARM:		/* [REGISTER[, OFFSET]] */
 		return accept(p, "[") && accept_register(p) &&
 		    (!accept(p, ", ") || accept_number(p)) && accept(p, "]");
@@ -92,6 +95,14 @@ accept_memory(struct parser *p)
 	return 0;
 }
 
+/* What stands before a constant. */
+static const char *const constants[] = {
+	[USDT__SYNTAX_ATT] = "$",
+	[USDT__SYNTAX_ARM] = "",
+	[USDT__SYNTAX_RISCV] = "",
+	[USDT__SYNTAX_SPARC] = ""
+};
+
 static int
 accept_operand(struct parser *p)
 {
@@ -102,9 +113,8 @@ accept_operand(struct parser *p)
 		return 0;
 	if (accept_register(p))
 		return size <= p->arch->word;
-	if (p->arch->syntax == USDT__SYNTAX_ATT && accept(p, "$"))
-		return accept_number(p);
-	if (p->arch->syntax != USDT__SYNTAX_ATT && accept_number(p))
+	if (accept(p, constants[p->arch->syntax]) && accept_number(p) &&
+	    (*p->at == ' ' || *p->at == '\0'))
 		return 1;
 	p->at = start;
 	return accept_memory(p);
@@ -114,6 +124,7 @@ accept_operand(struct parser *p)
 static const char *const forms[] = {
 	[USDT__SYNTAX_ATT] = "%REGISTER, OFFSET(%REGISTER) or $NUMBER",
 	[USDT__SYNTAX_ARM] = "REGISTER, [REGISTER, OFFSET] or NUMBER",
+	[USDT__SYNTAX_RISCV] = "REGISTER, OFFSET(REGISTER) or NUMBER",
 	[USDT__SYNTAX_SPARC] = "%REGISTER, [%REGISTER+OFFSET] or NUMBER"
 };
 

@@ -150,6 +150,9 @@ static const char *const x86_64_registers[] = {
 static const char *const aarch64_registers[] = {
 	"x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7"
 };
+static const char *const riscv64_registers[] = {
+	"a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7"
+};
 static const char *const sparc64_registers[] = {
 	"%o0", "%o1", "%o2", "%o3", "%o4", "%o5"
 };
@@ -167,6 +170,11 @@ static const char *const aarch64_operands[] = {
 	"x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x29", "x30",
 	"sp", NULL
 };
+static const char *const riscv64_operands[] = {
+	"a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "s0", "s1", "s2", "s3",
+	"s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t0", "t1", "t2",
+	"t3", "t4", "t5", "t6", "ra", "sp", "gp", "tp", NULL
+};
 static const char *const sparc64_operands[] = {
 	"%g1", "%g2", "%g3", "%g4", "%g5", "%g6", "%g7", "%o0", "%o1", "%o2",
 	"%o3", "%o4", "%o5", "%sp", "%o7", "%l0", "%l1", "%l2", "%l3", "%l4",
@@ -175,9 +183,13 @@ static const char *const sparc64_operands[] = {
 };
 static const uint8_t x86_64_numbers[] = { 5, 4, 1, 2, 8, 9 };
 static const uint8_t aarch64_numbers[] = { 0, 1, 2, 3, 4, 5, 6, 7 };
+static const uint8_t riscv64_numbers[] = { 10, 11, 12, 13, 14, 15, 16, 17 };
 static const uint8_t sparc64_numbers[] = { 8, 9, 10, 11, 12, 13 };
 static const struct usdt__own_type aarch64_types[] = {
 	{ "nlink_t", 4 }, { "blksize_t", -4 }, { "wchar_t", 4 }, { NULL, 0 }
+};
+static const struct usdt__own_type riscv64_types[] = {
+	{ "nlink_t", 4 }, { "blksize_t", -4 }, { NULL, 0 }
 };
 static const struct usdt__own_type sparc64_types[] = {
 	{ "nlink_t", 4 }, { "suseconds_t", -4 }, { NULL, 0 }
@@ -248,6 +260,21 @@ const struct usdt__arch usdt__archs[] = {
 		.unwind = { 15, 14, 0, 2047 },
 		.sites = { { 0, 16, 32 }, { 0, 16, 32 } },
 	},
+	{
+		.name = "riscv64",
+		.elf_machine = 243,	/* EM_RISCV */
+		.word = 8,
+		.page = 4096,
+		.registers = 8,
+		.register_names = riscv64_registers,
+		.dwarf_registers = riscv64_numbers,
+		.stack_format = "%u(sp)",
+		.operands = riscv64_operands,
+		.syntax = USDT__SYNTAX_RISCV,
+		.types = riscv64_types,
+		.unwind = { 1, 2, 0, 0 },
+		.sites = { { 4, 20, 32 }, { 4, 20, 32 } },
+	},
 };
 const size_t usdt__arch_count = sizeof(usdt__archs) / sizeof(usdt__archs[0]);
 
@@ -274,6 +301,8 @@ const size_t usdt__arch_count = sizeof(usdt__archs) / sizeof(usdt__archs[0]);
 #define NATIVE_ARCH	"i386"
 #elif defined(__aarch64__)
 #define NATIVE_ARCH	"aarch64"
+#elif defined(__riscv) && __riscv_xlen == 64
+#define NATIVE_ARCH	"riscv64"
 #elif defined(__sparc__) && defined(__arch64__)
 #define NATIVE_ARCH	"sparc64"
 #else

@@ -155,6 +155,7 @@ struct usdt__own_type {
 enum usdt__syntax {
 	USDT__SYNTAX_ATT,		/* %rax		8(%rax)		$5 */
 	USDT__SYNTAX_ARM,		/* x0		[x0, 8]		5 */
+	USDT__SYNTAX_RISCV,		/* a0		8(a0)		5 */
 	USDT__SYNTAX_SPARC		/* %o0		[%o0+8]		5 */
 };
 #define USDT__NOTE_ARGS	12	/* libbpf fails to attach with more */

@@ -1,10 +1,12 @@
 # Are stubs, firing, documents and images right on processors that this machine
 # does not have?
 #
-# The library and its unit tests are built for aarch64 and for 64-bit SPARC,
-# which has the other byte order, and an emulator of user programs runs them.
-# It runs no tracer: test/vm has kernels with tracers.  Images made there are
-# read here, by readelf and by our own reader.
+# The library and its unit tests are built for each, and an emulator of user
+# programs runs them.  SPARC has the other byte order.  Emulators run no tracer:
+# test/vm has kernels with tracers.  Images made there are read here, by readelf
+# and by our own reader.
+#
+# USDT_CROSS, words, says for which processors; without it for all.
 use strict;
 use warnings;
 
@@ -62,6 +64,9 @@ my %cpus = (
 	aarch64 => { machine => 183, big => 0, page => 65536,
 		args => '-8@x0 8@x1 -4@x2 1@x3 8@x4 8@x5 8@x6 -2@x7 '
 		    . '-4@[sp, 0] 8@[sp, 8]' },
+	riscv64 => { machine => 243, big => 0, page => 4096,
+		args => '-8@a0 8@a1 -4@a2 1@a3 8@a4 8@a5 8@a6 -2@a7 '
+		    . '-4@0(sp) 8@8(sp)' },
 	sparc64 => { machine => 43, big => 1, page => 8192,
 		args => '-8@%o0 8@%o1 -4@%o2 1@%o3 8@%o4 8@%o5 '
 		    . '8@[%sp+2223] -2@[%sp+2237] -4@[%sp+2243] '
@@ -149,15 +154,18 @@ sub judge_image
 		split(/\n/, $said)], [], "$cpu: eu-elflint is content");
 }
 
-# On SPARC Linux only carries the library to the emulator: slow tests that
-# concern Linux alone run on aarch64 only.  Other units run on this machine
-# only: a million cycles, and faults that seccomp injects by numbers of system
-# calls.
+# Slow tests that hardly concern the processor run on aarch64 only.  Others run
+# on this machine only: a million cycles, and faults that seccomp injects by
+# numbers of system calls.
 my %native = map { $_ => 1 } qw(long_run refused_system_calls);
 my %long = map { $_ => 1 } qw(resource_growth random_calls retired_images
 	threads);
 
-for my $cpu (sort keys %cpus) {
+my @cpus = split ' ', $ENV{USDT_CROSS} // join(' ', sort keys %cpus);
+if (my @unknown = grep { !$cpus{$_} } @cpus) {
+	die "USDT_CROSS: there is no @unknown, only @{[sort keys %cpus]}\n";
+}
+for my $cpu (@cpus) {
 	my @units = grep { ($cpu eq 'aarch64' || !$long{$_}) && !$native{$_} }
 	    cross_units();
 	my $dir = cross_build($cpu, 'test_usdt',

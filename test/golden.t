@@ -78,7 +78,10 @@ my %target = (
 	i386 => ['i386-linux-gnu', 'i386'],
 	aarch64 => ['aarch64-linux-gnu', 'arm64'],
 	sparc64 => ['sparcv9-linux-gnu', 'sparc'],
+	riscv64 => ['riscv64-linux-gnu', 'riscv64'],
 );
+
+my %big_endian = map { $_ => 1 } qw(sparc64 s390x);
 
 # stub_of(ARCH, ANSWER): the assembled code of the stub with the shortest nop
 # and this way of answering (1: through a pointer).
@@ -86,7 +89,7 @@ sub stub_of
 {
 	my ($arch, $answer) = @_;
 	my $object = "$dir/$arch.o";
-	my $big = $arch eq 'sparc64';
+	my $big = $big_endian{$arch};
 
 	system('clang', '-fintegrated-as', '-target', $target{$arch}[0], '-c',
 	    '-o', $object, "usdt_tracepoints_$arch.s") == 0
@@ -150,7 +153,7 @@ sub check
 	    or diag('the file is not what it was made by');
 
 	my ($problems, $read) = Usdt::Dof::judge($bytes, $os,
-		addr => $document, encoding => $arch eq 'sparc64' ? 2 : 1,
+		addr => $document, encoding => $big_endian{$arch} ? 2 : 1,
 		model => $arch eq 'i386' ? 1 : 2, module => 'golden',
 		machine => $target{$arch}[1],
 		code => [$stubs, stub_of($arch, $linux) x @declared]);
@@ -182,7 +185,7 @@ for my $case (['illumos', 'x86_64', 1], ['macos', 'aarch64', 1],
 		"test/golden/$os-$arch.txt"));
 	my ($problems) = Usdt::Dof::judge($bytes, $os,
 		addr => $addresses->[0],
-		encoding => $arch eq 'sparc64' ? 2 : 1,
+		encoding => $big_endian{$arch} ? 2 : 1,
 		machine => $target{$arch}[1],
 		code => [$addresses->[1], stub_of($arch, $answer) x 4]);
 	my @rules = grep { $_->{rule} eq 'code' } @$problems;

@@ -67,6 +67,7 @@ my %allowed = (
 	usdt_tracepoints_i386 => '',
 	usdt_tracepoints_aarch64 => '',
 	usdt_tracepoints_sparc64 => '',
+	usdt_tracepoints_riscv64 => '',
 );
 # Calls of usdt.h that a room makes, as any program could.
 my %calls = (
@@ -141,7 +142,7 @@ sub files_with { my ($what, @in) = @_; chomp(my @f = `grep -lE '$what' @in`); re
 
 is(files_with('sys/ioctl.h', @sources), 'usdt_dof_file.c', 'ioctl is used in one room');
 is(files_with('\b(mmap|munmap|mprotect|madvise)\(', @sources), 'core/guard.c core/pages.c image/map.c image/place.c', 'memory is mapped in four rooms');
-is(files_with('^#.*__(linux|APPLE|FreeBSD|sun|x86_64|i386|aarch64)', @sources, glob '{usdt,core/,image/,none/}*.h'),
+is(files_with('^#.*__(linux|APPLE|FreeBSD|sun|x86_64|i386|aarch64|riscv|s390|arm|powerpc)', @sources, glob '{usdt,core/,image/,none/}*.h'),
     'core/platform.c', 'one file asks the compiler for the system');
 
 # Our headers set the macros that decide what the system's headers declare.

@@ -22,6 +22,7 @@ my %target = (
 	i386 => 'i386-linux-gnu',
 	aarch64 => 'aarch64-linux-gnu',
 	sparc64 => 'sparcv9-linux-gnu',
+	riscv64 => 'riscv64-linux-gnu',
 );
 
 require_compiler(system('clang --version >/dev/null 2>&1') == 0,

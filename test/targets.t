@@ -29,6 +29,7 @@ my @assembled = (
 	['i386-linux-gnu', 'linux', 'i386'],
 	['aarch64-linux-gnu', 'linux', 'aarch64'],
 	['sparcv9-linux-gnu', 'linux', 'sparc64'],
+	['riscv64-linux-gnu', 'linux', 'riscv64'],
 	['aarch64-unknown-freebsd13', 'freebsd', 'aarch64'],
 	['i386-apple-macos10.13', 'macos', 'i386'],
 );

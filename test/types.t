@@ -34,6 +34,8 @@ my %archs = (
 		machine => 183 },
 	sparc64 => { word => 8, registers => [8 .. 13], stack => 14,
 		first => 2047 + 176, machine => 43, big => 1 },
+	riscv64 => { word => 8, registers => [10 .. 17], stack => 2,
+		machine => 243 },
 );
 
 sub output

@@ -26,13 +26,14 @@ check_dump(const uint8_t *bytes, size_t size, unsigned choice)
 	struct dump dump = {
 		.hex = choice & 1,
 		.row = &usdt__platforms[choice >> 1 & 3],
-		.arch = choice & 8 ? &usdt__archs[choice >> 4 & 3] : NULL,
+		.arch = choice & 8 ? &usdt__archs[(choice >> 4) %
+		    usdt__arch_count] : NULL,
 		.placed = choice >> 6 & 1,
 		.address = 0x7f0000400000
 	};
 	size_t shown;
 
-	must(usdt__platform_count == 5 && usdt__arch_count == 4);
+	must(usdt__platform_count == 5);
 	dump.out = shown_open(&shown);
 	dump_dof(&dump, bytes, size);
 	shown_close(dump.out, &shown, size);

@@ -52,6 +52,8 @@ my %processors = (
 		tracepoint => 20, memory => 4, register => 4 },
 	sparc64 => { model => 2, encoding => 2,
 		tracepoint => 16, memory => 0, register => 0 },
+	riscv64 => { model => 2, encoding => 1,
+		tracepoint => 20, memory => 4, register => 4 },
 );
 
 my ($os, $arch) = @ARGV;

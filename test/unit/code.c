@@ -78,6 +78,17 @@ static const struct {
 	{ "aarch64", 1, "8@[x0, #8]", "operand 0" },
 	{ "aarch64", 1, "8@[x0, 8", "operand 0" },
 	{ "aarch64", 1, "8@8(x0)", "operand 0" },
+	{ "riscv64", 4, "8@a0 -4@s11 8@sp -8@t6", NULL },
+	{ "riscv64", 3, "8@16(sp) 8@-8(s0) 1@0(a1)", NULL },
+	{ "riscv64", 2, "4@5 -4@-5", NULL },
+	{ "riscv64", 1, "8@x10", "operand 0" },
+	{ "riscv64", 1, "8@a8", "operand 0" },
+	{ "riscv64", 1, "8@s12", "operand 0" },
+	{ "riscv64", 1, "8@fa0", "operand 0" },
+	{ "riscv64", 1, "8@(a0)", "operand 0" },
+	{ "riscv64", 1, "8@8(sp", "operand 0" },
+	{ "riscv64", 1, "8@8(x2)", "operand 0" },
+	{ "riscv64", 1, "8@$5", "operand 0" },
 	{ "sparc64", 4, "8@%l0 8@[%fp+2039] -4@[%sp] 8@[%i0-8]", NULL },
 	{ "sparc64", 1, "8@5", NULL },
 	{ "sparc64", 1, "8@%f0", "operand 0" },
@@ -126,6 +137,9 @@ static const uint8_t returns[] = { 0xc3 };
 #elif defined(__x86_64__)
 #define TWO	"-4@%rbx 8@16(%rbp)"
 static const uint8_t returns[] = { 0xc3 };
+#elif defined(__riscv)
+#define TWO	"-4@s2 8@16(s0)"
+static const uint8_t returns[] = { 0x67, 0x80, 0x00, 0x00 };
 #else				/* retl; nop */
 #define TWO	"-4@%l0 8@[%fp+2039]"
 static const uint8_t returns[] = {

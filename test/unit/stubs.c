@@ -54,7 +54,7 @@ struct arch {
 	struct code nops[3];		/* the shortest first */
 };
 
-#define KEPT_WORDS	10	/* room for the registers that are kept */
+#define KEPT_WORDS	18	/* room for the registers that are kept */
 
 /* Written by call_fire: the stack and frame pointers before the call; these and
  * all other preserved registers after it. */
@@ -395,6 +395,144 @@ static void
 set_result(ucontext_t *uc, int result)
 {
 	uc->uc_mcontext.regs[0] = (unsigned)result;
+}
+
+#define HAVE_ARCH
+#endif
+
+#if defined(__riscv) && __riscv_xlen == 64
+
+#define NOP	0x13, 0x00, 0x00, 0x00
+#define RET	0x67, 0x80, 0x00, 0x00
+
+static const struct arch arch = {
+	"riscv64", 8, { 4, { 0x73, 0x00, 0x10, 0x00 } }, 0, 0, 0, 0, 0, 0,
+	{ 4, { 0x17, 0x00, 0x00, 0x00 } }, { 4, { RET } },
+	{ 4, { 0x13, 0x05, 0x00, 0x00 } }, { 0, { 0 } }, { 4, { RET } },
+	{ 4, { 0, 0, 0, 0 } }, { { 4, { NOP } } }
+};
+static const uintptr_t kept_values[KEPT_WORDS] = {
+	0x0101010101010101, 0x0202020202020202, 0x0303030303030303,
+	0x0404040404040404, 0x0505050505050505, 0x0606060606060606,
+	0x0707070707070707, 0x0808080808080808, 0x0909090909090909,
+	0x1010101010101010, 0x1111111111111111
+};
+#define KEPT_REGISTERS	11
+
+__asm__(
+"	.text\n"
+"	.globl	call_fire, call_fire_return\n"
+"	.type	call_fire, @function\n"
+"call_fire:\n"
+"	addi	sp, sp, -112\n"
+"	sd	ra, 104(sp)\n"
+"	sd	s0, 96(sp)\n"
+"	sd	s1, 88(sp)\n"
+"	sd	s2, 80(sp)\n"
+"	sd	s3, 72(sp)\n"
+"	sd	s4, 64(sp)\n"
+"	sd	s5, 56(sp)\n"
+"	sd	s6, 48(sp)\n"
+"	sd	s7, 40(sp)\n"
+"	sd	s8, 32(sp)\n"
+"	sd	s9, 24(sp)\n"
+"	sd	s10, 16(sp)\n"
+"	sd	s11, 8(sp)\n"
+"	addi	s0, sp, 112\n"
+"	lla	t0, kept_values\n"
+"	ld	s1, 0(t0)\n"
+"	ld	s2, 8(t0)\n"
+"	ld	s3, 16(t0)\n"
+"	ld	s4, 24(t0)\n"
+"	ld	s5, 32(t0)\n"
+"	ld	s6, 40(t0)\n"
+"	ld	s7, 48(t0)\n"
+"	ld	s8, 56(t0)\n"
+"	ld	s9, 64(t0)\n"
+"	ld	s10, 72(t0)\n"
+"	ld	s11, 80(t0)\n"
+"	lla	t0, kept_before\n"
+"	sd	sp, 0(t0)\n"
+"	sd	s0, 8(t0)\n"
+"	call	usdt__fire\n"
+"call_fire_return:\n"
+"	lla	t0, kept_after\n"
+"	sd	sp, 0(t0)\n"
+"	sd	s0, 8(t0)\n"
+"	sd	s1, 16(t0)\n"
+"	sd	s2, 24(t0)\n"
+"	sd	s3, 32(t0)\n"
+"	sd	s4, 40(t0)\n"
+"	sd	s5, 48(t0)\n"
+"	sd	s6, 56(t0)\n"
+"	sd	s7, 64(t0)\n"
+"	sd	s8, 72(t0)\n"
+"	sd	s9, 80(t0)\n"
+"	sd	s10, 88(t0)\n"
+"	sd	s11, 96(t0)\n"
+"	lla	t0, kept_before\n"
+"	ld	sp, 0(t0)\n"
+"	ld	ra, 104(sp)\n"
+"	ld	s0, 96(sp)\n"
+"	ld	s1, 88(sp)\n"
+"	ld	s2, 80(sp)\n"
+"	ld	s3, 72(sp)\n"
+"	ld	s4, 64(sp)\n"
+"	ld	s5, 56(sp)\n"
+"	ld	s6, 48(sp)\n"
+"	ld	s7, 40(sp)\n"
+"	ld	s8, 32(sp)\n"
+"	ld	s9, 24(sp)\n"
+"	ld	s10, 16(sp)\n"
+"	ld	s11, 8(sp)\n"
+"	addi	sp, sp, 112\n"
+"	ret\n"
+"	.size	call_fire, . - call_fire\n"
+);
+
+#define A0	10	/* x10 */
+
+static uintptr_t
+get_pc(const ucontext_t *uc)
+{
+	return uc->uc_mcontext.__gregs[REG_PC];
+}
+
+static void
+set_pc(ucontext_t *uc, uintptr_t pc)
+{
+	uc->uc_mcontext.__gregs[REG_PC] = pc;
+}
+
+static uintptr_t
+get_sp(const ucontext_t *uc)
+{
+	return uc->uc_mcontext.__gregs[REG_SP];
+}
+
+/* They lie below the place that s0 points to. */
+static const uintptr_t *
+get_frame(const ucontext_t *uc)
+{
+	return (const uintptr_t *)uc->uc_mcontext.__gregs[REG_S0] - 2;
+}
+
+static uintptr_t
+get_register(const ucontext_t *uc, unsigned n)
+{
+	return uc->uc_mcontext.__gregs[A0 + n];
+}
+
+static int *
+get_flag(const ucontext_t *uc)
+{
+	return (int *)get_register(uc, 0);
+}
+
+static void
+set_result(ucontext_t *uc, int result)
+{
+	uc->uc_mcontext.__gregs[A0] = (unsigned)result;
 }
 
 #define HAVE_ARCH

@@ -7,8 +7,8 @@
  *
  *	assembler		tracefs
  *	$5, 5			\5
- *	%rdi, %edi, x0		%di, %x0
- *	8(%rsp), [sp, 8]	+8(%sp)
+ *	%rdi, %edi, x0, a0	%di, %di, %x0, %a0
+ *	8(%rsp), [sp, 8], 8(sp)	+8(%sp)
  *	counter+4(%rip)		@+OFFSET, an offset in the probe's file
  *
  * Tracefs has no equivalent of an index register, as in (%rax,%rbx,4).
@@ -25,15 +25,18 @@
 
 /* The image and probe that an operand belongs to. */
 struct context {
+	const struct dialect *dialect;
 	const struct image *image;
 	const struct probe *probe;
 	int *high;
 };
 
-/* A processor: its registers, in the kernel's words and in its own. */
+/* A processor. */
 struct dialect {
 	unsigned machine;
 	char *(*translate)(const struct context *context, const char *text);
+	/* The kernel's name of a register, or NULL. */
+	char *(*named)(const char *text, size_t length);
 };
 
 /* TEXT as a number, if it is one up to END. */
@@ -156,26 +159,61 @@ x86_translate(const struct context *context, const char *text)
 	return fetch_memory(offset, name);
 }
 
-/* --- aarch64 --- */
+/* --- processors whose registers have one name each --- */
 
-/* "x0" to "x30", "w0" to "w30" and "sp" to "x0" ..., "sp"; else NULL. */
-static char *
-arm_register(const char *text, size_t length)
+/* The number behind LETTER, if it is at most MOST; else -1. */
+static int
+register_number(const char *text, size_t length, char letter, int most)
 {
 	long long which;
 
+	if (length < 2 || *text != letter ||
+	    number(text + 1, text + length, &which) < 0 || which < 0 ||
+	    which > most)
+		return -1;
+	return (int)which;
+}
+
+static int
+is_one_of(const char *text, size_t length, const char *const *names)
+{
+	for (; *names != NULL; names++)
+		if (strlen(*names) == length &&
+		    memcmp(*names, text, length) == 0)
+			return 1;
+	return 0;
+}
+
+/* "x0" to "x30", "w0" to "w30" and "sp" to "x0" ..., "sp"; else NULL. */
+static char *
+aarch64_register(const char *text, size_t length)
+{
+	int which;
+
 	if (length == 2 && memcmp(text, "sp", 2) == 0)
 		return xstrndup("sp", 2);
-	if (length < 2 || (*text != 'x' && *text != 'w') ||
-	    number(text + 1, text + length, &which) < 0 ||
-	    which < 0 || which > 30)
+	which = register_number(text, length, 'x', 30);
+	if (which < 0)
+		which = register_number(text, length, 'w', 30);
+	return which < 0 ? NULL : xasprintf("x%d", which);
+}
+
+static char *
+riscv_register(const char *text, size_t length)
+{
+	static const char *const names[] = { "ra", "sp", "gp", "tp", NULL };
+
+	if (!is_one_of(text, length, names) &&
+	    register_number(text, length, 'a', 7) < 0 &&
+	    register_number(text, length, 's', 11) < 0 &&
+	    register_number(text, length, 't', 6) < 0)
 		return NULL;
-	return xasprintf("x%lld", which);
+	return xstrndup(text, length);
 }
 
 /* [BASE], [BASE, OFFSET] */
 static char *
-arm_memory(const char *text)
+bracketed(const struct context *context, const char *text)
 {
 	size_t length = strcspn(text, ",]");
 	const char *end = text + length, *close = strchr(text, ']');
@@ -190,7 +228,27 @@ arm_memory(const char *text)
 		if (number(end, close, &offset) < 0)
 			return NULL;
 	}
-	if ((name = arm_register(text, length)) == NULL)
+	if ((name = context->dialect->named(text, length)) == NULL)
+		return NULL;
+	fetch = fetch_memory(offset, name);
+	free(name);
+	return fetch;
+}
+
+/* OFFSET(BASE), where OPEN is the parenthesis. */
+static char *
+parenthesized(const struct context *context, const char *text,
+    const char *open)
+{
+	const char *close = strchr(open, ')');
+	long long offset;
+	char *name, *fetch;
+
+	if (close == NULL || close[1] != '\0' ||
+	    number(text, open, &offset) < 0)
+		return NULL;
+	name = context->dialect->named(open + 1, (size_t)(close - open - 1));
+	if (name == NULL)
 		return NULL;
 	fetch = fetch_memory(offset, name);
 	free(name);
@@ -198,18 +256,19 @@ arm_memory(const char *text)
 }
 
 static char *
-arm_translate(const struct context *context, const char *text)
+translate(const struct context *context, const char *text)
 {
-	const char *digits = text + (*text == '#');
+	const char *digits = text + (*text == '#'), *open = strchr(text, '(');
 	char *name, *fetch;
 	long long value;
 
-	(void)context;
 	if (*text == '[')
-		return arm_memory(text + 1);
+		return bracketed(context, text + 1);
+	if (open != NULL)
+		return parenthesized(context, text, open);
 	if (number(digits, digits + strlen(digits), &value) == 0)
 		return xasprintf("\\%lld", value);
-	if ((name = arm_register(text, strlen(text))) == NULL)
+	if ((name = context->dialect->named(text, strlen(text))) == NULL)
 		return NULL;
 	fetch = xasprintf("%%%s", name);
 	free(name);
@@ -219,9 +278,10 @@ arm_translate(const struct context *context, const char *text)
 /* --- entry points --- */
 
 static const struct dialect dialects[] = {
-	{ EM_X86_64, x86_translate },
-	{ EM_386, x86_translate },
-	{ EM_AARCH64, arm_translate },
+	{ EM_X86_64, x86_translate, NULL },
+	{ EM_386, x86_translate, NULL },
+	{ EM_AARCH64, translate, aarch64_register },
+	{ EM_RISCV, translate, riscv_register },
 };
 
 /* The processors whose code this kernel runs. */
@@ -248,9 +308,11 @@ operand_fetch(const struct image *image, const struct probe *probe,
 	*high = 0;
 	if (argument->operand == NULL)
 		return NULL;
-	for (i = 0; i < sizeof dialects / sizeof *dialects; i++)
-		if (dialects[i].machine == image->machine)
-			return dialects[i].translate(&context,
+	for (i = 0; i < sizeof dialects / sizeof *dialects; i++) {
+		context.dialect = &dialects[i];
+		if (context.dialect->machine == image->machine)
+			return context.dialect->translate(&context,
 			    argument->operand);
+	}
 	return NULL;
 }

@@ -881,6 +881,9 @@ sub sites
 
 my %code_of = (x86_64 => \&x86_code, i386 => \&x86_code,
 	arm64 => \&arm64_code, sparc => \&sparc_code);
+# Of processors that only Linux traces.
+my %nop_of = (
+	riscv64 => "\x13\0\0\0");
 
 sub code_at
 {
@@ -891,7 +894,8 @@ sub code_at
 
 	return $self->dropped('code', "$where is not in the code")
 	    if $site < $start || $at >= length $bytes;
-	my $judge = $code_of{ $self->{machine} // 'x86_64' }
+	my $machine = $self->{machine} // 'x86_64';
+	my $judge = $code_of{$machine} // ($nop_of{$machine} && \&linux_code)
 	    or die "judge: no machine '$self->{machine}'\n";
 	my $found = substr($bytes, $at, 4);
 	$judge->($self, $where, $found, $asks, substr($bytes, 0, $at),
@@ -953,6 +957,14 @@ sub sparc_code
 	my $cleared = $before =~ /\x90\x10\x20\x00(?:\x01\x00\x00\x00)*\z/;
 	$self->avoid('code', "$where: nothing says no while nobody traces")
 	    if $word != 0x90102000 && !($word == 0x01000000 && $cleared);
+}
+
+sub linux_code
+{
+	my ($self, $where, $found) = @_;
+
+	$self->avoid('code', "$where is not a nop")
+	    if $found ne $nop_of{ $self->{machine} };
 }
 
 # Rules 45 to 48.
