@@ -34,6 +34,14 @@ char *xasprintf(const char *format, ...)
 	} \
 } while (0)
 
+/* --- utf8.c: which bytes are a character of UTF-8? ------------------------ */
+
+/*
+ * The length of the character that begins the LENGTH bytes at TEXT, at least
+ * one; 0 if it is not valid.  Surrogates and longer forms than needed are not.
+ */
+size_t utf8_character(const char *text, size_t length);
+
 /* --- quote.c: how is somebody else's text printed safely? ----------------- */
 
 /* Text for a terminal: bytes that can't be printed, and '\', become \xNN. */
