@@ -17,16 +17,22 @@ create(const char *name, size_t count)
 	static const char *two[] = { "int", "int" };
 	static const char *three[] = { "int", "char *", "long" };
 	static const char *named[] = { "int id", "char *url", "long took" };
+	static char texts[3][32];
+	static const char *each[] = { texts[0], texts[1], texts[2] };
 	const char *wanted = getenv("BENCH_ARGUMENTS");
 	const char **types = wanted == NULL ? two :
-	    strcmp(wanted, "named") == 0 ? named : three;
+	    strcmp(wanted, "named") == 0 ? named :
+	    strcmp(wanted, "each") == 0 ? each : three;
 	usdt_provider_t *p = usdt_create_provider(name, "bench");
 	usdt_probedef_t *probe;
 	char text[32];
-	size_t i;
+	size_t i, k;
 
 	for (i = 0; i < count; i++) {
 		snprintf(text, sizeof text, "probe%zu", i);
+		for (k = 0; k < 3; k++)
+			snprintf(texts[k], sizeof texts[k], "%s%zu", named[k],
+			    i);
 		probe = usdt_create_probe("f", text, wanted == NULL ? 2 : 3,
 		    types);
 		if (usdt_provider_add_probe(p, probe) < 0)
