@@ -55,8 +55,8 @@ same_types(const usdt_probedef_t *a, const usdt_probedef_t *b)
 	return 1;
 }
 
-static void
-measure(const struct usdt__description *description, size_t index,
+void
+usdt__extent_measure(const struct usdt__description *description, size_t index,
     struct usdt__extent *extent)
 {
 	const usdt_probedef_t *probedef = description->probes[index];
@@ -74,19 +74,11 @@ measure(const struct usdt__description *description, size_t index,
 	extent->argc = (uint16_t)probedef->argc;
 	extent->same_function = before != NULL &&
 	    strcmp(probedef->function, before->function) == 0;
-	extent->same_types = before != NULL && same_types(probedef, before);
 	extent->same_arguments = before != NULL && description->typed &&
 	    usdt__same_arguments(probedef, before);
-}
-
-const struct usdt__extent *
-usdt__extent_of(const struct usdt__description *description, size_t index,
-    struct usdt__extent *scratch)
-{
-	if (description->extents != NULL)
-		return &description->extents[index];
-	measure(description, index, scratch);
-	return scratch;
+	/* The same strings make the same types. */
+	extent->same_types = extent->same_arguments ||
+	    (before != NULL && same_types(probedef, before));
 }
 
 int
@@ -110,7 +102,7 @@ usdt__dof_layout(struct usdt__dof *dof,
 
 		if (description->extents != NULL)
 			extent = &description->extents[i];
-		measure(description, i, extent);
+		usdt__extent_measure(description, i, extent);
 		strtab += extent->strings;
 		if (extent->argc > args)
 			args = extent->argc;

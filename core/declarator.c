@@ -374,14 +374,62 @@ usdt__declarator_parse(struct usdt__declarator *out, const char *text,
 	return 0;
 }
 
+void
+usdt__declarator_keep(const struct usdt__declarator *declarator,
+    struct usdt__kept_declarator *kept)
+{
+	const char *text = declarator->text;
+
+	memset(kept, 0, sizeof *kept);
+	kept->base = (uint8_t)declarator->base;
+	kept->size = (int8_t)declarator->size;
+	kept->pointers = (uint8_t)declarator->pointers;
+	kept->dimensions = (uint8_t)declarator->dimensions;
+	if (declarator->name_length > 0)
+		kept->name = (uint8_t)(declarator->name - text);
+	kept->name_length = (uint8_t)declarator->name_length;
+	kept->tag = (uint8_t)(declarator->tag - text);
+	kept->tag_length = (uint8_t)declarator->tag_length;
+	if (declarator->translated != NULL)
+		kept->translated = (uint8_t)(declarator->translated - text);
+	kept->type_length = (uint8_t)declarator->type_length;
+}
+
+void
+usdt__declarator_get(struct usdt__declarator *out,
+    const struct usdt__kept_declarator *kept, const char *text,
+    const struct usdt__arch *arch)
+{
+	if (kept->dimensions > 0) {
+		/* It was accepted before. */
+		usdt__declarator_parse(out, text, 0, arch, NULL);
+		return;
+	}
+	*out = (struct usdt__declarator){
+		.text = text,
+		.base = (enum usdt__base)kept->base,
+		.size = kept->size,
+		.pointers = kept->pointers,
+		.name = kept->name_length > 0 ? text + kept->name : NULL,
+		.name_length = kept->name_length,
+		.tag = text + kept->tag,
+		.tag_length = kept->tag_length,
+		.translated = kept->translated > 0 ?
+		    text + kept->translated : NULL,
+		.type_length = kept->type_length
+	};
+}
+
 int
 usdt__declarator_is_char(const struct usdt__declarator *declarator)
 {
-	const char *sign = strstr(declarator->text, "signed");
+	const char *sign;
 
-	return declarator->tag_length == 4 &&
-	    memcmp(declarator->tag, "char", 4) == 0 &&
-	    (sign == NULL || sign > declarator->tag);
+	if (declarator->tag_length != 4 ||
+	    memcmp(declarator->tag, "char", 4) != 0)
+		return 0;
+	sign = strstr(declarator->text, "signed");
+	return sign == NULL || sign > declarator->tag;
 }
 
 size_t

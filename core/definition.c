@@ -142,6 +142,18 @@ write_types(struct usdt__probe_block *block, const struct arguments *args,
 	block->state.translated = (uint8_t)args->translated;
 }
 
+/* Keep what named arguments declare: it is needed six times for one image. */
+static void
+keep_arguments(const struct arguments *args, size_t argc, char **at)
+{
+	struct usdt__kept_declarator *kept = (void *)*at;
+	size_t i;
+
+	for (i = 0; args->named && i < argc; i++)
+		usdt__declarator_keep(&args->of[i], &kept[i]);
+	*at += i * sizeof *kept;
+}
+
 usdt_probedef_t *
 usdt_create_probe(const char *func, const char *name, size_t argc,
     const char **types)
@@ -161,6 +173,8 @@ usdt_create_probe(const char *func, const char *name, size_t argc,
 	lists = args.translated ? 3 : args.size > 0 ? 2 : 1;
 	size = sizeof *block + lists * argc * sizeof *block->types +
 	    args.size + strlen(func) + 1 + strlen(name) + 1;
+	if (args.named)
+		size += argc * sizeof(struct usdt__kept_declarator);
 	respelt = strstr(name, "__") != NULL;
 	if (respelt)
 		size += strlen(name) + 1;
@@ -172,6 +186,7 @@ usdt_create_probe(const char *func, const char *name, size_t argc,
 		return NULL;
 	}
 	at = (char *)&block->types[lists * argc];
+	keep_arguments(&args, argc, &at);
 	block->def.function = copy(&at, func);
 	block->def.name = copy(&at, name);
 	block->def.argc = argc;

@@ -75,7 +75,8 @@ struct usdt_probe_state {
 struct usdt__probe_block {
 	usdt_probedef_t def;
 	struct usdt_probe_state state;
-	char *types[];		/* the caller's, dof_types, then all texts */
+	char *types[];		/* the caller's, dof_types, then what named
+				 * arguments declare, then all texts */
 };
 
 /* How many types does DOF have for a probe's arguments? */
@@ -84,6 +85,26 @@ usdt__dof_type_count(const usdt_probedef_t *probedef)
 {
 	return probedef->state->translated ? 2 * probedef->argc :
 	    probedef->argc;
+}
+
+/*
+ * What argument INDEX declares.  A probe with a named argument has kept it, as
+ * this processor has it, behind its types.
+ */
+static inline void
+usdt__argument(const usdt_probedef_t *probedef, size_t index,
+    const struct usdt__arch *arch, struct usdt__declarator *out)
+{
+	const struct usdt_probe_state *state = probedef->state;
+	const void *kept = state->dof_types + usdt__dof_type_count(probedef);
+
+	if (state->named && arch == usdt__native_arch())
+		usdt__declarator_get(out,
+		    (const struct usdt__kept_declarator *)kept + index,
+		    probedef->types[index], arch);
+	else	/* it was accepted before */
+		usdt__declarator_parse(out, probedef->types[index], index,
+		    arch, NULL);
 }
 
 /* Do two probes have the same type strings? */
@@ -192,8 +213,10 @@ struct usdt__sink {
 
 /* Make room for SIZE bytes in one piece.  They must fit in the buffer. */
 void usdt__sink_make_room(struct usdt__sink *sink, size_t size);
-/* Write any number of bytes, or zeros up to an offset. */
-void usdt__sink_write(struct usdt__sink *sink, const void *bytes, size_t size);
+/* Write bytes that do not fit in the buffer at once. */
+void usdt__sink_write_parts(struct usdt__sink *sink, const void *bytes,
+    size_t size);
+/* Write zeros up to an offset. */
 void usdt__sink_pad(struct usdt__sink *sink, size_t at);
 /* Drain what is left.  Returns -1 if drain refused any bytes. */
 int usdt__sink_end(struct usdt__sink *sink);
@@ -212,18 +235,23 @@ usdt__sink_room(struct usdt__sink *sink, size_t size)
 	return room;
 }
 
+/* Write any number of bytes. */
+static inline void
+usdt__sink_write(struct usdt__sink *sink, const void *bytes, size_t size)
+{
+	if (sink->size - sink->used < size) {
+		usdt__sink_write_parts(sink, bytes, size);
+	} else {
+		memcpy(sink->buffer + sink->used, bytes, size);
+		sink->used += size;
+	}
+}
+
 /* Write a string with its zero. */
 static inline void
 usdt__sink_string(struct usdt__sink *sink, const char *string)
 {
-	size_t size = strlen(string) + 1;
-
-	if (sink->size - sink->used < size) {
-		usdt__sink_write(sink, string, size);
-	} else {
-		memcpy(sink->buffer + sink->used, string, size);
-		sink->used += size;
-	}
+	usdt__sink_write(sink, string, strlen(string) + 1);
 }
 
 /* The offset of the next byte. */
@@ -258,10 +286,20 @@ struct usdt__dof {
 	size_t size;		/* of the document */
 };
 
-/* A probe's measures, kept or taken now into SCRATCH. */
-const struct usdt__extent *usdt__extent_of(
-    const struct usdt__description *description, size_t index,
-    struct usdt__extent *scratch);
+/* Take a probe's measures. */
+void usdt__extent_measure(const struct usdt__description *description,
+    size_t index, struct usdt__extent *extent);
+
+/* A probe's measures, kept or now TAKEN. */
+static inline const struct usdt__extent *
+usdt__extent_of(const struct usdt__description *description, size_t index,
+    struct usdt__extent *taken)
+{
+	if (description->extents != NULL)
+		return &description->extents[index];
+	usdt__extent_measure(description, index, taken);
+	return taken;
+}
 
 /*
  * Write a probe's name as notes have it, with its zero: extent->note_name

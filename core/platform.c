@@ -464,3 +464,13 @@ usdt__no_memory(struct usdt__why *why)
 		why->kind = USDT__NO_MEMORY;
 	return -1;
 }
+
+void
+usdt__store_bytes(uint8_t *out, size_t size, uint64_t value, int big_endian)
+{
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		out[big_endian ? size - 1 - i : i] =
+		    (uint8_t)(value >> (8 * i));
+}

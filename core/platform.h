@@ -389,6 +389,26 @@ struct usdt__declarator {	/* its pointers lead into TEXT */
 /* Parse TEXT, the type number INDEX.  Returns 0, or -1 and WHY. */
 int usdt__declarator_parse(struct usdt__declarator *out, const char *text,
     size_t index, const struct usdt__arch *arch, struct usdt__why *why);
+
+/* The same in few bytes.  A string has at most 127, so all fit. */
+struct usdt__kept_declarator {
+	uint8_t base;
+	int8_t size;
+	uint8_t pointers, dimensions;
+	uint8_t name, name_length;	/* offsets in the string */
+	uint8_t tag, tag_length;
+	uint8_t translated;		/* 0: NULL */
+	uint8_t type_length;
+};
+
+/* Keep what a string declares ... */
+void usdt__declarator_keep(const struct usdt__declarator *declarator,
+    struct usdt__kept_declarator *kept);
+/* ... and get it back without reading the string.  An array is read, for its
+ * elements are not kept. */
+void usdt__declarator_get(struct usdt__declarator *out,
+    const struct usdt__kept_declarator *kept, const char *text,
+    const struct usdt__arch *arch);
 /* Is the base type plain char, which is neither signed nor unsigned char? */
 int usdt__declarator_is_char(const struct usdt__declarator *declarator);
 /* Write the type without the name, never longer than the string; returns
@@ -461,25 +481,21 @@ usdt__load_fence(void)
 #endif
 }
 
+void usdt__store_bytes(uint8_t *out, size_t size, uint64_t value,
+    int big_endian);
+
 /* Store an integer of 1, 2, 4 or 8 bytes in the given byte order. */
 static inline void
 usdt__store(void *to, size_t size, uint64_t value, int big_endian)
 {
-	uint8_t *out = to;
-	size_t i;
-
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 	/* The common case: the bytes are for this processor. */
 	if (!big_endian) {
-		memcpy(out, &value, size);
+		memcpy(to, &value, size);
 		return;
 	}
 #endif
-	for (i = 0; i < size; i++) {
-		size_t at = big_endian ? size - 1 - i : i;
-
-		out[at] = (uint8_t)(value >> (8 * i));
-	}
+	usdt__store_bytes(to, size, value, big_endian);
 }
 
 #if defined(__GNUC__)

@@ -41,7 +41,7 @@ part_of(struct usdt__sink *sink, size_t size)
 }
 
 void
-usdt__sink_write(struct usdt__sink *sink, const void *bytes, size_t size)
+usdt__sink_write_parts(struct usdt__sink *sink, const void *bytes, size_t size)
 {
 	const uint8_t *p = bytes;
 	size_t n;

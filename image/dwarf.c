@@ -120,19 +120,25 @@ put(struct out *out, size_t size, uint64_t value)
 	    out->arch->big_endian);
 }
 
+static inline void
+put_byte(struct out *out, unsigned value)
+{
+	*usdt__sink_room(out->sink, 1) = (uint8_t)value;
+}
+
 static void
 put_uleb(struct out *out, uint64_t value)
 {
 	for (; value >= 0x80; value >>= 7)
-		put(out, 1, (value & 0x7f) | 0x80);
-	put(out, 1, value);
+		put_byte(out, (value & 0x7f) | 0x80);
+	put_byte(out, (unsigned)value);
 }
 
 static void
 put_string(struct out *out, const char *text, size_t length)
 {
 	usdt__sink_write(out->sink, text, length);
-	put(out, 1, 0);
+	put_byte(out, 0);
 }
 
 /* The offset of what comes next, in the section. */
@@ -243,22 +249,28 @@ field_type(const struct usdt__dwarf *dwarf, const struct usdt__field *field)
 	return dwarf->kinds[kind_of(d, dwarf->arch)];
 }
 
-/* The type as which an argument is passed: a word of the machine, or of 8
- * bytes. */
-static uint32_t
-argument_type(const struct usdt__dwarf *dwarf, const struct usdt__declarator *d)
+/* The size with which an argument is passed: at most a word of the machine, or
+ * 8 bytes. */
+static int
+passed_size(const struct usdt__declarator *d, const struct usdt__arch *arch)
 {
-	int word = dwarf->arch->word, size = d->size;
-	int most = dwarf->arch->wide_format != NULL ? 8 : word;
+	int most = arch->wide_format != NULL ? 8 : arch->word;
 
+	if (d->pointers > 0 || d->dimensions > 0 ||
+	    d->base == USDT__BASE_STRUCT || d->base == USDT__BASE_VOID)
+		return arch->word;
+	if (d->size > most)
+		return most;
+	return d->size < -most ? -most : d->size;
+}
+
+/* The type as which it is passed. */
+static uint32_t
+argument_type(const struct usdt__dwarf *dwarf, const struct usdt__declarator *d,
+    int size)
+{
 	if (d->pointers > 0 || d->dimensions > 0)
 		return pointer_to(dwarf, d, d->pointers + (d->dimensions > 0));
-	if (d->base == USDT__BASE_STRUCT || d->base == USDT__BASE_VOID)
-		size = word;
-	if (size > most)
-		size = most;
-	else if (size < -most)
-		size = -most;
 	if (d->base == USDT__BASE_FLOAT || size != d->size)
 		return dwarf->kinds[integer_kind(size)];
 	return dwarf->kinds[kind_of(d, dwarf->arch)];
@@ -375,8 +387,8 @@ put_location(struct out *out, size_t index, int size)
 	int64_t offset;
 
 	if (index < arch->registers) {
-		put(out, 1, 1);
-		put(out, 1, DW_OP_reg0 + arch->dwarf_registers[index]);
+		put_byte(out, 1);
+		put_byte(out, DW_OP_reg0 + arch->dwarf_registers[index]);
 		return;
 	}
 	if (usdt__is_wide(size, arch)) {
@@ -402,15 +414,14 @@ put_parameters(struct out *out, const struct usdt__dwarf *dwarf,
 {
 	const struct usdt__arch *arch = out->arch;
 	struct usdt__declarator d;
-	struct usdt__why why;
 	char name[32] = "arg";
 	size_t i;
+	int size;
 
 	for (i = 0; i < probedef->argc; i++) {
-		if (usdt__declarator_parse(&d, probedef->types[i], i, arch,
-		    &why) < 0)
-			continue;	/* it was checked before */
-		put(out, 1, arch->registers > 0 && i >= arch->registers ?
+		usdt__argument(probedef, i, arch, &d);
+		size = passed_size(&d, arch);
+		put_byte(out, arch->registers > 0 && i >= arch->registers ?
 		    ABBREV_VARIABLE : ABBREV_PARAMETER);
 		if (d.name_length > 0) {
 			put_string(out, d.name, d.name_length);
@@ -422,9 +433,8 @@ put_parameters(struct out *out, const struct usdt__dwarf *dwarf,
 			name[n++] = (char)('0' + i % 10);
 			put_string(out, name, n);
 		}
-		put(out, 4, argument_type(dwarf, &d));
-		put_location(out, i, usdt__type_word_size(
-		    probedef->state->dof_types[i], arch));
+		put(out, 4, argument_type(dwarf, &d, size));
+		put_location(out, i, size);
 	}
 	put(out, 1, 0);
 }
@@ -477,24 +487,27 @@ put_probes(struct usdt__sink *sink, const struct usdt__dwarf *dwarf,
     const struct usdt__stub *stub, uint64_t text)
 {
 	const struct usdt__description *description = dwarf->description;
-	const struct usdt__arch *arch = dwarf->arch;
+	int word = dwarf->arch->word, big_endian = dwarf->arch->big_endian;
+	uint64_t site = text + stub->uprobe_site;
 	struct usdt__extent scratch;
 	struct parameters last;
 	size_t i;
 
-	for (i = 0; i < description->count; i++) {
+	for (i = 0; i < description->count; i++, site += stub->size) {
 		const usdt_probedef_t *probedef = description->probes[i];
 		const struct usdt__extent *extent = usdt__extent_of(description,
 		    i, &scratch);
 		size_t name = extent->note_name;
-		uint8_t *out = usdt__sink_room(sink, 1 + name + arch->word + 1);
+		uint8_t *out = usdt__sink_room(sink, 1 + name + word + 1);
 
-		out[0] = probedef->argc > 0 ? ABBREV_FUNCTION : ABBREV_LEAF;
-		usdt__put_note_name(probedef, extent, out + 1);
-		usdt__store(out + 1 + name, arch->word, text + i * stub->size +
-		    stub->uprobe_site, arch->big_endian);
-		out[1 + name + arch->word] = (uint8_t)(stub->size -
-		    stub->uprobe_site);
+		*out++ = probedef->argc > 0 ? ABBREV_FUNCTION : ABBREV_LEAF;
+		usdt__put_note_name(probedef, extent, out);
+		out += name;
+		if (word == 8)
+			usdt__store(out, 8, site, big_endian);
+		else
+			usdt__store(out, 4, site, big_endian);
+		out[word] = (uint8_t)(stub->size - stub->uprobe_site);
 		if (!extent->same_arguments)
 			build_parameters(&last, dwarf, probedef);
 		usdt__sink_write(sink, last.bytes, last.sink.used);

@@ -66,26 +66,32 @@ sections_of(const struct usdt__elf *elf)
 struct out {
 	uint8_t *p;
 	const struct usdt__arch *arch;
+	int word, big_endian;	/* the processor's, which the compiler need not
+				 * load again after each byte */
 };
 
 static inline void
 put(struct out *out, size_t size, uint64_t value)
 {
-	usdt__store(out->p, size, value, out->arch->big_endian);
+	usdt__store(out->p, size, value, out->big_endian);
 	out->p += size;
 }
 
 static inline void
 put_word(struct out *out, uint64_t value)
 {
-	put(out, out->arch->word, value);
+	if (out->word == 8)	/* stores of known sizes are single ones */
+		put(out, 8, value);
+	else
+		put(out, 4, value);
 }
 
 /* Room for a structure of SIZE bytes. */
 static struct out
 room(const struct usdt__elf *elf, struct usdt__sink *sink, size_t size)
 {
-	return (struct out){ usdt__sink_room(sink, size), elf->arch };
+	return (struct out){ usdt__sink_room(sink, size), elf->arch,
+	    elf->arch->word, elf->arch->big_endian };
 }
 
 /* Sizes of ELF's structures in the two classes. */
@@ -500,21 +506,22 @@ write_notes(const struct usdt__elf *elf, struct usdt__sink *sink)
 }
 
 static void
-write_symbol(struct out *out, uint32_t name, uint64_t value, uint64_t size)
+write_symbol(const struct usdt__elf *elf, size_t name, uint64_t value,
+    uint64_t size, struct usdt__sink *sink)
 {
-	if (out->arch->word == 4) {
-		put(out, 4, name);
-		put_word(out, value);
-		put_word(out, size);
-	} else {
-		put(out, 4, name);
+	struct out out = room(elf, sink, SYM_SIZE(elf->arch));
+
+	put(&out, 4, name);
+	if (out.word == 4) {
+		put(&out, 4, value);
+		put(&out, 4, size);
 	}
-	put(out, 1, size ? STT_FUNC : 0);	/* local */
-	put(out, 1, 0);
-	put(out, 2, size ? SECTION_TEXT : 0);
-	if (out->arch->word == 8) {
-		put_word(out, value);
-		put_word(out, size);
+	put(&out, 1, size ? STT_FUNC : 0);	/* local */
+	put(&out, 1, 0);
+	put(&out, 2, size ? SECTION_TEXT : 0);
+	if (out.word == 8) {
+		put(&out, 8, value);
+		put(&out, 8, size);
 	}
 }
 
@@ -529,13 +536,12 @@ write_site_symbols(const struct usdt__elf *elf, size_t name,
 	const struct usdt__description *description = elf->description;
 	const struct usdt__stub *stub = elf->stub;
 	struct usdt__extent scratch;
-	struct out out;
 	size_t i;
 
 	for (i = 0; i < description->count; i++) {
-		out = room(elf, sink, SYM_SIZE(elf->arch));
-		write_symbol(&out, (uint32_t)name, elf->text + i * stub->size +
-		    stub->uprobe_site, stub->sdt_site - stub->uprobe_site);
+		write_symbol(elf, name, elf->text + i * stub->size +
+		    stub->uprobe_site, stub->sdt_site - stub->uprobe_site,
+		    sink);
 		name += usdt__extent_of(description, i, &scratch)->note_name;
 	}
 }
@@ -546,12 +552,10 @@ write_code_symbol(const struct usdt__elf *elf, size_t probe, size_t name,
     size_t at, struct usdt__sink *sink)
 {
 	const struct usdt__code *code = code_at(elf, probe, &at);
-	struct out out;
 
 	if (code == NULL)
 		return at;
-	out = room(elf, sink, SYM_SIZE(elf->arch));
-	write_symbol(&out, (uint32_t)name, elf->text + at, code->size);
+	write_symbol(elf, name, elf->text + at, code->size, sink);
 	return at + code->size;
 }
 
@@ -563,12 +567,11 @@ static void
 write_symbols(const struct usdt__elf *elf, struct usdt__sink *sink)
 {
 	const struct usdt__description *description = elf->description;
-	size_t i, size = SYM_SIZE(elf->arch), name = 0, end = 1;
+	size_t i, name = 0, end = 1;
 	size_t at = elf->stubs_size;
-	struct out out = room(elf, sink, size);
 	struct usdt__extent scratch;
 
-	write_symbol(&out, 0, 0, 0);
+	write_symbol(elf, 0, 0, 0, sink);
 	for (i = 0; i < description->count; i++) {
 		const struct usdt__extent *extent = usdt__extent_of(description,
 		    i, &scratch);
@@ -577,9 +580,8 @@ write_symbols(const struct usdt__elf *elf, struct usdt__sink *sink)
 			name = end;
 			end += extent->function;
 		}
-		out = room(elf, sink, size);
-		write_symbol(&out, (uint32_t)name,
-		    elf->text + i * elf->stub->size, elf->stub->size);
+		write_symbol(elf, name, elf->text + i * elf->stub->size,
+		    elf->stub->size, sink);
 		at = write_code_symbol(elf, i, name, at, sink);
 	}
 	if (description->typed)

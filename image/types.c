@@ -40,7 +40,6 @@ struct writer {
 		const char *what, *name;
 		size_t length;
 	} seen[SEEN];
-	int declared;		/* all that the line needs has been */
 	size_t *skipped;	/* if not NULL: bytes of names, which are not
 				 * written */
 };
@@ -81,7 +80,8 @@ is_word(char c)
 static int
 is_the_word(const char *word, size_t length, const char *what)
 {
-	return strlen(what) == length && memcmp(word, what, length) == 0;
+	return *what == *word && strlen(what) == length &&
+	    memcmp(word, what, length) == 0;
 }
 
 /* Is it a pointer to a function or an array? */
@@ -165,8 +165,6 @@ declare(struct writer *w, const char *keyword, const char *what,
 {
 	size_t i, slot = d->tag_length;
 
-	if (w->declared)
-		return;
 	for (i = 0; i < d->tag_length; i++)
 		slot = slot * 31 + (uint8_t)d->tag[i];
 	slot %= SEEN;
@@ -186,7 +184,7 @@ declare(struct writer *w, const char *keyword, const char *what,
 
 /* --- one declaration ------------------------------------------------------ */
 
-enum spelling {
+enum spelling {			/* kept as a byte */
 	AS_IT_IS,
 	AS_POINTER,		/* to void */
 	AS_INT,
@@ -282,10 +280,9 @@ add_dimensions(struct text *text, const struct usdt__declarator *d)
 
 /* Write the declaration of a field, or of argument INDEX. */
 static void
-add_declaration(struct writer *w, struct text *text,
-    const struct usdt__declarator *d, int is_field, size_t index)
+add_declaration(struct text *text, const struct usdt__declarator *d,
+    enum spelling spelling, size_t index)
 {
-	enum spelling spelling = spell(w, d, is_field);
 	unsigned i;
 
 	switch (spelling) {
@@ -328,13 +325,13 @@ put_padding(struct writer *w, size_t at, uint32_t size)
 static void
 put_struct(struct writer *w, const struct usdt__struct *s)
 {
+	uint8_t spelling[USDT_FIELD_MAX];
 	char line[DECLARATION_MAX];
 	struct text text;
 	size_t i, end = 0;
 
 	for (i = 0; i < s->count; i++)
-		spell(w, &s->fields[i].declarator, 1);
-	w->declared = 1;
+		spelling[i] = (uint8_t)spell(w, &s->fields[i].declarator, 1);
 	put(w, "struct ");
 	put(w, s->name);
 	put(w, " {");
@@ -343,7 +340,8 @@ put_struct(struct writer *w, const struct usdt__struct *s)
 
 		put_padding(w, end, field->padding);
 		text.at = line;
-		add_declaration(w, &text, &field->declarator, 1, i);
+		add_declaration(&text, &field->declarator,
+		    (enum spelling)spelling[i], i);
 		put(w, " ");
 		usdt__sink_write(w->sink, line, (size_t)(text.at - line));
 		put(w, ";");
@@ -351,7 +349,6 @@ put_struct(struct writer *w, const struct usdt__struct *s)
 	}
 	put_padding(w, end, s->padding);
 	put(w, s->packed ? " } __attribute__((packed));\n" : " };\n");
-	w->declared = 0;
 }
 
 /* Write BEFORE and NAME with a probe's parameters. */
@@ -360,17 +357,15 @@ put_prototype(struct writer *w, const char *before, const char *name,
     const usdt_probedef_t *probedef)
 {
 	struct usdt__declarator arguments[USDT_ARG_MAX];
+	uint8_t spelling[USDT_ARG_MAX];
 	char line[DECLARATION_MAX];
 	struct text text;
 	size_t i;
 
 	for (i = 0; i < probedef->argc; i++) {
-		/* It was parsed when the probe was made. */
-		usdt__declarator_parse(&arguments[i], probedef->types[i], i,
-		    w->arch, NULL);
-		spell(w, &arguments[i], 0);
+		usdt__argument(probedef, i, w->arch, &arguments[i]);
+		spelling[i] = (uint8_t)spell(w, &arguments[i], 0);
 	}
-	w->declared = 1;
 	put(w, before);
 	put(w, name);
 	put(w, probedef->argc > 0 ? "(" : "(void");
@@ -378,11 +373,11 @@ put_prototype(struct writer *w, const char *before, const char *name,
 		text.at = line;
 		if (i > 0)
 			add_string(&text, ", ");
-		add_declaration(w, &text, &arguments[i], 0, i);
+		add_declaration(&text, &arguments[i],
+		    (enum spelling)spelling[i], i);
 		usdt__sink_write(w->sink, line, (size_t)(text.at - line));
 	}
 	put(w, ");\n");
-	w->declared = 0;
 }
 
 /* A probe's name, as the note has it, behind a character. */
@@ -392,15 +387,17 @@ put_name(struct writer *w, char before, size_t index)
 	struct usdt__extent scratch;
 	const struct usdt__extent *extent = usdt__extent_of(w->description,
 	    index, &scratch);
-	uint8_t text[1 + 2 * 127 + 1];
+	uint8_t *text;
 
 	if (w->skipped != NULL) {
 		*w->skipped += extent->note_name;
 		return;
 	}
+	/* The zero behind the name goes, and the character comes. */
+	text = usdt__sink_room(w->sink, 1 + extent->note_name);
 	text[0] = (uint8_t)before;
 	usdt__put_note_name(w->description->probes[index], extent, text + 1);
-	usdt__sink_write(w->sink, text, extent->note_name);
+	w->sink->used--;
 }
 
 /* The probes from FIRST up to END have the same arguments. */

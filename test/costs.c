@@ -9,6 +9,7 @@
  *					creation to its end
  *	costs names COUNT		create and enable so many probes of
  *					three named arguments ...
+ *	costs own COUNT			... if each probe has other names ...
  *	costs plain COUNT		... and of the same without names; print
  *					the bytes of the image
  */
@@ -189,23 +190,29 @@ life(long count)
 }
 
 static void
-names(long count, int named)
+names(long count, int named, int own)
 {
 	static const char *types[2][3] = {
 		{ "int", "char *", "long" },
 		{ "int id", "char *url", "long took" }
 	};
+	char texts[3][32];
+	const char *owns[] = { texts[0], texts[1], texts[2] };
 	usdt_provider_t *p = usdt_create_provider("costs", "costs");
 	usdt_status_t status;
 	struct stat st;
 	char name[32];
-	long i;
+	long i, k;
 
 	for (i = 0; i < count; i++) {
 		usdt_probedef_t *probe;
 
 		snprintf(name, sizeof name, "p%ld", i);
-		probe = usdt_create_probe("function", name, 3, types[named]);
+		for (k = 0; own && k < 3; k++)
+			snprintf(texts[k], sizeof texts[k], "%s%ld",
+			    types[1][k], i);
+		probe = usdt_create_probe("function", name, 3,
+		    own ? owns : types[named]);
 		must(probe == NULL ? -1 : 0, NULL);
 		must(usdt_provider_add_probe(p, probe), p);
 		usdt_probe_release(probe);
@@ -251,8 +258,9 @@ main(int argc, char **argv)
 		}
 	} else if (strcmp(what, "life") == 0) {
 		life(times);
-	} else if (strcmp(what, "names") == 0 || strcmp(what, "plain") == 0) {
-		names(times, what[0] == 'n');
+	} else if (strcmp(what, "names") == 0 || strcmp(what, "own") == 0 ||
+	    strcmp(what, "plain") == 0) {
+		names(times, what[0] == 'n', what[0] == 'o');
 	} else {
 		fprintf(stderr, "usage: see costs.c\n");
 		return 2;

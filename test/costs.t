@@ -152,13 +152,16 @@ for my $step (qw(create enable disable change end)) {
 # Names cost what they bring: in bytes of the image, and in enabling.
 {
 	my $count = 10000;
-	my ($plain, $named) = map { callgrind($one, 'life_enable', $_, $count) }
-	    'plain', 'names';
+	my ($plain, $named, $own) = map {
+		callgrind($one, 'life_enable', $_, $count)
+	} qw(plain names own);
 	my ($small, $large) = map { (run($one, $_, $count))[0] =~ /(\d+) bytes/ }
 	    'plain', 'names';
 
 	at_most(defined $plain && defined $named ? $named / $plain : undef,
-		1.45, 'instructions to enable probes with names, of those without');
+		1.3, 'instructions to enable probes with names, of those without');
+	at_most(defined $plain && defined $own ? $own / $plain : undef, 4,
+		'and if no two probes have the same names');
 	at_most(defined $small && defined $large ?
 		($large - $small) / $count : undef, 100,
 		'bytes more for a probe with three names');

@@ -102,6 +102,7 @@ static void
 check_declarator(const char *text)
 {
 	struct usdt__declarator first, second;
+	struct usdt__kept_declarator kept;
 	struct usdt__why why;
 	size_t i, length = strlen(text);
 	const struct usdt__arch *arch = &usdt__archs[0];
@@ -124,6 +125,20 @@ check_declarator(const char *text)
 	    first.translated < text + length));
 	must(usdt__declarator_type(&first, type) == strlen(type));
 	must(strlen(type) <= length);
+	if (length <= 127) {
+		usdt__declarator_keep(&first, &kept);
+		usdt__declarator_get(&second, &kept, text, arch);
+		must(second.base == first.base && second.size == first.size &&
+		    second.pointers == first.pointers &&
+		    second.dimensions == first.dimensions &&
+		    second.elements == first.elements &&
+		    second.name == first.name &&
+		    second.name_length == first.name_length &&
+		    second.tag == first.tag &&
+		    second.tag_length == first.tag_length &&
+		    second.translated == first.translated &&
+		    second.type_length == first.type_length);
+	}
 	/* A type without its name has none, and is as large. */
 	if (first.name_length > 0 && first.translated == NULL) {
 		must(usdt__declarator_parse(&second, type, 3, arch,

@@ -190,10 +190,24 @@ arch(const char *name)
 	exit(1);
 }
 
+/* Do both say the same of one string? */
+static int
+is_same(const struct usdt__declarator *a, const struct usdt__declarator *b)
+{
+	return a->text == b->text && a->base == b->base && a->size == b->size &&
+	    a->pointers == b->pointers && a->dimensions == b->dimensions &&
+	    a->elements == b->elements && a->name == b->name &&
+	    a->name_length == b->name_length && a->tag == b->tag &&
+	    a->tag_length == b->tag_length &&
+	    a->translated == b->translated &&
+	    a->type_length == b->type_length;
+}
+
 static void
 check_declared(void)
 {
-	struct usdt__declarator got;
+	struct usdt__kept_declarator kept;
+	struct usdt__declarator got, again;
 	struct usdt__why why;
 	char type[128];
 	size_t i;
@@ -218,6 +232,9 @@ check_declared(void)
 		    "\"%s\": base %d, size %d, %u pointers, %zu elements",
 		    text, (int)got.base, got.size, got.pointers,
 		    got.elements);
+		usdt__declarator_keep(&got, &kept);
+		usdt__declarator_get(&again, &kept, text, arch("x86_64"));
+		try(is_same(&got, &again), "\"%s\" is kept otherwise", text);
 	}
 	ok_all("%zu spellings", i);
 }
@@ -268,11 +285,31 @@ check_char(void)
 
 /* --- by a probe ---------------------------------------------------------- */
 
+/* What a probe's arguments declare is as if it is read, for any processor. */
+static void
+check_arguments(const usdt_probedef_t *probe)
+{
+	struct usdt__declarator got, wanted;
+	size_t i, k;
+
+	for (i = 0; i < usdt__arch_count; i++)
+		for (k = 0; k < probe->argc; k++) {
+			usdt__argument(probe, k, &usdt__archs[i], &got);
+			try(usdt__declarator_parse(&wanted, probe->types[k], k,
+			    &usdt__archs[i], NULL) == 0 &&
+			    is_same(&got, &wanted), "%s: argument %zu of %zu, "
+			    "\"%s\"", usdt__archs[i].name, k, probe->argc,
+			    probe->types[k]);
+		}
+}
+
 static void
 check_probe(void)
 {
 	const char *types[] = { "int id", "char *url",
 	    "struct request *req : reqinfo_t *", "size_t" };
+	const char *arrays[] = { "long numbers[3]", "const char *const name",
+	    "unsigned long" };
 	const char *twice[] = { "int id", "char *", "char *id" };
 	const char *bad[] = { "int", "int request-id" };
 	usdt_probedef_t *probe = usdt_create_probe("f", "p", 4, types);
@@ -293,7 +330,14 @@ check_probe(void)
 	    strcmp(dof[6], "reqinfo_t *") == 0 &&
 	    strcmp(dof[7], "size_t") == 0, "and the translated types");
 	ok(probe->state->named && probe->state->translated, "it is named");
+	check_arguments(probe);
 	usdt_probe_release(probe);
+	for (i = 0; i < 2; i++) {
+		probe = usdt_create_probe("f", "p", 2, &arrays[i]);
+		check_arguments(probe);
+		usdt_probe_release(probe);
+	}
+	ok_all("its arguments are as read");
 
 	probe = usdt_create_probe("f", "p", 1, (const char *[]){ "int" });
 	ok(probe != NULL && !probe->state->named &&
