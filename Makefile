@@ -63,8 +63,8 @@ COMMAND	= $(if $(filter $(ARCH),$(NATIVE)),$(O)/usdt)
 # Linux' libdtrace is for 64 bits only, and is loaded when it runs.
 TRACER	= $(if $(filter $(ARCH),$(NATIVE)),$(O)/usdt-dtrace)
 LIBDL	= $(if $(filter linux,$(SYSTEM)),-ldl)
-# Where the linker knows version scripts as GNU's does.
-SOLIB	= $(if $(filter linux freebsd,$(SYSTEM)),$(O)/$(SONAME))
+# Where the tests can link it.
+SOLIB	= $(if $(filter linux,$(SYSTEM)),$(O)/$(SONAME))
 SONAME	= libusdt.so.$(firstword $(subst ., ,$(VERSION)))
 VERSION	:= $(shell sed -n 's/^\#define USDT_VERSION[^"]*"\(.*\)"/\1/p' usdt.h)
 
@@ -157,7 +157,7 @@ units	= $(UNITS:%=$(OBJ)/%)
 machines = test/vm/dtrace.t test/vm/sid.t test/vm/arm64.t
 checks	= $(filter-out $(longer),$(sort $(wildcard test/*.t))) $(units)
 # Not in `make check`, which should take less than a minute.
-longer	= $(patsubst %,test/%.t,bindings costs cross fuzz none \
+longer	= $(patsubst %,test/%.t,amalgamation bindings costs cross fuzz none \
 	  sanitize standards targets typed widths)
 # Both build a package for npm, and ask its registry.
 nodes	= test/node/node.t test/node/consumer.t
@@ -283,7 +283,7 @@ run-demo: all
 include packaging/packaging.mk
 
 clean:
-	rm -rf $(O)/obj-* $(O)/libusdt.a $(O)/libusdt.so.* $(O)/test_usdt $(O)/usdt \
+	rm -rf $(O)/obj-* $(ONE) $(O)/libusdt.a $(O)/libusdt.so.* $(O)/test_usdt $(O)/usdt \
 	    $(O)/usdt-dtrace $(EXAMPLES:%=$(O)/%) $(filter .out-%,$(O))
 
 .PHONY: all lib sources check run-check test-trace run-trace test-dtrace run-dtrace \

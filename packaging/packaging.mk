@@ -40,6 +40,22 @@ $(O)/$(SONAME): $(SOOBJS) packaging/libusdt.map $(OBJ)/latest
 
 -include $(wildcard $(OBJ)/shared/*.d $(OBJ)/shared/*/*.d)
 
+# --- one file ---------------------------------------------------------------
+
+# For whom two files are enough: $(O)/amalgamation/libusdt.c and usdt.h.
+ONE	= $(O)/amalgamation
+amalgamation: $(ONE)/libusdt.c $(ONE)/usdt.h
+$(ONE)/libusdt.c: packaging/amalgamate LICENSE usdt.h $(wildcard \
+	  usdt*.[cs] core/* image/* none/*)
+	@mkdir -p $(@D)
+	@echo "  GEN     $@"
+	$(Q)packaging/amalgamate '$(SHARED:%=%.c)' \
+	    '$(ROOMS_linux:%=core/%.c) $(IMAGE_linux:%=%.c)' none/image.c \
+	    '$(wildcard usdt_tracepoints_*.s)' >$@.part && mv $@.part $@
+$(ONE)/usdt.h: usdt.h
+	@mkdir -p $(@D)
+	$(Q)cp usdt.h $@
+
 # --- installing -------------------------------------------------------------
 
 # packaging/install knows which file goes where.  It gets names by the
@@ -63,4 +79,4 @@ install-lib: lib
 uninstall:
 	@packaging/install uninstall library programs
 
-.PHONY: install install-lib uninstall
+.PHONY: amalgamation install install-lib uninstall
