@@ -91,7 +91,7 @@ end
 local Provider = {}
 Provider.__index = Provider
 Provider.enable, Provider.disable, Provider.remove = yes, yes, yes
-Provider.__close = yes
+Provider.struct, Provider.__close = yes, yes
 
 function Provider:probe(func, name, ...)
   check(1, func, "string")

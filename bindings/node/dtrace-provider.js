@@ -34,6 +34,8 @@ const EXACT = new Set(['int8_t', 'int16_t', 'int32_t', 'int64_t',
 
 /* A type with a name, as C declares arguments: "int id", "char *url". */
 const NAMED = /^(?:(u?int(?:8|16|32|64)_t|int|json) +|char *\* *)([A-Za-z_]\w*)$/;
+/* A pointer to a struct: "struct request *", "const struct request *req". */
+const POINTER = /^(?:const +)?struct +[A-Za-z_]\w* *\*/;
 /* Words of C's that are no names: "int long" counts as "int". */
 const WORDS = new Set(('auto break case char const continue default do double ' +
 	'else enum extern float for goto if inline int long register restrict ' +
@@ -52,6 +54,17 @@ let native = null;	/* the binding's functions */
 function toInteger(value)
 {
 	return typeof value === 'bigint' ? value : Number(value);
+}
+
+/* The memory of arrays and buffers, or an address. */
+function toPointer(value)
+{
+	if (ArrayBuffer.isView(value))
+		return new Uint8Array(value.buffer, value.byteOffset,
+			value.byteLength);
+	if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer)
+		return new Uint8Array(value);
+	return toInteger(value);
 }
 
 /* Keeps the JSON.stringify of now, even if the program replaces it later. */
@@ -85,15 +98,23 @@ function argument(declared)
 		return { type: `${text} ${name}`.trim(), convert: toInteger };
 	if (text.startsWith('int'))
 		return { type: `int ${name}`.trim(), convert: toInteger };
+	if (POINTER.test(text))
+		return { type: text, convert: toPointer };
 	if (text.startsWith('json'))
 		return { type: `char *${name}`, convert: jsonConverter() };
 	return { type: `char *${name}`, convert: String };
 }
 
+/* A size or an offset. */
+function isBytes(value)
+{
+	return Number.isInteger(value) && value >= 0;
+}
+
 /* The value of an argument that the callback did not return. */
 function missing(convert)
 {
-	return convert === toInteger ? 0 : 'undefined';
+	return convert === toInteger || convert === toPointer ? 0 : 'undefined';
 }
 
 /* --- probes --------------------------------------------------------------- */
@@ -244,6 +265,23 @@ class DTraceProvider {
 		if (this.#enabled)
 			this.#deliver();
 		return probe;
+	}
+
+	/* What arguments "struct NAME *" point to: fields have offsets. */
+	addStruct(name, size, fields)
+	{
+		if (typeof name !== 'string')
+			throw new TypeError('Must give struct name ' +
+				'as first argument');
+		if (!isBytes(size))
+			throw new TypeError('Must give struct size ' +
+				'as second argument');
+		if (fields === null || typeof fields !== 'object' ||
+		    !Object.values(fields).every(isBytes))
+			throw new TypeError('Must give offsets by field ' +
+				'as third argument');
+		native.addStruct(this.#handle, name, size, Object.keys(fields),
+			Object.values(fields), this);
 	}
 
 	removeProbe(probe)

@@ -10,8 +10,11 @@ type BaseType =
  * The type of an argument.  Each may have a name that tracers show: "int
  * status", "char *path", "json user".  At run time other texts count by their
  * beginning: int, json or char *; anything else is a string.
+ *	A pointer to a struct, "struct request *req", takes an array or a buffer,
+ * or an address.
  */
-export type ArgumentType = BaseType | `${BaseType} ${string}` |
+export type ArgumentType = BaseType | `struct ${string}*${string}` |
+	`const struct ${string}*${string}` | `${BaseType} ${string}` |
 	`char *${string}`;
 
 /* One value for each type. */
@@ -61,6 +64,12 @@ export class DTraceProvider {
 
 	addProbe<Types extends ArgumentType[]>(name: string, ...types: Types):
 		DTraceProbe<Types>;
+	/*
+	 * Tell tracers the layout of a struct: its size in bytes, and for each
+	 * field, declared as in C ("int id"), its offset.
+	 */
+	addStruct(name: string, size: number,
+		fields: { readonly [declaration: string]: number }): void;
 	removeProbe(probe: DTraceProbe): true;
 	enable(): void;
 	disable(): void;

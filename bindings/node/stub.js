@@ -29,6 +29,7 @@ DTraceProviderStub.prototype.removeProbe = function (probe)
 	return true;
 };
 
+DTraceProviderStub.prototype.addStruct = function () {};
 DTraceProviderStub.prototype.enable = function () {};
 DTraceProviderStub.prototype.disable = function () {};
 DTraceProviderStub.prototype.fire = function () {};

@@ -28,6 +28,7 @@ enum kind {
 	KIND_INTEGER = 'i',
 	KIND_TEXT = 't',
 	KIND_JSON = 'j',
+	KIND_POINTER = 'p',	/* bytes, or an address */
 	/* the same for Devel::DTrace::Provider, which refuses wrong values */
 	KIND_OLD_INTEGER = 'I',
 	KIND_OLD_TEXT = 'T',
@@ -306,6 +307,18 @@ text_word(pTHX_ SV *value)
 	return (uint64_t)(uintptr_t)(other != NULL ? other : text);
 }
 
+/* The same: a number is an address, of a text the bytes are sent.  Numbers have
+ * texts once they were printed. */
+static uint64_t
+pointer_word(pTHX_ SV *value)
+{
+	STRLEN length;
+
+	if (SvIOK(value) || SvNOK(value) || !SvPOK(value))
+		return integer_word(aTHX_ value);
+	return (uint64_t)(uintptr_t)SvPV_nomg(value, length);
+}
+
 /* Calls a function of USDT.pm with a value. */
 static SV *
 converted(pTHX_ const char *function, SV *value)
@@ -336,6 +349,8 @@ plain(pTHX_ char kind, SV *value)
 		return converted(aTHX_ "Devel::USDT::_number", value);
 	case KIND_TEXT:
 		return converted(aTHX_ "Devel::USDT::_text", value);
+	case KIND_POINTER:
+		return converted(aTHX_ "Devel::USDT::_address", value);
 	default:
 		return sv_mortalcopy(value);
 	}
@@ -364,6 +379,8 @@ word_of(pTHX_ char kind, SV *value)
 		return text_word(aTHX_ value);
 	case KIND_INTEGER:
 		return integer_word(aTHX_ value);
+	case KIND_POINTER:
+		return pointer_word(aTHX_ value);
 	default:
 		return text_word(aTHX_ value);
 	}
@@ -524,7 +541,7 @@ set_checker(pTHX_ SV *sub, SV *reference, Perl_call_checker checker)
 
 /* --- providers ---------------------------------------------------------------- */
 
-typedef int call_t(usdt_provider_t *, usdt_probedef_t *);
+typedef int call_t(usdt_provider_t *, void *);
 
 /*
  * Makes a call that changes the provider.  Returns the text of its error, or "".
@@ -533,8 +550,7 @@ typedef int call_t(usdt_provider_t *, usdt_probedef_t *);
  * parent may have held the old one.
  */
 static SV *
-provider_call(pTHX_ struct provider *self, call_t *call,
-    usdt_probedef_t *probedef)
+provider_call(pTHX_ struct provider *self, call_t *call, void *argument)
 {
 	SV *why = sv_2mortal(newSVpvs(""));
 #ifdef USE_ITHREADS
@@ -544,7 +560,7 @@ provider_call(pTHX_ struct provider *self, call_t *call,
 	}
 	MUTEX_LOCK(&self->lock);
 #endif
-	if (call(self->provider, probedef) < 0) {
+	if (call(self->provider, argument) < 0) {
 		sv_setpv(why, usdt_errstr(self->provider));
 		sv_utf8_decode(why);
 	}
@@ -555,17 +571,63 @@ provider_call(pTHX_ struct provider *self, call_t *call,
 }
 
 static int
-enable(usdt_provider_t *provider, usdt_probedef_t *unused)
+enable(usdt_provider_t *provider, void *unused)
 {
 	PERL_UNUSED_ARG(unused);
 	return usdt_provider_enable(provider);
 }
 
 static int
-disable(usdt_provider_t *provider, usdt_probedef_t *unused)
+disable(usdt_provider_t *provider, void *unused)
 {
 	PERL_UNUSED_ARG(unused);
 	return usdt_provider_disable(provider);
+}
+
+static int
+add_probe(usdt_provider_t *provider, void *probedef)
+{
+	return usdt_provider_add_probe(provider, probedef);
+}
+
+static int
+remove_probe(usdt_provider_t *provider, void *probedef)
+{
+	return usdt_provider_remove_probe(provider, probedef);
+}
+
+struct table {
+	const char *name;
+	size_t size, count;
+	usdt_field_t *fields;
+};
+
+static int
+add_struct(usdt_provider_t *provider, void *argument)
+{
+	const struct table *table = argument;
+
+	return usdt_provider_add_struct(provider, table->name, table->size,
+	    table->count, table->fields);
+}
+
+/* FIELDS: a declaration and an offset for each. */
+static SV *
+new_struct(pTHX_ struct provider *self, const char *name, UV size, AV *fields)
+{
+	struct table table = { name, size, (size_t)(av_len(fields) + 1) / 2,
+		NULL };
+	size_t i;
+
+	Newx(table.fields, table.count + 1, usdt_field_t);
+	SAVEFREEPV(table.fields);
+	for (i = 0; i < table.count; i++) {
+		table.fields[i].declarator = SvPV_nolen(*av_fetch(fields,
+		    (SSize_t)(2 * i), 1));
+		table.fields[i].offset = SvUV(*av_fetch(fields,
+		    (SSize_t)(2 * i + 1), 1));
+	}
+	return provider_call(aTHX_ self, add_struct, &table);
 }
 
 static SV *
@@ -692,8 +754,20 @@ add(self, probe)
 	remove = 1
     PPCODE:
 	XPUSHs(provider_call(aTHX_ provider_of(aTHX_ self),
-	    ix ? usdt_provider_remove_probe : usdt_provider_add_probe,
+	    ix ? remove_probe : add_probe,
 	    probe_of(aTHX_ probe)->probedef));
+
+# The same.
+void
+add_struct(self, name, size, fields)
+	SV *self
+	const char *name
+	UV size
+	AV *fields
+    PPCODE:
+	ENTER;
+	PUSHs(new_struct(aTHX_ provider_of(aTHX_ self), name, size, fields));
+	LEAVE;
 
 void
 enable(self)

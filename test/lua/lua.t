@@ -64,6 +64,11 @@ my $own = {
 	},
 };
 my $jit = {
+	memory => {
+		print => { p1 => ['%d %s', '*(int32 *)uptr(arg0)',
+			'str(arg0 + 4)'] },
+		events => ['-7 /struct', '-8 /struct', '-9 /struct'],
+	},
 	cdata => {
 		print => { p1 => ['%ld %lu %s %s', '(int64)arg0', 'arg1',
 			'str(arg2)', 'str(arg3)'] },
@@ -152,13 +157,14 @@ for my $lua (Usdt::Tracer::luas()) {
 		"$package/tests/interface.lua");
 	if ($lua !~ /5[.]4|jit/) {
 		run_cases(\@traced, $prefix, qw(basic added json circular gone
-			lazy integers wrong utf8 threads forked), $own);
+			lazy integers wrong utf8 structs threads forked),
+			$own);
 		next;
 	}
 	run_cases(\@traced, $prefix, qw(basic grow added cycles twice fewer
 		more json circular collected gone disabled removed), $own);
 	run_cases(\@traced, $prefix, qw(ten modules lazy throwing integers
-		narrow wrong utf8 floats threads forked),
+		narrow wrong utf8 floats structs threads forked),
 		$lua eq 'luajit' ? $jit : ());
 	run_watched(\@traced, $prefix);
 }

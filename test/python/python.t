@@ -58,10 +58,9 @@ my $own = {
 		said => [('gives False') x 3],
 		traced => ['gives False', 'gives True', 'gives False'],
 	},
-	structs => {
-		print => { p1 => ['%d %s', '*(int32 *)uptr(arg0)',
-			'str(*(uint64 *)uptr(arg0 + 8))'] },
-		events => ['-7 /index'],
+	memory => {
+		print => { p1 => ['%s %s', 'str(arg0)', 'str(arg1)'] },
+		events => ['ctypes array', 'abc ', ' '],
 	},
 	processes => {
 		print => { p1 => ['%d %d %d', 'pid == arg0', 'arg0', 'arg1'] },

@@ -13,6 +13,7 @@
  * closures of probe:functions() need not look: their probe is an upvalue, which
  * no program can change.
  */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -435,6 +436,60 @@ provider_probe(lua_State *L)
 	return 1;
 }
 
+/* A size or an offset in bytes. */
+static size_t
+bytes_at(lua_State *L, int index, int argument)
+{
+	lua_Number number = lua_tonumber(L, index);
+
+	if (lua_type(L, index) != LUA_TNUMBER || !(number >= 0) ||
+	    number > INT_MAX || number != (lua_Number)(int)number)
+		luaL_argerror(L, argument, "not a number of bytes");
+	return (size_t)number;
+}
+
+/*
+ * The fields of the table at INDEX, from declarations, which it keeps, to
+ * offsets; in a userdata, on the stack.
+ */
+static usdt_field_t *
+fields_at(lua_State *L, int index, size_t *count)
+{
+	usdt_field_t *fields;
+	size_t i = 0;
+
+	luaL_checktype(L, index, LUA_TTABLE);
+	for (*count = 0, lua_pushnil(L); lua_next(L, index); ++*count)
+		lua_pop(L, 1);
+	fields = lua_newuserdata(L, (*count + 1) * sizeof(*fields));
+	for (lua_pushnil(L); lua_next(L, index); i++) {
+		fields[i].declarator = lua_type(L, -2) == LUA_TSTRING ?
+		    lua_tostring(L, -2) : NULL;
+		if (fields[i].declarator == NULL ||
+		    strlen(fields[i].declarator) != lua_rawlen(L, -2))
+			luaL_argerror(L, index, "a field is a string without "
+			    "NUL");
+		fields[i].offset = bytes_at(L, -1, index);
+		lua_pop(L, 1);
+	}
+	return fields;
+}
+
+/* provider:struct(name, size, fields): what arguments of such a type point to */
+static int
+provider_struct(lua_State *L)
+{
+	struct home *home = home_of(L);
+	const char *name = c_string(L, 2);
+	size_t size = bytes_at(L, 3, 3), count;
+	usdt_field_t *fields = fields_at(L, 4, &count);
+
+	if (usdt_provider_add_struct(home->provider, name, size, count,
+	    fields) < 0)
+		return refused(L, usdt_errstr(home->provider));
+	return done(L);
+}
+
 /* provider:remove(probe): it never fires for this provider again. */
 static int
 provider_remove(lua_State *L)
@@ -550,6 +605,7 @@ provider_gc(lua_State *L)
 
 static const luaL_Reg provider_methods[] = {
 	{ "probe", provider_probe },
+	{ "struct", provider_struct },
 	{ "remove", provider_remove },
 	{ "enable", provider_enable },
 	{ "disable", provider_disable },

@@ -134,7 +134,9 @@ values_type(const char *declared, char out[TYPE_SIZE])
 		    type < count ? tokens[type].at : "");
 		return is(tokens, "json") ? KIND_JSON : KIND_TEXT;
 	}
-	return is_text(tokens, count) ? KIND_TEXT : KIND_INTEGER;
+	if (is_text(tokens, count))
+		return KIND_TEXT;
+	return strchr(declared, '*') != NULL ? KIND_POINTER : KIND_INTEGER;
 }
 
 /* --- integers --------------------------------------------------------------- */
@@ -278,6 +280,45 @@ text_of(lua_State *L, int index)
 		return lua_tostring(L, index);
 	default:
 		return own_text(L, index);
+	}
+}
+
+/* --- pointers --------------------------------------------------------------- */
+
+/*
+ * LuaJIT's text of a struct, an array or a pointer ends with the address of the
+ * memory.  Types may have a __tostring of their own.
+ */
+static uint64_t
+cdata_address(lua_State *L, int index)
+{
+	uint64_t address = 0;
+	const char *text, *at;
+
+	if (read_cdata(L, index, &address))
+		return address;
+	lua_pushvalue(L, index);
+	text = own_text(L, lua_gettop(L));
+	at = text != NULL && strncmp(text, "cdata<", 6) == 0 ?
+	    strstr(text, ">: 0x") : NULL;
+	if (at != NULL)
+		address = strtoull(at + 3, NULL, 16);
+	lua_pop(L, 1);
+	return address;
+}
+
+static uint64_t
+pointer(lua_State *L, int index)
+{
+	switch (lua_type(L, index)) {
+	case LUA_TSTRING:
+		return (uint64_t)(uintptr_t)lua_tostring(L, index);
+	case LUA_TUSERDATA:
+		return (uint64_t)(uintptr_t)lua_touserdata(L, index);
+	case TYPE_CDATA:
+		return cdata_address(L, index);
+	default:
+		return integer(L, index);
 	}
 }
 
@@ -592,6 +633,8 @@ values_word(lua_State *L, int index, enum kind kind)
 		return (void *)(uintptr_t)text_of(L, index);
 	case KIND_JSON:
 		return (void *)(uintptr_t)json_of(L, index);
+	case KIND_POINTER:
+		return (void *)(uintptr_t)pointer(L, index);
 	default:
 		return (void *)(uintptr_t)integer(L, index);
 	}

@@ -10,7 +10,8 @@
 enum kind {
 	KIND_INTEGER = 'i',
 	KIND_TEXT = 't',
-	KIND_JSON = 'j'
+	KIND_JSON = 'j',
+	KIND_POINTER = 'p'	/* bytes, or an address */
 };
 
 /* The library refuses longer types. */

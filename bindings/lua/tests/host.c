@@ -1,5 +1,6 @@
 /* host.c - what do tests need that Lua does not have: processes and threads. */
 #include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -40,6 +41,21 @@ host_pid(lua_State *L)
 {
 	lua_pushinteger(L, getpid());
 	return 1;
+}
+
+/* address(string): of its bytes, as light userdata. */
+static int
+host_address(lua_State *L)
+{
+	lua_pushlightuserdata(L, (void *)(uintptr_t)luaL_checkstring(L, 1));
+	return 1;
+}
+
+static int
+host_sleep(lua_State *L)
+{
+	usleep((useconds_t)(luaL_checknumber(L, 1) * 1e6));
+	return 0;
 }
 
 struct job {
@@ -99,6 +115,8 @@ luaopen_host(lua_State *L)
 		{ "wait", host_wait },
 		{ "exit", host_exit },
 		{ "pid", host_pid },
+		{ "sleep", host_sleep },
+		{ "address", host_address },
 		{ "threads", host_threads },
 		{ NULL, NULL }
 	};

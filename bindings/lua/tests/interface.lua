@@ -131,6 +131,35 @@ case("what the library refuses is nil and its text", function()
   refuses("127", provider:probe("f", "p", ("x"):rep(200)))
 end)
 
+case("structs are told to tracers", function()
+  local provider = assert(usdt.provider("luastructs"))
+  same(provider:struct("peer", 4, { ["uint16_t port"] = 0,
+    ["char flags[2]"] = 2 }), true)
+  same(provider:struct("request", 24, { ["char *url"] = 8, ["int id"] = 0,
+    ["struct peer peer"] = 16 }), true)
+  assert(provider:probe("f", "p1", "struct request *request", "char **list"))
+  assert(provider:enable())
+  local file = assert(io.open(provider:status().sdt.path, "rb"))
+  local image = file:read("*a")
+  file:close()
+  for _, told in ipairs { "struct peer { uint16_t port; char flags[2]; };\n",
+    "struct request { int id; char *url; struct peer peer; };\n",
+    "void p1(struct request *request, char **list);\n" } do
+    check(image:find(told, 1, true), told)
+  end
+  refuses("needs struct other, which", provider:struct("a", 8,
+    { ["struct other o"] = 0 }))
+  refuses("0 fields", provider:struct("a", 8, {}))
+  refuses("at offset 2", provider:struct("a", 4, { ["int a"] = 2 }))
+  refuses("a word of C's", provider:struct("while", 4, { ["int a"] = 0 }))
+  raises("bytes", provider.struct, provider, "a", {}, {})
+  raises("bytes", provider.struct, provider, "a", -1, {})
+  raises("bytes", provider.struct, provider, "a", 4, { ["int a"] = 0.5 })
+  raises("table expected", provider.struct, provider, "a", 4, "int a")
+  raises("field is a string", provider.struct, provider, "a", 4, { 0 })
+  raises("without NUL", provider.struct, provider, "a", 4, { ["i\0"] = 0 })
+end)
+
 case("what Lua refuses is an error", function()
   local provider, probe = live("int")
   raises("#1.*string expected", usdt.provider)

@@ -21,9 +21,14 @@ local function say(...)
   lines[#lines + 1] = table.concat(words, " ")
 end
 
--- Where are the probes of the newest image?
+-- Where are the probes of the newest image?  DTrace finds them some time after
+-- they appear: $USDT_TEST_AWAIT is how many seconds to wait for it.
 local function site(provider, ...)
+  local limit = os.time() + (tonumber(os.getenv "USDT_TEST_AWAIT") or 0)
   for _, probe in ipairs { ... } do
+    while not probe:enabled() and os.time() < limit do
+      host.sleep(0.02)
+    end
     lines[#lines + 1] = table.concat({ "site", provider:status().sdt.path,
       provider:name(), (probe:name():gsub("-", "__")) }, " ")
   end
@@ -268,6 +273,29 @@ function cases.integers()
   end
 end
 
+-- string.pack("<i4c12", id, path), which Lua 5.1 does not have.
+local function packed(id, path)
+  local bytes = {}
+  for i = 0, 3 do
+    local byte = math.floor(id / 256 ^ i) % 256
+    bytes[i + 1] = string.char(byte)
+  end
+  return table.concat(bytes) .. path .. ("\0"):rep(12 - #path)
+end
+
+function cases.structs()
+  local provider = assert(usdt.provider(named()))
+  assert(provider:struct("request", 16, { ["int id"] = 0,
+    ["char path[12]"] = 4 }))
+  local probe = assert(provider:probe("f", "p1", "struct request *request",
+    "int n"))
+  assert(provider:enable())
+  site(provider, probe)
+  local kept = packed(-8, "/address")
+  probe:fire(packed(-7, "/bytes"), 1)
+  probe:fire(host.address(kept), 2)
+end
+
 function cases.narrow()
   local _, probe = live("int8_t", "uint8_t", "int16_t", "uint16_t", "int32_t",
     "uint32_t")
@@ -299,10 +327,14 @@ end
 function cases.threads()
   local results = { host.threads(([[
     local number = ...
-    local usdt = require "usdt"
+    local host, usdt = require "host", require "usdt"
     local provider = assert(usdt.provider("%s", "lua" .. number))
     local probe = assert(provider:probe("f", "p1", "int"))
     assert(provider:enable())
+    local limit = os.time() + (tonumber(os.getenv "USDT_TEST_AWAIT") or 0)
+    while not probe:enabled() and os.time() < limit do
+      host.sleep(0.02)
+    end
     for i = 0, 24 do
       probe:fire(100 * number + i)
     end
@@ -334,8 +366,7 @@ function cases.historic()
   local provider = old.provider(named(), "historic")
   local probe = provider:probe("func", "name", "int", "char *", "int")
   provider:enable()
-  lines[#lines + 1] = ("site %s %s name"):format(
-    provider:status().sdt.path, named())
+  site(provider, probe)
   probe:fire(42, "text")
   if probe:enabled() then
     probe:fire(43, "enabled", -1)
@@ -407,7 +438,7 @@ end
 function cases.declared()
   local _, probe = live("int id", "char *url", "json payload", "double took",
     "const char *const *list")
-  probe:fire(7, "/index", { 1, { x = "y" } }, 0.25, "not text")
+  probe:fire(7, "/index", { 1, { x = "y" } }, 0.25, { "not text" })
 end
 
 -- JSON of Lua's tables.
@@ -425,6 +456,24 @@ function cases.cdata()
   local _, probe = live("int64_t", "uint64_t", "json", "char *")
   local source = "return -1LL, 18446744073709551615ULL, {-2LL, 3ULL}, 4LL"
   probe:fire(assert(loadstring(source))())
+end
+
+-- LuaJIT's own structs: by pointer, and as they are.
+function cases.memory()
+  local ffi = require "ffi"
+  local provider = assert(usdt.provider(named()))
+  ffi.cdef "struct request { int id; char path[12]; };"
+  assert(provider:struct("request", 16, { ["int id"] = 0,
+    ["char path[12]"] = 4 }))
+  local probe = assert(provider:probe("f", "p1", "struct request *request"))
+  assert(provider:enable())
+  site(provider, probe)
+  local request = ffi.new("struct request", -7, "/struct")
+  probe:fire(request)
+  request.id = -8
+  probe:fire(ffi.cast("struct request *", request))
+  request.id = -9
+  probe:fire(ffi.cast("uintptr_t", ffi.cast("void *", request)))
 end
 
 prefix = arg[2]

@@ -50,7 +50,8 @@ struct probe {
 enum kind {
 	KIND_STRING,
 	KIND_SIGNED,
-	KIND_UNSIGNED
+	KIND_UNSIGNED,
+	KIND_POINTER
 };
 
 struct numbered;
@@ -490,6 +491,8 @@ kind_of(const char *type)
 		return KIND_SIGNED;
 	if (strncmp(type, "uint", 4) == 0)
 		return KIND_UNSIGNED;
+	if (strncmp(type, "struct ", 7) == 0 || strncmp(type, "const ", 6) == 0)
+		return KIND_POINTER;
 	return KIND_STRING;
 }
 
@@ -502,7 +505,7 @@ add(napi_env env, napi_callback_info info)
 {
 	napi_value argv[2 + USDT_ARG_MAX], result = NULL;
 	const char *types[USDT_ARG_MAX];
-	char texts[USDT_ARG_MAX][16], name[NAME_SIZE];
+	char texts[USDT_ARG_MAX][NAME_SIZE], name[NAME_SIZE];
 	struct provider *provider;
 	struct probe *probe;
 	size_t argc = 2 + USDT_ARG_MAX, i;
@@ -516,11 +519,7 @@ add(napi_env env, napi_callback_info info)
 	if (probe == NULL)
 		return fail(env, "failed to allocate memory");
 	for (i = 0; i < argc - 2; i++) {
-		size_t length = 0;
-
-		napi_get_value_string_utf8(env, argv[2 + i], texts[i],
-		    sizeof texts[i], &length);
-		texts[i][length] = '\0';
+		get_name(env, argv[2 + i], texts[i]);
 		types[i] = texts[i];
 		probe->kinds[i] = (uint8_t)kind_of(texts[i]);
 	}
@@ -538,6 +537,50 @@ add(napi_env env, napi_callback_info info)
 	probe->next = provider->probes;
 	provider->probes = probe;
 	return result;
+}
+
+static uint32_t
+get_uint32(napi_env env, napi_value value)
+{
+	int64_t number = 0;
+
+	napi_get_value_int64(env, value, &number);
+	return number < 0 || number > UINT32_MAX ? UINT32_MAX :
+	    (uint32_t)number;
+}
+
+/* addStruct(provider, name, size, [declaration...], [offset...]) */
+static napi_value
+add_struct(napi_env env, napi_callback_info info)
+{
+	napi_value argv[5], element;
+	struct provider *provider;
+	usdt_field_t *fields;
+	char name[NAME_SIZE], (*texts)[NAME_SIZE];
+	uint32_t count = 0, i;
+	int result;
+
+	get_arguments(env, info, 5, argv);
+	provider = get_pointer(env, argv[0]);
+	get_name(env, argv[1], name);
+	napi_get_array_length(env, argv[3], &count);
+	fields = calloc(count + 1, sizeof *fields + sizeof *texts);
+	if (fields == NULL)
+		return fail(env, "failed to allocate memory");
+	texts = (void *)(fields + count + 1);
+	for (i = 0; i < count; i++) {
+		if (napi_get_element(env, argv[3], i, &element) == napi_ok)
+			get_name(env, element, texts[i]);
+		fields[i].declarator = texts[i];
+		if (napi_get_element(env, argv[4], i, &element) == napi_ok)
+			fields[i].offset = get_uint32(env, element);
+	}
+	result = usdt_provider_add_struct(provider->provider, name,
+	    get_uint32(env, argv[2]), count, fields);
+	free(fields);
+	if (result < 0)
+		return fail(env, usdt_errstr(provider->provider));
+	return undefined(env);
 }
 
 /* remove(provider, name): the name decides, not the probe. */
@@ -665,7 +708,20 @@ integer_word(napi_env env, napi_value value, enum kind kind)
 	return 0;
 }
 
-/* fire(probe, value...): one value for each type, strings and numbers. */
+/* The address of an Uint8Array's memory, or the one that a number is. */
+static uint64_t
+pointer_word(napi_env env, napi_value value)
+{
+	napi_valuetype type;
+	void *data;
+
+	if (napi_typeof(env, value, &type) != napi_ok || type != napi_object)
+		return integer_word(env, value, KIND_UNSIGNED);
+	return napi_get_typedarray_info(env, value, NULL, NULL, &data, NULL,
+	    NULL) == napi_ok ? (uint64_t)(uintptr_t)data : 0;
+}
+
+/* fire(probe, value...): one value for each type, which the kind can read. */
 static napi_value
 fire(napi_env env, napi_callback_info info)
 {
@@ -686,6 +742,9 @@ fire(napi_env env, napi_callback_info info)
 		if (kind == KIND_STRING) {
 			words[i] = string_word(env, argv[1 + i], &arena);
 			whole = words[i] != NULL;
+		} else if (kind == KIND_POINTER) {
+			words[i] = (void *)(uintptr_t)pointer_word(env,
+			    argv[1 + i]);
 		} else {
 			words[i] = (void *)(uintptr_t)integer_word(env,
 			    argv[1 + i], kind);
@@ -710,6 +769,7 @@ static const struct {
 	{ "disable", disable },
 	{ "status", status },
 	{ "add", add },
+	{ "addStruct", add_struct },
 	{ "remove", remove_probe },
 	{ "enabled", enabled },
 	{ "view", view },

@@ -42,6 +42,11 @@ typedef enum {
 	napi_bigint
 } napi_valuetype;
 
+typedef enum {
+	napi_int8_array
+	/* and others, which are never asked for */
+} napi_typedarray_type;
+
 #define NAPI_AUTO_LENGTH	SIZE_MAX
 
 #endif
@@ -76,6 +81,14 @@ napi_status napi_get_value_bigint_uint64(napi_env env, napi_value value,
     uint64_t *result, bool *lossless);
 napi_status napi_get_value_string_utf8(napi_env env, napi_value value,
     char *buffer, size_t size, size_t *result);
+
+napi_status napi_get_array_length(napi_env env, napi_value value,
+    uint32_t *result);
+napi_status napi_get_element(napi_env env, napi_value object, uint32_t index,
+    napi_value *result);
+napi_status napi_get_typedarray_info(napi_env env, napi_value value,
+    napi_typedarray_type *type, size_t *length, void **data,
+    napi_value *buffer, size_t *offset);
 
 napi_status napi_create_reference(napi_env env, napi_value value,
     uint32_t count, napi_ref *result);

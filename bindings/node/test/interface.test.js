@@ -71,13 +71,42 @@ test('arguments have names', () => {
 	const provider = dtrace.createDTraceProvider('nodenames');
 
 	provider.addProbe('p1', 'int id', 'char *url', 'json body',
-		'uint64_t bytes', 'int long', 'integer x', 'char * path', 'json');
+		'uint64_t bytes_that_were_sent', 'int long', 'integer x', 'char * path', 'json');
 	provider.enable();
 	const image = fs.readFileSync(provider.status().sdt.path, 'latin1');
 	assert.ok(image.includes('void p1(int id, char *url, char *body, ' +
-		'uint64_t bytes, int arg4, int arg5, char *path, char *arg7);'));
+		'uint64_t bytes_that_were_sent, int arg4, int arg5, char *path, char *arg7);'));
 	assert.throws(() => provider.addProbe('p2', 'int id', 'char *id'),
 		/name that another argument/);
+});
+
+test('structs', () => {
+	const provider = dtrace.createDTraceProvider('nodestructs');
+	const add = (...args) => provider.addStruct(...args);
+
+	add('peer', 4, { 'uint16_t port': 0, 'char flags[2]': 2 });
+	add('request', 24, { 'char *url': 8, 'int id': 0,
+		'struct peer peer': 16 });
+	provider.addProbe('p1', 'struct request *request',
+		'const  struct peer*');
+	provider.enable();
+	const image = fs.readFileSync(provider.status().sdt.path, 'latin1');
+	for (const told of ['struct peer { uint16_t port; char flags[2]; };\n',
+	    'struct request { int id; char *url; struct peer peer; };\n',
+	    'void p1(struct request *request, const  struct peer*arg1);\n'])
+		assert.ok(image.includes(told), told);
+	assert.throws(() => add('a', 8, { 'struct other o': 0 }),
+		/needs struct other, which/);
+	assert.throws(() => add('a', 8, {}), /0 fields/);
+	assert.throws(() => add('a', 4, { 'int a': 2 }), /at offset 2/);
+	assert.throws(() => add('a', 4, { 'int a': 2 ** 33 }), /at offset 4/);
+	assert.throws(() => add('a', 4, { ['x'.repeat(300)]: 0 }), Error);
+	assert.throws(() => add('while', 4, { 'int a': 0 }), /of C's/);
+	for (const [wrong, which] of [[[1, 4, { 'int a': 0 }], /first/],
+	    [['a', -1, { 'int a': 0 }], /second/],
+	    [['a', 4, null], /third/], [['a', 4, { 'int a': 0.5 }], /third/]])
+		assert.throws(() => add(...wrong),
+			{ name: 'TypeError', message: which });
 });
 
 test('the binding is there', () => {

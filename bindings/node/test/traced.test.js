@@ -250,6 +250,17 @@ test('names of arguments', async () => {
 		'body="{\\"a\\":1}" verb=1'], { watch: true, provider });
 });
 
+test('members of structs', async () => {
+	const provider = fresh();
+	const event = (id, path) => `${provider}:p1 request={id=${id}, ` +
+		`path="${path}"}`;
+
+	await sees('structs', null, [event(-7, '/buffer'), event(-8, '/view'),
+		event(-9, '/memory'),
+		...Array(3).fill(`${provider}:p1 request=NULL`)],
+		{ watch: true, provider });
+});
+
 test('strings of all kinds', () => sees('strings', { p1: STRING }, [
 	'p1', 'p1 h\u00e9\u4e16\ud83d\ude00', 'p1 cut', 'p1 1', 'p1 null',
 	'p1 undefined', 'p1 true', 'p1 3', 'p1 1,2', 'p1 [object Object]',

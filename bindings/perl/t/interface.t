@@ -4,6 +4,7 @@ use utf8;
 use warnings;
 
 use JSON::PP ();
+use Math::BigInt;
 use Scalar::Util ();
 use Test::More;
 
@@ -67,12 +68,12 @@ subtest 'what it is called' => sub {
 };
 
 subtest 'types' => sub {
-	my %wanted = ('int' => 'i', 'char' => 'i', 'char **' => 'i',
+	my %wanted = ('int' => 'i', 'char' => 'i', 'char **' => 'p',
 		'char *' => 't', 'const char *' => 't', 'char*' => 't',
 		'char const *x' => 't', 'unsigned char * p' => 't',
 		'char *name' => 't', 'json' => 'j', 'json body' => 'j',
 		'jsonp' => 'i', 'float' => 't', 'double x' => 't',
-		'struct s *' => 'i', ' char  * ' => 't', 'charge *' => 'i');
+		'struct s *' => 'p', ' char  * ' => 't', 'charge *' => 'p');
 
 	for my $type (sort keys %wanted) {
 		my ($c, $kind) = Devel::USDT::argument($type);
@@ -91,6 +92,26 @@ subtest 'arguments may have names' => sub {
 	    for 'plfirst', 'plsecond';
 	ok(!eval { $provider->probe('p2', 'int a', 'char *a') },
 		'two of one name are refused');
+};
+
+subtest 'structs' => sub {
+	my $provider = Devel::USDT->new('plstructs');
+
+	is($provider->struct('peer', 4, 'uint16_t port' => 0, 'char flags[2]'
+		=> 2), $provider, 'one');
+	$provider->struct('request', 24, 'char *url' => 8, 'int id' => 0,
+		'struct peer peer' => 16);
+	$provider->probe('p1', 'struct request *request', 'char **list');
+	$provider->enable;
+	open(my $in, '<:raw', $provider->status->{sdt}{path}) or die $!;
+	my $image = join('', <$in>);
+	my $told = join("\n", 'struct peer { uint16_t port; char flags[2]; };',
+		'struct request { int id; char *url; struct peer peer; };',
+		'void p1(struct request *request, char **list);');
+	ok(index($image, $told) >= 0, 'tracers are told');
+	is(Devel::USDT::_address(Math::BigInt->new(2)->bpow(64) - 1), ~0,
+		'an object is an address');
+	is(Devel::USDT::_address(bless {}, 'Raises'), 0, 'or nothing');
 };
 
 subtest 'status' => sub {
@@ -126,6 +147,13 @@ subtest 'errors name what is wrong' => sub {
 		[sub { $provider->probe('p', ('int') x 33) }, qr/32/],
 		[sub { $provider->probe('p', { f => 1 }) }, qr/no option f/],
 		[sub { $provider->probe('there') }, qr/exists/],
+		[sub { $bare->struct('a', 4) }, qr/0 fields/],
+		[sub { $bare->struct('a', 4, 'int') }, qr/field .* has an off/],
+		[sub { $bare->struct('a', 4, 'int a', -1) }, qr/bytes: -1/],
+		[sub { $bare->struct('a', 'b', 'int a', 0) }, qr/bytes: b/],
+		[sub { $bare->struct('a', 4, 'int a', 2) }, qr/at offset 2/],
+		[sub { $bare->struct('while', 4, 'int a', 0) }, qr/of C's/],
+		[sub { $bare->struct(undef, 4, 'int a', 0) }, qr/is missing/],
 		[sub { $bare->enable }, qr/no probes defined/],
 		[sub { $provider->remove('there') }, qr/not a probe/],
 		[sub { $provider->remove($provider) }, qr/not a probe/],

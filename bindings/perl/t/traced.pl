@@ -274,6 +274,18 @@ package main;
 			18446744073709551615, Math::BigInt->new(2)->bpow(70)
 			->badd(7), '-9223372036854775808', !!1, 2.9, 1e300;
 	},
+	structs => sub {
+		my $provider = Devel::USDT->new(named());
+		my $probe = $provider->struct('request', 16, 'int id' => 0,
+			'char path[12]' => 4)->probe('p1',
+			'struct request *request', 'int n');
+		my $bytes = pack('l a12', -8, '/address');
+
+		$provider->enable;
+		site($provider, $probe);
+		$probe->fire(pack('l a12', -7, '/bytes'), 1);
+		$probe->fire(unpack('J', pack('p', $bytes)), 2);
+	},
 	narrow => sub {
 		my ($provider, $probe) = live('int8_t', 'uint8_t', 'int16_t',
 			'uint16_t', 'int32_t', 'uint32_t');

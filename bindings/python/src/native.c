@@ -25,6 +25,7 @@ enum kind {
 	KIND_INTEGER = 'i',
 	KIND_TEXT = 't',
 	KIND_JSON = 'j',
+	KIND_POINTER = 'p',	/* bytes, or an address */
 	KIND_VALUE = 'v'	/* text if the value is text, else an integer */
 };
 
@@ -203,6 +204,36 @@ json_word(struct probe *self, PyObject *value, void **word, PyObject **held)
 	return done;
 }
 
+/*
+ * An integer is an address.  Of bytes, and objects of ctypes, *HELD is a copy:
+ * the stable interface has no views of buffers before Python 3.11.
+ */
+static int
+pointer_word(PyObject *value, void **word, PyObject **held)
+{
+	PyObject *view;
+
+	*word = NULL;
+	if (value == Py_None)
+		return 1;
+	if (PyLong_Check(value) || PyFloat_Check(value) || PyIndex_Check(value))
+		return integer_word(value, word);
+	if (PyBytes_Check(value)) {
+		*held = value;
+		Py_INCREF(value);
+	} else {
+		view = PyMemoryView_FromObject(value);
+		if (view == NULL)
+			return forgiven();
+		*held = PyBytes_FromObject(view);
+		Py_DECREF(view);
+		if (*held == NULL)
+			return forgiven();
+	}
+	*word = PyBytes_AsString(*held);
+	return 1;
+}
+
 static int
 is_text(PyObject *value)
 {
@@ -219,6 +250,8 @@ word_of(struct probe *self, size_t i, PyObject *value, void **word,
 		return text_word(value, word, held);
 	case KIND_JSON:
 		return json_word(self, value, word, held);
+	case KIND_POINTER:
+		return pointer_word(value, word, held);
 	case KIND_VALUE:
 		return is_text(value) ? text_word(value, word, held) :
 		    integer_word(value, word);

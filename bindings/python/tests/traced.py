@@ -16,6 +16,7 @@ import os
 import socket
 import sys
 import threading
+import time
 
 import stapsdt
 import usdt
@@ -30,9 +31,18 @@ def say(*words):
     lines.append(" ".join(map(str, ("say", case) + words)))
 
 
+def wait(found):
+    """DTrace finds probes some time after they appear: $USDT_TEST_AWAIT is how
+    many seconds to wait for it."""
+    end = time.monotonic() + int(os.environ.get("USDT_TEST_AWAIT", 0))
+    while not found() and time.monotonic() < end:
+        time.sleep(0.02)
+
+
 def site(provider, *probes):
     """Where are the probes of the newest image?"""
     for probe in probes:
+        wait(lambda: probe)
         lines.append(f"site {provider.status().sdt.path} {provider.name} "
                      + probe.name.replace("-", "__"))
 
@@ -268,15 +278,24 @@ def names():
 
 def structs():
     class Request(ctypes.Structure):
-        _fields_ = [("id", ctypes.c_int), ("url", ctypes.c_char_p)]
+        _fields_ = [("id", ctypes.c_int), ("path", ctypes.c_char * 12)]
 
     provider = usdt.Provider(named())
     provider.struct(Request)
-    probe = provider.probe("p1", "struct Request *request")
+    probe = provider.probe("p1", "struct Request *request", "int n")
     provider.enable()
     site(provider, probe)
-    request = Request(-7, b"/index")
-    probe.fire(ctypes.addressof(request))
+    request = Request(-8, b"/address")
+    probe.fire(bytes(Request(-7, b"/bytes")), 1)
+    probe.fire(ctypes.addressof(request), 2)
+
+
+def memory():
+    """What has bytes."""
+    provider, probe = live("void *", "char **")
+    probe.fire(ctypes.create_string_buffer(b"ctypes"), bytearray(b"array"))
+    probe.fire(memoryview(b"a-b-c")[::2], Raises())
+    probe.fire("text", [1])
 
 
 def threads():
@@ -371,6 +390,7 @@ def old():
                                stapsdt.ArgTypes.int32,
                                stapsdt.ArgTypes.int64)
     attempt(provider.load)
+    wait(lambda: probe.is_enabled)
     lines.append(f"site {provider._provider.status().sdt.path} {named()} p1")
     attempt(lambda: probe.fire("grüße", -1, 2**40))
     provider.unload()

@@ -73,7 +73,8 @@ _AS_TEXT = re.compile(r"(?P<type>json|float|double|long double)\b" + _NAME)
 
 def argument(declared: str) -> Tuple[str, str]:
     """An argument's C type for tracers, and how values are converted: `i` to
-    an integer, `t` to text, `j` to JSON, `v` by the value's own type."""
+    an integer, `t` to text, `j` to JSON, `p` to a pointer to anything else, `v`
+    by the value's own type."""
     if not isinstance(declared, str):
         raise TypeError(f"a type must be a str, not {declared!r}")
     words = " ".join(declared.split())
@@ -83,7 +84,7 @@ def argument(declared: str) -> Tuple[str, str]:
         return "char *" + (as_text["name"] or "").strip(), kind
     if _TEXT.fullmatch(words):
         return declared, "t"
-    return declared, "i"
+    return declared, "p" if "*" in words else "i"
 
 
 # --- providers ----------------------------------------------------------------
@@ -143,7 +144,7 @@ class Provider:
                name: Optional[str] = None) -> None:
         """Tell tracers the layout of a ctypes.Structure: they show the fields
         of arguments that are pointers to "struct NAME", by default the class's
-        name.  Such an argument is fired with ctypes.addressof(instance).
+        name.  Such an argument is fired with an instance.
         Structs that it contains come first, and all before enable()."""
         from .structs import fields_of
 

@@ -246,6 +246,43 @@ class InterfaceTest < Minitest::Test
     end
   end
 
+  def test_structs
+    provider = USDT::Provider.create(:rbstructs)
+    assert(provider.struct(:peer, 4, { "uint16_t port" => 0,
+                                      "char flags[2]" => 2 }))
+    assert(provider.struct("request", 24, "char *url" => 8, "int id" => 0,
+                                          "struct peer peer" => 16))
+    provider.probe(:f, :p1, "struct request *request", list: "char **")
+    provider.enable
+    image = File.binread(provider.status.sdt.path)
+    assert_match(/struct peer { uint16_t port; char flags\[2\]; };$/, image)
+    assert_match(/^struct request { int id; char \*url; struct peer peer; };$/,
+                 image)
+    assert_match(/p1\(struct request \*request, char \*\*list\);$/, image)
+  end
+
+  def test_errors_name_what_is_wrong_with_a_struct
+    provider = USDT::Provider.create(:rbstructs)
+    refused(USDT::Error, /needs struct other, which/) do
+      provider.struct(:a, 8, "struct other o" => 0)
+    end
+    refused(USDT::Error, /0 fields/) { provider.struct(:a, 8, {}) }
+    refused(USDT::Error, /a word of C's/) do
+      provider.struct("while", 4, "int a" => 0)
+    end
+    refused(TypeError, /name of a struct/) do
+      provider.struct(1, 4, "int a" => 0)
+    end
+    refused(TypeError, /field of a struct/) { provider.struct(:a, 4, 1 => 0) }
+    refused(USDT::Error, /at offset 2, the struct has 4/) do
+      provider.struct(:a, 4, "int a" => 2)
+    end
+    assert(provider.struct(:a, 4, "int a" => 0))
+    refused(USDT::Error, /another/) do
+      provider.struct(:a, 8, "int a" => 0)
+    end
+  end
+
   def test_types_stay_as_they_were_declared
     type = +"int"
     probe = USDT::Provider.create(:rbprov).probe(:f, :p, type)

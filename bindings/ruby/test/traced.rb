@@ -10,6 +10,7 @@
 
 require "dtrace/provider"
 require "fiber"
+require "fiddle"
 require "json"
 require "socket"
 require "usdt"
@@ -253,6 +254,16 @@ module Cases
     [-1, 2**63, 2**64 - 1, 2**70 + 7, -2**63, true, 2.9, 1e300].each do |value|
       probe.fire(value, value)
     end
+  end
+
+  def case_structs
+    provider = USDT::Provider.new(named)
+    provider.struct(:request, 16, "int id" => 0, "char path[12]" => 4)
+    probe = provider.probe(:f, :p1, "struct request *request", n: :int)
+    provider.enable
+    site(provider, probe)
+    probe.fire([-7, "/bytes"].pack("la12"), 1)
+    probe.fire(Fiddle::Pointer[[-8, "/address"].pack("la12")], 2)
   end
 
   def case_narrow

@@ -39,6 +39,10 @@ allowed("probes") do
   other = provider.probe("f", :q)
   provider.remove_probe(other)
 end
+allowed("structs") do
+  provider.struct(:point, 8, "int x" => 0, :"int y" => 4)
+end
+refused("an offset of nil") { provider.struct(:point, 8, "int x" => nil) }
 allowed("enabling") do
   provider.enable
   status = provider.status

@@ -115,6 +115,11 @@ my %cases = (
 			'str(arg2)', 'str(arg3)', 'arg4'] },
 		events => ['-1 / {"a":1} 0.5 1'],
 	},
+	structs => {
+		print => { p1 => ['%d %s %d', '*(int32 *)uptr(arg0)',
+			'str(arg0 + 4)', 'arg1'] },
+		events => ['-7 /bytes 1', '-8 /address 2'],
+	},
 	threads => {
 		print => { p1 => $n1 },
 		events => [map { my $n = 100 * $_; map { $n + $_ } 0 .. 24 }
@@ -218,18 +223,20 @@ sub run_cases
 sub run_watched
 {
 	my ($command, $prefix) = @_;
-	my @cases = ('ints', 'texts');
+	my @cases = ('ints', 'structs', 'texts');
 	my $first = run_program($command, \@cases, $prefix);
-	my $watch = Usdt::Watch->attach(2, map { tr/ /:/r }
+	my $watch = Usdt::Watch->attach(3, map { tr/ /:/r }
 		@{ $first->{sites} });
 
 	run_program($command, \@cases, $prefix);
-	my @lines = map { s/^\d+ \S+ \Q$prefix\E_//r } $watch->take(33);
+	my @lines = map { s/^\d+ \S+ \Q$prefix\E_//r } $watch->take(35);
 	is($watch->stop('INT'), 0, 'usdt watch ends well');
 	my @ints = map { join(' ', 1 .. $_, (0) x (32 - $_)) } 1 .. 32;
-	is_deeply(\@lines, [(map { "ints:p1 $_" } @ints), 'texts:p1 '
-		. join(' ', map { "\"text$_\"" } 0 .. 31)],
-		'32 integers, fewer of them, and 32 texts');
+	is_deeply(\@lines, [(map { "ints:p1 $_" } @ints),
+		'structs:p1 request={id=-7, path="/bytes"} n=1',
+		'structs:p1 request={id=-8, path="/address"} n=2',
+		'texts:p1 ' . join(' ', map { "\"text$_\"" } 0 .. 31)],
+		'32 integers, fewer of them, members, and 32 texts');
 }
 
 # run_all(COMMAND, PREFIX, OWN, NAME...): the cases of all languages, those
@@ -241,7 +248,7 @@ sub run_all
 	run_cases($command, $prefix, qw(basic grow added cycles twice fewer more
 		json circular collected gone disabled removed), $own);
 	run_cases($command, $prefix, qw(ten modules lazy throwing integers
-		narrow wrong utf8 floats threads forked), @more);
+		narrow wrong utf8 floats structs threads forked), @more);
 	return run_watched($command, $prefix);
 }
 

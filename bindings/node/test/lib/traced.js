@@ -439,6 +439,31 @@ const programs = {
 		p.p1.fire(() => [-1, '/', { a: 1 }, 257]);
 	},
 
+	/* What has memory, and what has none. */
+	async structs()
+	{
+		const p = dtrace.createDTraceProvider(prov);
+
+		p.addStruct('request', 16, { 'int id': 0, 'char path[12]': 4 });
+		p.addProbe('p1', 'struct request *request');
+		p.enable();
+		site(p, 'p1');
+		await awaitTracer(p.p1);
+		const packed = (id, path) => {
+			const bytes = Buffer.alloc(16);
+
+			bytes.writeInt32LE(id);
+			bytes.write(path, 4);
+			return bytes;
+		};
+		const memory = (...of) => Uint8Array.from(packed(...of)).buffer;
+
+		for (const value of [packed(-7, '/buffer'),
+		    new Uint32Array(memory(-8, '/view')),
+		    memory(-9, '/memory'), null, {}, 'text'])
+			p.p1.fire(() => [value]);
+	},
+
 	/* Declared types count by their beginning. */
 	async prefixes()
 	{

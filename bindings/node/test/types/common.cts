@@ -7,6 +7,8 @@ const probe = provider.addProbe('p1', 'int', 'char *path', 'json user',
 const loose: dtrace.DTraceProbe = probe;
 const list: dtrace.ArgumentType[] = ['int', 'json'];
 const dynamic = provider.addProbe('p3', ...list);
+const pointers = provider.addProbe('p5', 'struct request *req',
+	'const struct peer*');
 const none = provider.addProbe('p4');
 
 provider.enable();
@@ -20,6 +22,8 @@ provider.p1.fire(() => []);
 loose.fire(() => [1, 2]);
 dynamic.fire(() => [1, 2]);
 none.fire(() => []);
+provider.addStruct('request', 16, { 'int id': 0, 'char path[12]': 4 });
+pointers.fire(() => [new Uint8Array(16), 0]);
 const enabled: boolean = probe.enabled;
 const path: string | undefined = provider.status().sdt?.path;
 const removed: true = provider.removeProbe(probe);
@@ -39,6 +43,10 @@ function wrong()
 	provider.addProbe('p2', 'flaot');
 	// @ts-expect-error
 	provider.addProbe('p2', 'int', 'another');
+	// @ts-expect-error
+	provider.addProbe('p2', 'struct request');
+	// @ts-expect-error
+	provider.addStruct('request', 16, { 'int id': 'first' });
 	// @ts-expect-error
 	probe.fire(() => [1, 'text', {}, 1n]);
 	// @ts-expect-error

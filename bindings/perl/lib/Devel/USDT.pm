@@ -52,6 +52,18 @@ sub _number
 	return eval { 0 + $number->($given, undef, '') };
 }
 
+# The same for a pointer: bytes, or a number that is an address.
+sub _address
+{
+	my $value;
+	local ($@, $!, $SIG{__DIE__});
+
+	eval { $value = $_[0]; 1 } or return undef;
+	return $value if !ref $value;
+	my $number = _number($value) // 0;
+	return $number =~ /^[0-9]+\z/ ? 0 + $number : 0;
+}
+
 # The JSON of a value, marked as UTF-8, or undef and why it has none.
 sub encoded
 {
@@ -91,7 +103,7 @@ sub Devel::DTrace::Probe::_json
 # --- types ------------------------------------------------------------------------
 
 # argument(TYPE): the type that tracers see, and how values become arguments:
-# "i" an integer, "t" text, "j" JSON.
+# "i" an integer, "t" text, "j" JSON, "p" a pointer to anything else.
 sub argument
 {
 	my ($declared) = @_;
@@ -102,7 +114,7 @@ sub argument
 	    /^(?:float|double|long double)\b ?((?:[A-Za-z_]\w*)?)$/;
 	return ($declared, 't') if $words =~ 
 	    /^(?:const )?(?:(?:un)?signed )?char(?: const)? ?\* ?(?:const\b)? ?(?:[A-Za-z_]\w*)?$/;
-	return ($declared, 'i');
+	return ($declared, $words =~ /\*/ ? 'p' : 'i');
 }
 
 # text(VALUE, WHAT): the bytes of a text for the library.
@@ -174,6 +186,32 @@ sub probe
 		Carp::croak($why);
 	}
 	return $probe;
+}
+
+# unsigned(VALUE, WHAT): a size or an offset.
+sub unsigned
+{
+	my ($value, $what) = @_;
+
+	$value = text($value, $what);
+	$value =~ /^[0-9]{1,10}\z/ or Carp::croak("$what is not a number of bytes: "
+		. $value);
+	return 0 + $value;
+}
+
+sub struct
+{
+	my ($self, $name, $size, @fields) = @_;
+
+	@fields % 2 and Carp::croak('each field of a struct has an offset');
+	my @table = map { (text($fields[2 * $_], 'the field of a struct'),
+		unsigned($fields[2 * $_ + 1], 'the offset of a field'))
+	} 0 .. @fields / 2 - 1;
+	my $why = $self->{native}->add_struct(text($name,
+		'the name of a struct'), unsigned($size, 'the size of a struct'),
+		\@table);
+	length $why and Carp::croak($why);
+	return $self;
 }
 
 sub remove
@@ -255,6 +293,13 @@ Adds a probe, and returns it. If the provider is enabled the probe is visible at
 once. DTrace shows the function, by default the name. There may be 32 arguments.
 See L</TYPES>.
 
+=head2 struct($name, $size, @fields)
+
+Tells tracers the layout of a struct: its size in bytes, and pairs of a field, as C
+declares it, and its offset. They then show the fields of arguments of the type
+C<struct $name *>. Structs come before C<enable>. Returns the provider. See
+L</TYPES>.
+
 =head2 enable, disable
 
 Make the probes visible to tracers, and hide them. C<enable> croaks if nothing on
@@ -313,6 +358,18 @@ else, C<undef>, NaN and infinity are 0.
 is sent as it is in memory: text of characters as UTF-8, with C<?> for surrogates,
 and text of bytes as these bytes. Tracers read up to the first NUL. Numbers and
 references are sent as Perl prints them; C<undef> is NULL.
+
+=item Pointers to anything else
+
+take a packed text, whose bytes are sent, or a number, the address.
+
+    $provider->struct('request', 16, 'int id' => 0, 'char path[12]' => 4);
+    my $request = $provider->probe('request', 'struct request *request');
+    $provider->enable;
+    $request->lazy(sub { return pack('l a12', 7, '/index') });
+
+C<usdt watch> then shows C<< request={id=7, path="/index"} >>. The bytes are valid
+during the fire only: a tracer that reads them later reads something else.
 
 =item json
 

@@ -31,7 +31,8 @@
 enum kind {
 	KIND_INTEGER = 'i',
 	KIND_TEXT = 't',
-	KIND_JSON = 'j'
+	KIND_JSON = 'j',
+	KIND_POINTER = 'p'	/* bytes, or an address */
 };
 
 /*
@@ -56,7 +57,7 @@ struct probe {
 };
 
 static VALUE class_probe, class_error, values_module, encode_options;
-static ID id_json;
+static ID id_json, id_to_i, id_to_ptr;
 
 /* --- errors and strings ----------------------------------------------------- */
 
@@ -123,12 +124,12 @@ home_lock(struct home *home)
 	pthread_mutex_lock(&home->lock);
 }
 
-typedef int call_t(usdt_provider_t *, usdt_probedef_t *);
+typedef int call_t(usdt_provider_t *, void *);
 
 struct call {
 	struct home *home;
 	call_t *call;
-	usdt_probedef_t *probedef;
+	void *argument;
 	int done, result;
 	char *error;
 };
@@ -140,7 +141,7 @@ call_unlocked(void *data)
 	struct call *c = data;
 
 	home_lock(c->home);
-	c->result = c->call(c->home->provider, c->probedef);
+	c->result = c->call(c->home->provider, c->argument);
 	if (c->result < 0)
 		c->error = strdup(usdt_errstr(c->home->provider));
 	pthread_mutex_unlock(&c->home->lock);
@@ -154,10 +155,9 @@ call_unlocked(void *data)
  * or after it, never instead of its result.
  */
 static int
-home_call(struct home *home, call_t *call, usdt_probedef_t *probedef,
-    VALUE *error)
+home_call(struct home *home, call_t *call, void *argument, VALUE *error)
 {
-	struct call c = { home, call, probedef, 0, 0, NULL };
+	struct call c = { home, call, argument, 0, 0, NULL };
 
 	while (!c.done) {
 		rb_thread_call_without_gvl2(call_unlocked, &c, NULL, NULL);
@@ -173,11 +173,11 @@ home_call(struct home *home, call_t *call, usdt_probedef_t *probedef,
 }
 
 static void
-home_change(struct home *home, call_t *call, usdt_probedef_t *probedef)
+home_change(struct home *home, call_t *call, void *argument)
 {
 	VALUE error = Qnil;
 
-	if (home_call(home, call, probedef, &error) < 0)
+	if (home_call(home, call, argument, &error) < 0)
 		rb_exc_raise(rb_exc_new_str(class_error, error));
 }
 
@@ -218,6 +218,22 @@ text_of(VALUE value)
 	    ECONV_INVALID_REPLACE | ECONV_UNDEF_REPLACE, encode_options);
 }
 
+/* A String's bytes are sent; of memory, as Fiddle's and FFI's, the address. */
+static VALUE
+pointer_of(VALUE value)
+{
+	VALUE found;
+
+	if (NIL_P(value) || RB_INTEGER_TYPE_P(value) ||
+	    RB_TYPE_P(value, T_STRING))
+		return value;
+	found = rb_check_funcall(value, id_to_ptr, 0, NULL);
+	if (found != Qundef)
+		value = found;
+	found = rb_check_funcall(value, id_to_i, 0, NULL);
+	return RB_INTEGER_TYPE_P(found) ? found : Qnil;
+}
+
 struct conversion {
 	int kind;
 	VALUE value;
@@ -233,6 +249,8 @@ convert(VALUE data)
 		return text_of(c->value);
 	case KIND_JSON:
 		return text_of(rb_funcall(values_module, id_json, 1, c->value));
+	case KIND_POINTER:
+		return pointer_of(c->value);
 	default:
 		return integer_of(c->value);
 	}
@@ -286,7 +304,7 @@ word_of(VALUE *value)
 static void
 fire(struct probe *self, long count, const VALUE *values)
 {
-	VALUE held[USDT_ARG_MAX];
+	VALUE given[USDT_ARG_MAX], held[USDT_ARG_MAX];
 	uint64_t words[USDT_ARG_MAX] = { 0 };
 	size_t argc = self->probedef->argc, i;
 
@@ -294,14 +312,16 @@ fire(struct probe *self, long count, const VALUE *values)
 		argc = (size_t)count;
 	/* VALUES may be an array's, which the values' code may change. */
 	for (i = 0; i < argc; i++)
-		held[i] = values[i];
+		given[i] = values[i];
 	for (i = 0; i < argc; i++)
-		held[i] = converted(self->kinds[i], held[i]);
+		held[i] = converted(self->kinds[i], given[i]);
 	for (i = 0; i < argc; i++)
 		words[i] = word_of(&held[i]);
 	usdt_probe_fire64(self->probedef, argc, words);
-	for (i = 0; i < argc; i++)
+	for (i = 0; i < argc; i++) {
+		RB_GC_GUARD(given[i]);	/* the memory of an address */
 		RB_GC_GUARD(held[i]);
+	}
 }
 
 /*
@@ -509,17 +529,44 @@ provider_initialize_copy(VALUE self, VALUE original)
 }
 
 static int
-enable(usdt_provider_t *provider, usdt_probedef_t *unused)
+enable(usdt_provider_t *provider, void *unused)
 {
 	(void)unused;
 	return usdt_provider_enable(provider);
 }
 
 static int
-disable(usdt_provider_t *provider, usdt_probedef_t *unused)
+disable(usdt_provider_t *provider, void *unused)
 {
 	(void)unused;
 	return usdt_provider_disable(provider);
+}
+
+static int
+add_probe(usdt_provider_t *provider, void *probedef)
+{
+	return usdt_provider_add_probe(provider, probedef);
+}
+
+static int
+remove_probe(usdt_provider_t *provider, void *probedef)
+{
+	return usdt_provider_remove_probe(provider, probedef);
+}
+
+struct table {
+	const char *name;
+	size_t size, count;
+	usdt_field_t *fields;
+};
+
+static int
+add_struct(usdt_provider_t *provider, void *argument)
+{
+	const struct table *table = argument;
+
+	return usdt_provider_add_struct(provider, table->name, table->size,
+	    table->count, table->fields);
 }
 
 /*
@@ -594,7 +641,7 @@ provider_add(VALUE self, VALUE function, VALUE name, VALUE types, VALUE kinds,
 	RB_OBJ_WRITE(object, &probe->arguments, arguments);
 	__atomic_add_fetch(&home->references, 1, __ATOMIC_RELAXED);
 	probe->home = home;
-	home_change(home, usdt_provider_add_probe, probe->probedef);
+	home_change(home, add_probe, probe->probedef);
 	RB_GC_GUARD(self);
 	return rb_obj_freeze(object);
 }
@@ -612,10 +659,45 @@ provider_remove_probe(VALUE self, VALUE probe)
 	if (rb_obj_class(probe) != class_probe)
 		rb_raise(rb_eTypeError, "what is removed must be a "
 		    "USDT::Probe, not %"PRIsVALUE, rb_inspect(probe));
-	home_change(home, usdt_provider_remove_probe,
-	    PROBE(probe)->probedef);
+	home_change(home, remove_probe, PROBE(probe)->probedef);
 	RB_GC_GUARD(self);
 	RB_GC_GUARD(probe);
+	return Qtrue;
+}
+
+/* add_struct(name, size, declarations, offsets) */
+static VALUE
+provider_add_struct(VALUE self, VALUE name, VALUE size, VALUE declarations,
+    VALUE offsets)
+{
+	struct home *home = home_of(self);
+	struct table table;
+	VALUE held, memory;
+	size_t i;
+
+	Check_Type(declarations, T_ARRAY);
+	Check_Type(offsets, T_ARRAY);
+	if (RARRAY_LEN(declarations) != RARRAY_LEN(offsets))
+		rb_raise(rb_eArgError, "each field has one offset");
+	held = rb_ary_new();
+	table.name = c_string(&name, "the name of a struct");
+	table.size = NUM2SIZET(size);
+	table.count = (size_t)RARRAY_LEN(declarations);
+	table.fields = ALLOCV_N(usdt_field_t, memory, table.count + 1);
+	for (i = 0; i < table.count; i++) {
+		VALUE declaration = rb_ary_entry(declarations, (long)i);
+
+		table.fields[i].declarator = c_string(&declaration,
+		    "the field of a struct");
+		table.fields[i].offset = NUM2SIZET(rb_ary_entry(offsets,
+		    (long)i));
+		rb_ary_push(held, declaration);
+	}
+	home_change(home, add_struct, &table);
+	ALLOCV_END(memory);
+	RB_GC_GUARD(held);
+	RB_GC_GUARD(name);
+	RB_GC_GUARD(self);
 	return Qtrue;
 }
 
@@ -688,6 +770,7 @@ define_provider(VALUE module)
 	rb_define_method(class, "name", provider_name, 0);
 	rb_define_method(class, "mod", provider_mod, 0);
 	rb_define_private_method(class, "add", provider_add, 5);
+	rb_define_private_method(class, "add_struct", provider_add_struct, 4);
 	rb_define_private_method(class, "live?", provider_live, 0);
 	rb_define_private_method(class, "status_values", provider_status, 0);
 }
@@ -725,6 +808,8 @@ Init_native(void)
 	    rb_str_freeze(rb_utf8_str_new_cstr("?")));
 	rb_obj_freeze(encode_options);
 	id_json = rb_intern("json");
+	id_to_i = rb_intern("to_i");
+	id_to_ptr = rb_intern("to_ptr");
 	define_provider(module);
 	define_probe(module);
 }

@@ -31,6 +31,14 @@ module USDT
       probe
     end
 
+    # Tells tracers the layout of a struct: its size in bytes, and a Hash that
+    # has the offset of each field, declared as in C: "int id" => 0.  They show
+    # the fields of arguments declared as "struct NAME *".  Structs come before
+    # #enable.
+    def struct(name, size, fields)
+      add_struct(name, size, fields.keys, fields.values)
+    end
+
     # What shows the probes to tracers, where, and if nothing, why.
     def status
       *counts, dof, sdt, note, mappings = status_values

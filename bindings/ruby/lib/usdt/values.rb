@@ -25,7 +25,7 @@ module USDT
     module_function
 
     # What tracers are told that an argument is, and how values become one: "i"
-    # an integer, "t" text, "j" JSON.
+    # an integer, "t" text, "j" JSON, "p" a pointer to anything else.
     def argument(declared, name = nil)
       type = c_type(declared)
       type = "#{type}#{" " unless type.end_with?("*")}#{name}" if name
@@ -33,8 +33,14 @@ module USDT
       if (found = AS_TEXT.match(words))
         ["char *#{found[2]&.lstrip}", found[1] == "json" ? "j" : "t"]
       else
-        [type, TEXT.match?(words) ? "t" : "i"]
+        [type, kind(words)]
       end
+    end
+
+    def kind(words)
+      return "t" if TEXT.match?(words)
+
+      words.include?("*") ? "p" : "i"
     end
 
     def c_type(declared)

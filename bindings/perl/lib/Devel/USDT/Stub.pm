@@ -22,6 +22,8 @@ sub add { return '' }
 
 sub remove { return '' }
 
+sub add_struct { return '' }
+
 sub enable { return '' }
 
 sub disable { return '' }
