@@ -20,7 +20,7 @@ use Usdt::Tracer qw(tracer_case);
 our @ISA = ('Usdt::Tracer::Run');
 our @EXPORT_OK = qw(dtrace_case process listing tree_of dtprobed_log
 	restart_dtprobed same_events eventually wait_errors build_path
-	as_user child_status fires_of sees_programs);
+	as_user child_status fires_of);
 
 # The directory of the programs for this machine's tests.
 sub build_path
@@ -191,46 +191,6 @@ sub same_events
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	return is_deeply($got, [sort { $a cmp $b } @$expected], $name);
-}
-
-# sees_programs(PREFIX, CASES, COMMAND...): does DTrace see what the programs of
-# a language's package fire?  The cases are those of Usdt::BindingCases; their
-# programs wait until DTrace has found the probes.  For each, or for "CASE/MORE",
-# there is a list: a probe, a format and its values, and the expected lines.
-sub sees_programs
-{
-	my ($prefix, $cases, @command) = @_;
-	my ($script, $events, %programs) = ('', 0);
-
-	for my $case (sort keys %$cases) {
-		my ($probe, $format, $values, @expected) = @{ $cases->{$case} };
-		my $program = $case =~ s{/.*}{}r;
-
-		$programs{$program} = 1;
-		$script .= "${prefix}_${program}*:::$probe { printf(\"> $case "
-		    . "$format\\n\", $values); }\n";
-		$events += @expected;
-	}
-	local $ENV{USDT_TEST_AWAIT} = 500;
-	my $d = __PACKAGE__->run($script, '-Z');
-	my $run = Usdt::Tracer::Run->start(as_user('env', @command,
-		join(',', sort keys %programs), $prefix));
-
-	$run->wait_until(sub { !$run->{out} });
-	my $status = $run->reap;
-	is($status && $status->[0], 0, 'the program ends well')
-	    or diag($run->report);
-	my %seen;
-	for ($d->finish($events)) {
-		my ($case, $event) = /^(\S+) (.*)$/;
-		push @{ $seen{$case} }, $event;
-	}
-	for my $case (sort keys %$cases) {
-		my (undef, undef, undef, @expected) = @{ $cases->{$case} };
-
-		same_events([sort @{ $seen{$case} // [] }], \@expected, $case);
-	}
-	return;
 }
 
 # listing(SPEC, OPTION...): the output of `dtrace -l`, a hash for each probe:

@@ -13,7 +13,7 @@ use File::Temp qw(tempdir);
 
 use Usdt::Variant ();
 
-our @EXPORT_OK = qw(run copy copy_program copy_sources);
+our @EXPORT_OK = qw(run copy copy_libraries copy_sources);
 
 my $top = abs_path(dirname(__FILE__) . '/../../..');
 
@@ -22,7 +22,7 @@ sub run
 {
 	local %ENV = %ENV;
 	# Without the settings of what started this test.
-	delete @ENV{grep { /^(?:MAKE|PERL|RUBY|GEM_)/ } keys %ENV};
+	delete @ENV{grep { /^(?:MAKE|PERL|PYTHON|RUBY|GEM_|LUA)/ } keys %ENV};
 	delete @ENV{qw(MFLAGS CC CFLAGS)};
 	my ($output, $status) = Usdt::Variant::quiet(@_);
 
@@ -39,17 +39,16 @@ sub copy
 	return;
 }
 
-# copy_program(PROGRAM, DIR, NAME): with the libraries that it needs beyond those
-# of every Debian.
-sub copy_program
+# copy_libraries(FILE, DIR): those that a program or a shared object needs beyond
+# those of every Debian.
+sub copy_libraries
 {
-	my ($program, $to, $name) = @_;
+	my ($file, $to) = @_;
 
-	for (split(/\n/, run('ldd', $program))) {
+	for (split(/\n/, run('ldd', $file))) {
 		copy($2, "$to/$1") if /^\s*(\S+) => (\/\S+)/ &&
 		    $1 !~ /^lib(?:c|m|dl|pthread|rt)\.so/;
 	}
-	copy($program, "$to/$name");
 	return;
 }
 
