@@ -8,7 +8,7 @@
  */
 #include "feed.h"
 #include "tools/header/header.h"
-#include "tools/watch/watch.h"
+#include "tools/events/parts.h"
 
 static void
 check_member(const struct type_member *member, size_t size)

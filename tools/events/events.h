@@ -26,7 +26,48 @@
 
 #include "tools/common/common.h"
 
+/* --- line.c: how is text put together fast? ------------------------------- */
+
+struct line {			/* begins with zeros */
+	char *bytes;
+	size_t length, space;
+};
+
+void line_free(struct line *line);
+/* Make room for so many bytes more. */
+void line_grow(struct line *line, size_t more);
+
+static inline void
+line_room(struct line *line, size_t more)
+{
+	if (line->space - line->length < more)
+		line_grow(line, more);
+}
+
+static inline void
+line_char(struct line *line, char c)
+{
+	line_room(line, 1);
+	line->bytes[line->length++] = c;
+}
+
+void line_put(struct line *line, const char *bytes, size_t length);
+void line_text(struct line *line, const char *text);
+void line_unsigned(struct line *line, uint64_t value);
+void line_signed(struct line *line, int64_t value);
+/* The last DIGITS digits. */
+void line_digits(struct line *line, unsigned value, unsigned digits);
+/* With 0x. */
+void line_hex(struct line *line, uint64_t value);
+/* A float or double, by its bits. */
+void line_float(struct line *line, uint64_t bits, size_t size);
+/* As quote_string and quote_word do it. */
+void line_string(struct line *line, const char *bytes, size_t length);
+void line_word(struct line *line, const char *word);
+
 /* --- plan.c: which values are taken of a probe's arguments? --------------- */
+
+enum leaf_kind { KIND_UNSIGNED, KIND_SIGNED, KIND_POINTER, KIND_FLOAT };
 
 /*
  * A value that is taken.  Letters: 1 2 4 8 is an integer of that many bytes, H
@@ -37,7 +78,10 @@ struct leaf {
 	char letter;
 	char *fetch;		/* how the kernel fetches it; NULL: impossible */
 	size_t size, elements;	/* of an array */
-	long length;		/* the leaf that is this text's length, or -1 */
+	int is_text;		/* the value is a text, however it comes */
+	enum leaf_kind kind;	/* of an argument that is none */
+	long length;		/* the leaf that is its length, or -1 */
+	int length_size;	/* in bytes; negative: signed */
 	const struct argument *argument;	/* the leaf is that argument ... */
 	const struct type_member *member;	/* ... or that member of one */
 };
@@ -60,7 +104,16 @@ struct target {
 				 * none */
 	size_t words;		/* that are fetched of each text */
 	char *signature;	/* of the leaves */
+	struct line label;	/* PROVIDER:PROBE, safe to be printed */
 };
+
+/* The struct that an argument points to, if its members are known. */
+const struct type_struct *argument_struct(const struct argument *argument);
+/* Is a member text at a pointer, or text in the struct itself? */
+int member_is_text(const struct type_member *member);
+int member_is_chars(const struct type_member *member);
+/* It only fills a gap. */
+int member_is_padding(const struct type_member *member);
 
 /* --- stream.c: which events happen, in the order of time? ----------------- */
 
@@ -74,11 +127,13 @@ struct value {
 	const char *text;	/* the bytes of a text or of an array; without a
 				 * zero at the end.  NULL: it is neither */
 	size_t length;		/* how many */
+	size_t space;		/* how many could be read there */
 };
 
 #define VALUE_UNREADABLE	1u	/* there was nothing at the pointer, of
 					 * a text or of a struct */
 #define VALUE_CUT		2u	/* the text, or the array, was longer */
+#define VALUE_TEXT		4u	/* it is a text, or a pointer to none */
 
 /* An event: a probe that fired. */
 struct fire {

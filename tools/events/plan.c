@@ -4,8 +4,8 @@
  * Of each argument there is one value, a leaf: an integer, or a pointer with
  * the text at it.  An argument that points to a struct which the image declares
  * has more: one for each member, of nested structs too, as far as the kernel
- * accepts so many.  They follow the arguments' own, in the order in which
- * show.c prints them.
+ * accepts so many.  They follow the arguments' own, in the order in which they
+ * are printed.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -13,7 +13,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "tools/watch/watch.h"
+#include "tools/events/parts.h"
 
 /*
  * The kernel accepts 128 fields: two of ours, and at most two for each leaf.
@@ -77,17 +77,26 @@ static struct leaf *
 add_leaf(struct plan *plan, char letter, char *fetch)
 {
 	struct target *target = plan->target;
-	struct leaf leaf = { .letter = letter, .fetch = fetch };
+	struct leaf leaf = {
+		.letter = letter, .fetch = fetch, .is_text = letter == 'T',
+		.length = -1
+	};
 
 	ROOM_FOR_ONE(target->leaves, target->leaf_count, plan->space);
 	target->leaves[target->leaf_count] = leaf;
 	return &target->leaves[target->leaf_count++];
 }
 
-/*
- * Letters: 1 2 4 8 is an integer of that many bytes, H is bits 8 to 15 of a
- * register, T a pointer with the text at it, A an array, - nothing.
- */
+static enum leaf_kind
+kind_of(const struct argument *argument, size_t size)
+{
+	if (argument_is_pointer(argument))
+		return KIND_POINTER;
+	if (argument_is_float(argument, size))
+		return KIND_FLOAT;
+	return argument->size < 0 ? KIND_SIGNED : KIND_UNSIGNED;
+}
+
 static void
 plan_argument(struct plan *plan, size_t index)
 {
@@ -96,6 +105,7 @@ plan_argument(struct plan *plan, size_t index)
 	int high = 0, size = abs(argument->size);
 	char *fetch = index < ARGS_MAX ? operand_fetch(target->image,
 	    target->probe, argument, &high) : NULL;
+	struct leaf *leaf;
 	char letter = (char)('0' + size);
 
 	if (fetch == NULL)
@@ -109,7 +119,9 @@ plan_argument(struct plan *plan, size_t index)
 	else if (argument_is_text(argument) && *fetch != '\\' &&
 	    (size == 8 || *fetch == '%'))
 		letter = 'T';
-	add_leaf(plan, letter, fetch);
+	leaf = add_leaf(plan, letter, fetch);
+	leaf->argument = argument;
+	leaf->kind = kind_of(argument, letter == 'H' ? 1 : (size_t)size);
 	plan->fields += letter == 'T' ? 2 : letter != '-';
 	plan->bytes += 8;
 	plan->line += fetch == NULL ? 0 : 2 * strlen(fetch) + 24;
@@ -154,6 +166,7 @@ plan_array(struct plan *plan, const struct type_member *member, char *fetch)
 	leaf = add_leaf(plan, 'A', fetch);
 	leaf->size = size;
 	leaf->elements = elements;
+	leaf->member = member;
 }
 
 static void
@@ -180,13 +193,49 @@ plan_member(struct plan *plan, const struct type_member *member,
 		plan_array(plan, member, fetch);
 	} else if (member_is_text(member) && member->size == 8) {
 		if (fits(plan, fetch, 2, 8))
-			add_leaf(plan, 'T', fetch);
+			add_leaf(plan, 'T', fetch)->member = member;
 		else
 			free(fetch);
 	} else if (fits(plan, fetch, 1, 8)) {
-		add_leaf(plan, (char)('0' + member->size), fetch);
+		add_leaf(plan, (char)('0' + member->size), fetch)->member =
+		    member;
 	} else {
 		free(fetch);
+	}
+}
+
+/*
+ * Which leaf is the length of each text in a struct whose leaves begin with
+ * FIRST?  Behind a nested struct leaves can't be counted.
+ */
+static void
+find_lengths(const struct target *target, const struct type_struct *type,
+    size_t first)
+{
+	size_t i, k, count = 0;
+
+	for (i = 0; i < type->count; i++) {
+		const struct type_member *member = &type->members[i];
+
+		if (member_is_padding(member))
+			continue;
+		if ((member->of != NULL && member->declarator.pointers == 0) ||
+		    first + count >= target->leaf_count)
+			break;
+		for (k = first; member->declarator.dimensions == 0 &&
+		    k < target->leaf_count; k++) {
+			struct leaf *text = &target->leaves[k];
+
+			if (!text->is_text || text->length >= 0 ||
+			    text->member < type->members ||
+			    text->member >= type->members + type->count ||
+			    !argument_is_length_of(member->name,
+			    text->member->name))
+				continue;
+			text->length = (long)(first + count);
+			text->length_size = member->declarator.size;
+		}
+		count++;
 	}
 }
 
@@ -194,12 +243,13 @@ static void
 plan_struct(struct plan *plan, const struct type_struct *type,
     const char *base, size_t offset)
 {
-	size_t i;
+	size_t i, first = plan->target->leaf_count;
 
 	for (i = 0; i < type->count && !plan->full; i++)
 		if (!member_is_padding(&type->members[i]))
 			plan_member(plan, &type->members[i], base, offset +
 			    type->members[i].offset);
+	find_lengths(plan->target, type, first);
 }
 
 int
@@ -241,6 +291,73 @@ text_words(const struct target *target, size_t bytes)
 	return (size < TEXT_MAX ? size : TEXT_MAX) / 8;
 }
 
+/* Which argument is the length of each text? */
+static void
+find_argument_lengths(const struct target *target)
+{
+	const struct argument *args = target->args;
+	size_t i, k;
+
+	for (i = 0; i < target->argc; i++)
+		for (k = 0; args[i].name != NULL && k < target->argc; k++)
+			if (args[k].name != NULL &&
+			    argument_is_length_of(args[k].name,
+			    args[i].name) && !argument_is_pointer(&args[k])) {
+				target->leaves[i].length = (long)k;
+				target->leaves[i].length_size = args[k].size;
+				break;
+			}
+}
+
+void
+target_goes(struct target *target, int direct)
+{
+	size_t i;
+
+	target->direct = direct;
+	for (i = 0; i < target->argc; i++)
+		target->leaves[i].is_text = direct ?
+		    argument_is_text(&target->args[i]) :
+		    target->leaves[i].letter == 'T';
+}
+
+/* A length that was passed as an integer of SIZE bytes; -1 if it is none. */
+static int64_t
+length_value(uint64_t value, int size)
+{
+	if (size < 0 && (value >> (-size * 8 - 1) & 1) != 0)
+		return -1;
+	return value > INT64_MAX ? INT64_MAX : (int64_t)value;
+}
+
+void
+values_end_texts(const struct target *target, struct value *values)
+{
+	size_t i;
+
+	for (i = 0; i < target->leaf_count; i++) {
+		const struct leaf *leaf = &target->leaves[i];
+		struct value *value = &values[i];
+		int64_t length;
+
+		if (leaf->length < 0 || value->text == NULL ||
+		    !(value->flags & VALUE_TEXT) ||
+		    values[leaf->length].bytes == 0)
+			continue;
+		length = length_value(values[leaf->length].bits,
+		    leaf->length_size);
+		if (length < 0)
+			continue;
+		/* A process copies up to a zero; behind that nothing is cut. */
+		if ((uint64_t)length <= value->space)
+			value->flags &= ~VALUE_CUT;
+		else if (!target->direct)
+			value->flags |= VALUE_CUT;
+		value->length = (uint64_t)length < value->space ?
+		    (size_t)length : value->space;
+	}
+}
+
 void
 target_prepare(struct target *target)
 {
@@ -263,6 +380,10 @@ target_prepare(struct target *target)
 			plan_struct(&plan, type, target->leaves[i].fetch, 0);
 	}
 	target->members[i] = target->leaf_count;
+	find_argument_lengths(target);
+	line_word(&target->label, target->probe->provider);
+	line_char(&target->label, ':');
+	line_word(&target->label, target->probe->name);
 	target->signature = signature_of(target);
 	target->words = text_words(target, plan.bytes < RECORD_MAX ?
 	    plan.bytes : RECORD_MAX);
@@ -276,6 +397,7 @@ target_done(struct target *target)
 	for (i = 0; i < target->leaf_count; i++)
 		free(target->leaves[i].fetch);
 	free(target->leaves);
+	line_free(&target->label);
 	free(target->members);
 	free(target->signature);
 	arguments_free(target->args, target->argc);

@@ -1,5 +1,5 @@
 /*
- * attach.c - to which probes is a watch attached?
+ * attach.c - to which probes is a stream attached?
  *
  * The search for files with matching probes is repeated regularly, so that it
  * finds providers that are enabled later and programs that start later.  A file
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tools/watch/watch.h"
+#include "tools/events/parts.h"
 
 /*
  * The most errors with single probes that are printed.  Other people's files
@@ -92,7 +92,8 @@ reason(int error)
 static int
 by_signature(const void *one, const void *other)
 {
-	const struct target *a = one, *b = other;
+	const struct target *a = *(struct target *const *)one;
+	const struct target *b = *(struct target *const *)other;
 	int order = strcmp(a->signature, b->signature);
 
 	if (order != 0)
@@ -115,7 +116,7 @@ attach_event(struct attachment *to, size_t first, size_t count)
 
 	if (error != 0)
 		return error;
-	error = rings_attach(to->rings, event.id, to->only);
+	error = perf_attach(to->perf, event.id, to->only);
 	if (error != 0) {
 		tracefs_remove(to->tracefs, event.number);
 		event_done(&event);
@@ -140,10 +141,10 @@ file_of(struct attachment *to, const struct target *target)
 
 /* Do all these targets belong to files with too many refusals? */
 static int
-is_hopeless(struct attachment *to, const struct target *targets, size_t count)
+is_hopeless(struct attachment *to, struct target *const *targets, size_t count)
 {
-	return targets[0].image == targets[count - 1].image &&
-	    file_of(to, targets)->refused >= REFUSED_MAX;
+	return targets[0]->image == targets[count - 1]->image &&
+	    file_of(to, targets[0])->refused >= REFUSED_MAX;
 }
 
 /*
@@ -159,7 +160,7 @@ attach_targets(struct attachment *to, size_t first, size_t count)
 	if (to->fatal)
 		return;
 	if (is_hopeless(to, &to->targets[first], count)) {
-		trouble(to, &to->targets[first], "so many others of the file "
+		trouble(to, to->targets[first], "so many others of the file "
 		    "can't");
 		return;
 	}
@@ -168,11 +169,11 @@ attach_targets(struct attachment *to, size_t first, size_t count)
 		return;
 	if (error == EMFILE || error == ENFILE || error == ENOMEM ||
 	    error == EACCES || error == EPERM) {
-		report(&to->targets[first], reason(error));
+		report(to->targets[first], reason(error));
 		to->fatal = 1;
 	} else if (count == 1) {
-		file_of(to, &to->targets[first])->refused++;
-		trouble(to, &to->targets[first], reason(error));
+		file_of(to, to->targets[first])->refused++;
+		trouble(to, to->targets[first], reason(error));
 	} else {
 		attach_targets(to, first, count / 2);
 		attach_targets(to, first + count / 2, count - count / 2);
@@ -183,7 +184,7 @@ attach_targets(struct attachment *to, size_t first, size_t count)
 static void
 attach_new(struct attachment *to, size_t first)
 {
-	struct target *target = to->targets;
+	struct target **target = to->targets;
 	size_t end;
 
 	if (first == to->target_count)
@@ -193,7 +194,7 @@ attach_new(struct attachment *to, size_t first)
 	for (; first < to->target_count; first = end) {
 		end = first + 1;
 		while (end < to->target_count && strcmp(
-		    target[end].signature, target[first].signature) == 0)
+		    target[end]->signature, target[first]->signature) == 0)
 			end++;
 		attach_targets(to, first, end - first);
 	}
@@ -223,7 +224,7 @@ is_wanted(const struct attachment *to, const char *path, const char *named,
 static int
 is_kind(const struct attachment *to, const char **kinds, size_t *count)
 {
-	const char *signature = to->targets[to->target_count - 1].signature;
+	const char *signature = to->targets[to->target_count - 1]->signature;
 	size_t i;
 
 	for (i = 0; i < *count; i++)
@@ -238,11 +239,12 @@ is_kind(const struct attachment *to, const char **kinds, size_t *count)
 static void
 drop_target(struct attachment *to)
 {
-	struct target *target = &to->targets[to->target_count - 1];
+	struct target *target = to->targets[to->target_count - 1];
 
 	trouble(to, target, "the file has probes with too many different "
 	    "kinds of arguments; name fewer");
 	target_done(target);
+	free(target);
 	to->target_count--;
 }
 
@@ -250,6 +252,8 @@ static void
 add_target(struct attachment *to, const struct target *target,
     const char **kinds, size_t *count)
 {
+	struct target *copy;
+
 	if (target->probe->unreachable)
 		trouble(to, target, target->probe->unreachable);
 	else if (target->probe->note_name == NULL)
@@ -259,8 +263,11 @@ add_target(struct attachment *to, const struct target *target,
 	else {
 		ROOM_FOR_ONE(to->targets, to->target_count,
 		    to->target_space);
-		to->targets[to->target_count] = *target;
-		target_prepare(&to->targets[to->target_count++]);
+		copy = xcalloc(1, sizeof *copy);
+		*copy = *target;
+		copy->number = to->target_numbers++;
+		target_prepare(copy);
+		to->targets[to->target_count++] = copy;
 		if (!is_kind(to, kinds, count))
 			drop_target(to);
 	}
@@ -279,10 +286,10 @@ is_watched(const struct attachment *to, const struct stat *st,
 		if (file->device != st->st_dev || file->inode != st->st_ino)
 			continue;
 		for (k = 0; k < to->target_count; k++)
-			if (to->targets[k].image == file->image &&
-			    to->targets[k].probe->address ==
+			if (to->targets[k]->image == file->image &&
+			    to->targets[k]->probe->address ==
 			    probe->address &&
-			    strcmp(to->targets[k].probe->name,
+			    strcmp(to->targets[k]->probe->name,
 			    probe->name) == 0)
 				return 1;
 	}
@@ -545,15 +552,17 @@ attach_end(struct attachment *to)
 {
 	size_t i;
 
-	if (to->rings != NULL)
-		rings_close(to->rings);		/* detaches */
+	if (to->perf != NULL)
+		perf_close(to->perf);		/* detaches */
 	for (i = 0; i < to->event_count; i++) {
 		tracefs_remove(to->tracefs, to->events[i].number);
 		event_done(&to->events[i]);
 	}
 	free(to->events);
-	for (i = 0; i < to->target_count; i++)
-		target_done(&to->targets[i]);
+	for (i = 0; i < to->target_count; i++) {
+		target_done(to->targets[i]);
+		free(to->targets[i]);
+	}
 	free(to->targets);
 	for (i = 0; i < to->file_count; i++) {
 		image_free(to->files[i].image);

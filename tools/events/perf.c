@@ -1,5 +1,5 @@
 /*
- * ring.c - how do records get from the kernel to us?
+ * perf.c - how do records get from the kernel to us?
  *
  * Through perf's ring buffers, one per processor, and not through tracefs's
  * own.  Both carry binary records, so that strings are right whatever bytes
@@ -26,11 +26,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tools/watch/watch.h"
+#include "tools/events/parts.h"
 
-/* Bytes in a ring; halved until the kernel grants it. */
+/*
+ * Bytes in a ring, halved until the kernel grants it; and of how many it tells
+ * us.  Events that can't wait are few: we are told of each.
+ */
 #define RING_MAX	((size_t)4 << 20)
-#define RING_MIN	((size_t)64 << 10)
+#define RING_WAKE	((size_t)32 << 10)
+#define RING_URGENT	((size_t)64 << 10)
 
 /* Later headers have these. */
 #ifndef PERF_FORMAT_LOST
@@ -44,7 +48,7 @@ struct ring {
 	size_t size;
 };
 
-struct rings {
+struct perf {
 	struct ring *ring;
 	size_t count;
 	int *fds;		/* of the attached events */
@@ -57,7 +61,7 @@ struct rings {
 };
 
 static int
-perf_open(struct perf_event_attr *attr, pid_t pid, int cpu)
+open_perf(struct perf_event_attr *attr, pid_t pid, int cpu)
 {
 	return (int)syscall(SYS_perf_event_open, attr, pid, cpu, -1,
 	    PERF_FLAG_FD_CLOEXEC);
@@ -93,7 +97,7 @@ is_known(struct perf_event_attr *attr)
 	attr->size = sizeof *attr;
 	attr->config = PERF_COUNT_SW_DUMMY;
 	attr->exclude_kernel = 1;
-	fd = perf_open(attr, 0, -1);
+	fd = open_perf(attr, 0, -1);
 	if (fd < 0)
 		return errno != EINVAL;
 	close(fd);
@@ -101,7 +105,7 @@ is_known(struct perf_event_attr *attr)
 }
 
 static int
-open_ring(struct ring *ring, int cpu)
+open_ring(struct ring *ring, int cpu, size_t most, size_t wake)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
@@ -116,11 +120,11 @@ open_ring(struct ring *ring, int cpu)
 	void *map = MAP_FAILED;
 
 	ring->cpu = cpu;
-	attr.wakeup_watermark = RING_MIN / 2;
-	ring->fd = perf_open(&attr, -1, cpu);
+	attr.wakeup_watermark = (uint32_t)wake;
+	ring->fd = open_perf(&attr, -1, cpu);
 	if (ring->fd < 0)
 		return errno;
-	for (size = RING_MAX; size >= RING_MIN; size /= 2) {
+	for (size = most; size >= page; size /= 2) {
 		map = mmap(NULL, page + size, PROT_READ | PROT_WRITE,
 		    MAP_SHARED, ring->fd, 0);
 		if (map != MAP_FAILED || (errno != EPERM && errno != ENOMEM))
@@ -161,57 +165,59 @@ raise_limit(size_t wanted)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-struct rings *
-rings_open(void)
+struct perf *
+perf_open(int urgent)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_CONF), cpu;
-	struct rings *rings = xcalloc(1, sizeof *rings);
+	struct perf *perf = xcalloc(1, sizeof *perf);
 
 	raise_limit(0);
-	rings->counts_lost = is_known(&(struct perf_event_attr){
+	perf->counts_lost = is_known(&(struct perf_event_attr){
 		.read_format = PERF_FORMAT_LOST
 	});
-	rings->only_threads = is_known(&(struct perf_event_attr){
+	perf->only_threads = is_known(&(struct perf_event_attr){
 		.inherit = 1, .inherit_thread = 1
 	});
-	rings->ring = xcalloc((size_t)cpus, sizeof *rings->ring);
+	perf->ring = xcalloc((size_t)cpus, sizeof *perf->ring);
 	for (cpu = 0; cpu < cpus; cpu++) {
-		int error = open_ring(&rings->ring[rings->count], (int)cpu);
+		int error = open_ring(&perf->ring[perf->count], (int)cpu,
+		    urgent ? RING_URGENT : RING_MAX,
+		    urgent ? 1 : RING_WAKE);
 
 		if (error == 0) {
-			rings->count++;
+			perf->count++;
 		} else if (error != ENODEV) {	/* a processor that is off */
 			report_refused(error);
-			rings_close(rings);
+			perf_close(perf);
 			return NULL;
 		}
 	}
-	return rings;
+	return perf;
 }
 
 void
-rings_close(struct rings *rings)
+perf_close(struct perf *perf)
 {
 	size_t i, page = (size_t)sysconf(_SC_PAGESIZE);
 
-	for (i = 0; i < rings->fd_count; i++)
-		close(rings->fds[i]);
-	for (i = 0; i < rings->count; i++) {
-		munmap(rings->ring[i].page, page + rings->ring[i].size);
-		close(rings->ring[i].fd);
+	for (i = 0; i < perf->fd_count; i++)
+		close(perf->fds[i]);
+	for (i = 0; i < perf->count; i++) {
+		munmap(perf->ring[i].page, page + perf->ring[i].size);
+		close(perf->ring[i].fd);
 	}
-	rings_done(rings, rings->sample_count);
-	free(rings->samples);
-	free(rings->fds);
-	free(rings->ring);
-	free(rings);
+	perf_done(perf, perf->sample_count);
+	free(perf->samples);
+	free(perf->fds);
+	free(perf->ring);
+	free(perf);
 }
 
 /* --- attaching --- */
 
 /* Open an event on one processor, with the features of this kernel. */
 static int
-open_event(struct rings *rings, unsigned id, pid_t thread, int cpu)
+open_event(struct perf *perf, unsigned id, pid_t thread, int cpu)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_TRACEPOINT,
@@ -220,39 +226,39 @@ open_event(struct rings *rings, unsigned id, pid_t thread, int cpu)
 		.sample_period = 1,
 		.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME |
 		    PERF_SAMPLE_RAW,
-		.read_format = rings->counts_lost ? PERF_FORMAT_LOST : 0,
+		.read_format = perf->counts_lost ? PERF_FORMAT_LOST : 0,
 		.inherit = thread > 0,	/* for threads that it starts */
-		.inherit_thread = thread > 0 && rings->only_threads,
+		.inherit_thread = thread > 0 && perf->only_threads,
 		.watermark = 1,
 		.wakeup_watermark = 1,
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC,
 	};
 
-	return perf_open(&attr, thread, cpu);
+	return open_perf(&attr, thread, cpu);
 }
 
 /* Attach to one thread, or with -1 to all, on all processors. */
 static int
-attach_thread(struct rings *rings, unsigned id, pid_t thread)
+attach_thread(struct perf *perf, unsigned id, pid_t thread)
 {
 	size_t i;
 	int fd, error;
 
-	for (i = 0; i < rings->count; i++) {
-		fd = open_event(rings, id, thread, rings->ring[i].cpu);
+	for (i = 0; i < perf->count; i++) {
+		fd = open_event(perf, id, thread, perf->ring[i].cpu);
 		if (fd < 0 && errno == ENODEV)
 			continue;
 		if (fd < 0)
 			return errno;
 		if (ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT,
-		    rings->ring[i].fd) < 0) {
+		    perf->ring[i].fd) < 0) {
 			error = errno;
 			close(fd);
 			return error;
 		}
-		ROOM_FOR_ONE(rings->fds, rings->fd_count, rings->fd_space);
-		rings->fds[rings->fd_count++] = fd;
+		ROOM_FOR_ONE(perf->fds, perf->fd_count, perf->fd_space);
+		perf->fds[perf->fd_count++] = fd;
 	}
 	return 0;
 }
@@ -263,7 +269,7 @@ attach_thread(struct rings *rings, unsigned id, pid_t thread)
  * new threads.
  */
 static int
-attach_threads(struct rings *rings, unsigned id, pid_t process)
+attach_threads(struct perf *perf, unsigned id, pid_t process)
 {
 	char *name = xasprintf("/proc/%d/task", (int)process);
 	pid_t *done = NULL;
@@ -286,8 +292,8 @@ attach_threads(struct rings *rings, unsigned id, pid_t process)
 			ROOM_FOR_ONE(done, count, space);
 			done[count++] = thread;
 			fresh = 1;
-			raise_limit(rings->fd_count + rings->count + 64);
-			error = attach_thread(rings, id, thread);
+			raise_limit(perf->fd_count + perf->count + 64);
+			error = attach_thread(perf, id, thread);
 			if (error == ESRCH)	/* the thread has ended */
 				error = 0;
 		}
@@ -300,16 +306,16 @@ attach_threads(struct rings *rings, unsigned id, pid_t process)
 }
 
 int
-rings_attach(struct rings *rings, unsigned id, pid_t only)
+perf_attach(struct perf *perf, unsigned id, pid_t only)
 {
-	size_t before = rings->fd_count;
+	size_t before = perf->fd_count;
 	int error;
 
-	raise_limit(rings->fd_count + rings->count + 64);
-	error = only ? attach_threads(rings, id, only) :
-	    attach_thread(rings, id, -1);
-	while (error != 0 && rings->fd_count > before)
-		close(rings->fds[--rings->fd_count]);
+	raise_limit(perf->fd_count + perf->count + 64);
+	error = only ? attach_threads(perf, id, only) :
+	    attach_thread(perf, id, -1);
+	while (error != 0 && perf->fd_count > before)
+		close(perf->fds[--perf->fd_count]);
 	return error;
 }
 
@@ -329,7 +335,7 @@ copy_out(const struct ring *ring, uint64_t at, void *to, size_t size)
 
 /* PERF_RECORD_SAMPLE: header, pid, tid, time, size, bytes. */
 static void
-take_sample(struct rings *rings, const struct ring *ring, uint64_t at,
+take_sample(struct perf *perf, const struct ring *ring, uint64_t at,
     size_t length)
 {
 	struct {
@@ -345,13 +351,13 @@ take_sample(struct rings *rings, const struct ring *ring, uint64_t at,
 	copy_out(ring, at, &head, fixed);
 	if (head.size > length - fixed)
 		return;
-	ROOM_FOR_ONE(rings->samples, rings->sample_count,
-	    rings->sample_space);
-	sample = &rings->samples[rings->sample_count++];
+	ROOM_FOR_ONE(perf->samples, perf->sample_count,
+	    perf->sample_space);
+	sample = &perf->samples[perf->sample_count++];
 	sample->pid = (pid_t)head.pid;
 	sample->tid = (pid_t)head.tid;
 	sample->time = head.time;
-	sample->order = rings->arrived++;
+	sample->order = perf->arrived++;
 	sample->size = head.size;
 	sample->record = xcalloc(head.size, 1);
 	copy_out(ring, at + fixed, sample->record, head.size);
@@ -359,7 +365,7 @@ take_sample(struct rings *rings, const struct ring *ring, uint64_t at,
 
 /* Read all records in a ring. */
 static void
-drain(struct rings *rings, struct ring *ring)
+drain(struct perf *perf, struct ring *ring)
 {
 	uint64_t head = __atomic_load_n(&ring->page->data_head,
 	    __ATOMIC_ACQUIRE);
@@ -372,13 +378,13 @@ drain(struct rings *rings, struct ring *ring)
 		if (header.size < sizeof header)
 			break;
 		if (header.type == PERF_RECORD_SAMPLE) {
-			take_sample(rings, ring, tail + sizeof header,
+			take_sample(perf, ring, tail + sizeof header,
 			    header.size - sizeof header);
 		} else if (header.type == PERF_RECORD_LOST &&
 		    header.size >= sizeof header + sizeof lost) {
 			copy_out(ring, tail + sizeof header, lost,
 			    sizeof lost);
-			rings->lost += lost[1];
+			perf->lost += lost[1];
 		}
 		tail += header.size;
 	}
@@ -396,33 +402,41 @@ by_time(const void *one, const void *other)
 }
 
 size_t
-rings_take(struct rings *rings, uint64_t until, struct sample **samples)
+perf_read(struct perf *perf)
 {
-	size_t i, ready = 0;
+	size_t i;
 
-	for (i = 0; i < rings->count; i++)
-		drain(rings, &rings->ring[i]);
-	if (rings->sample_count > 0)
-		qsort(rings->samples, rings->sample_count,
-		    sizeof *rings->samples, by_time);
-	while (ready < rings->sample_count &&
-	    rings->samples[ready].time < until)
+	for (i = 0; i < perf->count; i++)
+		drain(perf, &perf->ring[i]);
+	return perf->sample_count;
+}
+
+size_t
+perf_take(struct perf *perf, uint64_t until, struct sample **samples)
+{
+	size_t ready = 0;
+
+	if (perf->sample_count > 0)
+		qsort(perf->samples, perf->sample_count,
+		    sizeof *perf->samples, by_time);
+	while (ready < perf->sample_count &&
+	    perf->samples[ready].time < until)
 		ready++;
-	*samples = rings->samples;
+	*samples = perf->samples;
 	return ready;
 }
 
 void
-rings_done(struct rings *rings, size_t count)
+perf_done(struct perf *perf, size_t count)
 {
 	size_t i;
 
 	for (i = 0; i < count; i++)
-		free(rings->samples[i].record);
-	rings->sample_count -= count;
-	if (rings->sample_count > 0)
-		memmove(rings->samples, rings->samples + count,
-		    rings->sample_count * sizeof *rings->samples);
+		free(perf->samples[i].record);
+	perf->sample_count -= count;
+	if (perf->sample_count > 0)
+		memmove(perf->samples, perf->samples + count,
+		    perf->sample_count * sizeof *perf->samples);
 }
 
 /*
@@ -430,7 +444,7 @@ rings_done(struct rings *rings, size_t count)
  * in the events themselves, if the kernel counts them there.
  */
 uint64_t
-rings_lost(struct rings *rings)
+perf_lost(struct perf *perf)
 {
 	struct {
 		uint64_t value, lost;
@@ -438,21 +452,21 @@ rings_lost(struct rings *rings)
 	uint64_t sum = 0;
 	size_t i;
 
-	for (i = 0; rings->counts_lost && i < rings->fd_count; i++)
-		if (read(rings->fds[i], &counts, sizeof counts) ==
+	for (i = 0; perf->counts_lost && i < perf->fd_count; i++)
+		if (read(perf->fds[i], &counts, sizeof counts) ==
 		    sizeof counts)
 			sum += counts.lost;
-	return sum > rings->lost ? sum : rings->lost;
+	return sum > perf->lost ? sum : perf->lost;
 }
 
 size_t
-rings_count(const struct rings *rings)
+perf_count(const struct perf *perf)
 {
-	return rings->count;
+	return perf->count;
 }
 
 int
-rings_fd(const struct rings *rings, size_t index)
+perf_fd(const struct perf *perf, size_t index)
 {
-	return rings->ring[index].fd;
+	return perf->ring[index].fd;
 }

@@ -1,5 +1,5 @@
 /*
- * event.c - which kernel events describe probes, what do they record?
+ * uprobe.c - which kernel events describe probes, what do they record?
  *
  * One kernel event can have many probes if the same kinds of arguments are
  * fetched of each.  Attaching costs a descriptor for each event and processor,
@@ -25,10 +25,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "tools/watch/watch.h"
+#include "tools/events/parts.h"
 
 /* How many bytes of definitions are written at once. */
 #define BATCH	65536
+
+/* How often mappings are looked up for the texts of one round. */
+#define LOOKUPS_MAX	256
 
 /* --- defining --- */
 
@@ -81,7 +84,7 @@ definition(const struct tracefs *tracefs, const struct event *event,
 /* Write all definitions, many whole lines at once. */
 static int
 define(struct tracefs *tracefs, const struct event *event,
-    const struct target *targets)
+    struct target *const *targets)
 {
 	size_t size, i, at, length, more;
 	char *text, *line;
@@ -89,7 +92,7 @@ define(struct tracefs *tracefs, const struct event *event,
 	int error = 0;
 
 	for (i = event->first; i < event->first + event->count; i++) {
-		line = definition(tracefs, event, &targets[i], i);
+		line = definition(tracefs, event, targets[i], i);
 		fputs(line, all);
 		free(line);
 	}
@@ -168,11 +171,11 @@ learn(struct tracefs *tracefs, struct event *event)
 
 int
 event_define(struct tracefs *tracefs, struct event *event,
-    const struct target *targets)
+    struct target *const *targets)
 {
 	int error = define(tracefs, event, targets);
 
-	event->field_count = targets[event->first].leaf_count;
+	event->field_count = targets[event->first]->leaf_count;
 	if (error == 0)
 		error = learn(tracefs, event);
 	if (error != 0) {
@@ -191,8 +194,9 @@ event_done(struct event *event)
 
 /* --- reading --- */
 
-uint64_t
-event_load(const uint8_t *record, size_t size, size_t at, size_t bytes)
+/* An integer of the record, or 0 beyond its end. */
+static uint64_t
+load(const uint8_t *record, size_t size, size_t at, size_t bytes)
 {
 	union {
 		uint8_t u8;
@@ -220,9 +224,124 @@ event_load(const uint8_t *record, size_t size, size_t at, size_t bytes)
 long
 event_target(const struct event *event, const uint8_t *record, size_t size)
 {
-	uint64_t index = event_load(record, size, event->target_at, 4);
+	uint64_t index = load(record, size, event->target_at, 4);
 
 	if (index < event->first || index >= event->first + event->count)
 		return -1;
 	return (long)index;
+}
+
+/*
+ * The data that a data location points to: it has the length in its upper half
+ * and the place in its lower half.
+ */
+void
+event_comm(const struct event *event, const uint8_t *record, size_t size,
+    char *comm, size_t space)
+{
+	uint64_t location = load(record, size, event->comm_at, 4);
+	size_t at = location & 0xffff, length = (size_t)(location >> 16);
+
+	if (length == 0 || at > size || length > size - at)
+		snprintf(comm, space, "?");
+	else
+		snprintf(comm, space, "%.*s", (int)length,
+		    (const char *)record + at);
+}
+
+/*
+ * A record has the same zeros for an empty text and for an unreadable one:
+ * check whether the process has memory there.  The memory itself is not
+ * touched: behind it may be a file system of the process's own, which may
+ * answer late or never.  A process may also have so many mappings that a lookup
+ * takes long: after too many lookups its unreadable texts count as empty.
+ */
+static int
+is_readable(struct lookups *lookups, pid_t pid, uint64_t address)
+{
+	const struct holder *last = &lookups->last;
+
+	if ((last->pid == pid && address >= last->start &&
+	    address < last->end) || lookups->count >= LOOKUPS_MAX)
+		return 1;
+	lookups->count++;
+	return process_readable(pid, address, &lookups->last) != 0;
+}
+
+/* The leaf's value; all is 0 if it is not in the record. */
+static struct value
+value_of(const struct field *field, const struct leaf *leaf,
+    const uint8_t *record, size_t size)
+{
+	struct value value = { 0 };
+
+	if (field->word == 0 || field->word + field->word_size > size ||
+	    field->text + field->text_size > size)
+		return value;
+	value.bytes = leaf->letter == 'H' ? 1 : (unsigned)field->word_size;
+	if (leaf->letter == 'A') {
+		value.text = (const char *)record + field->word;
+		value.length = value.space = field->word_size;
+		if (field->word_size < leaf->member->size *
+		    leaf->member->elements)
+			value.flags = VALUE_CUT;
+		return value;
+	}
+	value.bits = load(record, size, field->word, field->word_size);
+	if (field->text == 0)
+		return value;
+	value.flags = VALUE_TEXT;
+	if (value.bits != 0) {
+		value.text = (const char *)record + field->text;
+		value.space = field->text_size;
+		value.length = strnlen(value.text, value.space);
+		if (value.length == value.space)
+			value.flags |= VALUE_CUT;
+	}
+	return value;
+}
+
+/* Are all these values zero, as if nothing could be read? */
+static int
+is_nothing(const struct value *value, const struct value *end)
+{
+	size_t i;
+
+	for (; value < end; value++) {
+		if (value->bits != 0)
+			return 0;
+		for (i = 0; i < value->length; i++)
+			if (value->text[i] != 0)
+				return 0;
+	}
+	return 1;
+}
+
+void
+event_values(const struct event *event, const struct target *target,
+    pid_t pid, const uint8_t *record, size_t size, struct lookups *lookups,
+    struct value *values)
+{
+	size_t i;
+
+	for (i = 0; i < target->leaf_count; i++) {
+		struct value *value = &values[i];
+
+		*value = value_of(&event->fields[i], &target->leaves[i],
+		    record, size);
+		if (value->text != NULL && (value->flags & VALUE_TEXT) &&
+		    value->length == 0 &&
+		    !is_readable(lookups, pid, value->bits)) {
+			value->text = NULL;
+			value->flags = VALUE_TEXT | VALUE_UNREADABLE;
+		}
+	}
+	for (i = 0; i < target->argc; i++)
+		if (target->members[i] < target->members[i + 1] &&
+		    values[i].bits != 0 &&
+		    is_nothing(&values[target->members[i]],
+		    &values[target->members[i + 1]]) &&
+		    !is_readable(lookups, pid, values[i].bits))
+			values[i].flags |= VALUE_UNREADABLE;
+	values_end_texts(target, values);
 }

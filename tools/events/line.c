@@ -1,0 +1,214 @@
+/*
+ * line.c - how is text put together fast?
+ *
+ * A million lines a second leave no time for stdio: numbers are written by hand
+ * into one buffer.  What is rare or difficult (bytes that are not ASCII) goes
+ * through quote.c after all, so that there is one rule for it.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <stdlib.h>
+
+#include "tools/events/events.h"
+
+void
+line_grow(struct line *line, size_t more)
+{
+	size_t space = line->space ? line->space : 4096;
+
+	while (space - line->length < more)
+		space *= 2;
+	line->bytes = xreallocarray(line->bytes, space, 1);
+	line->space = space;
+}
+
+void
+line_free(struct line *line)
+{
+	free(line->bytes);
+	memset(line, 0, sizeof *line);
+}
+
+void
+line_put(struct line *line, const char *bytes, size_t length)
+{
+	line_room(line, length);
+	memcpy(line->bytes + line->length, bytes, length);
+	line->length += length;
+}
+
+void
+line_text(struct line *line, const char *text)
+{
+	line_put(line, text, strlen(text));
+}
+
+/* --- numbers --- */
+
+static const char pairs[] =
+    "00010203040506070809101112131415161718192021222324"
+    "25262728293031323334353637383940414243444546474849"
+    "50515253545556575859606162636465666768697071727374"
+    "75767778798081828384858687888990919293949596979899";
+
+void
+line_unsigned(struct line *line, uint64_t value)
+{
+	char digits[20];
+	size_t at = sizeof digits;
+
+	while (value >= 100) {
+		at -= 2;
+		memcpy(digits + at, pairs + value % 100 * 2, 2);
+		value /= 100;
+	}
+	if (value >= 10) {
+		at -= 2;
+		memcpy(digits + at, pairs + value * 2, 2);
+	} else {
+		digits[--at] = (char)('0' + value);
+	}
+	line_put(line, digits + at, sizeof digits - at);
+}
+
+void
+line_signed(struct line *line, int64_t value)
+{
+	if (value < 0)
+		line_char(line, '-');
+	line_unsigned(line, value < 0 ? 0 - (uint64_t)value :
+	    (uint64_t)value);
+}
+
+void
+line_digits(struct line *line, unsigned value, unsigned digits)
+{
+	char *to;
+	unsigned i;
+
+	line_room(line, digits);
+	to = line->bytes + line->length;
+	for (i = digits; i-- > 0; value /= 10)
+		to[i] = (char)('0' + value % 10);
+	line->length += digits;
+}
+
+void
+line_hex(struct line *line, uint64_t value)
+{
+	char digits[16];
+	size_t at = sizeof digits;
+
+	do
+		digits[--at] = "0123456789abcdef"[value & 15];
+	while ((value >>= 4) != 0);
+	line_text(line, "0x");
+	line_put(line, digits + at, sizeof digits - at);
+}
+
+/* The shortest text that is read as the same number. */
+static void
+put_double(struct line *line, double value)
+{
+	char text[64];
+	int digits = 15;
+
+	do
+		snprintf(text, sizeof text, "%.*g", digits, value);
+	while (strtod(text, NULL) != value && digits++ < 17);
+	line_text(line, text);
+}
+
+static void
+put_float(struct line *line, float value)
+{
+	char text[64];
+	int digits = 6;
+
+	do
+		snprintf(text, sizeof text, "%.*g", digits, (double)value);
+	while (strtof(text, NULL) != value && digits++ < 9);
+	line_text(line, text);
+}
+
+void
+line_float(struct line *line, uint64_t bits, size_t size)
+{
+	uint32_t half = (uint32_t)bits;
+	double wide;
+	float narrow;
+
+	memcpy(&wide, &bits, sizeof wide);
+	memcpy(&narrow, &half, sizeof narrow);
+	if (size == 4)
+		put_float(line, narrow);
+	else
+		put_double(line, wide);
+}
+
+/* --- texts --- */
+
+/* How many bytes are ASCII that every rule leaves as they are? */
+static size_t
+plain_bytes(const char *bytes, size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < length && bytes[i] > ' ' && bytes[i] < 0x7f &&
+	    bytes[i] != '"' && bytes[i] != '\\'; i++)
+		;
+	return i;
+}
+
+/* What quote.c makes of it. */
+static void
+put_quoted(struct line *line, const char *bytes, size_t length)
+{
+	size_t size;
+	char *text;
+	FILE *out = open_memstream(&text, &size);
+
+	quote_string(out, bytes, length);
+	fclose(out);
+	line_put(line, text, size);
+	free(text);
+}
+
+void
+line_string(struct line *line, const char *bytes, size_t length)
+{
+	size_t plain = plain_bytes(bytes, length), more;
+
+	while (plain < length && bytes[plain] == ' ') {
+		more = plain_bytes(bytes + plain + 1, length - plain - 1);
+		plain += 1 + more;
+	}
+	if (plain < length) {
+		put_quoted(line, bytes, length);
+		return;
+	}
+	line_room(line, length + 2);
+	line->bytes[line->length++] = '"';
+	memcpy(line->bytes + line->length, bytes, length);
+	line->length += length;
+	line->bytes[line->length++] = '"';
+}
+
+void
+line_word(struct line *line, const char *word)
+{
+	size_t size = strlen(word);
+	char *text;
+	FILE *out;
+
+	if (plain_bytes(word, size) == size) {
+		line_put(line, word, size);
+		return;
+	}
+	out = open_memstream(&text, &size);
+	quote_word(out, word);
+	fclose(out);
+	line_put(line, text, size);
+	free(text);
+}

@@ -1,0 +1,138 @@
+/*
+ * parts.h - what the files of tools/events promise each other.
+ */
+#ifndef TOOLS_EVENTS_PARTS_H
+#define TOOLS_EVENTS_PARTS_H
+
+#include "tools/events/events.h"
+
+/* --- plan.c --------------------------------------------------------------- */
+
+/* Fill in the members from args on, and free them. */
+void target_prepare(struct target *target);
+void target_done(struct target *target);
+/* The target goes direct, or not: what does that mean for its values? */
+void target_goes(struct target *target, int direct);
+
+/*
+ * Let each text end where the program says that it does: with the length that
+ * was passed beside it.
+ */
+void values_end_texts(const struct target *target, struct value *values);
+
+/* --- uprobe.c: which kernel events describe probes, what do they record? -- */
+
+/* Where a leaf is in a record; 0: it is not there. */
+struct field {
+	size_t word, word_size;	/* an integer, or an array */
+	size_t text, text_size;	/* the text that it points to */
+};
+
+/* A kernel event, whose probes all have the same signature. */
+struct event {
+	unsigned number;	/* in its name */
+	unsigned id;		/* the kernel's */
+	size_t first, count;	/* its targets */
+	size_t target_at, comm_at;	/* offsets in a record */
+	struct field *fields;	/* one for each leaf */
+	size_t field_count;
+};
+
+/*
+ * Define EVENT for its targets, which are in the array TARGETS, and learn the
+ * layout of its records.  Returns 0, or an errno: then nothing is defined.
+ */
+int event_define(struct tracefs *tracefs, struct event *event,
+    struct target *const *targets);
+void event_done(struct event *event);
+
+/* The index of the target that fired; -1 if the record makes no sense. */
+long event_target(const struct event *event, const uint8_t *record,
+    size_t size);
+/* The thread's name.  It is cut at SPACE bytes. */
+void event_comm(const struct event *event, const uint8_t *record, size_t size,
+    char *comm, size_t space);
+
+/*
+ * Lookups that distinguish an empty text from an unreadable one.  It begins
+ * with zeros, and is set to zeros again from time to time.
+ */
+struct lookups {
+	struct holder last;	/* the last readable range */
+	unsigned count;
+};
+
+/* The values of a record, one for each leaf. */
+void event_values(const struct event *event, const struct target *target,
+    pid_t pid, const uint8_t *record, size_t size, struct lookups *lookups,
+    struct value *values);
+
+/* --- perf.c: how do records get from the kernel to us? -------------------- */
+
+struct sample {
+	uint64_t time;		/* CLOCK_MONOTONIC, nanoseconds */
+	pid_t pid, tid;
+	size_t order;		/* of arrival */
+	uint32_t size;
+	uint8_t *record;
+};
+
+struct perf;
+
+/*
+ * Make one ring per processor.  URGENT: for events that are few and that we want
+ * to be woken for.  On failure prints why and returns NULL.
+ */
+struct perf *perf_open(int urgent);
+void perf_close(struct perf *perf);
+/*
+ * Attach the event with the kernel's number ID to all processes, or to the
+ * threads of ONLY.  Returns 0 or an errno; then nothing stays attached.
+ */
+int perf_attach(struct perf *perf, unsigned id, pid_t only);
+/* Read new records; returns how many samples there are. */
+size_t perf_read(struct perf *perf);
+/* The samples that were read before UNTIL, in order of time: how many? */
+size_t perf_take(struct perf *perf, uint64_t until,
+    struct sample **samples);
+/* The first COUNT are no longer needed. */
+void perf_done(struct perf *perf, size_t count);
+/* How many events were lost so far because a ring was full. */
+uint64_t perf_lost(struct perf *perf);
+/* The rings' descriptors, for poll. */
+size_t perf_count(const struct perf *perf);
+int perf_fd(const struct perf *perf, size_t index);
+
+/* --- attach.c: to which probes is a stream attached? ---------------------- */
+
+struct attachment {
+	pid_t only;		/* the process, or 0 for all */
+	int wait;		/* named files may be missing for now */
+	const struct pattern *patterns;
+	size_t pattern_count;
+	struct tracefs *tracefs;
+	struct perf *perf;
+
+	void *known;		/* mapped files already looked at */
+	struct watched *files;	/* files with matching probes */
+	size_t file_count, file_space;
+	struct target **targets;
+	size_t target_count, target_space;
+	size_t target_numbers;	/* ever given */
+	struct event *events;
+	size_t event_count, event_space;
+	unsigned numbers;	/* events ever defined */
+	size_t watching;	/* targets that are attached */
+	unsigned troubles;	/* errors printed */
+	int fatal;		/* there is no point in going on */
+	size_t hidden;		/* processes that we could not read */
+};
+
+/* Look for matching probes that are not attached yet, and attach them. */
+void attach_scan(struct attachment *to);
+/* Print an error for each pattern that matches no probe. */
+void attach_report_none(const struct attachment *to);
+/* Detach and remove everything. */
+void attach_end(struct attachment *to);
+
+#endif /* TOOLS_EVENTS_PARTS_H */
