@@ -47,12 +47,14 @@ prepare_guard(void)
 {
 	static int prepared;
 	const struct usdt__stub *stub;
+	int direct = usdt__delivery()->notes && usdt__native_arch() != NULL &&
+	    usdt__native_arch()->direct;
 
 	if (__atomic_load_n(&prepared, __ATOMIC_ACQUIRE) || is_disabled())
 		return;
 	usdt__lock();
 	stub = usdt__stub_choose(0);
-	if (!prepared && stub != NULL && stub->nop != 1) {
+	if (!prepared && stub != NULL && (stub->nop != 1 || direct)) {
 		usdt__guard_renew();	/* first: other threads read it as
 					 * soon as it is made */
 		usdt__guard_make();

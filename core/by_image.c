@@ -67,6 +67,8 @@ place_measured(usdt_provider_t *provider,
 		new->document = new->address + elf.document;
 		new->stubs = new->address + elf.text;
 		new->stub_size = elf.stub->size;
+		new->stubs_size = elf.stubs_size;
+		new->direct = elf.direct != 0;
 		new->gates = (void *)(new->image->base + elf.gates);
 	}
 	return result;

@@ -28,18 +28,25 @@
 
 /* --- in the image ------------------------------------------------------- */
 
-/* The contents of section .usdt.direct. */
+/*
+ * The contents of section .usdt.direct.  It ends where the stubs begin, so that
+ * a fire finds it by their address.
+ */
 struct usdt__direct {
-	uint32_t version;	/* USDT__DIRECT_VERSION */
-	uint32_t stride;	/* bytes from a direct site to the next */
-	uint64_t sites;		/* offset in the image of gate 0's; the others
-				 * follow in the order of gates */
+	uint64_t magic;		/* USDT__DIRECT_MAGIC */
+	uint64_t sites;		/* offset in the image of gate 0's direct site;
+				 * the others follow in the order of gates */
 	uint64_t announcer;	/* offset of the announcer's site */
+	uint32_t stride;	/* bytes from a direct site to the next */
 	uint32_t gates;		/* how many */
+	uint32_t stubs;		/* bytes of all stubs that have probes */
+	uint32_t stub;		/* bytes of one */
+	uint32_t id;		/* offset of the build-id */
 	uint32_t flags;		/* USDT__DIRECT_* */
+	uint64_t none[2];
 };
 
-#define USDT__DIRECT_VERSION	1
+#define USDT__DIRECT_MAGIC	0x3174636572696475u	/* "udirect1" */
 #define USDT__DIRECT_VOUCHED	1	/* the provider vouches for its texts */
 #define USDT__DIRECT_SECTION	".usdt.direct"
 
@@ -49,10 +56,17 @@ struct usdt__direct {
  */
 enum usdt__announcement {
 	USDT__ANNOUNCE_RING = 1,	/* address, size: a ring was made */
-	USDT__ANNOUNCE_LOST = 2		/* slot, errno: this thread can have no
+	USDT__ANNOUNCE_LOST = 2		/* cell, errno: this thread can have no
 					 * ring, so an event of this image's
 					 * probe was lost */
 };
+
+/*
+ * A probe's place among the stubs of an image: a cell is 32 bytes of them.  An
+ * image with more cells than a ring has counters has no direct sites.
+ */
+#define USDT__CELL		32
+#define USDT__RING_COUNTERS	(1u << 18)
 
 /* --- a ring's file ------------------------------------------------------ */
 
@@ -64,9 +78,9 @@ enum usdt__announcement {
 /* An image from which the ring has records. */
 struct usdt__ring_image {
 	uint8_t id[20];		/* its build-id */
-	uint32_t number;	/* unique in the process; not 0 */
-	uint32_t first;		/* index of its slot 0, see the record */
-	uint32_t count;		/* of its slots */
+	uint32_t none;
+	uint32_t first;		/* index of its first cell, see the record */
+	uint32_t count;		/* of its cells */
 };
 
 enum usdt__ring_clock {
@@ -87,7 +101,8 @@ struct usdt__ring {
 	uint32_t key;		/* see the record */
 	uint32_t units;		/* a power of two */
 	uint32_t data;		/* offset of the records */
-	uint32_t counters;	/* offset of the counters, 32 bits each */
+	uint32_t counters;	/* offset of the counters, 32 bits each, one for
+				 * each index */
 	uint32_t counter_count;
 	uint32_t size;		/* of the file */
 	uint32_t pid, tid;	/* in the namespace of the process */
@@ -124,8 +139,7 @@ struct usdt__record {
 
 #define USDT__RECORD_WORDS(meta)	((meta) & 0x7ff)  /* with the first two */
 #define USDT__RECORD_HAS_TEXTS		0x800u
-#define USDT__RECORD_INDEX(meta)	((meta) >> 12)	/* images[].first + slot */
-#define USDT__RECORD_INDEX_MAX		((1u << 20) - 1)
+#define USDT__RECORD_INDEX(meta)	((meta) >> 12)	/* images[].first + cell */
 #define USDT__RECORD_MAX	(3 + 32 + 32 * 32)	/* words */
 
 /* A text's word. */

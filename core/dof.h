@@ -150,6 +150,7 @@ struct usdt__description {
 					 * fills; NULL: measured each time */
 	const struct usdt__structs *structs;	/* NULL: none is declared */
 	int typed;			/* it has structs, or named arguments */
+	int vouched;			/* the provider vouches for its texts */
 };
 
 /* --- core/struct.c: which structs has a provider declared? --------------- */

@@ -43,7 +43,7 @@ void
 usdt__generation_adopt(struct usdt__generation *generation,
     usdt_probedef_t *const *probes)
 {
-	size_t i, at = generation->count * generation->stub_size;
+	size_t i, at = generation->stubs_size;
 
 	for (i = 0; i < generation->count; i++) {
 		struct usdt_probe_state *state = probes[i]->state;

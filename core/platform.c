@@ -198,6 +198,8 @@ static const struct usdt__own_type sparc64_types[] = {
 const struct usdt__arch usdt__archs[] = {
 	{
 		.name = "x86_64",
+		.direct = 1,
+		.direct_nop = 0x90,
 		.elf_machine = 62,	/* EM_X86_64 */
 		.word = 8,
 		.page = 4096,
@@ -213,6 +215,8 @@ const struct usdt__arch usdt__archs[] = {
 	},
 	{
 		.name = "i386",
+		.direct = 1,
+		.direct_nop = 0x90,
 		.elf_machine = 3,	/* EM_386 */
 		.word = 4,
 		.page = 4096,
@@ -228,6 +232,8 @@ const struct usdt__arch usdt__archs[] = {
 	},
 	{
 		.name = "aarch64",
+		.direct = 4,
+		.direct_nop = 0xd503201f,
 		.elf_machine = 183,	/* EM_AARCH64 */
 		.word = 8,
 		.page = 65536,

@@ -172,6 +172,9 @@ struct usdt__arch {
 	unsigned stack_start;		/* offset of the first stack operand */
 	const struct usdt__own_type *types;	/* of its C headers, or NULL */
 	uint8_t biased;			/* the rows' biases of sites apply */
+	uint8_t direct;			/* bytes of the instruction at direct
+					 * sites; 0: it has no direct events */
+	uint32_t direct_nop;		/* that instruction */
 	const uint8_t *dwarf_registers;	/* DWARF's numbers of those */
 	struct {			/* DWARF's numbers of registers: */
 		uint8_t returns;	/* the return address */

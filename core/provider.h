@@ -75,6 +75,8 @@ struct usdt__generation {
 	const uint8_t *document;
 	const uint8_t *stubs;
 	size_t stub_size;		/* bytes of each */
+	size_t stubs_size;		/* of all, before code of the caller's */
+	int direct;			/* the image has direct sites */
 	uint32_t *gates;		/* NULL: each test asks the stub */
 	size_t gate_count;
 	uint32_t *gate_of;		/* each stub's; NULL: 0, 1, 2 ... */

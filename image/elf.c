@@ -7,8 +7,9 @@
  * it are offsets in the file.
  *
  *	R	ELF header, program headers, build-id, .eh_frame_hdr, .eh_frame,
- *		.stapsdt.base, DOF
- *	R-X	.text: a stub for each probe, then code of the caller's
+ *		.stapsdt.base, DOF, .usdt.direct
+ *	R-X	.text: a stub for each probe, the announcer's stub, code of the
+ *		caller's, and a direct site for each name
  *	RW-	.probes: a gate for each name, its semaphore first
  *	-	SDT notes, a symbol for each stub, section headers
  *
@@ -29,17 +30,17 @@
 enum section {
 	SECTION_NULL, SECTION_BUILD_ID, SECTION_UNWIND_HEAD, SECTION_UNWIND,
 	SECTION_BASE, SECTION_DOF, SECTION_TEXT, SECTION_GATES, SECTION_NOTE,
-	SECTION_SYMTAB, SECTION_STRTAB, SECTION_SHSTRTAB, SECTIONS,
-	/* If names or structs are declared; bcc wants them behind the others. */
-	SECTION_ABBREV = SECTIONS, SECTION_INFO, SECTION_ARANGES,
-	SECTION_TYPES, SECTIONS_TYPED
+	SECTION_SYMTAB, SECTION_STRTAB, SECTION_SHSTRTAB,
+	/* Those that not every image has; bcc wants them behind the others. */
+	SECTION_DIRECT, SECTION_ABBREV, SECTION_INFO, SECTION_ARANGES,
+	SECTION_TYPES, SECTIONS
 };
 
-static const char *const section_names[SECTIONS_TYPED] = {
+static const char *const section_names[SECTIONS] = {
 	"", ".note.gnu.build-id", ".eh_frame_hdr", ".eh_frame",
 	".stapsdt.base", ".SUNW_dof", ".text", ".probes", ".note.stapsdt",
-	".symtab", ".strtab", ".shstrtab", ".debug_abbrev", ".debug_info",
-	".debug_aranges", ".usdt.types"
+	".symtab", ".strtab", ".shstrtab", USDT__DIRECT_SECTION,
+	".debug_abbrev", ".debug_info", ".debug_aranges", ".usdt.types"
 };
 
 #define SEGMENTS	6
@@ -55,11 +56,36 @@ enum {
 	NT_GNU_BUILD_ID = 3, NT_STAPSDT = 3
 };
 
-/* How many sections has the image? */
 static int
-sections_of(const struct usdt__elf *elf)
+has_section(const struct usdt__elf *elf, int section)
 {
-	return elf->description->typed ? SECTIONS_TYPED : SECTIONS;
+	if (section == SECTION_DIRECT)
+		return elf->direct != 0;
+	return section < SECTION_DIRECT || elf->description->typed;
+}
+
+static size_t
+section_count(const struct usdt__elf *elf)
+{
+	size_t n = 0;
+	int i;
+
+	for (i = 0; i < SECTIONS; i++)
+		n += (size_t)has_section(elf, i);
+	return n;
+}
+
+/* The bytes of all sections' names. */
+static size_t
+section_names_size(const struct usdt__elf *elf)
+{
+	size_t size = 0;
+	int i;
+
+	for (i = 0; i < SECTIONS; i++)
+		if (has_section(elf, i))
+			size += strlen(section_names[i]) + 1;
+	return size;
 }
 
 /* The address of the next bytes, which has room for them. */
@@ -259,6 +285,37 @@ lay_out_code(struct usdt__elf *elf)
 	elf->text_size = at;
 }
 
+/*
+ * If readers of direct events can watch it: the text has one more stub, and
+ * behind everything else the sites.
+ */
+static void
+lay_out_direct(struct usdt__elf *elf)
+{
+	const struct usdt__description *description = elf->description;
+
+	elf->stubs_size = description->count * elf->stub->size;
+	if (!elf->notes || elf->arch->direct == 0 ||
+	    elf->stubs_size > (size_t)USDT__RING_COUNTERS * USDT__CELL)
+		return;
+	elf->direct = usdt__align(elf->text + sizeof(struct usdt__direct),
+	    elf->arch->page);
+	elf->text = elf->direct;
+	elf->direct -= sizeof(struct usdt__direct);
+	elf->stubs_size += elf->stub->size;
+}
+
+static void
+lay_out_sites(struct usdt__elf *elf)
+{
+	if (elf->direct == 0)
+		return;
+	elf->sites = usdt__align(elf->text + elf->text_size,
+	    elf->arch->direct);
+	elf->text_size = elf->sites - elf->text +
+	    elf->description->gate_count * elf->arch->direct;
+}
+
 /* Where the sections of names and structs are, from AT on; returns the end. */
 static size_t
 lay_out_types(struct usdt__elf *elf, size_t at)
@@ -298,10 +355,12 @@ usdt__elf_layout(struct usdt__elf *elf,
 	elf->unwind_size = usdt__unwind_write(arch, stub, 0, 0, NULL);
 	elf->base = elf->unwind + elf->unwind_size;
 	elf->document = usdt__align(elf->base + 1, 8);
-	elf->text = usdt__align(elf->document + elf->dof.size, arch->page);
-	elf->stubs_size = count * stub->size;
+	elf->text = elf->document + elf->dof.size;
+	lay_out_direct(elf);
+	elf->text = usdt__align(elf->text, arch->page);
 	elf->spare = stub->nop > 1 ? arch->page : 0;
 	lay_out_code(elf);
+	lay_out_sites(elf);
 	elf->gates = usdt__align(elf->text + elf->text_size, arch->page) +
 	    elf->spare;
 	elf->gates_size = description->gate_count * sizeof(uint32_t);
@@ -326,13 +385,11 @@ usdt__elf_layout(struct usdt__elf *elf,
 	elf->symtab_size = (symbol_count(elf) + 1) * SYM_SIZE(arch);
 	elf->strtab = elf->symtab + elf->symtab_size;
 	elf->shstrtab = elf->strtab + elf->strtab_size;
-	at = elf->shstrtab;
-	for (i = 0; i < (size_t)sections_of(elf); i++)
-		at += strlen(section_names[i]) + 1;
+	at = elf->shstrtab + section_names_size(elf);
 	if (description->typed)
 		at = lay_out_types(elf, at);
 	elf->headers = usdt__align(at, 8);
-	elf->size = elf->headers + (size_t)sections_of(elf) * SHDR_SIZE(arch);
+	elf->size = elf->headers + section_count(elf) * SHDR_SIZE(arch);
 	return 0;
 }
 
@@ -360,7 +417,7 @@ write_ehdr(const struct usdt__elf *elf, struct usdt__sink *sink)
 	put(&out, 2, PHDR_SIZE(arch));
 	put(&out, 2, SEGMENTS);
 	put(&out, 2, SHDR_SIZE(arch));
-	put(&out, 2, (uint64_t)sections_of(elf));
+	put(&out, 2, section_count(elf));
 	put(&out, 2, SECTION_SHSTRTAB);
 }
 
@@ -387,7 +444,7 @@ write_phdrs(const struct usdt__elf *elf, struct usdt__sink *sink)
 	uint64_t page = elf->arch->page;
 	struct out out = room(elf, sink, SEGMENTS * PHDR_SIZE(elf->arch));
 
-	write_phdr(&out, PT_LOAD, PF_R, 0,
+	write_phdr(&out, PT_LOAD, PF_R, 0, elf->direct != 0 ? elf->text :
 	    elf->document + elf->dof.size, page);
 	write_phdr(&out, PT_LOAD, PF_R | PF_X, elf->text, elf->text_size,
 	    page);
@@ -430,12 +487,52 @@ write_unwind(const struct usdt__elf *elf, struct usdt__sink *sink)
 	usdt__sink_write(sink, bytes, elf->unwind_size);
 }
 
+/* Where the announcer's stub begins. */
+static size_t
+announcer_of(const struct usdt__elf *elf)
+{
+	return elf->text + elf->description->count * elf->stub->size;
+}
+
+static void
+write_direct(const struct usdt__elf *elf, struct usdt__sink *sink)
+{
+	struct out out;
+
+	usdt__sink_pad(sink, elf->direct);
+	out = room(elf, sink, sizeof(struct usdt__direct));
+	put(&out, 8, USDT__DIRECT_MAGIC);
+	put(&out, 8, elf->sites);
+	put(&out, 8, announcer_of(elf) + elf->stub->sdt_site);
+	put(&out, 4, elf->arch->direct);
+	put(&out, 4, elf->description->gate_count);
+	put(&out, 4, announcer_of(elf) - elf->text);
+	put(&out, 4, elf->stub->size);
+	put(&out, 4, elf->build_id);
+	put(&out, 4, elf->description->vouched ? USDT__DIRECT_VOUCHED : 0);
+	put(&out, 8, 0);
+	put(&out, 8, 0);
+}
+
+static void
+write_sites(const struct usdt__elf *elf, struct usdt__sink *sink)
+{
+	struct out out;
+	size_t i;
+
+	usdt__sink_pad(sink, elf->sites);
+	for (i = 0; i < elf->description->gate_count; i++) {
+		out = room(elf, sink, elf->arch->direct);
+		put(&out, elf->arch->direct, elf->arch->direct_nop);
+	}
+}
+
 static void
 write_text(const struct usdt__elf *elf, struct usdt__sink *sink)
 {
 	size_t i, at = elf->stubs_size;
 
-	for (i = 0; i < elf->description->count; i++)
+	for (i = 0; i < elf->stubs_size / elf->stub->size; i++)
 		memcpy(usdt__sink_room(sink, elf->stub->size),
 		    elf->stub->code, elf->stub->size);
 	for (i = 0; i < elf->description->count; i++) {
@@ -447,6 +544,8 @@ write_text(const struct usdt__elf *elf, struct usdt__sink *sink)
 		usdt__sink_write(sink, code->bytes, code->size);
 		at += code->size;
 	}
+	if (elf->direct != 0)
+		write_sites(elf, sink);
 }
 
 /* A note of probe INDEX, whose SDT site is SITE bytes after the first stub. */
@@ -618,7 +717,7 @@ write_shdr(const struct usdt__elf *elf, struct out *out, enum section section,
 	const struct {
 		uint32_t type, flags;
 		size_t offset, size, link, info, align, entsize;
-	} all[SECTIONS_TYPED] = {
+	} all[SECTIONS] = {
 		[SECTION_BUILD_ID] = { SHT_NOTE, SHF_ALLOC, elf->build_id,
 		    BUILD_ID_SIZE, 0, 0, 4, 0 },
 		[SECTION_UNWIND_HEAD] = { SHT_PROGBITS, SHF_ALLOC, elf->unwind,
@@ -642,6 +741,8 @@ write_shdr(const struct usdt__elf *elf, struct out *out, enum section section,
 		    elf->strtab_size, 0, 0, 1, 0 },
 		[SECTION_SHSTRTAB] = { SHT_STRTAB, 0, elf->shstrtab,
 		    0, 0, 0, 1, 0 },
+		[SECTION_DIRECT] = { SHT_PROGBITS, SHF_ALLOC, elf->direct,
+		    sizeof(struct usdt__direct), 0, 0, 8, 0 },
 		[SECTION_ABBREV] = { SHT_PROGBITS, 0, elf->abbrev,
 		    elf->dwarf.abbrev_size, 0, 0, 1, 0 },
 		[SECTION_INFO] = { SHT_PROGBITS, 0, elf->info,
@@ -652,11 +753,10 @@ write_shdr(const struct usdt__elf *elf, struct out *out, enum section section,
 		[SECTION_TYPES] = { SHT_PROGBITS, 0, elf->types,
 		    elf->types_size, 0, 0, 1, 0 },
 	};
-	size_t i, size = all[section].size;
+	size_t size = all[section].size;
 
 	if (section == SECTION_SHSTRTAB)
-		for (i = 0; i < (size_t)sections_of(elf); i++)
-			size += strlen(section_names[i]) + 1;
+		size = section_names_size(elf);
 	put(out, 4, name);
 	put(out, 4, all[section].type);
 	put_word(out, all[section].flags);
@@ -690,12 +790,15 @@ write_sections(const struct usdt__elf *elf, struct usdt__sink *sink)
 	struct out out;
 	int i;
 
-	for (i = 0; i < sections_of(elf); i++)
-		usdt__sink_string(sink, section_names[i]);
+	for (i = 0; i < SECTIONS; i++)
+		if (has_section(elf, i))
+			usdt__sink_string(sink, section_names[i]);
 	if (elf->description->typed)
 		write_types(elf, sink);
 	usdt__sink_pad(sink, elf->headers);
-	for (i = 0; i < sections_of(elf); i++) {
+	for (i = 0; i < SECTIONS; i++) {
+		if (!has_section(elf, i))
+			continue;
 		out = room(elf, sink, size);
 		write_shdr(elf, &out, (enum section)i, name);
 		name += (uint32_t)strlen(section_names[i]) + 1;
@@ -720,6 +823,8 @@ usdt__elf_emit(const struct usdt__elf *elf, const uint8_t id[USDT__ID_SIZE],
 	write_unwind(elf, sink);
 	usdt__sink_pad(sink, elf->document);	/* .stapsdt.base is 0 */
 	usdt__dof_emit(&elf->dof, &sites, elf->text, elf->document, sink);
+	if (elf->direct != 0)
+		write_direct(elf, sink);
 	usdt__sink_pad(sink, elf->text);
 	write_text(elf, sink);
 	usdt__sink_pad(sink, elf->note);	/* gates are 0 */

@@ -657,7 +657,7 @@ usdt__image_take(const struct usdt__elf *elf,
 	request.image = calloc(1, sizeof *request.image);
 	if (request.image == NULL)
 		return usdt__no_memory(why);
-	error = elf->spare > 0 ? usdt__guard_make() : 0;
+	error = elf->spare > 0 || elf->direct > 0 ? usdt__guard_make() : 0;
 	if (error != 0) {
 		free(request.image);
 		return usdt__because(why, error, "MADV_WIPEONFORK: %s",

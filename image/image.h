@@ -5,6 +5,7 @@
 #define USDT_IMAGE_H
 
 #include "core/dof.h"
+#include "core/direct.h"
 
 #if defined(__GNUC__)
 #pragma GCC visibility push(hidden)
@@ -54,7 +55,7 @@ void usdt__sizing_sink(struct usdt__sink *sink, void *buffer, size_t size);
 
 /* Layout version, part of every image's path.  Raise it when the same
  * definition gives other bytes than before. */
-#define USDT__LAYOUT	1
+#define USDT__LAYOUT	2
 
 /* Bytes of an image's identity: also its build-id. */
 #define USDT__ID_SIZE	20
@@ -68,8 +69,11 @@ struct usdt__elf {
 	/* Offsets in the file.  Those before the notes are addresses, too. */
 	size_t build_id, unwind, unwind_size, base, document;
 	size_t text, text_size;
-	size_t stubs_size;	/* the rest of the text is code of the caller's */
+	size_t direct;		/* struct usdt__direct; 0: there is none */
+	size_t stubs_size;	/* with the announcer's; then comes code of the
+				 * caller's, then direct sites */
 	size_t codes;		/* probes that have such code */
+	size_t sites;		/* direct sites */
 	size_t gates, gates_size;
 	size_t note, note_size;
 	size_t symtab, symtab_size;

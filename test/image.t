@@ -127,6 +127,7 @@ sub judge
 	judge_sites($title, $elf, $bytes, $machine, $nop);
 	judge_symbols($title, $elf, $probes);
 	judge_gates($title, $elf);
+	judge_direct($title, $elf, $bytes, scalar @$probes);
 	return $elf;
 }
 
@@ -138,7 +139,7 @@ sub judge_layout
 	is_deeply([map { $_->{name} } $elf->sections], ['',
 		qw(.note.gnu.build-id .eh_frame_hdr .eh_frame .stapsdt.base
 		.SUNW_dof .text .probes .note.stapsdt .symtab .strtab
-		.shstrtab)], "$title: sections");
+		.shstrtab .usdt.direct)], "$title: sections");
 	is_deeply([map { $_->{flags} } $elf->loads], [4, 5, 6],
 		"$title: segments to read, to execute, to write");
 	is_deeply([grep { $_->{vaddr} != $_->{offset} } $elf->loads], [],
@@ -164,9 +165,44 @@ sub judge_notes
 
 	is_deeply(\@read, \@declared, "$title: notes say what was declared");
 	my @text = map { $elf->section('.text')->{$_} } qw(addr size);
-	is($text[1], 32 * @$probes, "$title: a stub for each probe");
+	my %gates = map { $_->{semaphore} => 1 } $elf->notes;
+	is($text[1], 32 * (@$probes + 1) + keys %gates, "$title: a stub for " .
+		'each probe and the announcer, a direct site for each gate');
 	is_deeply([map { int(($_->{location} - $text[0]) / 32) } $elf->notes],
 		[0 .. $#$probes], "$title: notes point to their stubs");
+}
+
+# core/direct.h says what a reader of direct events finds.
+sub judge_direct
+{
+	my ($title, $elf, $bytes, $count) = @_;
+	my %direct;
+
+	@direct{qw(magic sites announcer stride gates stubs stub id flags)} =
+	    unpack('a8 Q< Q< L< L< L< L< L< L<',
+		$elf->section_bytes('.usdt.direct'));
+	my @text = map { $elf->section('.text')->{$_} } qw(addr size);
+	my ($first) = map { $_->{adjusted} } $elf->notes;
+	my $gates = $elf->section('.probes')->{size} / 4;
+
+	is($direct{magic}, 'udirect1', "$title: direct sites");
+	is($direct{sites}, $text[0] + 32 * ($count + 1),
+		"$title: they lie behind the stubs");
+	is($direct{gates}, $gates, "$title: one for each gate");
+	is(substr($bytes, $elf->file_offset($direct{sites}), $gates),
+		"\x90" x $gates, "$title: each is a nop of $direct{stride} byte");
+	is($direct{announcer}, $first + 32 * $count,
+		"$title: the announcer is one more stub");
+	is(substr($bytes, $elf->file_offset($direct{announcer} - 10), 32),
+		substr($bytes, $elf->file_offset($first - 10), 32),
+		"$title: like the others");
+	is_deeply([@direct{qw(stubs stub flags)}], [32 * $count, 32, 0],
+		"$title: the stubs' sizes");
+	is(unpack('H*', substr($bytes, $elf->file_offset($direct{id} + 16),
+		20)), $elf->build_id, "$title: the build-id's place");
+	my $direct = $elf->section('.usdt.direct');
+	is($direct->{addr} + $direct->{size}, $text[0],
+		"$title: a fire finds this by its stub's address");
 }
 
 sub judge_sites
