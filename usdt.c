@@ -184,6 +184,19 @@ usdt_provider_add_struct(usdt_provider_t *provider, const char *name,
 	return result;
 }
 
+int
+usdt_provider_set_texts(usdt_provider_t *provider, int vouched)
+{
+	if (provider == NULL)
+		return usdt__fail(NULL, USDT_ERROR_INVALID, "provider is NULL");
+	usdt__lock_provider(provider);
+	provider->state->vouched = vouched != 0;
+	if (provider->state->mode == USDT__ENABLED)
+		usdt__generations_bind(provider->state);
+	usdt__unlock();
+	return 0;
+}
+
 /* --- enabling ----------------------------------------------------------- */
 
 static void

@@ -340,6 +340,20 @@ USDT_API void usdt_probe_fire64(usdt_probedef_t *probedef, size_t argc,
     const uint64_t *argv);
 
 /*
+ * usdt_provider_set_texts - say whether the provider's texts are sure.
+ *
+ * A reader of direct events (`usdt watch`, `usdt record`) has the process itself
+ * copy each "char *" argument, up to 255 bytes, while the probe fires.  With
+ * VOUCHED not 0 you promise that each is NULL, or points to a string with its
+ * zero, or, if it is named "body" and there is an argument "body_len", to as many
+ * bytes as that one says: then the copy is a few instructions.  Otherwise, as in
+ * a new provider, the kernel is asked to read the text, one system call each, and
+ * a pointer to nothing shows as unreadable.
+ *	It holds from the next fire on.  Returns 0, or -1 if PROVIDER is NULL.
+ */
+USDT_API int usdt_provider_set_texts(usdt_provider_t *provider, int vouched);
+
+/*
  * usdt_provider_observe - call CALL for each fire of the provider's probes.
  *
  * Use it to test probes, or to log them, on every system.  While the provider

@@ -4,36 +4,24 @@
  * A probe has a gate, one word that says whether it is traced, and a stub,
  * the code that tracers patch.  On Linux both lie in a mapped image.  The gate:
  *
- *	halfword 0	the SDT semaphore: kernels count tracers there.  The
- *			library never writes it.
- *	halfword 1	not 0: a DTrace helper has the probe, so ask the stub.
- *			The library writes it with 16-bit stores: storing the
- *			whole word would undo the kernel's counts.  usdt.h
- *			ignores its highest bit.
+ *	halfword 0	the SDT semaphore: kernels count tracers there
+ *	halfword 1	kernels count readers of direct events there: each fire
+ *			writes a record (core/direct.h).  usdt.h ignores its
+ *			highest bit
  *
- * All hidden probes have one gate that is always 0, and no stub.  All observed
- * probes have one that is never 0.  If DTrace is the only tracer, all probes
- * that it has share one gate.  Threads read all of this without a lock: a gate
- * and a stub that a thread has just read stay mapped until the provider and
- * its probes are freed.
+ * The library never writes a gate.  All hidden probes have one that is always 0,
+ * and no stub.  All observed probes have one that is never 0.  All probes that a
+ * DTrace helper has share another such gate, since their stubs have to be asked;
+ * what the gate in the image says is looked up then.  Threads read all of this
+ * without a lock: a gate and a stub that a thread has just read stay mapped until
+ * the provider and its probes are freed.
  */
 #define USDT_INLINE USDT_API	/* the header's inline function, exported */
 #include "core/provider.h"
 
-/* In halfword 1: */
-#define HELPED		1	/* a DTrace helper has the probe */
-#define OBSERVED	2	/* it is enabled, whatever the stub says */
-
-static const uint32_t never;	/* the gate of hidden probes */
-static const union {
-	uint16_t halves[2];
-	uint32_t word;
-} observed = { { 0, OBSERVED } };	/* of observed probes */
-
-static const union {
-	uint16_t halves[2];
-	uint32_t word;
-} helped = { { 0, HELPED } };		/* of probes that only a helper has */
+static const uint32_t never;		/* the gate of hidden probes */
+static const uint32_t observed = 1;	/* of observed ones */
+static const uint32_t helped = 1;	/* of those that a helper has */
 
 /* A probe's definition. */
 static inline usdt_probedef_t *
@@ -53,6 +41,14 @@ static inline uint32_t
 gate_of(const usdt_probedef_t *probedef)
 {
 	return __atomic_load_n(__atomic_load_n(&probedef->gate,
+	    __ATOMIC_ACQUIRE), __ATOMIC_RELAXED);
+}
+
+/* The gate in the image. */
+static inline uint32_t
+load_gate(const struct usdt_probe *probe)
+{
+	return __atomic_load_n(__atomic_load_n(&probe->image_gate,
 	    __ATOMIC_ACQUIRE), __ATOMIC_RELAXED);
 }
 
@@ -104,17 +100,32 @@ usdt_is_enabled(usdt_probe_t *probe)
 	word = gate_of(probedef_of(probe));
 	if (__builtin_expect(word == 0, 1))
 		return 0;
-	return word == helped.word ? ask(probe) : 1;
+	if (load_gate(probe) != 0)
+		return 1;
+	return ask(probe);
 }
 
 int
 usdt_probe_ask(const usdt_probedef_t *probedef)
 {
-	uint32_t word = gate_of(probedef);
+	const struct usdt_probe *probe = probe_of(probedef);
 
-	if (__builtin_expect(word == helped.word, 1))
-		return ask(probe_of(probedef));
-	return word != 0;
+	if (gate_of(probedef) == 0)
+		return 0;
+	if (load_gate(probe) != 0)
+		return 1;
+	return ask(probe);
+}
+
+/* Does a reader of direct events have the probe? */
+static inline int
+is_recorded(const struct usdt_probe *probe)
+{
+	const uint32_t *gate = __atomic_load_n(&probe->image_gate,
+	    __ATOMIC_RELAXED);
+
+	return __atomic_load_n((const uint16_t *)(const void *)gate + 1,
+	    __ATOMIC_RELAXED) != 0;
 }
 
 /* No, in a child that has to be mended first. */
@@ -177,8 +188,19 @@ fire_slowly(usdt_probedef_t *probedef, size_t argc, const word *words)
 	}
 	if (observer != NULL)
 		tell(observer, probedef, probe->argc, words);
-	if (visible && may_fire())
-		run(probe, probe->argc, words);
+	if (!visible || !may_fire())
+		return;
+	if (is_recorded(probe))
+		usdt__record(probe, words);
+	run(probe, probe->argc, words);
+}
+
+/* Other tracers may have the probe, too. */
+__attribute__((noinline)) static void
+record_and_run(const struct usdt_probe *probe, const word *words)
+{
+	usdt__record(probe, words);
+	run(probe, probe->argc, words);
 }
 
 /*
@@ -193,12 +215,15 @@ fire(usdt_probedef_t *probedef, size_t argc, const word *words)
 	if (__builtin_expect((int32_t)argc <= usdt__load(&probe->simple), 0)) {
 		fire_slowly(probedef, argc, words);
 	} else if (words == NULL) {	/* valid without arguments */
-		if (argc == 0 && may_fire())
+		if (argc == 0 && may_fire() && !is_recorded(probe))
 			run(probe, argc, words);
 		else
 			fire_slowly(probedef, argc, words);
 	} else if (__builtin_expect(may_fire(), 1)) {
-		run(probe, probe->argc, words);
+		if (__builtin_expect(is_recorded(probe), 0))
+			record_and_run(probe, words);
+		else
+			run(probe, probe->argc, words);
 	} else {
 		fire_slowly(probedef, argc, words);
 	}
@@ -250,46 +275,78 @@ usdt_fire_probe(usdt_probe_t *probe, size_t argc, void **argv)
 		usdt_probe_fire(probedef_of(probe), argc, argv);
 }
 
-void
-usdt__probe_bind(usdt_probedef_t *probedef, const uint32_t *gate,
-    const uint8_t *stub, const struct usdt__observer *observer)
+/* An observed probe is enabled, whatever tracers say. */
+static int
+answer_yes(volatile int *flag)
 {
+	*flag = 1;
+	return 1;
+}
+
+static const uint8_t *
+code_of(int (*function)(volatile int *))
+{
+	union {
+		const uint8_t *code;
+		int (*call)(volatile int *);
+	} pointer;
+
+	pointer.call = function;
+	return pointer.code;
+}
+
+void
+usdt__probe_bind(usdt_probedef_t *probedef, const struct usdt__binding *to)
+{
+	const uint32_t *gate = to->gate != NULL ? to->gate : &never;
 	struct usdt_probe *probe = probedef->probe;
 
 	/* A thread that reads a small "simple" finds a stub: so a large one
 	 * is stored first, and a small one last. */
-	if (observer != NULL || stub == NULL)
+	if (to->observer != NULL || to->stub == NULL)
 		__atomic_store_n(&probe->simple, INT32_MAX, __ATOMIC_RELEASE);
-	__atomic_store_n(&probe->observer, observer, __ATOMIC_RELEASE);
-	if (stub != NULL) {
-		__atomic_store_n(&probe->isenabled, stub, __ATOMIC_RELEASE);
-		__atomic_store_n(&probe->fire, stub + usdt__stubs[0].fire,
+	__atomic_store_n(&probe->vouched, to->vouched, __ATOMIC_RELAXED);
+	__atomic_store_n(&probe->observer, to->observer, __ATOMIC_RELEASE);
+	if (to->stub != NULL) {
+		__atomic_store_n(&probe->stubs, to->stubs, __ATOMIC_RELEASE);
+		__atomic_store_n(&probe->isenabled, to->stub, __ATOMIC_RELEASE);
+		__atomic_store_n(&probe->fire, to->stub + usdt__stubs[0].fire,
 		    __ATOMIC_RELEASE);
 	}
-	__atomic_store_n(&probe->visible, stub == NULL ? 0 :
+	if (to->observer != NULL)
+		__atomic_store_n(&probe->isenabled, code_of(answer_yes),
+		    __ATOMIC_RELEASE);
+	__atomic_store_n(&probe->visible, to->stub == NULL ? 0 :
 	    (uint16_t)(1 + usdt__native_platform()->isenabled),
 	    __ATOMIC_RELEASE);
-	if (observer == NULL && stub != NULL)
+	__atomic_store_n(&probe->image_gate, gate, __ATOMIC_RELEASE);
+	if (to->observer == NULL && to->stub != NULL)
 		__atomic_store_n(&probe->simple, probe->argc - 1,
 		    __ATOMIC_RELEASE);
-	if (observer != NULL)
-		gate = &observed.word;
-	else if (gate == NULL)
-		gate = &helped.word;
+	if (to->observer != NULL)
+		gate = &observed;
+	else if (to->helped)
+		gate = &helped;
 	__atomic_store_n(&probedef->gate, gate, __ATOMIC_RELEASE);
 }
 
 void
 usdt__probe_unbind(usdt_probedef_t *probedef)
 {
-	usdt__probe_bind(probedef, &never, NULL, NULL);
+	static const struct usdt__binding hidden;
+
+	usdt__probe_bind(probedef, &hidden);
 }
 
 void
-usdt__gate_set_helper(uint32_t *gate, int has)
+usdt__probe_set_helped(usdt_probedef_t *probedef, int helped_now)
 {
-	__atomic_store_n((uint16_t *)(void *)gate + 1, has ? HELPED : 0,
-	    __ATOMIC_RELEASE);
+	const struct usdt_probe *probe = probedef->probe;
+	const uint32_t *gate = helped_now ? &helped : probe->image_gate;
+
+	/* A store makes the kernel copy the page in a child. */
+	if (probe->visible && probe->observer == NULL && probedef->gate != gate)
+		__atomic_store_n(&probedef->gate, gate, __ATOMIC_RELEASE);
 }
 
 int
@@ -301,6 +358,5 @@ usdt__stub_is_enabled(const uint8_t *stub)
 int
 usdt__gate_is_counted(const uint32_t *gate)
 {
-	return __atomic_load_n((const uint16_t *)(const void *)gate,
-	    __ATOMIC_RELAXED) != 0;
+	return __atomic_load_n(gate, __ATOMIC_RELAXED) != 0;
 }

@@ -255,6 +255,7 @@ static void
 mend(int forked)
 {
 	usdt__images_renew();
+	usdt__rings_forget();
 	usdt__stash_forget(forked);
 }
 

@@ -39,6 +39,8 @@ struct arguments {
 	int named;		/* an argument has a name */
 	int translated;		/* a translator leads to a type */
 	uint32_t extended;	/* as in struct usdt_probe */
+	uint32_t texts;
+	int measured;		/* a text has an argument with its length */
 };
 
 /* Does DOF spell the type otherwise than the caller's string? */
@@ -53,6 +55,35 @@ static int
 is_signed_64(const struct usdt__declarator *arg)
 {
 	return arg->pointers == 0 && arg->dimensions == 0 && arg->size == -8;
+}
+
+/* Does it point to characters that end with a zero? */
+static int
+is_text(const struct usdt__declarator *arg)
+{
+	if (arg->pointers == 0 && arg->dimensions == 0)
+		return arg->type_length == 6 &&
+		    memcmp(arg->text, "string", 6) == 0;	/* D's */
+	return arg->pointers == 1 && arg->dimensions == 0 &&
+	    usdt__declarator_is_char(arg);
+}
+
+/* The index of the argument that has the length of this one, or -1: "body_len"
+ * for "body". */
+static int
+length_of(const struct arguments *args, size_t argc, size_t index)
+{
+	const struct usdt__declarator *text = &args->of[index], *arg;
+	size_t i;
+
+	for (i = 0; i < argc && text->name_length > 0; i++) {
+		arg = &args->of[i];
+		if (arg->name_length == text->name_length + 4 &&
+		    memcmp(arg->name, text->name, text->name_length) == 0 &&
+		    memcmp(arg->name + text->name_length, "_len", 4) == 0)
+			return (int)i;
+	}
+	return -1;
 }
 
 /* Does an earlier argument have the same name? */
@@ -77,7 +108,8 @@ parse_types(struct arguments *args, size_t argc, const char **types,
 
 	args->size = 0;
 	args->named = args->translated = 0;
-	args->extended = 0;
+	args->extended = args->texts = 0;
+	args->measured = 0;
 	for (i = 0; i < argc; i++) {
 		struct usdt__declarator *arg = &args->of[i];
 
@@ -90,9 +122,13 @@ parse_types(struct arguments *args, size_t argc, const char **types,
 		args->named |= arg->name_length > 0;
 		args->translated |= arg->translated != NULL;
 		args->extended |= (uint32_t)is_signed_64(arg) << i;
+		args->texts |= (uint32_t)is_text(arg) << i;
 		if (is_respelt(arg))
 			args->size += strlen(types[i]) + 1;
 	}
+	for (i = 0; i < argc && args->named; i++)
+		args->measured |= args->texts >> i & 1 &&
+		    length_of(args, argc, i) >= 0;
 	return 0;
 }
 
@@ -180,6 +216,8 @@ usdt_create_probe(const char *func, const char *name, size_t argc,
 		size += strlen(name) + 1;
 	for (i = 0; i < argc; i++)
 		size += strlen(types[i]) + 1;
+	if (args.measured)
+		size += argc;
 	block = calloc(1, size);
 	if (block == NULL) {
 		usdt__fail(NULL, USDT_ERROR_MALLOC);
@@ -205,6 +243,14 @@ usdt_create_probe(const char *func, const char *name, size_t argc,
 	block->state.hash = usdt__probeset_hash(func, at);
 	block->state.probe.argc = (uint16_t)argc;
 	block->state.probe.extended = args.extended;
+	block->state.probe.texts = args.texts;
+	if (args.measured) {
+		signed char *lengths = (signed char *)block + size - argc;
+
+		for (i = 0; i < argc; i++)
+			lengths[i] = (signed char)length_of(&args, argc, i);
+		block->state.probe.lengths = lengths;
+	}
 	usdt__probe_unbind(&block->def);
 	return &block->def;
 }

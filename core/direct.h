@@ -41,13 +41,13 @@ struct usdt__direct {
 	uint32_t gates;		/* how many */
 	uint32_t stubs;		/* bytes of all stubs that have probes */
 	uint32_t stub;		/* bytes of one */
-	uint32_t id;		/* offset of the build-id */
-	uint32_t flags;		/* USDT__DIRECT_* */
-	uint64_t none[2];
+	uint32_t id;		/* offset of the build-id's note */
+	uint32_t none2;
+	uint64_t text;		/* offset of the first stub */
+	uint64_t none;
 };
 
 #define USDT__DIRECT_MAGIC	0x3174636572696475u	/* "udirect1" */
-#define USDT__DIRECT_VOUCHED	1	/* the provider vouches for its texts */
 #define USDT__DIRECT_SECTION	".usdt.direct"
 
 /*
@@ -80,7 +80,8 @@ struct usdt__ring_image {
 	uint8_t id[20];		/* its build-id */
 	uint32_t none;
 	uint32_t first;		/* index of its first cell, see the record */
-	uint32_t count;		/* of its cells */
+	uint32_t count;		/* of its cells; stored last, 0: no entry.  An
+				 * image may have two entries */
 };
 
 enum usdt__ring_clock {
@@ -106,9 +107,8 @@ struct usdt__ring {
 	uint32_t counter_count;
 	uint32_t size;		/* of the file */
 	uint32_t pid, tid;	/* in the namespace of the process */
-	uint32_t image_count;	/* stored when the image is complete */
-	uint32_t closed;	/* not 0: no more records come */
-	uint8_t pad[64 - 56];
+	uint32_t closed;	/* not 0: its thread will write no more */
+	uint8_t pad[64 - 52];
 	uint32_t head;		/* the place behind the last record that was
 				 * begun */
 	uint8_t pad2[60];

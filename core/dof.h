@@ -52,6 +52,14 @@ struct usdt_probe {		/* its gate is in the definition */
 	const struct usdt__observer *observer;
 	uint32_t extended;	/* a bit for each argument whose type is signed
 				 * and wider than a 32-bit machine's word */
+	uint32_t texts;		/* a bit for each argument that is a text */
+	const uint32_t *image_gate;	/* in the image, also while the gate of
+				 * the definition is another one */
+	const uint8_t *stubs;	/* the first stub of the image; only if it has
+				 * direct sites */
+	const signed char *lengths;	/* for each argument, which one is its
+				 * length, or -1; NULL: none has any */
+	int vouched;		/* its provider vouches for its texts */
 };
 
 struct usdt_probe_state {
@@ -150,7 +158,6 @@ struct usdt__description {
 					 * fills; NULL: measured each time */
 	const struct usdt__structs *structs;	/* NULL: none is declared */
 	int typed;			/* it has structs, or named arguments */
-	int vouched;			/* the provider vouches for its texts */
 };
 
 /* --- core/struct.c: which structs has a provider declared? --------------- */

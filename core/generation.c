@@ -64,7 +64,11 @@ usdt__generation_adopt(struct usdt__generation *generation,
 void
 usdt__generation_bind(const struct usdt__generation *generation)
 {
-	const uint32_t *gate = NULL;
+	struct usdt__binding to = {
+		.stubs = generation->direct ? generation->stubs : NULL,
+		/* Without gates each test asks the stub. */
+		.helped = generation->gates == NULL || generation->dof_taken
+	};
 	size_t i;
 
 	for (i = 0; i < generation->count; i++) {
@@ -73,11 +77,12 @@ usdt__generation_bind(const struct usdt__generation *generation)
 		if (p == NULL)
 			continue;
 		if (generation->gates != NULL)
-			gate = &generation->gates[generation->gate_of != NULL ?
-			    generation->gate_of[i] : i];
-		usdt__probe_bind(p, gate,
-		    generation->stubs + i * generation->stub_size,
-		    p->state->provider->state->observer);
+			to.gate = &generation->gates[generation->gate_of !=
+			    NULL ? generation->gate_of[i] : i];
+		to.stub = generation->stubs + i * generation->stub_size;
+		to.observer = p->state->provider->state->observer;
+		to.vouched = p->state->provider->state->vouched;
+		usdt__probe_bind(p, &to);
 	}
 }
 
@@ -109,15 +114,15 @@ usdt__generation_is_traced(const struct usdt__generation *generation)
 	return 0;
 }
 
-/* Record in all gates whether the helper has their probes. */
+/* Record in all probes whether the helper has them. */
 void
 usdt__generation_set_helper(struct usdt__generation *generation, int has)
 {
 	size_t i;
 
-	if (generation->gates != NULL)
-		for (i = 0; i < generation->gate_count; i++)
-			usdt__gate_set_helper(&generation->gates[i], has);
+	for (i = 0; generation->gates != NULL && i < generation->count; i++)
+		if (generation->probes[i] != NULL)
+			usdt__probe_set_helped(generation->probes[i], has);
 	generation->dof_taken = has;
 }
 
@@ -154,6 +159,7 @@ hand_over(struct usdt__generation *generation, const char *module,
 	generation->dof_wanted = 0;
 	if (result < 0) {
 		documents--;
+		usdt__generation_set_helper(generation, 0);
 		return -1;
 	}
 	generation->told = 1;
@@ -199,8 +205,9 @@ usdt__generation_inherit_dof(struct usdt__generation *generation, int wanted)
 {
 	if (!generation->dof_taken && !generation->dof_wanted)
 		return 0;		/* no write: the page stays shared */
-	if (generation->dof_taken)
-		usdt__generation_set_helper(generation, 0);
+	/* Its probes go on asking the stubs, which say no until the helper has
+	 * the child's document. */
+	generation->dof_taken = 0;
 	generation->dof_wanted = wanted;
 	return wanted;
 }

@@ -33,14 +33,13 @@ find_or_make(struct usdt_provider_state *state, usdt_observer_t *call,
 void
 usdt__observe_unsupported(usdt_provider_t *provider)
 {
-	const struct usdt__observer *observer = provider->state->observer;
+	const struct usdt__binding observed = {
+		.observer = provider->state->observer
+	};
 	usdt_probedef_t *p;
 
 	for (p = provider->state->set.first; p != NULL; p = p->state->next)
-		if (observer != NULL)
-			usdt__probe_bind(p, NULL, NULL, observer);
-		else
-			usdt__probe_unbind(p);
+		usdt__probe_bind(p, &observed);
 }
 
 int

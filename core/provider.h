@@ -19,18 +19,25 @@ struct usdt__observer {
 	void *data;
 };
 
-/*
- * Make a probe visible, or hide it: at once for every thread.  With an OBSERVER
- * it is enabled.  Without a STUB no tracer sees it.  Without a GATE each test
- * asks its stub.
- */
-void usdt__probe_bind(usdt_probedef_t *probedef, const uint32_t *gate,
-    const uint8_t *stub, const struct usdt__observer *observer);
-void usdt__probe_unbind(usdt_probedef_t *probedef);
+/* What makes a probe visible. */
+struct usdt__binding {
+	const uint32_t *gate;		/* in an image; NULL: there is none */
+	const uint8_t *stub;		/* NULL: no tracer sees the probe */
+	const uint8_t *stubs;		/* the first of an image with direct
+					 * sites, or NULL */
+	const struct usdt__observer *observer;	/* it makes the probe enabled */
+	int helped;			/* each test asks the stub */
+	int vouched;			/* texts are copied as they are passed */
+};
 
-/* Record in a gate whether a DTrace helper has its probe. */
-void usdt__gate_set_helper(uint32_t *gate, int has);
-/* Does the kernel count a tracer there? */
+/* Make a probe visible, or hide it: at once for every thread. */
+void usdt__probe_bind(usdt_probedef_t *probedef,
+    const struct usdt__binding *to);
+void usdt__probe_unbind(usdt_probedef_t *probedef);
+/* Say of a probe, if it is visible, whether a DTrace helper has it. */
+void usdt__probe_set_helped(usdt_probedef_t *probedef, int helped);
+
+/* Does the kernel count a tracer or a reader there? */
 int usdt__gate_is_counted(const uint32_t *gate);
 /* Does DTrace answer that the probe is enabled?  It may go on doing so after
  * the helper gave the document back. */
@@ -132,6 +139,7 @@ struct usdt_provider_state {
 					 * lend the lock */
 	enum usdt__turning turning;	/* what a child finishes */
 	usdt_probedef_t **probes;	/* being enabled; freed after that */
+	int vouched;			/* for its texts */
 	int inherited;			/* a child has yet to register it */
 	struct usdt__answer refusal;	/* by the helper, in a child; it has no
 					 * text yet.  error 0: none */
@@ -181,7 +189,7 @@ void usdt__documents_forget(void);
 /* Is a tracer attached to one of its stubs, even a removed probe's?  The
  * kernel's counts and DTrace's answers show it. */
 int usdt__generation_is_traced(const struct usdt__generation *generation);
-/* Record in all gates whether the helper has their probes. */
+/* Record in all probes whether the helper has them. */
 void usdt__generation_set_helper(struct usdt__generation *generation, int has);
 
 /* --- core/by_image.c, core/by_pages.c: how do probes reach tracers? ------ */

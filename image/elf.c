@@ -509,8 +509,8 @@ write_direct(const struct usdt__elf *elf, struct usdt__sink *sink)
 	put(&out, 4, announcer_of(elf) - elf->text);
 	put(&out, 4, elf->stub->size);
 	put(&out, 4, elf->build_id);
-	put(&out, 4, elf->description->vouched ? USDT__DIRECT_VOUCHED : 0);
-	put(&out, 8, 0);
+	put(&out, 4, 0);
+	put(&out, 8, elf->text);
 	put(&out, 8, 0);
 }
 

@@ -55,7 +55,7 @@ void usdt__sizing_sink(struct usdt__sink *sink, void *buffer, size_t size);
 
 /* Layout version, part of every image's path.  Raise it when the same
  * definition gives other bytes than before. */
-#define USDT__LAYOUT	2
+#define USDT__LAYOUT	1
 
 /* Bytes of an image's identity: also its build-id. */
 #define USDT__ID_SIZE	20
@@ -201,6 +201,62 @@ int usdt__map_over(uint8_t *at, size_t size, int protection, int fd,
     size_t offset);
 /* An executable file without a name; its descriptor, or -1 and errno. */
 int usdt__memfd(const char *name);
+
+/* --- image/ring.c: how does a thread get a ring for direct events? ------- */
+
+#define USDT__RING_HEAD		8192	/* where the counters begin ... */
+#define USDT__RING_DATA		(USDT__RING_HEAD + USDT__RING_COUNTERS * 4)
+
+/* What a thread knows of its ring.  Nothing of it is shared. */
+struct usdt__writer {
+	uint8_t *ring;
+	const uint8_t *stubs;		/* the last record's image's, or NULL */
+	uint32_t stubs_size;		/* their bytes */
+	uint32_t first;			/* index of their first cell */
+	uint32_t mask;			/* units - 1 */
+	uint32_t key;
+	int by_counter;			/* time is the processor's counter */
+	int32_t owner;			/* a thread */
+	size_t size;			/* of the ring's file */
+	uint32_t images, cells;		/* in its table */
+	uint32_t laps;
+	uint64_t lap;			/* when the last one began */
+};
+
+/* On glibc the first use of another model could allocate memory, which a signal
+ * handler may not do.  musl has memory for all of them from the start. */
+#if defined(__GLIBC__)
+#define USDT__THREAD_LOCAL	__attribute__((tls_model("initial-exec")))
+#else
+#define USDT__THREAD_LOCAL
+#endif
+extern __thread struct usdt__writer *usdt__writer USDT__THREAD_LOCAL;
+
+/*
+ * The index of the cell AT bytes after an image's STUBS in the thread's ring,
+ * which is made if there is none, and its writer; or -1: the event is lost, and
+ * the reader told.  Only system calls.  Keeps errno.
+ */
+long usdt__ring_find(const uint8_t *stubs, size_t at,
+    struct usdt__writer **writer);
+/* The ring has come round. */
+void usdt__ring_lap(struct usdt__writer *writer);
+/* Nanoseconds of CLOCK_MONOTONIC. */
+uint64_t usdt__ring_time(void);
+/* Read the program's own memory, as far as it can be read.  Returns how many
+ * bytes.  Keeps errno. */
+size_t usdt__ring_read(const void *from, void *to, size_t size);
+/* Before the first probe can be fired with a reader. */
+void usdt__ring_prepare(void);
+/* An image was mapped, maybe where another one was. */
+void usdt__ring_new_image(const uint8_t *stubs);
+/* A child does not have its parent's rings. */
+void usdt__rings_forget(void);
+
+/* --- image/record.c: how is an event written to its thread's ring? ------- */
+
+/* Write an event with the probe's arguments. */
+void usdt__record(const struct usdt_probe *probe, const uint64_t *words);
 
 /* --- image/map.c: which images does this process map? -------------- */
 

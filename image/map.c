@@ -50,6 +50,10 @@ usdt__image_map(struct usdt__image *image, const struct usdt__elf *elf, int fd)
 		if (error != 0)
 			return error;
 	}
+	if (elf->direct != 0) {
+		usdt__ring_prepare();
+		usdt__ring_new_image(base + elf->text);
+	}
 	image->base = base;
 	image->size = elf->map_size;
 	image->spare = elf->gates - elf->spare;

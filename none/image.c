@@ -73,3 +73,10 @@ usdt__delivery(void)
 {
 	return &usdt__by_pages;
 }
+
+void
+usdt__record(const struct usdt_probe *probe, const uint64_t *words)
+{
+	(void)probe;		/* no image has readers of direct events */
+	(void)words;
+}

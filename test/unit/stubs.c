@@ -1121,6 +1121,14 @@ test_isenabled(const struct usdt__stub *s)
 /* --- through the public calls ------------------------------------------- */
 
 static void
+bind(usdt_probedef_t *def, const uint32_t *gate)
+{
+	const struct usdt__binding to = { .gate = gate, .stub = code };
+
+	usdt__probe_bind(def, &to);
+}
+
+static void
 test_gate(usdt_probedef_t *def)
 {
 	static uint32_t gate;
@@ -1130,15 +1138,19 @@ test_gate(usdt_probedef_t *def)
 	answer = 1;
 	gate = 0;
 	usdt__guard_renew();
-	usdt__probe_bind(def, &gate, code, NULL);
+	bind(def, &gate);
 	ok(usdt_is_enabled(def->probe) == 0 && usdt_probe_enabled(def) == 0 &&
 	    hit_count == 0, "gate 0: not enabled, no tracer is asked");
 	*semaphore = 1;
 	ok(usdt_is_enabled(def->probe) == 1 && usdt_probe_enabled(def) == 1 &&
 	    hit_count == 0, "semaphore: enabled, no tracer is asked");
 	*semaphore = 0;
-	usdt__gate_set_helper(&gate, 1);
-	is_int(*semaphore, 0, "telling of a helper leaves the semaphore");
+	semaphore[1] = 1;
+	ok(usdt_is_enabled(def->probe) == 1 && usdt_probe_enabled(def) == 1 &&
+	    hit_count == 0, "a reader: enabled, no tracer is asked");
+	semaphore[1] = 0;
+	usdt__probe_set_helped(def, 1);
+	is_int((int)gate, 0, "telling of a helper leaves the gate");
 	ok(usdt_is_enabled(def->probe) == 1 && hit_count == 1,
 	    "helper: the is-enabled site is asked, and says yes");
 	answer = 0;
@@ -1147,8 +1159,12 @@ test_gate(usdt_probedef_t *def)
 	*semaphore = 7;
 	ok(usdt_is_enabled(def->probe) == 1 && hit_count == 3,
 	    "helper and semaphore: no tracer is asked");
-	usdt__gate_set_helper(&gate, 0);
-	is_int(*semaphore, 7, "telling that it has gone leaves it too");
+	*semaphore = 0;
+	semaphore[1] = 1;
+	ok(usdt_is_enabled(def->probe) == 1 && hit_count == 3,
+	    "helper and reader: no tracer is asked");
+	usdt__probe_set_helped(def, 0);
+	is_int((int)semaphore[1], 1, "telling that it has gone leaves it too");
 	usdt__probe_unbind(def);
 	ok(usdt_is_enabled(def->probe) == 0 && usdt_probe_enabled(def) == 0,
 	    "not visible: not enabled, whatever the gate says");
@@ -1166,7 +1182,7 @@ test_words(usdt_probedef_t *def)
 		argv[i] = (void *)value(i);
 	for (given = 0; given <= USDT_ARG_MAX + 8; given++) {
 		place(&usdt__stubs[0], SDT);
-		usdt__probe_bind(def, &gate, code, NULL);
+		bind(def, &gate);
 		if (given == USDT_ARG_MAX + 1)
 			usdt_probe_fire(def, given, argv);
 		else
@@ -1179,7 +1195,7 @@ test_words(usdt_probedef_t *def)
 	}
 	ok_all("missing words are 0, surplus ones are ignored");
 	place(&usdt__stubs[0], SDT);
-	usdt__probe_bind(def, &gate, code, NULL);
+	bind(def, &gate);
 	usdt_fire_probe(def->probe, def->argc, NULL);
 	try(hit_count == 1, "%u traps", hit_count);
 	for (i = 0; i < def->argc; i++)
@@ -1227,7 +1243,7 @@ test_wide_words(void)
 		words[i] = i == 0 || i == 2 ? (uint64_t)-2 : (uintptr_t)-2;
 	}
 	place(&usdt__stubs[0], SDT);
-	usdt__probe_bind(def, &gate, code, NULL);
+	bind(def, &gate);
 	fired_argc = ARGC;
 	usdt_probe_fire(def, ARGC, argv);
 	check_wide("usdt_probe_fire", ARGC, words);

@@ -1,0 +1,86 @@
+/*
+ * core/instructions.h - for which instructions has C no words?
+ *
+ * What one thread shares with its own signal handlers needs no lock and no
+ * barrier: one instruction that reads and writes memory is enough.  C's atomic
+ * operations are for other threads, and cost more.
+ */
+#ifndef USDT_INSTRUCTIONS_H
+#define USDT_INSTRUCTIONS_H
+
+#include <stdint.h>
+#include <string.h>
+
+/*
+ * Add to a word that signal handlers of this thread change, too.  Returns what
+ * it was.  Other threads that see a later store see this one.
+ */
+static inline uint32_t
+usdt__advance(uint32_t *word, uint32_t by)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__asm__ __volatile__("xaddl %0, %1" : "+r" (by), "+m" (*word) : :
+	    "memory", "cc");
+	return by;
+#else
+	by = __atomic_fetch_add(word, by, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	return by;
+#endif
+}
+
+/* Count one more in such a word. */
+static inline void
+usdt__count(uint32_t *word)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__asm__ __volatile__("incl %0" : "+m" (*word) : : "cc");
+#else
+	__atomic_fetch_add(word, 1, __ATOMIC_RELAXED);
+#endif
+}
+
+/* Does the counter tell the time on all processors alike, if the kernel goes by
+ * this clock source? */
+static inline int
+usdt__counter_is_steady(const char *source)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	uint32_t a = 0x80000007, b, c = 0, d;
+
+	if (strcmp(source, "tsc") == 0)
+		return 1;
+	if (strcmp(source, "kvm-clock") != 0)
+		return 0;
+	/* It goes by the counter, and the bit of an invariant one is set. */
+	__asm__("cpuid" : "+a" (a), "=b" (b), "+c" (c), "=d" (d));
+	return d >> 8 & 1;
+#elif defined(__aarch64__)
+	(void)source;
+	return 1;
+#else
+	(void)source;
+	return 0;
+#endif
+}
+
+/* The processor's time stamp counter; 0 if none is known. */
+static inline uint64_t
+usdt__counter(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	uint32_t low, high;
+
+	__asm__ __volatile__("rdtsc" : "=a" (low), "=d" (high));
+	return low | (uint64_t)high << 32;
+#elif defined(__aarch64__)
+	uint64_t now;
+
+	__asm__ __volatile__("mrs %0, cntvct_el0" : "=r" (now));
+	return now;
+#else
+	return 0;
+#endif
+}
+
+#endif /* USDT_INSTRUCTIONS_H */

@@ -1,0 +1,469 @@
+/*
+ * image/ring.c - how does a thread get a ring for its direct events, and when
+ * does the ring go?
+ *
+ * core/direct.h says what is in it.  A fire makes the ring when a reader has
+ * opened its gate, maybe in a signal handler: so by system calls only, and none
+ * of them is a point where the thread can be cancelled.  Each ring has a writer
+ * of its own from one table, so a fire that was interrupted by another one of
+ * its thread goes on with the ring that it had, whatever the other one did.
+ *
+ * If a thread ends, a key's destructor unmaps its rings.  Where none can be set,
+ * since setting it could allocate memory, threads that make rings later look for
+ * those of dead threads.
+ */
+#include "image/image.h"
+#include "core/instructions.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define WRITERS		2048	/* rings of a process, at most */
+#define SMALL		(1u << 15)	/* units: 256 KiB */
+#define LARGE		(1u << 19)	/* 4 MiB, for a thread that comes round
+					 * in less than ... */
+#define QUICK		25000000	/* ... so many nanoseconds */
+#define PATIENCE	1000000000	/* after which a failed thread tries again */
+#define KEYS		32	/* glibc has memory for the first ones */
+#define PAGE		4096
+#define ID_IN_NOTE	16	/* bytes before the identity in its note */
+
+#if !defined(F_ADD_SEALS)
+#define F_ADD_SEALS	1033
+#endif
+#define SEALS		0x07	/* F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW */
+#define SEAL_WRITE	0x10	/* F_SEAL_FUTURE_WRITE, Linux 5.1 */
+#define MEMFD_FLAGS	0x03	/* MFD_CLOEXEC, MFD_ALLOW_SEALING */
+#define MEMFD_NOEXEC	0x08	/* MFD_NOEXEC_SEAL, Linux 6.3 */
+
+__thread struct usdt__writer *usdt__writer USDT__THREAD_LOCAL;
+
+/* The owner of a writer: a thread's number, or one of these. */
+#define FREE	0
+#define TAKEN	(-1)
+
+static struct usdt__writer writers[WRITERS];
+static uint32_t used;		/* no writer from here on was ever taken */
+static uint32_t searched;	/* for dead threads */
+static int any;			/* there was a ring */
+static pthread_key_t key;
+static int made_key;
+static int key_state;		/* 0: not made; 1: it can be set; -1: not */
+static uint32_t clock_kind;	/* enum usdt__ring_clock; 0: not known yet */
+
+/* When and why a ring could not be made, for all threads. */
+static uint64_t failed_at;
+static int failed_with;
+
+uint64_t
+usdt__ring_time(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+size_t
+usdt__ring_read(const void *from, void *to, size_t size)
+{
+	/* The kernel copies as many whole pieces as it can read. */
+	const uintptr_t start = (uintptr_t)from;
+	const size_t head = PAGE - start % PAGE;
+	struct iovec local = { to, size }, remote[2] = {
+		{ (void *)start, size < head ? size : head },
+		{ (void *)(start + head), size < head ? 0 : size - head }
+	};
+	int error = errno;
+	long n = syscall(SYS_process_vm_readv, (long)getpid(), &local, 1L,
+	    remote, 2L, 0L);
+
+	errno = error;
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* --- which clock --------------------------------------------------------- */
+
+#define CLOCKSOURCE \
+	"/sys/devices/system/clocksource/clocksource0/current_clocksource"
+
+/* Does the kernel itself tell the time by the processor's counter, and may
+ * this process read it? */
+static uint32_t
+choose_clock(void)
+{
+	char name[32] = "";
+	int may = PR_TSC_ENABLE;
+	long fd, n;
+
+	if (prctl(PR_GET_TSC, &may) == 0 && may != PR_TSC_ENABLE)
+		return USDT__CLOCK_MONOTONIC;
+	fd = syscall(SYS_openat, AT_FDCWD, CLOCKSOURCE,
+	    O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		n = syscall(SYS_read, fd, name, sizeof name - 1);
+		syscall(SYS_close, fd);
+		if (n > 0)
+			name[strcspn(name, "\n")] = '\0';
+	}
+	return usdt__counter_is_steady(name) ? USDT__CLOCK_COUNTER :
+	    USDT__CLOCK_MONOTONIC;
+}
+
+/* --- writers ------------------------------------------------------------- */
+
+static void
+free_writer(struct usdt__writer *writer)
+{
+	struct usdt__ring *ring = (void *)writer->ring;
+
+	__atomic_store_n(&ring->closed, 1, __ATOMIC_RELEASE);
+	munmap(ring, writer->size);
+	writer->ring = NULL;
+	writer->stubs = NULL;
+	__atomic_store_n(&writer->owner, FREE, __ATOMIC_RELEASE);
+}
+
+static int
+claim(struct usdt__writer *writer, int32_t from)
+{
+	return __atomic_compare_exchange_n(&writer->owner, &from, TAKEN, 0,
+	    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+/* Unmap a few rings whose threads are gone. */
+static void
+bury_dead(void)
+{
+	uint32_t n = __atomic_load_n(&used, __ATOMIC_ACQUIRE), i, at;
+	int32_t owner;
+
+	for (i = 0; i < 8 && i < n; i++) {
+		at = __atomic_fetch_add(&searched, 1, __ATOMIC_RELAXED) % n;
+		owner = __atomic_load_n(&writers[at].owner, __ATOMIC_ACQUIRE);
+		if (owner > 0 && syscall(SYS_tgkill, (long)getpid(),
+		    (long)owner, 0L) < 0 && errno == ESRCH &&
+		    claim(&writers[at], owner))
+			free_writer(&writers[at]);
+	}
+}
+
+static struct usdt__writer *
+take_writer(void)
+{
+	uint32_t n = __atomic_load_n(&used, __ATOMIC_ACQUIRE), i;
+
+	for (i = 0; i < n; i++)
+		if (__atomic_load_n(&writers[i].owner, __ATOMIC_RELAXED) ==
+		    FREE && claim(&writers[i], FREE))
+			return &writers[i];
+	do {
+		if (n >= WRITERS)
+			return NULL;
+	} while (!__atomic_compare_exchange_n(&used, &n, n + 1, 0,
+	    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+	return claim(&writers[n], FREE) ? &writers[n] : take_writer();
+}
+
+/* The thread ends. */
+static void
+end_thread(void *unused)
+{
+	const int32_t tid = (int32_t)syscall(SYS_gettid);
+	uint32_t i, n = __atomic_load_n(&used, __ATOMIC_ACQUIRE);
+
+	(void)unused;
+	usdt__writer = NULL;
+	for (i = 0; i < n; i++)
+		if (__atomic_load_n(&writers[i].owner, __ATOMIC_ACQUIRE) ==
+		    tid && claim(&writers[i], tid))
+			free_writer(&writers[i]);
+}
+
+/* --- making a ring ------------------------------------------------------- */
+
+/* A sealed file without a name, that nobody else can write or cut short.
+ * Returns its memory, or NULL and errno. */
+static void *
+map_ring(size_t size)
+{
+	struct rlimit limit;
+	void *ring = MAP_FAILED;
+	long fd;
+	int error;
+
+	/* Beyond this limit ftruncate raises a signal that ends the host. */
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+	    limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < size) {
+		errno = EFBIG;
+		return NULL;
+	}
+	fd = syscall(SYS_memfd_create, USDT__RING_NAME,
+	    MEMFD_FLAGS | MEMFD_NOEXEC);
+	if (fd < 0 && errno == EINVAL)
+		fd = syscall(SYS_memfd_create, USDT__RING_NAME, MEMFD_FLAGS);
+	if (fd < 0)
+		return NULL;
+	if (ftruncate((int)fd, (off_t)size) == 0)
+		ring = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		    (int)fd, 0);
+	error = errno;
+	if (ring != MAP_FAILED) {
+		syscall(SYS_fcntl, fd, F_ADD_SEALS, SEAL_WRITE);
+		if (syscall(SYS_fcntl, fd, F_ADD_SEALS, SEALS) < 0 ||
+		    madvise(ring, size, MADV_DONTFORK) < 0) {
+			error = errno;
+			munmap(ring, size);
+			ring = MAP_FAILED;
+		}
+	}
+	syscall(SYS_close, fd);
+	errno = error;
+	return ring == MAP_FAILED ? NULL : ring;
+}
+
+static void
+announce(const uint8_t *stubs, uint64_t what, uint64_t a, uint64_t b)
+{
+	const struct usdt__direct *direct = (const void *)stubs;
+	const uint64_t words[3] = { what, a, b };
+
+	usdt__fire(stubs + direct[-1].stubs + usdt__stubs[0].fire, 3, words);
+}
+
+/* Make a ring of UNITS for this thread.  Returns its writer, or NULL and
+ * errno. */
+static struct usdt__writer *
+make(uint32_t units, const uint8_t *stubs)
+{
+	const size_t size = usdt__align(USDT__RING_DATA + (size_t)units * 8 +
+	    USDT__RECORD_MAX * 8, PAGE);
+	const int32_t tid = (int32_t)syscall(SYS_gettid);
+	struct usdt__writer *writer;
+	struct usdt__ring *ring;
+
+	if (!usdt__guard_kept()) {	/* a child might write to it */
+		errno = ENOSYS;
+		return NULL;
+	}
+	if (clock_kind == 0)
+		clock_kind = choose_clock();
+	bury_dead();
+	writer = take_writer();
+	if (writer == NULL) {
+		errno = EUSERS;
+		return NULL;
+	}
+	ring = map_ring(size);
+	if (ring == NULL) {
+		__atomic_store_n(&writer->owner, FREE, __ATOMIC_RELEASE);
+		return NULL;
+	}
+	writer->ring = (uint8_t *)ring;
+	writer->size = size;
+	writer->mask = units - 1;
+	writer->by_counter = clock_kind == USDT__CLOCK_COUNTER;
+	writer->lap = usdt__ring_time();
+	writer->key = (uint32_t)(writer->lap ^ writer->lap >> 32) * 2654435761u ^
+	    (uint32_t)tid << 16;
+	writer->stubs = NULL;
+	writer->cells = writer->images = writer->laps = 0;
+	ring->version = USDT__RING_VERSION;
+	ring->clock = clock_kind;
+	ring->key = writer->key;
+	ring->units = units;
+	ring->data = USDT__RING_DATA;
+	ring->counters = USDT__RING_HEAD;
+	ring->counter_count = USDT__RING_COUNTERS;
+	ring->size = (uint32_t)size;
+	ring->pid = (uint32_t)getpid();
+	ring->tid = (uint32_t)tid;
+	__atomic_store_n(&ring->magic, USDT__RING_MAGIC, __ATOMIC_RELEASE);
+	__atomic_store_n(&any, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&writer->owner, tid, __ATOMIC_RELEASE);
+	if (usdt__writer == NULL || usdt__writer->mask < writer->mask ||
+	    usdt__writer->images >= USDT__RING_IMAGES) {
+		usdt__writer = writer;
+		if (key_state > 0)
+			pthread_setspecific(key, writer);
+		announce(stubs, USDT__ANNOUNCE_RING, (uintptr_t)ring, size);
+	} else if (claim(writer, tid)) {	/* a signal handler made one */
+		free_writer(writer);
+	}
+	return usdt__writer;
+}
+
+/* --- images in a ring ---------------------------------------------------- */
+
+/* Remember this image as the last one. */
+static long
+set_last(struct usdt__writer *writer, const uint8_t *stubs, uint32_t first,
+    uint32_t size, size_t at)
+{
+	__atomic_store_n(&writer->stubs, NULL, __ATOMIC_SEQ_CST);
+	writer->first = first;
+	writer->stubs_size = size;
+	__atomic_store_n(&writer->stubs, stubs, __ATOMIC_SEQ_CST);
+	return (long)first + (long)(at / USDT__CELL);
+}
+
+/* The index of an image's cell in a ring, or -1: the ring is full of images. */
+static long
+enter(struct usdt__writer *writer, const uint8_t *stubs, size_t at)
+{
+	const struct usdt__direct *direct = (const void *)(stubs -
+	    sizeof *direct);
+	const uint8_t *id = stubs - direct->text + direct->id + ID_IN_NOTE;
+	uint32_t cells = direct->stubs / USDT__CELL, i, first;
+	struct usdt__ring_image *image =
+	    ((struct usdt__ring *)(void *)writer->ring)->images;
+
+	for (i = 0; i < writer->images && i < USDT__RING_IMAGES; i++) {
+		first = image[i].first;
+		if (image[i].count == cells &&
+		    first <= USDT__RING_COUNTERS - cells &&
+		    memcmp(image[i].id, id, sizeof image[i].id) == 0)
+			return set_last(writer, stubs, first, direct->stubs,
+			    at);
+	}
+	i = usdt__advance(&writer->images, 1);
+	first = usdt__advance(&writer->cells, cells);
+	if (i >= USDT__RING_IMAGES || first > USDT__RING_COUNTERS - cells) {
+		writer->images = USDT__RING_IMAGES;
+		return -1;
+	}
+	memcpy(image[i].id, id, sizeof image[i].id);
+	image[i].first = first;
+	__atomic_store_n(&image[i].count, cells, __ATOMIC_RELEASE);
+	return set_last(writer, stubs, first, direct->stubs, at);
+}
+
+/* Without a ring the event is lost; the reader hears of each. */
+static long
+lose(const uint8_t *stubs, size_t at, int error)
+{
+	announce(stubs, USDT__ANNOUNCE_LOST, at / USDT__CELL,
+	    (unsigned)error);
+	return -1;
+}
+
+static long
+find(const uint8_t *stubs, size_t at, struct usdt__writer **found)
+{
+	const struct usdt__direct *direct = (const void *)(stubs -
+	    sizeof *direct);
+	struct usdt__writer *writer = usdt__writer;
+	uint64_t now;
+	long index;
+
+	/* The image went, and a tombstone is there. */
+	if (stubs == NULL || direct->magic != USDT__DIRECT_MAGIC ||
+	    at >= direct->stubs)
+		return -1;
+	if (writer != NULL && writer->images < USDT__RING_IMAGES) {
+		index = enter(writer, stubs, at);
+		if (index >= 0) {
+			*found = writer;
+			return index;
+		}
+	}
+	now = usdt__ring_time();
+	if (now - __atomic_load_n(&failed_at, __ATOMIC_RELAXED) < PATIENCE)
+		return lose(stubs, at, failed_with);
+	writer = make(writer != NULL ? writer->mask + 1 : SMALL, stubs);
+	if (writer == NULL) {
+		failed_with = errno;
+		__atomic_store_n(&failed_at, now, __ATOMIC_RELAXED);
+		return lose(stubs, at, failed_with);
+	}
+	*found = writer;
+	index = enter(writer, stubs, at);
+	return index >= 0 ? index : lose(stubs, at, ENOSPC);
+}
+
+long
+usdt__ring_find(const uint8_t *stubs, size_t at, struct usdt__writer **found)
+{
+	int error = errno;
+	long index = find(stubs, at, found);
+
+	errno = error;
+	return index;
+}
+
+void
+usdt__ring_lap(struct usdt__writer *writer)
+{
+	uint64_t now = usdt__ring_time(), lap = now - writer->lap;
+	const uint8_t *stubs = writer->stubs;
+	int error = errno;
+
+	writer->lap = now;
+	if (writer == usdt__writer && stubs != NULL && writer->mask < LARGE - 1 &&
+	    writer->laps++ > 0 && lap < QUICK)
+		make(LARGE, stubs);
+	errno = error;
+}
+
+/* --- in calls that hold the lock ---------------------------------------- */
+
+/* A plugin is unloaded. */
+__attribute__((destructor)) static void
+forget_key(void)
+{
+	if (made_key)
+		pthread_key_delete(key);
+	made_key = 0;
+	key_state = -1;
+}
+
+void
+usdt__ring_prepare(void)
+{
+	if (key_state != 0)
+		return;
+	made_key = pthread_key_create(&key, end_thread) == 0;
+	if (!made_key)
+		key_state = -1;
+	else if ((unsigned long)key < KEYS)
+		key_state = 1;
+	else
+		forget_key();
+}
+
+void
+usdt__ring_new_image(const uint8_t *stubs)
+{
+	uint32_t i, n = __atomic_load_n(&used, __ATOMIC_ACQUIRE);
+
+	for (i = 0; i < n; i++)
+		if (__atomic_load_n(&writers[i].stubs, __ATOMIC_RELAXED) ==
+		    stubs)
+			__atomic_store_n(&writers[i].stubs, NULL,
+			    __ATOMIC_RELAXED);
+}
+
+void
+usdt__rings_forget(void)
+{
+	uint32_t i;
+
+	if (!__atomic_load_n(&any, __ATOMIC_ACQUIRE))
+		return;			/* no write: the pages stay shared */
+	usdt__writer = NULL;
+	for (i = 0; i < used; i++) {
+		writers[i].ring = NULL;
+		writers[i].stubs = NULL;
+		writers[i].owner = FREE;
+	}
+	failed_at = 0;
+	any = 0;
+}
