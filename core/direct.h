@@ -132,8 +132,8 @@ struct usdt__record {
 	 * If it has texts: a word, in its low half a bit for each argument that
 	 * is a text, in its high half the count of arguments.
 	 * A word for each argument, as it was passed; for a text its length and
-	 * flags.
-	 * The texts, each with a zero, to whole words.
+	 * flags, and how many words it takes.
+	 * The texts, each with a zero.
 	 */
 };
 
@@ -144,6 +144,7 @@ struct usdt__record {
 
 /* A text's word. */
 #define USDT__TEXT_LENGTH(word)	((uint32_t)(word))	/* bytes in the record */
+#define USDT__TEXT_ROOM(word)	((uint32_t)((word) >> 40 & 0xff))  /* words */
 #define USDT__TEXT_MAX		255
 #define USDT__TEXT_NULL		((uint64_t)1 << 32)	/* a NULL pointer */
 #define USDT__TEXT_UNREADABLE	((uint64_t)1 << 33)

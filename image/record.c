@@ -164,7 +164,8 @@ record_texts(const struct usdt_probe *probe, const uint64_t *words)
 			value[i] = words[i];
 			continue;
 		}
-		value[i] = write_text(probe, i, words, out, lengths[i]);
+		value[i] = write_text(probe, i, words, out, lengths[i]) |
+		    (uint64_t)(lengths[i] / 8 + 1U) << 40;
 		out += (lengths[i] / 8 + 1) * 8;
 	}
 	end(writer, record, place, size);
