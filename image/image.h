@@ -219,7 +219,6 @@ struct usdt__writer {
 	int32_t owner;			/* a thread */
 	size_t size;			/* of the ring's file */
 	uint32_t images, cells;		/* in its table */
-	uint32_t laps;
 	uint64_t lap;			/* when the last one began */
 };
 
@@ -239,7 +238,7 @@ extern __thread struct usdt__writer *usdt__writer USDT__THREAD_LOCAL;
  */
 long usdt__ring_find(const uint8_t *stubs, size_t at,
     struct usdt__writer **writer);
-/* The ring has come round. */
+/* A record reached the end of the ring. */
 void usdt__ring_lap(struct usdt__writer *writer);
 /* Nanoseconds of CLOCK_MONOTONIC. */
 uint64_t usdt__ring_time(void);

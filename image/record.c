@@ -63,13 +63,13 @@ begin(struct usdt__writer *writer, uint32_t index, uint32_t words,
 	    writer->mask) * 8);
 }
 
-/* It is complete.  If it is the first of a lap, the ring may be too small. */
+/* It is complete.  If it is the last of a lap, the ring may be too small. */
 static inline void
 end(struct usdt__writer *writer, struct usdt__record *record, uint32_t place,
     uint32_t words)
 {
 	__atomic_store_n(&record->tag, place + writer->key, __ATOMIC_RELEASE);
-	if (__builtin_expect((place & writer->mask) < words, 0))
+	if (__builtin_expect((place & writer->mask) + words > writer->mask, 0))
 		usdt__ring_lap(writer);
 }
 

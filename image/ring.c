@@ -275,7 +275,7 @@ make(uint32_t units, const uint8_t *stubs)
 	writer->key = (uint32_t)(writer->lap ^ writer->lap >> 32) * 2654435761u ^
 	    (uint32_t)tid << 16;
 	writer->stubs = NULL;
-	writer->cells = writer->images = writer->laps = 0;
+	writer->cells = writer->images = 0;
 	ring->version = USDT__RING_VERSION;
 	ring->clock = clock_kind;
 	ring->key = writer->key;
@@ -408,7 +408,7 @@ usdt__ring_lap(struct usdt__writer *writer)
 
 	writer->lap = now;
 	if (writer == usdt__writer && stubs != NULL && writer->mask < LARGE - 1 &&
-	    writer->laps++ > 0 && lap < QUICK)
+	    lap < QUICK)
 		make(LARGE, stubs);
 	errno = error;
 }

@@ -1,0 +1,683 @@
+/*
+ * direct.c - what does a probe write while a reader of direct events watches?
+ *
+ * The test acts as the kernel, which counts readers in the second halfword of a
+ * gate, and as the reader, which finds the ring in its process's maps.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tap.h"
+#include "scratch.h"
+#include "core/provider.h"
+
+static usdt_provider_t *p;
+static usdt_probedef_t *probe;
+
+static void
+watch(const usdt_probedef_t *def, int by)
+{
+	((volatile uint16_t *)(uintptr_t)def->probe->image_gate)[1] +=
+	    (uint16_t)by;
+}
+
+static usdt_probedef_t *
+add(const char *name, size_t argc, const char **types)
+{
+	usdt_probedef_t *def = usdt_create_probe("f", name, argc, types);
+
+	if (def == NULL || usdt_provider_add_probe(p, def) < 0) {
+		printf("Bail out! %s\n", usdt_errstr(def ? p : NULL));
+		exit(1);
+	}
+	return def;
+}
+
+static void
+begin(const char *name)
+{
+	p = usdt_create_provider(name, "module");
+}
+
+static void
+enable(void)
+{
+	if (usdt_provider_enable(p) < 0) {
+		printf("Bail out! %s\n", usdt_errstr(p));
+		exit(1);
+	}
+}
+
+/* --- the reader --------------------------------------------------------- */
+
+struct reader {
+	const struct usdt__ring *ring;
+	uint32_t place;
+};
+
+/* The rings that this process maps; returns how many. */
+static int
+find_rings(struct reader *all, int max)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[512];
+	unsigned long start;
+	int n = 0;
+
+	while (fgets(line, sizeof line, maps) != NULL)
+		if (strstr(line, "/memfd:" USDT__RING_NAME) != NULL &&
+		    sscanf(line, "%lx", &start) == 1 && n < max) {
+			all[n].ring = (const void *)start;
+			all[n++].place = 0;
+		}
+	fclose(maps);
+	return n;
+}
+
+static struct reader
+the_ring(void)
+{
+	struct reader all[64] = { { NULL, 0 } };
+	int i, n = find_rings(all, 64);
+
+	for (i = 0; i < n; i++)
+		if (all[i].ring->tid == (uint32_t)syscall(SYS_gettid) &&
+		    !all[i].ring->closed)
+			return all[i];
+	return (struct reader){ NULL, 0 };
+}
+
+/* The next record, or NULL. */
+static const struct usdt__record *
+next(struct reader *reader)
+{
+	const struct usdt__ring *ring = reader->ring;
+	const struct usdt__record *record;
+
+	if (ring == NULL || reader->place == ring->head)
+		return NULL;
+	record = (const void *)((const char *)ring + ring->data +
+	    (reader->place & (ring->units - 1)) * 8);
+	if (record->tag != reader->place + ring->key)
+		return NULL;
+	reader->place += USDT__RECORD_WORDS(record->meta);
+	return record;
+}
+
+static const uint64_t *
+values(const struct usdt__record *record)
+{
+	return (const uint64_t *)(const void *)(record + 1);
+}
+
+/* The cell of a record in its image, or -1. */
+static long
+cell_of(const struct reader *reader, const struct usdt__record *record)
+{
+	uint32_t i, index = USDT__RECORD_INDEX(record->meta);
+
+	for (i = 0; i < USDT__RING_IMAGES; i++)
+		if (reader->ring->images[i].count > 0 &&
+		    index - reader->ring->images[i].first <
+		    reader->ring->images[i].count)
+			return index - reader->ring->images[i].first;
+	return -1;
+}
+
+static uint32_t
+counted(const struct reader *reader, uint32_t index)
+{
+	return ((const uint32_t *)(const void *)((const char *)reader->ring +
+	    reader->ring->counters))[index];
+}
+
+/* --- tests -------------------------------------------------------------- */
+
+static void
+test_words(void)
+{
+	const char *types[USDT_ARG_MAX];
+	usdt_probedef_t *defs[USDT_ARG_MAX + 1];
+	const struct usdt__record *record;
+	struct reader reader;
+	uint64_t argv[USDT_ARG_MAX];
+	char name[16];
+	size_t argc, i;
+
+	begin("words");
+	for (i = 0; i < USDT_ARG_MAX; i++) {
+		types[i] = "uint64_t";
+		argv[i] = 0x1122334455667788u * (i + 1);
+	}
+	for (argc = 0; argc <= USDT_ARG_MAX; argc++) {
+		snprintf(name, sizeof name, "w%zu", argc);
+		defs[argc] = add(name, argc, types);
+	}
+	enable();
+	usdt_probe_fire64(defs[3], 3, argv);
+	ok(find_rings(&reader, 1) == 0, "nobody watches: there is no ring");
+	for (argc = 0; argc <= USDT_ARG_MAX; argc++)
+		watch(defs[argc], 1);
+	ok(usdt_probe_enabled(defs[1]) && usdt_is_enabled(defs[1]->probe),
+	    "a reader makes a probe enabled");
+	errno = 77;
+	for (argc = 0; argc <= USDT_ARG_MAX; argc++)
+		usdt_probe_fire64(defs[argc], argc, argv);
+	is_int(errno, 77, "errno stays");
+	reader = the_ring();
+	if (!ok(reader.ring != NULL && reader.ring->magic == USDT__RING_MAGIC,
+	    "there is one then"))
+		return;
+	for (argc = 0; argc <= USDT_ARG_MAX; argc++) {
+		record = next(&reader);
+		try(record != NULL, "%zu words: no record", argc);
+		if (record == NULL)
+			break;
+		try(USDT__RECORD_WORDS(record->meta) == 2 + argc &&
+		    !(record->meta & USDT__RECORD_HAS_TEXTS),
+		    "%zu words: meta %#x", argc, record->meta);
+		try(cell_of(&reader, record) == (long)argc, "%zu words: cell "
+		    "%ld", argc, cell_of(&reader, record));
+		try(counted(&reader, USDT__RECORD_INDEX(record->meta)) == 1,
+		    "%zu words: not counted once", argc);
+		for (i = 0; i < argc; i++)
+			try(values(record)[i] == argv[i], "%zu words: word %zu",
+			    argc, i);
+	}
+	ok_all("a record of each number of words");
+	ok(next(&reader) == NULL, "and no other");
+	usdt_probe_fire64(defs[2], 1, argv);
+	usdt_probe_fire64(defs[2], 2, NULL);
+	usdt_probe_fire64(defs[0], 0, NULL);
+	record = next(&reader);
+	ok(record != NULL && values(record)[0] == argv[0] &&
+	    values(record)[1] == 0, "missing words are 0");
+	record = next(&reader);
+	ok(record != NULL && values(record)[0] == 0, "without words all are");
+	record = next(&reader);
+	ok(record != NULL && cell_of(&reader, record) == 0,
+	    "a probe without arguments needs none");
+	watch(defs[2], -1);
+	usdt_probe_fire64(defs[2], 2, argv);
+	ok(next(&reader) == NULL, "the reader went: nothing is written");
+	watch(defs[2], 1);
+	usdt_provider_disable(p);
+	usdt_probe_fire64(defs[2], 2, argv);
+	ok(next(&reader) == NULL, "nor while the provider is disabled");
+	enable();
+	usdt_probe_fire64(defs[2], 2, argv);
+	ok(next(&reader) != NULL, "but when it is enabled again");
+	usdt_provider_free(p);
+	for (argc = 0; argc <= USDT_ARG_MAX; argc++)
+		usdt_probe_release(defs[argc]);
+}
+
+/* Text I of the record, to OUT; returns its word. */
+static uint64_t
+text_of(const struct usdt__record *record, unsigned index, const char **text)
+{
+	const uint64_t *word = values(record);
+	const char *at = (const char *)(word + 1 + (word[0] >> 32));
+	unsigned i;
+
+	for (i = 0; i < index; i++)
+		if (word[0] >> i & 1)
+			at += USDT__TEXT_ROOM(word[1 + i]) * 8;
+	*text = at;
+	return word[1 + index] & (((uint64_t)1 << 40) - 1);
+}
+
+static void
+test_texts(int vouched)
+{
+	const char *how = vouched ? "vouched" : "not vouched";
+	const char *types[] = { "const char *url", "int", "char *body",
+		"size_t body_len" };
+	long page = sysconf(_SC_PAGESIZE);
+	char *memory = mmap(NULL, (size_t)page * 2, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const struct usdt__record *record;
+	const char *text;
+	char longest[1000];
+	struct reader reader;
+	uint64_t argv[4], word;
+	size_t length;
+
+	mprotect(memory + page, (size_t)page, PROT_NONE);
+	begin(vouched ? "vouched" : "texts");
+	probe = add("t", 4, types);
+	is_int(usdt_provider_set_texts(p, vouched), 0, "%s: it is said", how);
+	enable();
+	watch(probe, 1);
+	argv[0] = argv[2] = 0;
+	argv[1] = 5;
+	argv[3] = 3;
+	usdt_probe_fire64(probe, 4, argv);
+	reader = the_ring();
+	while ((record = next(&reader)) != NULL)
+		if (reader.place == reader.ring->head)
+			break;
+	ok(record != NULL && text_of(record, 0, &text) == USDT__TEXT_NULL &&
+	    text_of(record, 2, &text) == USDT__TEXT_NULL &&
+	    values(record)[2] == 5, "%s: NULL", how);
+	memset(longest, 'x', sizeof longest);
+	for (length = 0; length < 300; length++) {
+		/* It ends where the page does. */
+		char *start = memory + page - length - 1;
+
+		memset(start, 'a', length);
+		start[length] = '\0';
+		argv[0] = (uintptr_t)start;
+		argv[2] = (uintptr_t)(memory + page - length);
+		argv[3] = length;
+		usdt_probe_fire64(probe, 4, argv);
+		record = next(&reader);
+		try(record != NULL, "%zu: no record", length);
+		if (record == NULL)
+			break;
+		word = text_of(record, 0, &text);
+		try(USDT__TEXT_LENGTH(word) == (length < 256 ? length : 255) &&
+		    (word & USDT__TEXT_CUT) == (length > 255 ? USDT__TEXT_CUT :
+		    0) && !(word & USDT__TEXT_UNREADABLE),
+		    "%zu: %#llx", length, (unsigned long long)word);
+		try(strspn(text, "a") == USDT__TEXT_LENGTH(word), "%zu: the "
+		    "bytes", length);
+		word = text_of(record, 2, &text);
+		try(memcmp(text, start + 1, USDT__TEXT_LENGTH(word)) == 0,
+		    "%zu: the bytes with a length", length);
+		try(USDT__TEXT_LENGTH(word) == (length < 256 ? length : 255) &&
+		    (word & USDT__TEXT_CUT) == (length > 255 ? USDT__TEXT_CUT :
+		    0), "%zu: with a length: %#llx", length,
+		    (unsigned long long)word);
+	}
+	ok_all("%s: of each length, up to the end of memory", how);
+	if (!vouched) {
+		argv[0] = 16;
+		argv[2] = (uintptr_t)(memory + page);
+		argv[3] = 7;
+		usdt_probe_fire64(probe, 4, argv);
+		record = next(&reader);
+		ok(record != NULL && text_of(record, 0, &text) ==
+		    USDT__TEXT_UNREADABLE && text_of(record, 2, &text) ==
+		    USDT__TEXT_UNREADABLE && values(record)[2] == 5,
+		    "pointers to nothing are unreadable");
+		memset(memory, 'z', (size_t)page);
+		argv[0] = (uintptr_t)(memory + page - 9);
+		argv[3] = 0;
+		usdt_probe_fire64(probe, 4, argv);
+		record = next(&reader);
+		ok(record != NULL && text_of(record, 0, &text) ==
+		    USDT__TEXT_UNREADABLE && text_of(record, 2, &text) == 0,
+		    "so is a text without an end; an empty one is not");
+	}
+	usdt_provider_free(p);
+	usdt_probe_release(probe);
+	munmap(memory, (size_t)page * 2);
+}
+
+/* --- laps, signals, threads --------------------------------------------- */
+
+static const char *two[] = { "uint64_t", "uint64_t" };
+
+static void
+fire(uint64_t a, uint64_t b)
+{
+	const uint64_t argv[2] = { a, b };
+
+	usdt_probe_fire64(probe, 2, argv);
+}
+
+static void *
+lap(void *rings)
+{
+	struct reader old[64], reader;
+	const struct usdt__record *record;
+	uint32_t i, units, seen = 0;
+	int n;
+
+	fire(0, 0);
+	reader = the_ring();
+	units = reader.ring->units;
+	for (i = 1; i < units / 4 * 3; i++)
+		fire(i, i);
+	ok(the_ring().ring == reader.ring || find_rings(old, 64) > 1,
+	    "a ring that comes round is used again, or makes way for a larger");
+	reader.place = reader.ring->head - units / 4 * 4;
+	while ((record = next(&reader)) != NULL) {
+		try(values(record)[0] == values(record)[1], "%u: torn", seen);
+		seen++;
+	}
+	ok_all("each record of the last lap is whole");
+	is_int(seen, units / 4, "and all of it is there");
+	for (i = 0; i < 40 * units; i++)
+		fire(i, ~(uint64_t)i);
+	n = find_rings(old, 64) - *(int *)rings;
+	ok(n == 2 && the_ring().ring->units > units, "a thread that comes "
+	    "round quickly gets a larger ring: %d rings, one of %u units", n,
+	    the_ring().ring->units);
+	return NULL;
+}
+
+static void
+test_laps(void)
+{
+	pthread_t thread;
+	struct reader all[64];
+	int before;
+
+	begin("laps");
+	probe = add("lap", 2, two);
+	enable();
+	watch(probe, 1);
+	before = find_rings(all, 64);
+	pthread_create(&thread, NULL, lap, &before);
+	pthread_join(thread, NULL);
+	is_int(find_rings(all, 64), before, "its end unmaps them");
+	usdt_provider_free(p);
+	usdt_probe_release(probe);
+}
+
+/* A handler that fires, at any instruction of the thread's own fires. */
+static volatile uint64_t fired_by_handler;
+
+static void
+on_signal(int number)
+{
+	(void)number;
+	fire(1, ++fired_by_handler);
+}
+
+static void
+test_signals(void)
+{
+	const struct itimerval fast = { { 0, 50 }, { 0, 50 } }, off =
+	    { { 0, 0 }, { 0, 0 } };
+	const struct usdt__record *record;
+	struct sigaction action;
+	struct reader reader;
+	uint64_t i, own = 0, others = 0, last = 0;
+	begin("signals");
+	probe = add("signal", 2, two);
+	enable();
+	watch(probe, 1);
+	for (i = 0; i < 40 << 15; i++)	/* its ring has the final size now */
+		fire(2, 0);
+	reader = the_ring();
+	reader.place = reader.ring->head;
+	memset(&action, 0, sizeof action);
+	action.sa_handler = on_signal;
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &fast, NULL);
+	for (i = 1; fired_by_handler < 2000; i++) {
+		fire(2, i);
+		if (i % 1000 != 0)
+			continue;
+		while ((record = next(&reader)) != NULL)
+			if (values(record)[0] == 1) {
+				others++;
+			} else {
+				try(values(record)[1] == last + 1, "%llu after "
+				    "%llu", (unsigned long long)
+				    values(record)[1],
+				    (unsigned long long)last);
+				last = values(record)[1];
+				own++;
+			}
+	}
+	setitimer(ITIMER_REAL, &off, NULL);
+	while ((record = next(&reader)) != NULL)
+		if (values(record)[0] == 1)
+			others++;
+		else
+			own++;
+	ok_all("records of a thread are in order, whatever its handlers do");
+	ok(others > 0, "its handlers' are there, too");
+	usdt_provider_free(p);
+	usdt_probe_release(probe);
+}
+
+static void *
+fire_once(void *which)
+{
+	fire((uintptr_t)which, 0);
+	return NULL;
+}
+
+static void
+test_threads(void)
+{
+	enum { THREADS = 8, ROUNDS = 50 };
+	pthread_t threads[THREADS];
+	struct reader all[64];
+	int before = find_rings(all, 64), round, i, n, most = 0;
+
+	begin("threads");
+	probe = add("thread", 2, two);
+	enable();
+	watch(probe, 1);
+	for (round = 0; round < ROUNDS; round++) {
+		for (i = 0; i < THREADS; i++)
+			pthread_create(&threads[i], NULL, fire_once,
+			    (void *)(uintptr_t)i);
+		for (i = 0; i < THREADS; i++)
+			pthread_join(threads[i], NULL);
+		n = find_rings(all, 64);
+		if (n > most)
+			most = n;
+	}
+	is_int(most, before, "threads that end leave no ring");
+	usdt_provider_free(p);
+	usdt_probe_release(probe);
+}
+
+/* --- processes ---------------------------------------------------------- */
+
+static int
+in_forked(void)
+{
+	struct reader reader;
+
+	reader = the_ring();
+	if (reader.ring != NULL)
+		return 1;		/* the parent's is not here */
+	watch(probe, 1);		/* as the kernel does */
+	fire(7, 8);
+	reader = the_ring();
+	if (reader.ring == NULL || next(&reader) == NULL ||
+	    next(&reader) != NULL)
+		return 2;
+	return 0;
+}
+
+static int
+in_cloned(void)
+{
+	struct reader reader;
+
+	fire(9, 9);			/* it is not mended yet: no event */
+	if (the_ring().ring != NULL)
+		return 1;
+	usdt_provider_free(usdt_create_provider("mends", "x"));
+	watch(probe, 1);
+	fire(9, 9);
+	reader = the_ring();
+	return reader.ring == NULL || next(&reader) == NULL ? 2 : 0;
+}
+
+static int
+status_of(pid_t pid)
+{
+	int status = -1;
+
+	waitpid(pid, &status, 0);
+	return status;
+}
+
+static void
+test_children(void)
+{
+	struct reader reader;
+	uint32_t head;
+	pid_t pid;
+
+	begin("children");
+	probe = add("child", 2, two);
+	enable();
+	watch(probe, 1);
+	fire(0, 0);
+	reader = the_ring();
+	head = reader.ring->head;
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		_exit(in_forked());
+	is_int(status_of(pid), 0, "a forked child has a ring of its own");
+	pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+	if (pid == 0)
+		_exit(in_cloned());
+	is_int(status_of(pid), 0, "a clone writes when it is mended");
+	is_int(reader.ring->head, head, "neither writes to its parent's");
+	pid = vfork();
+	if (pid == 0) {
+		fire(3, 3);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	is_int(reader.ring->head, head + 4, "vfork's child, which has its "
+	    "parent's memory, does");
+	usdt_provider_free(p);
+	usdt_probe_release(probe);
+}
+
+/* --- no ring ------------------------------------------------------------ */
+
+static void *
+fire_limited(void *unused)
+{
+	struct reader reader;
+	uint32_t n = 0;
+
+	(void)unused;
+	fire(1, 1);
+	close(0);
+	reader = the_ring();
+	while (next(&reader) != NULL)
+		n++;
+	return (void *)(uintptr_t)(n + 1);
+}
+
+static int
+limited(int resource)
+{
+	struct rlimit limit;
+	pthread_t thread;
+	void *result;
+
+	getrlimit(resource, &limit);
+	limit.rlim_cur = resource == RLIMIT_NOFILE ? 3 : 4096;
+	if (resource == RLIMIT_NOFILE)
+		while (dup(0) >= 0)
+			;
+	setrlimit(resource, &limit);
+	if (pthread_create(&thread, NULL, fire_limited, NULL) != 0)
+		return 3;
+	pthread_join(thread, &result);
+	return result == (void *)(uintptr_t)1 ? 0 : 4;
+}
+
+static void
+test_limits(void)
+{
+	static const struct {
+		int resource;
+		const char *what;
+	} limits[] = {
+		{ RLIMIT_FSIZE, "of files" }, { RLIMIT_NOFILE, "of descriptors" },
+	};
+	size_t i;
+	pid_t pid;
+
+	begin("limits");
+	probe = add("limited", 2, two);
+	enable();
+	watch(probe, 1);
+	for (i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+		fflush(stdout);
+		pid = fork();
+		if (pid == 0)
+			_exit(limited(limits[i].resource));
+		is_int(status_of(pid), 0, "a limit %s: no ring, no harm",
+		    limits[i].what);
+	}
+	usdt_provider_free(p);
+	usdt_probe_release(probe);
+}
+
+/* More images than a ring has places for. */
+static void *
+fire_images(void *unused)
+{
+	enum { IMAGES = USDT__RING_IMAGES + 10 };
+	const struct usdt__record *record;
+	struct reader reader, all[64];
+	char name[32];
+	int i, found = 0, n;
+
+	(void)unused;
+	for (i = 0; i < IMAGES; i++) {
+		snprintf(name, sizeof name, "image%d", i);
+		begin(name);
+		probe = add("probe", 2, two);
+		enable();
+		watch(probe, 1);
+		fire(0xabc, (uint64_t)i);
+		usdt_provider_free(p);
+		usdt_probe_release(probe);
+	}
+	n = find_rings(all, 64);
+	while (n-- > 0)
+		for (reader = all[n]; (record = next(&reader)) != NULL; )
+			found += values(record)[0] == 0xabc &&
+			    cell_of(&reader, record) == 0;
+	is_int(found, IMAGES, "%d images: each has its record", IMAGES);
+	return NULL;
+}
+
+static void
+test_images(void)
+{
+	pthread_t thread;	/* with a ring of its own */
+
+	pthread_create(&thread, NULL, fire_images, NULL);
+	pthread_join(thread, NULL);
+}
+
+int
+main(void)
+{
+	scratch_begin();
+	setenv("USDT_BACKENDS", "sdt", 1);
+	test_words();
+	test_texts(0);
+	test_texts(1);
+	test_laps();
+	test_signals();
+	test_threads();
+	test_children();
+	test_limits();
+	test_images();
+	is_int(usdt_provider_set_texts(NULL, 1), -1, "NULL fails");
+	return done_testing();
+}
