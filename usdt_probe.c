@@ -191,16 +191,9 @@ fire_slowly(usdt_probedef_t *probedef, size_t argc, const word *words)
 	if (!visible || !may_fire())
 		return;
 	if (is_recorded(probe))
-		usdt__record(probe, words);
-	run(probe, probe->argc, words);
-}
-
-/* Other tracers may have the probe, too. */
-__attribute__((noinline)) static void
-record_and_run(const struct usdt_probe *probe, const word *words)
-{
-	usdt__record(probe, words);
-	run(probe, probe->argc, words);
+		usdt__record_and_run(probe, words);
+	else
+		run(probe, probe->argc, words);
 }
 
 /*
@@ -221,7 +214,7 @@ fire(usdt_probedef_t *probedef, size_t argc, const word *words)
 			fire_slowly(probedef, argc, words);
 	} else if (__builtin_expect(may_fire(), 1)) {
 		if (__builtin_expect(is_recorded(probe), 0))
-			record_and_run(probe, words);
+			usdt__record_and_run(probe, words);
 		else
 			run(probe, probe->argc, words);
 	} else {

@@ -220,6 +220,7 @@ struct usdt__writer {
 	size_t size;			/* of the ring's file */
 	uint32_t images, cells;		/* in its table */
 	uint64_t lap;			/* when the last one began */
+	struct usdt__writer *previous;	/* the thread's */
 };
 
 /* On glibc the first use of another model could allocate memory, which a signal
@@ -254,8 +255,10 @@ void usdt__rings_forget(void);
 
 /* --- image/record.c: how is an event written to its thread's ring? ------- */
 
-/* Write an event with the probe's arguments. */
-void usdt__record(const struct usdt_probe *probe, const uint64_t *words);
+/* Write an event with all of a probe's words, and run through the stub: other
+ * tracers may have the probe, too. */
+void usdt__record_and_run(const struct usdt_probe *probe,
+    const uint64_t *words);
 
 /* --- image/map.c: which images does this process map? -------------- */
 

@@ -17,60 +17,93 @@
 /* Compilers must not move memory accesses across this. */
 #define BARRIER()	__atomic_signal_fence(__ATOMIC_SEQ_CST)
 
-static inline uint64_t
-now_of(const struct usdt__writer *writer)
-{
-	return __builtin_expect(writer->by_counter, 1) ? usdt__counter() :
-	    usdt__ring_time();
-}
+/*
+ * What the fast path has looked up: the thread's writer, and the index of the
+ * probe's counter in its ring.
+ */
+struct target {
+	struct usdt__writer *writer;
+	uint32_t index;
+};
 
 /*
- * The index of the probe's counter in the thread's ring, or -1 without one.
- * Gate and stub may be of two images for a moment, when a probe moves.
+ * Look them up.  Returns 0 if that needs a call: the thread has no ring, or its
+ * last event was of another image, or only the kernel can tell the time.  Stub and image may not belong together for a
+ * moment, when a probe moves.
  */
-static inline long
-index_of(const struct usdt_probe *probe, struct usdt__writer **writer)
+static inline int
+aim(const struct usdt_probe *probe, struct target *target)
 {
 	const uint8_t *stubs = __atomic_load_n(&probe->stubs,
 	    __ATOMIC_ACQUIRE);
 	size_t at = (size_t)(__atomic_load_n(&probe->fire, __ATOMIC_RELAXED) -
 	    stubs);
-	struct usdt__writer *mine = usdt__writer;
+	struct usdt__writer *writer = usdt__writer;
 	uint32_t first, size;
 
-	*writer = mine;
-	if (__builtin_expect(mine != NULL, 1)) {
-		first = mine->first;
-		size = mine->stubs_size;
-		BARRIER();
-		if (__builtin_expect(mine->stubs == stubs && at < size, 1))
-			return first + (long)(at / USDT__CELL);
-	}
-	return usdt__ring_find(stubs, at, writer);
+	if (__builtin_expect(writer == NULL, 0))
+		return 0;
+	first = writer->first;
+	size = writer->stubs_size;
+	BARRIER();
+	if (__builtin_expect(writer->stubs != stubs || at >= size, 0))
+		return 0;
+	target->writer = writer;
+	target->index = first + (uint32_t)(at / USDT__CELL);
+	return 1;
+}
+
+/* The same with that call.  Returns 0 if the event is lost. */
+static int
+aim_slowly(const struct usdt_probe *probe, struct target *target)
+{
+	const uint8_t *stubs = __atomic_load_n(&probe->stubs,
+	    __ATOMIC_ACQUIRE);
+	long index;
+
+	if (aim(probe, target))
+		return 1;
+	index = usdt__ring_find(stubs, (size_t)(__atomic_load_n(&probe->fire,
+	    __ATOMIC_RELAXED) - stubs), &target->writer);
+	target->index = (uint32_t)index;
+	return index >= 0;
 }
 
 /* Begin a record of WORDS words: returns where, and its PLACE. */
 static inline struct usdt__record *
-begin(struct usdt__writer *writer, uint32_t index, uint32_t words,
+begin(const struct target *target, uint32_t words, uint32_t more,
     uint32_t *place)
 {
-	uint8_t *ring = writer->ring;
+	uint8_t *ring = target->writer->ring;
+	struct usdt__record *record;
 
-	usdt__count((uint32_t *)(void *)(ring + USDT__RING_HEAD) + index);
+	usdt__count((uint32_t *)(void *)(ring + USDT__RING_HEAD) +
+	    target->index);
 	*place = usdt__advance(&((struct usdt__ring *)(void *)ring)->head,
 	    words);
-	return (void *)(ring + USDT__RING_DATA + (size_t)(*place &
-	    writer->mask) * 8);
+	record = (void *)(ring + USDT__RING_DATA + (size_t)(*place &
+	    target->writer->mask) * 8);
+	record->meta = words | more | target->index << 12;
+	return record;
 }
 
-/* It is complete.  If it is the last of a lap, the ring may be too small. */
-static inline void
-end(struct usdt__writer *writer, struct usdt__record *record, uint32_t place,
+/* It is complete.  Returns 1 if it is the last of a lap. */
+static inline int
+end(const struct target *target, struct usdt__record *record, uint32_t place,
     uint32_t words)
 {
-	__atomic_store_n(&record->tag, place + writer->key, __ATOMIC_RELEASE);
-	if (__builtin_expect((place & writer->mask) + words > writer->mask, 0))
-		usdt__ring_lap(writer);
+	const uint32_t mask = target->writer->mask;
+
+	__atomic_store_n(&record->tag, place + target->writer->key,
+	    __ATOMIC_RELEASE);
+	return __builtin_expect((place & mask) + words > mask, 0);
+}
+
+static inline void
+run(const struct usdt_probe *probe, const uint64_t *words)
+{
+	usdt__fire(__atomic_load_n(&probe->fire, __ATOMIC_RELAXED),
+	    probe->argc, words);
 }
 
 /* How many bytes of a text does the record get, at most?  ALL: of all that it
@@ -133,29 +166,26 @@ write_text(const struct usdt_probe *probe, uint32_t index,
 }
 
 /* With texts.  They are measured first, since a record's size can't change. */
-__attribute__((noinline)) static void
-record_texts(const struct usdt_probe *probe, const uint64_t *words)
+static void
+write_texts(const struct usdt_probe *probe, const uint64_t *words,
+    const struct target *target)
 {
 	const uint32_t texts = probe->texts;
-	struct usdt__writer *writer;
 	struct usdt__record *record;
 	uint8_t lengths[USDT_ARG_MAX];
 	uint32_t i, place, size = 3 + probe->argc;
 	uint64_t *value, all;
 	uint8_t *out;
-	long index = index_of(probe, &writer);
 
-	if (index < 0)
-		return;
 	for (i = 0; i < probe->argc; i++) {
 		if (!(texts >> i & 1))
 			continue;
 		lengths[i] = (uint8_t)length_of(probe, i, words, &all);
 		size += lengths[i] / 8 + 1U;
 	}
-	record = begin(writer, (uint32_t)index, size, &place);
-	record->meta = size | USDT__RECORD_HAS_TEXTS | (uint32_t)index << 12;
-	record->time = now_of(writer);
+	record = begin(target, size, USDT__RECORD_HAS_TEXTS, &place);
+	record->time = target->writer->by_counter ? usdt__counter() :
+	    usdt__ring_time();
 	value = (uint64_t *)(void *)(record + 1);
 	*value++ = texts | (uint64_t)probe->argc << 32;
 	out = (uint8_t *)(value + probe->argc);
@@ -168,30 +198,62 @@ record_texts(const struct usdt_probe *probe, const uint64_t *words)
 		    (uint64_t)(lengths[i] / 8 + 1U) << 40;
 		out += (lengths[i] / 8 + 1) * 8;
 	}
-	end(writer, record, place, size);
+	if (end(target, record, place, size))
+		usdt__ring_lap(target->writer);
 }
 
-void
-usdt__record(const struct usdt_probe *probe, const uint64_t *words)
+static inline int
+write_words(const struct usdt_probe *probe, const uint64_t *words,
+    const struct target *target, uint64_t now)
 {
-	struct usdt__writer *writer;
+	const uint32_t argc = probe->argc;
 	struct usdt__record *record;
 	uint64_t *value;
-	uint32_t i, place, argc = probe->argc, size = 2 + argc;
-	long index;
+	uint32_t i, place;
 
-	if (probe->texts != 0) {
-		record_texts(probe, words);
-		return;
-	}
-	index = index_of(probe, &writer);
-	if (index < 0)
-		return;
-	record = begin(writer, (uint32_t)index, size, &place);
-	record->meta = size | (uint32_t)index << 12;
-	record->time = now_of(writer);
+	record = begin(target, 2 + argc, 0, &place);
+	record->time = now;
 	value = (uint64_t *)(void *)(record + 1);
 	for (i = 0; i < argc; i++)
 		value[i] = words[i];
-	end(writer, record, place, size);
+	return end(target, record, place, 2 + argc);
+}
+
+/* Whatever needs a call. */
+__attribute__((noinline)) static void
+record_slowly(const struct usdt_probe *probe, const uint64_t *words)
+{
+	struct target target;
+
+	if (!aim_slowly(probe, &target))
+		;
+	else if (probe->texts != 0)
+		write_texts(probe, words, &target);
+	else if (write_words(probe, words, &target,
+	    target.writer->by_counter ? usdt__counter() : usdt__ring_time()))
+		usdt__ring_lap(target.writer);
+	run(probe, words);
+}
+
+/* The last of a lap. */
+__attribute__((noinline)) static void
+lap_and_run(const struct usdt_probe *probe, const uint64_t *words,
+    struct usdt__writer *writer)
+{
+	usdt__ring_lap(writer);
+	run(probe, words);
+}
+
+/* This calls no function but at its end, so it saves no registers. */
+void
+usdt__record_and_run(const struct usdt_probe *probe, const uint64_t *words)
+{
+	struct target target;
+
+	if (__builtin_expect(probe->texts != 0 || !aim(probe, &target), 0))
+		record_slowly(probe, words);
+	else if (write_words(probe, words, &target, usdt__counter()))
+		lap_and_run(probe, words, target.writer);
+	else
+		run(probe, words);
 }

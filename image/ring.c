@@ -129,6 +129,7 @@ free_writer(struct usdt__writer *writer)
 	munmap(ring, writer->size);
 	writer->ring = NULL;
 	writer->stubs = NULL;
+	writer->previous = NULL;
 	__atomic_store_n(&writer->owner, FREE, __ATOMIC_RELEASE);
 }
 
@@ -239,6 +240,22 @@ announce(const uint8_t *stubs, uint64_t what, uint64_t a, uint64_t b)
 	usdt__fire(stubs + direct[-1].stubs + usdt__stubs[0].fire, 3, words);
 }
 
+/*
+ * The thread gets another ring.  A fire that this one interrupted may be writing
+ * to the present one, but no longer to one before that.
+ */
+static void
+retire(struct usdt__writer *writer, int32_t tid)
+{
+	if (writer == NULL)
+		return;
+	__atomic_store_n(&((struct usdt__ring *)(void *)writer->ring)->closed,
+	    1, __ATOMIC_RELEASE);
+	if (writer->previous != NULL && claim(writer->previous, tid))
+		free_writer(writer->previous);
+	writer->previous = NULL;
+}
+
 /* Make a ring of UNITS for this thread.  Returns its writer, or NULL and
  * errno. */
 static struct usdt__writer *
@@ -291,6 +308,8 @@ make(uint32_t units, const uint8_t *stubs)
 	__atomic_store_n(&writer->owner, tid, __ATOMIC_RELEASE);
 	if (usdt__writer == NULL || usdt__writer->mask < writer->mask ||
 	    usdt__writer->images >= USDT__RING_IMAGES) {
+		retire(usdt__writer, tid);
+		writer->previous = usdt__writer;
 		usdt__writer = writer;
 		if (key_state > 0)
 			pthread_setspecific(key, writer);
@@ -311,7 +330,8 @@ set_last(struct usdt__writer *writer, const uint8_t *stubs, uint32_t first,
 	__atomic_store_n(&writer->stubs, NULL, __ATOMIC_SEQ_CST);
 	writer->first = first;
 	writer->stubs_size = size;
-	__atomic_store_n(&writer->stubs, stubs, __ATOMIC_SEQ_CST);
+	if (writer->by_counter)	/* else each event comes here */
+		__atomic_store_n(&writer->stubs, stubs, __ATOMIC_SEQ_CST);
 	return (long)first + (long)(at / USDT__CELL);
 }
 

@@ -75,7 +75,7 @@ usdt__delivery(void)
 }
 
 void
-usdt__record(const struct usdt_probe *probe, const uint64_t *words)
+usdt__record_and_run(const struct usdt_probe *probe, const uint64_t *words)
 {
 	(void)probe;		/* no image has readers of direct events */
 	(void)words;

@@ -56,6 +56,9 @@ my %allowed = (
 	'image/nop' => "$memory open read close syscall strtol atoi __errno_location",
 	'image/place' => "$memory calloc free fcntl close fstat openat ftruncate ftruncate64 pread pwrite pread64 pwrite64 getrlimit getrlimit64 memfd_create "
 	    . 'mmap munmap AnnotateIgnoreWrites(?:Begin|End) __errno_location',
+	'image/record' => "$memory memchr strnlen __tls_get_addr",
+	'image/ring' => "$memory strcspn clock_gettime getpid getrlimit getrlimit64 prctl syscall ftruncate ftruncate64 mmap munmap madvise "
+	    . 'pthread_key_create pthread_key_delete pthread_setspecific __tls_get_addr __errno_location',
 	'image/retention' => "$memory malloc realloc free qsort strdup snprintf openat close fcntl unlinkat fstatat fstatfs geteuid "
 	    . 'fdopendir readdir closedir __errno_location',
 	'image/stash' => "$memory snprintf sscanf __isoc99_sscanf open openat read readlinkat close stat fstatat syscall getpid gnu_dev_makedev __errno_location",
@@ -96,7 +99,7 @@ sub declared
 {
 	my ($header) = @_;
 	my $text = text_of($header) =~ s{/\*.*?\*/}{}gsr;
-	return $text =~ /\b(usdt__\w+)(?=\s*[(;\[])/g;
+	return $text =~ /\b(usdt__\w+)(?=\s*(?:[(;\[]|USDT__THREAD_LOCAL))/g;
 }
 
 my %floor_of;
@@ -141,9 +144,9 @@ for my $file (@sources, glob 'usdt*.s') {
 sub files_with { my ($what, @in) = @_; chomp(my @f = `grep -lE '$what' @in`); return "@f" }
 
 is(files_with('sys/ioctl.h', @sources), 'usdt_dof_file.c', 'ioctl is used in one room');
-is(files_with('\b(mmap|munmap|mprotect|madvise)\(', @sources), 'core/guard.c core/pages.c image/map.c image/place.c', 'memory is mapped in four rooms');
+is(files_with('\b(mmap|munmap|mprotect|madvise)\(', @sources), 'core/guard.c core/pages.c image/map.c image/place.c image/ring.c', 'memory is mapped in five rooms');
 is(files_with('^#.*__(linux|APPLE|FreeBSD|sun|x86_64|i386|aarch64|riscv|s390|arm|powerpc)', @sources, glob '{usdt,core/,image/,none/}*.h'),
-    'core/platform.c', 'one file asks the compiler for the system');
+    'core/platform.c core/instructions.h', 'one file asks the compiler for the system, one for the processor');
 
 # Our headers set the macros that decide what the system's headers declare.
 is(join(' ', grep { text_of($_) =~ /^#include\s*(\S)/m && $1 ne '"' } @sources), '', 'each file includes a header of its own first');

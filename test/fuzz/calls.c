@@ -360,14 +360,15 @@ fire(int probe, unsigned choice)
 	}
 	observed = what->visible && providers[what->in].observed;
 	if (traced && what->visible && !observed)
-		*(volatile uint16_t *)(uintptr_t)what->def->gate = 1;
+		*(volatile uint32_t *)(uintptr_t)what->def->gate =
+		    choice & 32 ? 0x10001 : 1;	/* a reader, too */
 	must(usdt_is_enabled(what->def->probe) ==
 	    (observed || (traced && what->visible)));
 	must((usdt_probe_enabled(what->def) != 0) ==
 	    (observed || (traced && what->visible)));
 	fire_words(what->def, choice);
 	if (traced && what->visible && !observed)
-		*(volatile uint16_t *)(uintptr_t)what->def->gate = 0;
+		*(volatile uint32_t *)(uintptr_t)what->def->gate = 0;
 	must(told - before == (unsigned long)observed);
 	must(!observed || (told_of == what->def &&
 	    told_argc == what->def->argc));
@@ -382,6 +383,8 @@ change_observer(int provider, int on)
 
 	must(result == (what->p == NULL ? -1 : 0));
 	what->observed = what->p != NULL && on;
+	/* The words that are fired are no texts. */
+	must(usdt_provider_set_texts(what->p, 0) == result);
 }
 
 /* Structs of which some are valid, and some are only after others. */
