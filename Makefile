@@ -280,7 +280,8 @@ demo:
 run-demo: all
 	@sh examples/demo.sh $(O)
 
-include packaging/packaging.mk
+# Not with the sources that packages take along.
+-include packaging/packaging.mk
 
 clean:
 	rm -rf $(O)/obj-* $(ONE) $(O)/libusdt.a $(O)/libusdt.so.* $(O)/test_usdt $(O)/usdt \
