@@ -104,12 +104,14 @@ $(OBJ)/latest:
 	@mkdir -p $(@D)
 	$(Q)rm -f $(O)/obj-*/latest && touch $@
 
-$(OBJ)/%.o: %.c | $(OBJ)/has-library
+# Sources that packages take along come without packaging/.
+HAS_LIBRARY = $(if $(wildcard packaging/packaging.mk),$(OBJ)/has-library)
+$(OBJ)/%.o: %.c | $(HAS_LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -I. -MMD -MP -c -o $@ $<
 
-$(OBJ)/%.o: %.s core/symbols.inc core/stubs_x86.inc | $(OBJ)/has-library
+$(OBJ)/%.o: %.s core/symbols.inc core/stubs_x86.inc | $(HAS_LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  AS      $<"
 	$(Q)$(CC) $(ARCHFLAGS_$(ARCH)) $(ASFLAGS_$(SYSTEM)) -I. -c -o $@ $<
@@ -280,7 +282,6 @@ demo:
 run-demo: all
 	@sh examples/demo.sh $(O)
 
-# Not with the sources that packages take along.
 -include packaging/packaging.mk
 
 clean:
