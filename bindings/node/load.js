@@ -69,9 +69,13 @@ function load()
 			errors.push(error);
 		}
 	}
-	return { binding: null, path: null, error: errors[0] ||
-		new Error('dtrace-provider: no binding for ' + platform() +
-			', neither built nor in the package') };
+	return { binding: null, path: null,
+		error: new Error('dtrace-provider: no binding for ' +
+			platform() + ', ' + (errors.length === 0 ?
+			'neither built nor in the package' :
+			errors.map((error) => error.message).join(', ')) +
+			'; `npx dtrace-provider-build\' builds one with cc ' +
+			'and make') };
 }
 
 module.exports = { load, platform };

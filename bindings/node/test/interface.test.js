@@ -422,7 +422,7 @@ test('the same with a binding that does not load', () => {
 	assert.strictEqual(status, 0);
 	assert(out.startsWith(USED), out);
 	assert.match(out.slice(USED.length),
-		/^Error: .*DTraceProviderBindings\.node: /);
+		/^Error: .* no binding .*, .*DTraceProviderBindings\.node: .*; /);
 });
 
 test('with NODE_DTRACE_PROVIDER_REQUIRE=hard, require throws', () => {

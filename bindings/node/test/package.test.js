@@ -64,7 +64,7 @@ before(() => {
 		name.endsWith('.tgz')));
 	project(ODD, { dependencies: {
 		'dtrace-provider': 'file:' + tarball } });
-	npm(['install', '--offline', '--ignore-scripts'], { cwd: ODD });
+	npm(['install', '--offline'], { cwd: ODD });
 });
 
 test('what is in it', () => {
@@ -94,12 +94,23 @@ test('installed offline, without scripts, below blanks and brackets', () => {
 			['p1 1 two', 'p1 -3 four']));
 });
 
-test('the script needs no compiler where a binary fits', () => {
+/* npm asks its users before it runs such scripts. */
+test('nothing runs when it is installed', () => {
 	const directory = path.join(ODD, 'node_modules', 'dtrace-provider');
-	const result = run(process.execPath, ['install.js'], { cwd: directory,
+	const { scripts } = JSON.parse(fs.readFileSync(path.join(directory,
+		'package.json')));
+
+	for (const name of ['preinstall', 'install', 'postinstall', 'prepare'])
+		assert(!(name in scripts), name);
+	assert(!fs.existsSync(path.join(directory, 'binding.gyp')));
+});
+
+test('nothing is built where a binary fits', () => {
+	const directory = path.join(ODD, 'node_modules', 'dtrace-provider');
+	const result = run(process.execPath, ['build.js'], { cwd: directory,
 		env: { PATH: commands('node') } });
 
-	assert.strictEqual(result.all, '');
+	assert.match(result.all, /^binding: .*\/prebuilds\/linux-x64-glibc\//);
 	assert.strictEqual(result.status, 0);
 	assert(!fs.existsSync(path.join(directory, 'src', 'build')));
 });
@@ -107,11 +118,11 @@ test('the script needs no compiler where a binary fits', () => {
 test('where none fits it is built with cc and make', async () => {
 	const directory = bare('to build [here]');
 
-	assert.match(loadError(directory), /no binding for linux-x64-glibc/);
-	const result = run(process.execPath, ['install.js'],
-		{ cwd: directory });
+	assert.match(loadError(directory),
+		/no binding for linux-x64-glibc, .*; `npx dtrace-provider-build' /);
+	const result = run(process.execPath, ['build.js'], { cwd: directory });
 
-	assert.strictEqual(result.all, '');
+	assert.match(result.all, /^binding: .*DTraceProviderBindings\.node\n$/);
 	assert.strictEqual(result.status, 0);
 	assert.strictEqual(loadError(directory), 'null');
 	const { events } = await observe('basic', 2, {
@@ -121,13 +132,18 @@ test('where none fits it is built with cc and make', async () => {
 	assert.deepStrictEqual(events, ['p1 1 two', 'p1 -3 four']);
 });
 
-test('V=1 prints the output of the build', () => {
-	const result = run(process.execPath, ['install.js'],
-		{ cwd: bare('to tell'), env: { V: '1' } });
+/* The text that loadError() and the README have. */
+test('npx builds it', () => {
+	const directory = project(path.join(images, 'by npx'), { dependencies: {
+		'dtrace-provider': 'file:' + tarball } });
+	const inside = path.join(directory, 'node_modules', 'dtrace-provider');
 
-	assert.match(result.out, /libusdt\.a/);
-	assert.match(result.out, /binding: .*DTraceProviderBindings\.node/);
-	assert.strictEqual(result.status, 0);
+	npm(['install', '--offline'], { cwd: directory });
+	fs.rmSync(path.join(inside, 'prebuilds'), { recursive: true });
+	const result = succeed('npx', ['--offline', 'dtrace-provider-build'],
+		{ cwd: directory });
+	assert.match(result, /^binding: .*DTraceProviderBindings\.node\n$/);
+	assert.strictEqual(loadError(inside), 'null');
 });
 
 test('$MAKE names make', () => {
@@ -135,32 +151,26 @@ test('$MAKE names make', () => {
 	const make = path.join(images, 'mymake');
 
 	fs.writeFileSync(make, '#!/bin/sh\necho "mine $*"\n', { mode: 0o755 });
-	const result = run(process.execPath, ['install.js'],
-		{ cwd: directory, env: { V: '1', MAKE: make } });
+	const result = run(process.execPath, ['build.js'],
+		{ cwd: directory, env: { MAKE: make } });
 
-	assert.match(result.out, /^mine -C src\n/);
-	assert.strictEqual(result.status, 0);
+	assert.match(result.all, /^mine -C src\n/);
+	assert.strictEqual(result.status, 1);
 });
 
-test('if the build fails the package is a stub, and prints nothing', () => {
-	for (const [name, env] of [['no compiler', { CC: 'false' }],
-	    ['no make', { PATH: commands('node', 'sh') }]]) {
+test('a build that fails says why, and leaves a stub that is silent', () => {
+	for (const [name, env, why] of [
+	    ['no compiler', { CC: 'false' }, /Error 1/],
+	    ['no make', { PATH: commands('node', 'sh') }, /no make here/]]) {
 		const directory = bare(name);
-		let result = run(process.execPath, ['install.js'],
+		const result = run(process.execPath, ['build.js'],
 			{ cwd: directory, env });
 
-		assert.strictEqual(result.all, '');
-		assert.strictEqual(result.status, 0);
-		assert.match(loadError(directory), /no binding for linux-/);
-		result = run(process.execPath, ['install.js'], {
-			cwd: directory, env: Object.assign({ V: '1' }, env) });
-		assert.match(result.out, /no binding: /);
-		assert.strictEqual(result.status, 0);
-		result = run(process.execPath, ['install.js'], {
-			cwd: directory, env: Object.assign({
-				NODE_DTRACE_PROVIDER_REQUIRE: 'hard' }, env) });
-		assert.match(result.all, /no binding for linux-/);
+		assert.match(result.all, why);
+		assert.match(result.all,
+			/no binding for linux-x64-glibc could be built\n$/);
 		assert.strictEqual(result.status, 1);
+		assert.match(loadError(directory), /no binding for linux-/);
 	}
 });
 

@@ -229,6 +229,37 @@ CALL(napi_get_reference_value)(napi_env env, napi_ref ref, napi_value *result)
 	return give(result, (napi_value)ref);
 }
 
+CALL(napi_get_array_length)(napi_env env, napi_value value, uint32_t *result)
+{
+	(void)env;
+	(void)value;
+	*result = 0;
+	return napi_ok;
+}
+
+CALL(napi_get_element)(napi_env env, napi_value object, uint32_t index,
+    napi_value *result)
+{
+	(void)env;
+	(void)index;
+	*result = object;
+	return napi_ok;
+}
+
+CALL(napi_get_typedarray_info)(napi_env env, napi_value value,
+    napi_typedarray_type *type, size_t *length, void **data,
+    napi_value *buffer, size_t *offset)
+{
+	(void)env;
+	(void)value;
+	(void)type;
+	(void)length;
+	(void)buffer;
+	(void)offset;
+	*data = NULL;
+	return napi_ok;
+}
+
 CALL(napi_wrap)(napi_env env, napi_value object, void *data,
     napi_finalize finalize, void *hint, napi_ref *result)
 {
