@@ -37,7 +37,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -45,6 +44,7 @@
 #include <unistd.h>
 
 #include "usdt.h"
+#include "test/unit/raw_clone.h"
 
 #define MAX_WORDS	(USDT_ARG_MAX + 8)
 #define LINE_SIZE	65536
@@ -264,7 +264,7 @@ start_child(int words, char **word)
 	if (strcmp(word[0], "spawn") == 0)
 		pid = spawn_self(down, up, words, word);
 	else if (strcmp(word[0], "clone") == 0)
-		pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+		pid = raw_clone();
 	else
 		pid = fork();
 	if (pid == 0) {

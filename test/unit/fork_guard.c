@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "tap.h"
+#include "raw_clone.h"
 #include "scratch.h"
 #include "core/provider.h"
 
@@ -93,8 +94,7 @@ static int
 in_child(int raw, int (*judge)(void))
 {
 	int status = -1;
-	pid_t pid = raw ? (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) :
-	    fork();
+	pid_t pid = raw ? raw_clone() : fork();
 
 	if (pid == 0)
 		_exit(judge());

@@ -22,6 +22,7 @@
 #include <time.h>
 
 #include "tap.h"
+#include "raw_clone.h"
 #include "scratch.h"
 #include "core/provider.h"
 
@@ -281,7 +282,7 @@ in_clone(int (*judge)(void))
 	pid_t pid;
 
 	fflush(stdout);
-	pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	pid = raw_clone();
 	if (pid == 0) {
 		forget();
 		_exit(judge());

@@ -19,6 +19,7 @@
 #include <time.h>
 
 #include "tap.h"
+#include "raw_clone.h"
 #include "scratch.h"
 #include "core/provider.h"
 
@@ -147,7 +148,7 @@ test_children(void)
 	/* It keeps the descriptor until it is killed. */
 	if (pipe(pipes) < 0)
 		return;
-	pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+	pid = raw_clone();
 	if (pid == 0) {
 		close(pipes[1]);
 		_exit(read(pipes[0], &byte, 1) == 0 ? 0 : 1);
