@@ -18,7 +18,7 @@ endif
 endif
 TARGET	:= $(shell $(CC) -dumpmachine 2>/dev/null)
 # A processor by its name in the rows.
-ours	= $(shell echo $(1) | sed 's/^i.86$$/i386/; s/^amd64$$/x86_64/; s/^arm64$$/aarch64/; s/^sparcv9$$/sparc64/')
+ours	= $(shell echo $(1) | sed 's/^i.86$$/i386/; s/^amd64$$/x86_64/; s/^arm64$$/aarch64/; s/^sparcv9$$/sparc64/; s/^powerpc64le$$/ppc64le/; s/^arm$$/armhf/; s/^armv[6-9].*$$/armhf/')
 NATIVE	:= $(call ours,$(firstword $(subst -, ,$(TARGET))))
 ARCH	?= $(NATIVE)
 override ARCH := $(call ours,$(ARCH))

@@ -463,6 +463,9 @@ typedef struct usdt_site {
  *			x86-64, i386	%rbx	-8(%rbp)	$5
  *			aarch64		x19	[x29, -8]	5
  *			riscv64		s2	-8(s0)		5
+ *			s390x		%r7	160(%r15)	5
+ *			armhf		r6	[fp, #-8]	#5
+ *			ppc64le		%r30	-8(%r31)	i5
  *			sparc64		%l0	[%fp+2039]	5
  *		Registers have the names of whole words, numbers have 32 bits.
  *

@@ -82,11 +82,16 @@ accept_memory(struct parser *p)
 		return (*p->at == '(' || accept_number(p)) &&
 		    accept(p, "(") && accept_register(p) && accept(p, ")");
 	case USDT__SYNTAX_RISCV:	/* OFFSET(REGISTER) */
+	case USDT__SYNTAX_S390:
+	case USDT__SYNTAX_POWER:
 		return accept_number(p) && accept(p, "(") &&
 		    accept_register(p) && accept(p, ")");
 	case USDT__SYNTAX_ARM:		/* [REGISTER[, OFFSET]] */
 		return accept(p, "[") && accept_register(p) &&
 		    (!accept(p, ", ") || accept_number(p)) && accept(p, "]");
+	case USDT__SYNTAX_ARM32:	/* [REGISTER[, #OFFSET]] */
+		return accept(p, "[") && accept_register(p) &&
+		    (!accept(p, ", #") || accept_number(p)) && accept(p, "]");
 	case USDT__SYNTAX_SPARC:	/* [%REGISTER[+OFFSET]] */
 		return accept(p, "[") && accept_register(p) &&
 		    (*p->at == ']' || ((*p->at == '-' || accept(p, "+")) &&
@@ -99,8 +104,11 @@ accept_memory(struct parser *p)
 static const char *const constants[] = {
 	[USDT__SYNTAX_ATT] = "$",
 	[USDT__SYNTAX_ARM] = "",
+	[USDT__SYNTAX_SPARC] = "",
 	[USDT__SYNTAX_RISCV] = "",
-	[USDT__SYNTAX_SPARC] = ""
+	[USDT__SYNTAX_S390] = "",
+	[USDT__SYNTAX_ARM32] = "#",
+	[USDT__SYNTAX_POWER] = "i"
 };
 
 static int
@@ -124,8 +132,11 @@ accept_operand(struct parser *p)
 static const char *const forms[] = {
 	[USDT__SYNTAX_ATT] = "%REGISTER, OFFSET(%REGISTER) or $NUMBER",
 	[USDT__SYNTAX_ARM] = "REGISTER, [REGISTER, OFFSET] or NUMBER",
+	[USDT__SYNTAX_SPARC] = "%REGISTER, [%REGISTER+OFFSET] or NUMBER",
 	[USDT__SYNTAX_RISCV] = "REGISTER, OFFSET(REGISTER) or NUMBER",
-	[USDT__SYNTAX_SPARC] = "%REGISTER, [%REGISTER+OFFSET] or NUMBER"
+	[USDT__SYNTAX_S390] = "%REGISTER, OFFSET(%REGISTER) or NUMBER",
+	[USDT__SYNTAX_ARM32] = "REGISTER, [REGISTER, #OFFSET] or #NUMBER",
+	[USDT__SYNTAX_POWER] = "%REGISTER, OFFSET(%REGISTER) or iNUMBER"
 };
 
 int

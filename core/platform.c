@@ -156,6 +156,15 @@ static const char *const riscv64_registers[] = {
 static const char *const sparc64_registers[] = {
 	"%o0", "%o1", "%o2", "%o3", "%o4", "%o5"
 };
+static const char *const s390x_registers[] = {
+	"%r2", "%r3", "%r4", "%r5", "%r6"
+};
+static const char *const armhf_registers[] = {
+	"r0", "r1", "r2", "r3"
+};
+static const char *const ppc64le_registers[] = {
+	"%r3", "%r4", "%r5", "%r6", "%r7", "%r8", "%r9", "%r10"
+};
 /* Whole registers: every reader knows these names, whatever the size. */
 static const char *const x86_64_operands[] = {
 	"%rax", "%rbx", "%rcx", "%rdx", "%rsi", "%rdi", "%rbp", "%rsp", "%r8",
@@ -181,10 +190,27 @@ static const char *const sparc64_operands[] = {
 	"%l5", "%l6", "%l7", "%i0", "%i1", "%i2", "%i3", "%i4", "%i5", "%fp",
 	"%i7", NULL
 };
+static const char *const s390x_operands[] = {
+	"%r0", "%r1", "%r2", "%r3", "%r4", "%r5", "%r6", "%r7", "%r8", "%r9",
+	"%r10", "%r11", "%r12", "%r13", "%r14", "%r15", NULL
+};
+static const char *const armhf_operands[] = {
+	"r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10",
+	"fp", "ip", "sp", "lr", NULL
+};
+static const char *const ppc64le_operands[] = {
+	"%r0", "%r1", "%r2", "%r3", "%r4", "%r5", "%r6", "%r7", "%r8", "%r9",
+	"%r10", "%r11", "%r12", "%r13", "%r14", "%r15", "%r16", "%r17", "%r18",
+	"%r19", "%r20", "%r21", "%r22", "%r23", "%r24", "%r25", "%r26", "%r27",
+	"%r28", "%r29", "%r30", "%r31", NULL
+};
 static const uint8_t x86_64_numbers[] = { 5, 4, 1, 2, 8, 9 };
 static const uint8_t aarch64_numbers[] = { 0, 1, 2, 3, 4, 5, 6, 7 };
 static const uint8_t riscv64_numbers[] = { 10, 11, 12, 13, 14, 15, 16, 17 };
 static const uint8_t sparc64_numbers[] = { 8, 9, 10, 11, 12, 13 };
+static const uint8_t s390x_numbers[] = { 2, 3, 4, 5, 6 };
+static const uint8_t armhf_numbers[] = { 0, 1, 2, 3 };
+static const uint8_t ppc64le_numbers[] = { 3, 4, 5, 6, 7, 8, 9, 10 };
 static const struct usdt__own_type aarch64_types[] = {
 	{ "nlink_t", 4 }, { "blksize_t", -4 }, { "wchar_t", 4 }, { NULL, 0 }
 };
@@ -194,6 +220,9 @@ static const struct usdt__own_type riscv64_types[] = {
 static const struct usdt__own_type sparc64_types[] = {
 	{ "nlink_t", 4 }, { "suseconds_t", -4 }, { NULL, 0 }
 };
+static const struct usdt__own_type armhf_types[] = {
+	{ "wchar_t", 4 }, { NULL, 0 }
+};
 
 const struct usdt__arch usdt__archs[] = {
 	{
@@ -202,6 +231,7 @@ const struct usdt__arch usdt__archs[] = {
 		.direct_nop = 0x90,
 		.elf_machine = 62,	/* EM_X86_64 */
 		.word = 8,
+		.align = 8,
 		.page = 4096,
 		.registers = 6,
 		.register_names = x86_64_registers,
@@ -219,6 +249,7 @@ const struct usdt__arch usdt__archs[] = {
 		.direct_nop = 0x90,
 		.elf_machine = 3,	/* EM_386 */
 		.word = 4,
+		.align = 4,
 		.page = 4096,
 		.registers = 0,
 		.stack_format = "%u(%%esp)",
@@ -236,6 +267,7 @@ const struct usdt__arch usdt__archs[] = {
 		.direct_nop = 0xd503201f,
 		.elf_machine = 183,	/* EM_AARCH64 */
 		.word = 8,
+		.align = 8,
 		.page = 65536,
 		.registers = 8,
 		.register_names = aarch64_registers,
@@ -253,6 +285,7 @@ const struct usdt__arch usdt__archs[] = {
 		.name = "sparc64",
 		.elf_machine = 43,	/* EM_SPARCV9 */
 		.word = 8,
+		.align = 8,
 		.big_endian = 1,
 		.page = 8192,
 		.registers = 6,
@@ -269,7 +302,9 @@ const struct usdt__arch usdt__archs[] = {
 	{
 		.name = "riscv64",
 		.elf_machine = 243,	/* EM_RISCV */
+		.elf_flags = 4,		/* EF_RISCV_FLOAT_ABI_DOUBLE */
 		.word = 8,
+		.align = 8,
 		.page = 4096,
 		.registers = 8,
 		.register_names = riscv64_registers,
@@ -280,6 +315,60 @@ const struct usdt__arch usdt__archs[] = {
 		.types = riscv64_types,
 		.unwind = { 1, 2, 0, 0 },
 		.sites = { { 4, 20, 32 }, { 4, 20, 32 } },
+	},
+	{
+		.name = "s390x",
+		.elf_machine = 22,	/* EM_S390 */
+		.word = 8,
+		.align = 8,
+		.big_endian = 1,
+		.page = 4096,
+		.registers = 5,
+		.register_names = s390x_registers,
+		.dwarf_registers = s390x_numbers,
+		.stack_format = "%u(%%r15)",
+		.operands = s390x_operands,
+		.syntax = USDT__SYNTAX_S390,
+		.stack_start = 160,	/* room for the callee */
+		.unwind = { 14, 15, 0, 160 },
+		.sites = { { 0, 12, 32 }, { 0, 12, 32 } },
+	},
+	{
+		/* Kernels trace ARM code only, which stubs are. */
+		.name = "armhf",
+		.elf_machine = 40,	/* EM_ARM */
+		.elf_flags = 0x05000400,	/* EF_ARM_EABI_VER5, hard float */
+		.word = 4,
+		.align = 8,
+		.page = 4096,
+		.registers = 4,
+		.register_names = armhf_registers,
+		.dwarf_registers = armhf_numbers,
+		.stack_format = "[sp, #%u]",
+		.operands = armhf_operands,
+		.syntax = USDT__SYNTAX_ARM32,
+		.wide_format = "[ip, #%u]",
+		.wide_register = 12,
+		.types = armhf_types,
+		.unwind = { 14, 13, 0, 0 },
+		.sites = { { 0, 12, 32 }, { 0, 12, 32 } },
+	},
+	{
+		.name = "ppc64le",
+		.elf_machine = 21,	/* EM_PPC64 */
+		.elf_flags = 2,		/* ELFv2 */
+		.word = 8,
+		.align = 8,
+		.page = 65536,
+		.registers = 8,
+		.register_names = ppc64le_registers,
+		.dwarf_registers = ppc64le_numbers,
+		.stack_format = "%u(%%r1)",
+		.operands = ppc64le_operands,
+		.syntax = USDT__SYNTAX_POWER,
+		.stack_start = 96,	/* a frame's head, room for 8 words */
+		.unwind = { 65, 1, 0, 0 },
+		.sites = { { 0, 12, 32 }, { 0, 12, 32 } },
 	},
 };
 const size_t usdt__arch_count = sizeof(usdt__archs) / sizeof(usdt__archs[0]);
@@ -311,6 +400,12 @@ const size_t usdt__arch_count = sizeof(usdt__archs) / sizeof(usdt__archs[0]);
 #define NATIVE_ARCH	"riscv64"
 #elif defined(__sparc__) && defined(__arch64__)
 #define NATIVE_ARCH	"sparc64"
+#elif defined(__s390x__)
+#define NATIVE_ARCH	"s390x"
+#elif defined(__arm__) && defined(__ARMEL__)
+#define NATIVE_ARCH	"armhf"
+#elif defined(__powerpc64__) && defined(__LITTLE_ENDIAN__)
+#define NATIVE_ARCH	"ppc64le"
 #else
 #define NATIVE_ARCH	"unknown"
 #endif

@@ -155,15 +155,20 @@ struct usdt__own_type {
 enum usdt__syntax {
 	USDT__SYNTAX_ATT,		/* %rax		8(%rax)		$5 */
 	USDT__SYNTAX_ARM,		/* x0		[x0, 8]		5 */
+	USDT__SYNTAX_SPARC,		/* %o0		[%o0+8]		5 */
 	USDT__SYNTAX_RISCV,		/* a0		8(a0)		5 */
-	USDT__SYNTAX_SPARC		/* %o0		[%o0+8]		5 */
+	USDT__SYNTAX_S390,		/* %r2		8(%r2)		5 */
+	USDT__SYNTAX_ARM32,		/* r0		[r0, #8]	#5 */
+	USDT__SYNTAX_POWER		/* %r3		8(%r3)		i5 */
 };
 #define USDT__NOTE_ARGS	12	/* libbpf fails to attach with more */
 
 struct usdt__arch {
 	const char *name;
 	uint16_t elf_machine;		/* EM_* */
+	uint32_t elf_flags;		/* EF_*: the ABI */
 	uint8_t word;			/* bytes in a pointer and in a long */
+	uint8_t align;			/* to which compilers align 8 bytes */
 	uint8_t big_endian;
 	uint32_t page;			/* largest page size of its kernels */
 	unsigned registers;		/* arguments passed in registers */

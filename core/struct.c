@@ -200,8 +200,7 @@ check_apart(const struct reading *r)
 
 /* --- laying out ----------------------------------------------------------- */
 
-/* To what does a compiler align a field?  Of the processors in our table only
- * i386 aligns 8 bytes to 4, as if to a word. */
+/* To what does a compiler align a field? */
 static size_t
 align_of(const struct usdt__field *field, const struct usdt__arch *arch)
 {
@@ -213,7 +212,7 @@ align_of(const struct usdt__field *field, const struct usdt__arch *arch)
 	if (field->of != NULL)
 		return field->of->align;
 	size = (size_t)(d->size < 0 ? -d->size : d->size);
-	return size > arch->word ? arch->word : size;
+	return size > arch->align ? arch->align : size;
 }
 
 /* Can a compiler's layout, with padding in between, have these offsets? */

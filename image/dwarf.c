@@ -386,7 +386,7 @@ put_location(struct out *out, size_t index, int size)
 	size_t n = 0;
 	int64_t offset;
 
-	if (index < arch->registers) {
+	if (index < arch->registers && !usdt__is_wide(size, arch)) {
 		put_byte(out, 1);
 		put_byte(out, DW_OP_reg0 + arch->dwarf_registers[index]);
 		return;
@@ -421,8 +421,9 @@ put_parameters(struct out *out, const struct usdt__dwarf *dwarf,
 	for (i = 0; i < probedef->argc; i++) {
 		usdt__argument(probedef, i, arch, &d);
 		size = passed_size(&d, arch);
-		put_byte(out, arch->registers > 0 && i >= arch->registers ?
-		    ABBREV_VARIABLE : ABBREV_PARAMETER);
+		put_byte(out, arch->registers > 0 && (i >= arch->registers ||
+		    usdt__is_wide(size, arch)) ? ABBREV_VARIABLE :
+		    ABBREV_PARAMETER);
 		if (d.name_length > 0) {
 			put_string(out, d.name, d.name_length);
 		} else {

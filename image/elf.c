@@ -146,6 +146,20 @@ usdt__stack_offset(const struct usdt__arch *arch, size_t index, int size)
 	    offset;
 }
 
+size_t
+usdt__operand_write(const struct usdt__arch *arch, size_t index, int size,
+    char *out)
+{
+	if (usdt__is_wide(size, arch))
+		return (size_t)snprintf(out, USDT__OPERAND_SIZE,
+		    arch->wide_format, (unsigned)index * 8);
+	if (index < arch->registers)
+		return (size_t)(stpcpy(out, arch->register_names[index]) -
+		    out);
+	return (size_t)snprintf(out, USDT__OPERAND_SIZE, arch->stack_format,
+	    usdt__stack_offset(arch, index, size < 0 ? -size : size));
+}
+
 /*
  * A cache of types' sizes, since a provider has few types and uses each of them
  * many times.
@@ -198,17 +212,7 @@ format_args(const usdt_probedef_t *probedef, int same_types,
 			out[n++] = '-';
 		out[n++] = (char)('0' + (size < 0 ? -size : size));
 		out[n++] = '@';
-		if (i < arch->registers) {
-			n = (size_t)(stpcpy(out + n,
-			    arch->register_names[i]) - out);
-		} else if (usdt__is_wide(size, arch)) {
-			n += (size_t)snprintf(out + n, ARGS_SIZE - n,
-			    arch->wide_format, (unsigned)i * 8);
-		} else {
-			n += (size_t)snprintf(out + n, ARGS_SIZE - n,
-			    arch->stack_format, usdt__stack_offset(arch, i,
-			    size < 0 ? -size : size));
-		}
+		n += usdt__operand_write(arch, i, size, out + n);
 	}
 	out[n] = '\0';
 	known->length = n;
@@ -412,7 +416,7 @@ write_ehdr(const struct usdt__elf *elf, struct usdt__sink *sink)
 	put_word(&out, 0);				/* e_entry */
 	put_word(&out, EHDR_SIZE(arch));		/* e_phoff */
 	put_word(&out, elf->headers);			/* e_shoff */
-	put(&out, 4, 0);				/* e_flags */
+	put(&out, 4, arch->elf_flags);
 	put(&out, 2, EHDR_SIZE(arch));
 	put(&out, 2, PHDR_SIZE(arch));
 	put(&out, 2, SEGMENTS);

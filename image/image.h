@@ -106,6 +106,11 @@ void usdt__elf_emit(const struct usdt__elf *elf,
 /* Where argument INDEX of SIZE bytes lies on the stack, from its pointer. */
 unsigned usdt__stack_offset(const struct usdt__arch *arch, size_t index,
     int size);
+/* Write the operand of argument INDEX, whose size is negative if it is signed,
+ * to OUT (USDT__OPERAND_SIZE bytes).  Returns its length. */
+#define USDT__OPERAND_SIZE	24
+size_t usdt__operand_write(const struct usdt__arch *arch, size_t index,
+    int size, char *out);
 
 /* --- image/unwind.c: how does a debugger find the caller of a stub? ------ */
 

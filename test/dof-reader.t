@@ -143,6 +143,15 @@ my %instruction = (
 	riscv64 => { nop => "\x13\0\0\0", clear => "\x13\x05\0\0",
 		breakpoint => "\x73\x00\x10\x00", other => "\x13\x01\0\0",
 		return => "\x67\x80\0\0" },
+	s390x => { nop => "\x47\0\0\0", clear => "\xa7\x29\0\0",
+		breakpoint => "\0\2\0\0", other => "\xa7\x39\0\0",
+		return => "\x07\xfe\x07\x07", big => 1 },
+	arm => { nop => "\0\xf0\x20\xe3", clear => "\0\0\xa0\xe3",
+		breakpoint => "\xf0\x01\xf0\xe7", other => "\0\x10\xa0\xe3",
+		return => "\x1e\xff\x2f\xe1", word => 4 },
+	ppc64le => { nop => "\0\0\0\x60", clear => "\0\0\x60\x38",
+		breakpoint => "\x08\0\xe0\x7f", other => "\0\0\x80\x38",
+		return => "\x20\0\x80\x4e" },
 );
 
 # code(ROW, MACHINE, AT => BYTES...): problems of a good document whose stub, of
@@ -175,6 +184,9 @@ sub code
 
 my @machines = (['linux', 'x86_64'], ['linux', 'arm64'],
 	['linux', 'riscv64'],
+	['linux', 's390x'],
+	['linux', 'arm'],
+	['linux', 'ppc64le'],
 	['illumos', 'x86_64'], ['illumos', 'i386'], ['illumos', 'sparc'],
 	['freebsd', 'x86_64'], ['freebsd', 'i386'], ['macos', 'x86_64'],
 	['macos', 'arm64']);

@@ -86,13 +86,13 @@ my @probes = (
 	['other', 'many', ('struct x *', 'void (*)(int, long)', 'int8_t') x 10],
 );
 my %archs = (
-	linux => [qw(x86_64 i386 aarch64 sparc64 riscv64)],
+	linux => [qw(x86_64 i386 aarch64 sparc64 riscv64 s390x armhf ppc64le)],
 	illumos => [qw(x86_64 i386 sparc64)],
 	freebsd => [qw(x86_64 i386)],
 	macos => [qw(x86_64 aarch64)],
 );
 my %model = (x86_64 => 2, i386 => 1, aarch64 => 2, sparc64 => 2,
-	riscv64 => 2);
+	riscv64 => 2, s390x => 2, armhf => 1, ppc64le => 2);
 
 # --- usage ------------------------------------------------------------------
 
@@ -109,7 +109,7 @@ for ([[], 2, qr/^usdt: what is to be printed\?\nusage: /],
 	[['--os', 'none', 'p:m:f:n'], 2, qr/is not known; there are $known\n$/],
 	[['--arch', "vax\e", 'p:m:f:n'], 2, qr/^usdt: --arch vax\\x1b is not known;/],
 	[['--arch', 'vax', 'p:m:f:n'], 2,
-		qr/; there are x86_64 i386 aarch64 sparc64 riscv64\n$/],
+		qr/; there are @{$archs{linux}}\n$/],
 	[['--os', 'macos', '--arch', 'sparc64', 'p:m:f:n'], 2,
 		qr/^usdt: macos has no probes on sparc64, only on x86_64 aarch64\n$/],
 	[['--os', 'freebsd', '--arch', 'aarch64', 'p:m:f:n'], 2,

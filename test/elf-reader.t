@@ -27,13 +27,14 @@ my %heard;
 # --- the builder ------------------------------------------------------------
 
 my %machine = (i386 => 3, s390x => 22, arm => 40, x86_64 => 62,
-	aarch64 => 183, riscv64 => 243);
+	ppc64le => 21, aarch64 => 183, riscv64 => 243);
 my %args = (
 	x86_64 => '-4@%edi 8@%rsi 1@%r9b -2@8(%rsp) 8@(%rax,%rbx,8) -8@$-5',
 	i386 => '-4@4(%esp) 4@%eax 1@-8(%ebp,%ecx) 4@$0x10',
 	aarch64 => '8@x0 -4@[sp, 16] 8@[x29] -4@7 8@sp',
 	arm => '4@r0 -4@[sp, #8] 4@[fp] 4@#7',
 	riscv64 => '8@a0 -4@8(sp) 8@-7',
+	ppc64le => '8@%r3 -4@96(%r1) 8@i7',
 	s390x => '8@%r2 -4@160(%r15) 8@7',
 );
 
@@ -178,7 +179,7 @@ sub assemble
 # --- good files -------------------------------------------------------------
 
 my %kind = (i386 => [0, 0], arm => [0, 0], x86_64 => [1, 0],
-	aarch64 => [1, 0], riscv64 => [1, 0], s390x => [1, 1]);
+	aarch64 => [1, 0], riscv64 => [1, 0], ppc64le => [1, 0], s390x => [1, 1]);
 
 # described(NOTE): the members that the test compares.
 sub described
@@ -471,6 +472,7 @@ my %strange = (
 	arm => ['[r0, 8]', '7', 's0'],
 	riscv64 => ['(a0)', '8(sp', '$8'],
 	s390x => ['r2', '8(r15)', '8(%r1,%r2)'],
+	ppc64le => ['r3', '8(r1)', '(%r1)', '5'],
 );
 for my $machine (sort keys %strange) {
 	for my $operand (@{ $strange{$machine} }) {
@@ -481,7 +483,7 @@ for my $machine (sort keys %strange) {
 	}
 }
 spoiled('a processor without a grammar', [qr/no tracer knows the operand/],
-	header_with(machine => 21));
+	header_with(machine => 20));
 spoiled('13 arguments', [qr/13 arguments are more than 12/],
 	machines => ['x86_64'], note_with(args => join ' ', ('8@%rdi') x 13));
 spoiled('12 arguments', [], machines => ['x86_64'],

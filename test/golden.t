@@ -79,6 +79,9 @@ my %target = (
 	aarch64 => ['aarch64-linux-gnu', 'arm64'],
 	sparc64 => ['sparcv9-linux-gnu', 'sparc'],
 	riscv64 => ['riscv64-linux-gnu', 'riscv64'],
+	s390x => ['s390x-linux-gnu', 's390x'],
+	armhf => ['armv7-linux-gnueabihf', 'arm'],
+	ppc64le => ['powerpc64le-linux-gnu', 'ppc64le'],
 );
 
 my %big_endian = map { $_ => 1 } qw(sparc64 s390x);
@@ -154,7 +157,7 @@ sub check
 
 	my ($problems, $read) = Usdt::Dof::judge($bytes, $os,
 		addr => $document, encoding => $big_endian{$arch} ? 2 : 1,
-		model => $arch eq 'i386' ? 1 : 2, module => 'golden',
+		model => $arch =~ /^(?:i386|armhf)$/ ? 1 : 2, module => 'golden',
 		machine => $target{$arch}[1],
 		code => [$stubs, stub_of($arch, $linux) x @declared]);
 	is_deeply([Usdt::Dof::texts(@$problems)], [], "$os accepts it");

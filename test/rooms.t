@@ -71,6 +71,9 @@ my %allowed = (
 	usdt_tracepoints_aarch64 => '',
 	usdt_tracepoints_sparc64 => '',
 	usdt_tracepoints_riscv64 => '',
+	usdt_tracepoints_s390x => '',
+	usdt_tracepoints_armhf => '',
+	usdt_tracepoints_ppc64le => '',
 );
 # Calls of usdt.h that a room makes, as any program could.
 my %calls = (

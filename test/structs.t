@@ -23,6 +23,9 @@ my %target = (
 	aarch64 => 'aarch64-linux-gnu',
 	sparc64 => 'sparcv9-linux-gnu',
 	riscv64 => 'riscv64-linux-gnu',
+	s390x => 's390x-linux-gnu',
+	armhf => 'armv7-linux-gnueabihf',
+	ppc64le => 'powerpc64le-linux-gnu',
 );
 
 require_compiler(system('clang --version >/dev/null 2>&1') == 0,

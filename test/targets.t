@@ -30,6 +30,9 @@ my @assembled = (
 	['aarch64-linux-gnu', 'linux', 'aarch64'],
 	['sparcv9-linux-gnu', 'linux', 'sparc64'],
 	['riscv64-linux-gnu', 'linux', 'riscv64'],
+	['s390x-linux-gnu', 'linux', 's390x'],
+	['armv7-linux-gnueabihf', 'linux', 'armhf'],
+	['powerpc64le-linux-gnu', 'linux', 'ppc64le'],
 	['aarch64-unknown-freebsd13', 'freebsd', 'aarch64'],
 	['i386-apple-macos10.13', 'macos', 'i386'],
 );
@@ -150,6 +153,8 @@ for (sort { ($b->[1] eq 'linux') <=> ($a->[1] eq 'linux') } @targets, @assembled
 	    variable("ASFLAGS_$system", $system), '-c', '-o', $object, $file)
 	    or next;
 	my $symbols = symbols($object);
+	# Tables for unwinding on ARM name a function that reads them.
+	delete @$symbols{grep { /^__aeabi_unwind_/ } keys %$symbols};
 	my $prefix = $system eq 'macos' ? '_' : '';
 	is(join(' ', sort grep { $symbols->{$_} =~ /[A-Z]/ } keys %$symbols), join(' ', map { "$prefix$_" } @names),
 	    "$target: it has the three symbols");

@@ -36,6 +36,12 @@ my %archs = (
 		first => 2047 + 176, machine => 43, big => 1 },
 	riscv64 => { word => 8, registers => [10 .. 17], stack => 2,
 		machine => 243 },
+	s390x => { word => 8, registers => [2 .. 6], stack => 15,
+		first => 160, machine => 22, big => 1 },
+	armhf => { word => 4, registers => [0 .. 3], stack => 13, wide => 12,
+		machine => 40 },
+	ppc64le => { word => 8, registers => [3 .. 10], stack => 1,
+		first => 96, machine => 21 },
 );
 
 sub output
@@ -76,10 +82,10 @@ sub place
 	my ($arch, $index, $size) = @_;
 	my @registers = @{ $arch->{registers} };
 
-	return "reg$registers[$index]" if $index < @registers;
 	# Where words have 32 bits, all lie once more in 64.
 	return "breg$arch->{wide} " . $index * 8
 	    if $arch->{wide} && $size eq 'D';
+	return "reg$registers[$index]" if $index < @registers;
 	$size = $arch->{word} if $size =~ /[WD]/;
 	my $offset = ($arch->{first} // 0)
 	    + ($index - @registers) * $arch->{word};
@@ -93,12 +99,12 @@ sub expected_start
 	my ($arch) = @_;
 	my $registers = @{ $arch->{registers} };
 
-	return [map { [
-		$registers && $_ >= $registers ? 'variable' :
-		    'formal_parameter',
-		$start[$_][0], $start[$_][$arch->{word} == 8 ? 1 : 2],
-		place($arch, $_, $start[$_][3])
-	] } 0 .. $#start];
+	return [map {
+		my $place = place($arch, $_, $start[$_][3]);
+		[$registers && $place !~ /^reg/ ? 'variable' :
+		    'formal_parameter', $start[$_][0],
+		    $start[$_][$arch->{word} == 8 ? 1 : 2], $place]
+	} 0 .. $#start];
 }
 
 # The compiler's own sizes and offsets.

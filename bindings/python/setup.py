@@ -19,7 +19,8 @@ except ImportError:
 # What libusdt calls systems and processors.
 SYSTEMS = {"linux": "linux", "freebsd": "freebsd", "sunos": "illumos",
            "darwin": "macos"}
-PROCESSORS = {"amd64": "x86_64", "arm64": "aarch64", "sparcv9": "sparc64"}
+PROCESSORS = {"amd64": "x86_64", "arm64": "aarch64", "sparcv9": "sparc64",
+              "arm": "armhf", "powerpc64le": "ppc64le"}
 
 # Free-threaded Pythons before 3.15 have no stable ABI.
 STABLE = not sysconfig.get_config_var("Py_GIL_DISABLED")

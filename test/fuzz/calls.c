@@ -460,8 +460,14 @@ set_code(int probe, unsigned choice)
 {
 	struct held_probe *what = &probes[probe];
 	usdt_site_t site = { choice & 1, NULL };
-	const char *one = usdt__native_arch()->syntax == USDT__SYNTAX_ATT ?
-	    " 1@$1" : " 1@1";
+	static const char *const constants[] = {
+		[USDT__SYNTAX_ATT] = " 1@$1",
+		[USDT__SYNTAX_ARM32] = " 1@#1",
+		[USDT__SYNTAX_POWER] = " 1@i1"
+	};
+	enum usdt__syntax syntax = usdt__native_arch()->syntax;
+	const char *one = syntax < sizeof constants / sizeof *constants &&
+	    constants[syntax] != NULL ? constants[syntax] : " 1@1";
 	uint8_t code[1 + USDT_SITE_MAX] = { 0x5a };
 	size_t size = 1 + usdt_site_nops(code + 1), i;
 	char operands[64] = " ";

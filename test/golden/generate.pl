@@ -54,6 +54,12 @@ my %processors = (
 		tracepoint => 16, memory => 0, register => 0 },
 	riscv64 => { model => 2, encoding => 1,
 		tracepoint => 20, memory => 4, register => 4 },
+	s390x => { model => 2, encoding => 2,
+		tracepoint => 12, memory => 0, register => 0 },
+	armhf => { model => 1, encoding => 1,
+		tracepoint => 12, memory => 0, register => 0 },
+	ppc64le => { model => 2, encoding => 1,
+		tracepoint => 12, memory => 0, register => 0 },
 );
 
 my ($os, $arch) = @ARGV;

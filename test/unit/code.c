@@ -89,6 +89,29 @@ static const struct {
 	{ "riscv64", 1, "8@8(sp", "operand 0" },
 	{ "riscv64", 1, "8@8(x2)", "operand 0" },
 	{ "riscv64", 1, "8@$5", "operand 0" },
+	{ "s390x", 3, "8@%r2 -4@%r15 8@%r0", NULL },
+	{ "s390x", 4, "8@160(%r15) 8@-8(%r11) 4@5 4@-5", NULL },
+	{ "s390x", 1, "8@r2", "operand 0" },
+	{ "s390x", 1, "8@%r16", "operand 0" },
+	{ "s390x", 1, "8@%f0", "operand 0" },
+	{ "s390x", 1, "8@(%r2)", "operand 0" },
+	{ "s390x", 1, "8@8(%r1,%r2)", "operand 0" },
+	{ "armhf", 4, "4@r0 -2@r10 4@sp 4@ip", NULL },
+	{ "armhf", 5, "4@[sp, #16] 8@[ip, #8] 4@[fp, #-8] 4@[r1] -4@#-5", NULL },
+	{ "armhf", 1, "8@r0", "operand 0" },
+	{ "armhf", 1, "4@r11", "operand 0" },
+	{ "armhf", 1, "4@s0", "operand 0" },
+	{ "armhf", 1, "4@5", "operand 0" },
+	{ "armhf", 1, "4@[sp, 8]", "operand 0" },
+	{ "armhf", 1, "4@[sp,#8]", "operand 0" },
+	{ "armhf", 1, "4@[sp, #8", "operand 0" },
+	{ "ppc64le", 3, "8@%r3 -4@%r31 8@%r1", NULL },
+	{ "ppc64le", 4, "8@96(%r1) 8@-8(%r31) 4@i5 -4@i-5", NULL },
+	{ "ppc64le", 1, "8@3", "operand 0" },
+	{ "ppc64le", 1, "8@%r32", "operand 0" },
+	{ "ppc64le", 1, "8@%f1", "operand 0" },
+	{ "ppc64le", 1, "8@8(1)", "operand 0" },
+	{ "ppc64le", 1, "8@(%r1)", "operand 0" },
 	{ "sparc64", 4, "8@%l0 8@[%fp+2039] -4@[%sp] 8@[%i0-8]", NULL },
 	{ "sparc64", 1, "8@5", NULL },
 	{ "sparc64", 1, "8@%f0", "operand 0" },
@@ -140,6 +163,15 @@ static const uint8_t returns[] = { 0xc3 };
 #elif defined(__riscv)
 #define TWO	"-4@s2 8@16(s0)"
 static const uint8_t returns[] = { 0x67, 0x80, 0x00, 0x00 };
+#elif defined(__s390x__)
+#define TWO	"-4@%r7 8@16(%r11)"
+static const uint8_t returns[] = { 0x07, 0xfe, 0x07, 0x07 };
+#elif defined(__arm__)
+#define TWO	"-4@r6 4@[fp, #16]"
+static const uint8_t returns[] = { 0x1e, 0xff, 0x2f, 0xe1 };
+#elif defined(__powerpc64__)
+#define TWO	"-4@%r30 8@16(%r31)"
+static const uint8_t returns[] = { 0x20, 0x00, 0x80, 0x4e };
 #else				/* retl; nop */
 #define TWO	"-4@%l0 8@[%fp+2039]"
 static const uint8_t returns[] = {
@@ -148,6 +180,10 @@ static const uint8_t returns[] = {
 #endif
 #if defined(__x86_64__) || defined(__i386__)
 #define ONE	"4@$5 4@$6"
+#elif defined(__arm__)
+#define ONE	"4@#5 4@#6"
+#elif defined(__powerpc64__)
+#define ONE	"4@i5 4@i6"
 #else
 #define ONE	"4@5 4@6"
 #endif

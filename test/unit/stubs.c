@@ -24,7 +24,7 @@
 /*
  * To add one: the facts in `arch`, the accessors, and call_fire, which calls
  * usdt__fire with KEPT_VALUES in the registers that a callee preserves.
- * WIDE_REGISTER, if there is one, points to the arguments as words of 8 bytes.
+ * WIDE_OF, if it is defined, is where the arguments lie as words of 8 bytes.
  */
 struct code {
 	unsigned size;
@@ -275,7 +275,7 @@ get_flag(const ucontext_t *uc)
 	return ((int **)get_sp(uc))[1];
 }
 
-#define WIDE_REGISTER	REG_EDX
+#define WIDE_OF(uc)	((uc)->uc_mcontext.gregs[REG_EDX])
 
 static void
 set_result(ucontext_t *uc, int result)
@@ -668,10 +668,357 @@ set_result(ucontext_t *uc, int result)
 #define HAVE_ARCH
 #endif
 
+#if defined(__s390x__)
+
+#define NOP	0x47, 0x00, 0x00, 0x00
+#define RET	0x07, 0xfe
+
+/* An undefined instruction serves as a breakpoint: the system says where it
+ * ends. */
+static const struct arch arch = {
+	"s390x", 5, { 2, { 0x00, 0x00 } }, 2, 0, 160, 0, 0, 0,
+	{ 0, { 0 } }, { 4, { RET, 0x07, 0x07 } },
+	{ 4, { 0xa7, 0x29, 0x00, 0x00 } }, { 0, { 0 } }, { 2, { RET } },
+	{ 2, { 0, 0 } }, { { 4, { NOP } } }
+};
+static const uintptr_t kept_values[KEPT_WORDS] = {
+	0x0606060606060606, 0x0707070707070707, 0x0808080808080808,
+	0x0909090909090909, 0x1010101010101010, 0x1212121212121212,
+	0x1313131313131313
+};
+#define KEPT_REGISTERS	7
+#define STACK_ALIGN	8
+
+__asm__(
+"	.text\n"
+"	.globl	call_fire, call_fire_return\n"
+"	.type	call_fire, @function\n"
+"call_fire:\n"
+"	stmg	%r6, %r15, 48(%r15)\n"
+"	lgr	%r11, %r15\n"
+"	aghi	%r15, -160\n"
+"	larl	%r1, kept_before\n"
+"	stg	%r15, 0(%r1)\n"
+"	stg	%r11, 8(%r1)\n"
+"	larl	%r1, kept_values\n"
+"	lmg	%r6, %r10, 0(%r1)\n"
+"	lmg	%r12, %r13, 40(%r1)\n"
+"	brasl	%r14, usdt__fire\n"
+"call_fire_return:\n"
+"	larl	%r1, kept_after\n"
+"	stg	%r15, 0(%r1)\n"
+"	stg	%r11, 8(%r1)\n"
+"	stmg	%r6, %r10, 16(%r1)\n"
+"	stmg	%r12, %r13, 56(%r1)\n"
+"	larl	%r1, kept_before\n"
+"	lg	%r15, 0(%r1)\n"
+"	lmg	%r6, %r15, 208(%r15)\n"
+"	br	%r14\n"
+"	.size	call_fire, . - call_fire\n"
+);
+
+static uintptr_t
+get_pc(const ucontext_t *uc)
+{
+	return uc->uc_mcontext.psw.addr;
+}
+
+static void
+set_pc(ucontext_t *uc, uintptr_t pc)
+{
+	uc->uc_mcontext.psw.addr = pc;
+}
+
+static uintptr_t
+get_sp(const ucontext_t *uc)
+{
+	return uc->uc_mcontext.gregs[15];
+}
+
+/* They lie among the other registers that usdt__fire has saved. */
+static const uintptr_t *
+get_frame(const ucontext_t *uc)
+{
+	static uintptr_t frame[2];
+	const uintptr_t *saved =
+	    (const uintptr_t *)uc->uc_mcontext.gregs[11];
+
+	frame[0] = saved[11];
+	frame[1] = saved[14];
+	return frame;
+}
+
+static uintptr_t
+get_register(const ucontext_t *uc, unsigned n)
+{
+	return uc->uc_mcontext.gregs[2 + n];
+}
+
+static int *
+get_flag(const ucontext_t *uc)
+{
+	return (int *)get_register(uc, 0);
+}
+
+static void
+set_result(ucontext_t *uc, int result)
+{
+	uc->uc_mcontext.gregs[2] = (unsigned)result;
+}
+
+#define HAVE_ARCH
+#endif
+
+#if defined(__arm__) && defined(__ARMEL__)
+
+#define NOP	0x00, 0xf0, 0x20, 0xe3
+#define RET	0x1e, 0xff, 0x2f, 0xe1
+#define UNDEFINED	0xf0, 0x00, 0xf0, 0xe7
+
+/* Unwinders go by tables that only whole programs have. */
+static const struct arch arch = {
+	"armhf", 4, { 4, { UNDEFINED } }, 0, 0, 0, 0, 0, 1,
+	{ 0, { 0 } }, { 4, { RET } },
+	{ 4, { 0x00, 0x00, 0xa0, 0xe3 } }, { 0, { 0 } }, { 4, { RET } },
+	{ 4, { UNDEFINED } }, { { 4, { NOP } } }
+};
+static const uintptr_t kept_values[KEPT_WORDS] = {
+	0x04040404, 0x05050505, 0x06060606, 0x07070707, 0x08080808,
+	0x09090909, 0x10101010
+};
+#define KEPT_REGISTERS	7
+#define STACK_ALIGN	8
+#define NO_REGISTERED_FRAMES
+
+__asm__(
+"	.text\n"
+"	.syntax	unified\n"
+"	.arm\n"
+"	.balign	4\n"
+"	.globl	call_fire, call_fire_return\n"
+"	.type	call_fire, %function\n"
+"call_fire:\n"
+"	push	{r4, r5, r6, r7, r8, r9, r10, r11, ip, lr}\n"
+"	add	r11, sp, #28\n"
+"	ldr	r3, 2f\n"
+"0:	add	r3, pc, r3\n"
+"	str	sp, [r3]\n"
+"	str	r11, [r3, #4]\n"
+"	ldr	r3, 3f\n"
+"1:	add	r3, pc, r3\n"
+"	ldm	r3, {r4, r5, r6, r7, r8, r9, r10}\n"
+"	bl	usdt__fire\n"
+"call_fire_return:\n"
+"	ldr	r3, 4f\n"
+"5:	add	r3, pc, r3\n"
+"	str	sp, [r3]\n"
+"	str	r11, [r3, #4]\n"
+"	add	r3, r3, #8\n"
+"	stm	r3, {r4, r5, r6, r7, r8, r9, r10}\n"
+"	ldr	r3, 7f\n"
+"6:	add	r3, pc, r3\n"
+"	ldr	sp, [r3]\n"
+"	pop	{r4, r5, r6, r7, r8, r9, r10, r11, ip, pc}\n"
+"2:	.long	kept_before - 0b - 8\n"
+"3:	.long	kept_values - 1b - 8\n"
+"4:	.long	kept_after - 5b - 8\n"
+"7:	.long	kept_before - 6b - 8\n"
+"	.size	call_fire, . - call_fire\n"
+#if defined(__thumb__)
+"	.thumb\n"
+#endif
+);
+
+static uintptr_t
+get_pc(const ucontext_t *uc)
+{
+	return uc->uc_mcontext.arm_pc;
+}
+
+static void
+set_pc(ucontext_t *uc, uintptr_t pc)
+{
+	uc->uc_mcontext.arm_pc = pc;
+}
+
+static uintptr_t
+get_sp(const ucontext_t *uc)
+{
+	return uc->uc_mcontext.arm_sp;
+}
+
+static const uintptr_t *
+get_frame(const ucontext_t *uc)
+{
+	return (const uintptr_t *)uc->uc_mcontext.arm_fp;
+}
+
+static uintptr_t
+get_register(const ucontext_t *uc, unsigned n)
+{
+	return (&uc->uc_mcontext.arm_r0)[n];
+}
+
+static int *
+get_flag(const ucontext_t *uc)
+{
+	return (int *)get_register(uc, 0);
+}
+
+#define WIDE_OF(uc)	((uc)->uc_mcontext.arm_ip)
+
+static void
+set_result(ucontext_t *uc, int result)
+{
+	uc->uc_mcontext.arm_r0 = (unsigned)result;
+}
+
+#define HAVE_ARCH
+#endif
+
+#if defined(__powerpc64__) && defined(__LITTLE_ENDIAN__)
+
+#define NOP	0x00, 0x00, 0x00, 0x60
+#define RET	0x20, 0x00, 0x80, 0x4e
+
+static const struct arch arch = {
+	"ppc64le", 8, { 4, { 0x08, 0x00, 0xe0, 0x7f } }, 0, 0, 96, 0, 0, 0,
+	{ 0, { 0 } }, { 4, { RET } },
+	{ 4, { 0x00, 0x00, 0x60, 0x38 } }, { 0, { 0 } }, { 4, { RET } },
+	{ 4, { 0, 0, 0, 0 } }, { { 4, { NOP } } }
+};
+static const uintptr_t kept_values[KEPT_WORDS] = {
+	0x1414141414141414, 0x1515151515151515, 0x1616161616161616,
+	0x1717171717171717, 0x1818181818181818, 0x1919191919191919,
+	0x2020202020202020, 0x2121212121212121, 0x2222222222222222,
+	0x2323232323232323, 0x2424242424242424, 0x2525252525252525,
+	0x2626262626262626, 0x2727272727272727, 0x2828282828282828,
+	0x2929292929292929, 0x3030303030303030
+};
+#define KEPT_REGISTERS	17
+
+/* Register 31 is the frame pointer. */
+void call_fire_with(const void *entry, size_t argc, const uint64_t *argv,
+    const uintptr_t *values, uintptr_t *before, uintptr_t *after);
+
+void
+call_fire(const void *entry, size_t argc, const uint64_t *argv)
+{
+	call_fire_with(entry, argc, argv, kept_values, kept_before,
+	    kept_after);
+}
+
+#define EACH_KEPT(op, base)						\
+"	" op "	14, 0(" base ")\n"					\
+"	" op "	15, 8(" base ")\n"					\
+"	" op "	16, 16(" base ")\n"					\
+"	" op "	17, 24(" base ")\n"					\
+"	" op "	18, 32(" base ")\n"					\
+"	" op "	19, 40(" base ")\n"					\
+"	" op "	20, 48(" base ")\n"					\
+"	" op "	21, 56(" base ")\n"					\
+"	" op "	22, 64(" base ")\n"					\
+"	" op "	23, 72(" base ")\n"					\
+"	" op "	24, 80(" base ")\n"					\
+"	" op "	25, 88(" base ")\n"					\
+"	" op "	26, 96(" base ")\n"					\
+"	" op "	27, 104(" base ")\n"					\
+"	" op "	28, 112(" base ")\n"					\
+"	" op "	29, 120(" base ")\n"					\
+"	" op "	30, 128(" base ")\n"
+
+__asm__(
+"	.text\n"
+"	.globl	call_fire_with, call_fire_return\n"
+"	.type	call_fire_with, @function\n"
+"call_fire_with:\n"
+"	mflr	0\n"
+"	std	0, 16(1)\n"
+"	std	31, -8(1)\n"
+"	mr	31, 1\n"
+"	stdu	1, -256(1)\n"
+"	std	8, 32(1)\n"		/* after */
+"	addi	9, 1, 64\n"
+EACH_KEPT("std", "9")
+EACH_KEPT("ld", "6")
+"	std	1, 0(7)\n"
+"	std	31, 8(7)\n"
+"	bl	usdt__fire\n"
+"call_fire_return:\n"
+"	ld	8, 32(1)\n"
+"	std	1, 0(8)\n"
+"	std	31, 8(8)\n"
+"	addi	8, 8, 16\n"
+EACH_KEPT("std", "8")
+"	addi	9, 1, 64\n"
+EACH_KEPT("ld", "9")
+"	addi	1, 1, 256\n"
+"	ld	31, -8(1)\n"
+"	ld	0, 16(1)\n"
+"	mtlr	0\n"
+"	blr\n"
+"	.size	call_fire_with, . - call_fire_with\n"
+);
+
+static uintptr_t
+get_pc(const ucontext_t *uc)
+{
+	return uc->uc_mcontext.regs->nip;
+}
+
+static void
+set_pc(ucontext_t *uc, uintptr_t pc)
+{
+	uc->uc_mcontext.regs->nip = pc;
+}
+
+static uintptr_t
+get_sp(const ucontext_t *uc)
+{
+	return uc->uc_mcontext.regs->gpr[1];
+}
+
+/* They lie on both sides of the place that register 31 points to. */
+static const uintptr_t *
+get_frame(const ucontext_t *uc)
+{
+	static uintptr_t frame[2];
+	const uintptr_t *at =
+	    (const uintptr_t *)uc->uc_mcontext.regs->gpr[31];
+
+	frame[0] = at[-1];
+	frame[1] = at[2];
+	return frame;
+}
+
+static uintptr_t
+get_register(const ucontext_t *uc, unsigned n)
+{
+	return uc->uc_mcontext.regs->gpr[3 + n];
+}
+
+static int *
+get_flag(const ucontext_t *uc)
+{
+	return (int *)get_register(uc, 0);
+}
+
+static void
+set_result(ucontext_t *uc, int result)
+{
+	uc->uc_mcontext.regs->gpr[3] = (unsigned)result;
+}
+
+#define HAVE_ARCH
+#endif
+
 #if defined(HAVE_ARCH)
 
 /* --- in place of a tracer ----------------------------------------------- */
 
+#if !defined(STACK_ALIGN)
+#define STACK_ALIGN	16
+#endif
 #define BELOW_STACK	256	/* bytes that the kernel's call may overwrite */
 
 enum site { SDT = 1, DOF = 2, ISENABLED = 4, UPROBE = 8 };
@@ -740,9 +1087,8 @@ is_code(const uint8_t *bytes, const struct code *expected)
 ANY_MEMORY static uint64_t
 wide_argument(const ucontext_t *uc, unsigned n)
 {
-#if defined(WIDE_REGISTER)
-	const void *all =
-	    (const void *)(uintptr_t)uc->uc_mcontext.gregs[WIDE_REGISTER];
+#if defined(WIDE_OF)
+	const void *all = (const void *)(uintptr_t)WIDE_OF(uc);
 
 	return n < fired_argc ? ((const uint64_t *)all)[n] : 0;
 #else
@@ -1024,7 +1370,7 @@ check_hit(const struct hit *hit, unsigned expected_pc, size_t argc)
 		try(hit->wide[i] == word((unsigned)i),
 		    "argc %zu: argument %zu as 8 bytes is %#llx", argc, i,
 		    (unsigned long long)hit->wide[i]);
-	try((hit->sp + arch.bias) % 16 == 0,
+	try((hit->sp + arch.bias) % STACK_ALIGN == 0,
 	    "argc %zu: stack pointer is %#lx", argc,
 	    (unsigned long)hit->sp);
 	try(hit->return_address == (uintptr_t)call_fire_return,
@@ -1287,8 +1633,13 @@ test_calls(void)
  * Beside a stub lies what an unwinder needs, as in an image, and libgcc's
  * unwinder is registered with it.
  */
+#if defined(NO_REGISTERED_FRAMES)	/* handlers are blind there */
+#define __register_frame(frames)	((void)(frames))
+#define __deregister_frame(frames)	((void)(frames))
+#else
 void __register_frame(void *frames);
 void __deregister_frame(void *frames);
+#endif
 
 /* Can the code at PC be unwound to main, by way of NEXT if that is not 0? */
 static void

@@ -42,19 +42,11 @@ read_argument(const char *text, struct argument *argument)
 static char *
 operand_by_convention(const struct usdt__arch *arch, size_t index, int size)
 {
-	char text[64];
+	char text[USDT__OPERAND_SIZE];
 
 	if (arch == NULL)
 		return NULL;
-	if (index < arch->registers)
-		return xasprintf("%s", arch->register_names[index]);
-	if (usdt__is_wide(size, arch))
-		snprintf(text, sizeof text, arch->wide_format,
-		    (unsigned)index * 8);
-	else
-		snprintf(text, sizeof text, arch->stack_format,
-		    arch->stack_start +
-		    (unsigned)(index - arch->registers) * arch->word);
+	usdt__operand_write(arch, index, size, text);
 	return xasprintf("%s", text);
 }
 

@@ -6,8 +6,9 @@
  * uprobetracer.rst in the kernel's sources):
  *
  *	assembler		tracefs
- *	$5, 5			\5
+ *	$5, 5, #5, i5		\5
  *	%rdi, %edi, x0, a0	%di, %di, %x0, %a0
+ *	%r2, r0, %r3		%r2, %r0, %gpr3
  *	8(%rsp), [sp, 8], 8(sp)	+8(%sp)
  *	counter+4(%rip)		@+OFFSET, an offset in the probe's file
  *
@@ -211,6 +212,51 @@ riscv_register(const char *text, size_t length)
 	return xstrndup(text, length);
 }
 
+/* "%r0" to "%r15". */
+static char *
+s390_register(const char *text, size_t length)
+{
+	int which;
+
+	if (length < 2 || *text != '%')
+		return NULL;
+	which = register_number(text + 1, length - 1, 'r', 15);
+	return which < 0 ? NULL : xasprintf("r%d", which);
+}
+
+/* "r0" to "r15", of which the last five have other names, too. */
+static char *
+arm_register(const char *text, size_t length)
+{
+	static const char *const names[] = {
+		"fp", "ip", "sp", "lr", "pc", NULL
+	};
+	int which;
+
+	if (is_one_of(text, length, names))
+		return xstrndup(text, length);
+	which = register_number(text, length, 'r', 15);
+	if (which > 10)
+		return xasprintf("%s", names[which - 11]);
+	return which < 0 ? NULL : xasprintf("r%d", which);
+}
+
+/* "%r3", or "3" as gcc writes it: "gpr3". */
+static char *
+power_register(const char *text, size_t length)
+{
+	long long which;
+
+	if (length > 2 && memcmp(text, "%r", 2) == 0) {
+		text += 2;
+		length -= 2;
+	}
+	if (length == 0 || *text == '-' ||
+	    number(text, text + length, &which) < 0 || which > 31)
+		return NULL;
+	return xasprintf("gpr%lld", which);
+}
+
 /* [BASE], [BASE, OFFSET] */
 static char *
 bracketed(const struct context *context, const char *text)
@@ -258,7 +304,7 @@ parenthesized(const struct context *context, const char *text,
 static char *
 translate(const struct context *context, const char *text)
 {
-	const char *digits = text + (*text == '#'), *open = strchr(text, '(');
+	const char *open = strchr(text, '('), *constant = text;
 	char *name, *fetch;
 	long long value;
 
@@ -266,7 +312,12 @@ translate(const struct context *context, const char *text)
 		return bracketed(context, text + 1);
 	if (open != NULL)
 		return parenthesized(context, text, open);
-	if (number(digits, digits + strlen(digits), &value) == 0)
+	if (context->dialect->machine == EM_PPC64)	/* "5" is a register */
+		constant = *text == 'i' ? text + 1 : NULL;
+	else if (*text == '#')
+		constant++;
+	if (constant != NULL &&
+	    number(constant, constant + strlen(constant), &value) == 0)
 		return xasprintf("\\%lld", value);
 	if ((name = context->dialect->named(text, strlen(text))) == NULL)
 		return NULL;
@@ -282,6 +333,9 @@ static const struct dialect dialects[] = {
 	{ EM_386, x86_translate, NULL },
 	{ EM_AARCH64, translate, aarch64_register },
 	{ EM_RISCV, translate, riscv_register },
+	{ EM_S390, translate, s390_register },
+	{ EM_ARM, translate, arm_register },
+	{ EM_PPC64, translate, power_register },
 };
 
 /* The processors whose code this kernel runs. */

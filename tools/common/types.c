@@ -113,8 +113,7 @@ element_size(const struct reader *reader, const struct type_member *member,
 	} else {
 		size = (size_t)abs(d->size);
 	}
-	/* Of the processors in our table only i386 aligns 8 bytes at 4. */
-	*align = size > reader->arch->word ? reader->arch->word : size;
+	*align = size > reader->arch->align ? reader->arch->align : size;
 	return size;
 }
 

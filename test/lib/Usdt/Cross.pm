@@ -49,21 +49,25 @@ sub cross_units
 }
 
 # cross_build(CPU, TARGET...): the directory with each target that make can
-# build there: "test_usdt", "obj-CPU/test/unit/document_bytes".
+# build there: "test_usdt", "obj-CPU/test/unit/document_bytes".  Words with a '-'
+# in front are flags of the compiler.
 sub cross_build
 {
-	my ($cpu, @targets) = @_;
+	my ($cpu, @words) = @_;
+	my @targets = grep { !/^-/ } @words;
+	my @flags = grep { /^-/ } @words;
 	my $dir = tempdir("usdt-$cpu-XXXXXX", TMPDIR => 1, CLEANUP => 1);
 	my $elf = root() . '/arm64/usr';
 	my @make = ('make', '-s', '-C', $top, "O=$dir", "ARCH=$cpu",
 		'CC=' . cross_cc($cpu), 'AR=' . root() . "/bin/$cpu-linux-gnu-ar",
 		'OBJCOPY=' . root() . "/bin/$cpu-linux-gnu-objcopy",
-		'CFLAGS=-O2 -g -fasynchronous-unwind-tables',
-		"LDFLAGS=-static -L$elf/lib/aarch64-linux-gnu");
+		"CFLAGS=-O2 -g -fasynchronous-unwind-tables @flags");
 
 	# Only the usdt command needs libelf.
-	push @make, "CPPFLAGS=-isystem $elf/include", 'LIBS=-lz -pthread'
-	    if grep { $_ eq 'usdt' } @targets;
+	push @make, grep({ $_ eq 'usdt' } @targets)
+	    ? ("LDFLAGS=-static -L$elf/lib/aarch64-linux-gnu",
+		"CPPFLAGS=-isystem $elf/include", 'LIBS=-lz -pthread')
+	    : 'LDFLAGS=-static';
 	# This make is independent: the flags of a make around the test are not
 	# for it.
 	system('env', '-u', 'MAKEFLAGS', '-u', 'MAKELEVEL', 'sh', '-c',

@@ -883,7 +883,10 @@ my %code_of = (x86_64 => \&x86_code, i386 => \&x86_code,
 	arm64 => \&arm64_code, sparc => \&sparc_code);
 # Of processors that only Linux traces.
 my %nop_of = (
-	riscv64 => "\x13\0\0\0");
+	riscv64 => "\x13\0\0\0",
+	s390x => "\x47\0\0\0",
+	arm => "\0\xf0\x20\xe3",
+	ppc64le => "\0\0\0\x60");
 
 sub code_at
 {

@@ -81,7 +81,7 @@ my @x86_registers = (
 	map { my $r = "r$_"; ($r, "${r}d", "${r}w", "${r}b") } 8 .. 15);
 my $x86_register = '%(?:' . join('|', @x86_registers) . ')';
 
-# The operands that libbpf accepts, by e_machine.
+# The operands that libbpf accepts, by e_machine; on POWER perf and bcc.
 my $number = '-?(?:0x[0-9a-f]+|\d+)';
 my $x86_operand = qr/^(?:$x86_register
 	| (?:$number)?\($x86_register\)
@@ -94,6 +94,7 @@ my %operand = (
 	40 => qr/^(?:$arm_register|\[$arm_register(?:,\s*\#$number)?\]
 		|\#$number)$/x,
 	243 => qr/^(?:[a-z]+\d*|$number\([a-z]+\d*\)|$number)$/,
+	21 => qr/^(?:%r\d+|$number\(%r\d+\)|i$number)$/,
 	22 => qr/^(?:%r\d+|$number\(%r\d+\)|$number)$/,
 );
 

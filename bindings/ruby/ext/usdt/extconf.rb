@@ -31,7 +31,8 @@ require "mkmf"
 SYSTEMS = { "linux" => "linux", "freebsd" => "freebsd", "solaris" => "illumos",
             "darwin" => "macos" }.freeze
 PROCESSORS = { "amd64" => "x86_64", "x64" => "x86_64", "arm64" => "aarch64",
-               "sparcv9" => "sparc64" }.freeze
+               "sparcv9" => "sparc64", "arm" => "armhf",
+               "powerpc64le" => "ppc64le" }.freeze
 
 def processor
   cpu = RbConfig::CONFIG["target_cpu"].downcase
