@@ -31,7 +31,9 @@
 @ replace nops by calls here, so there is one length, the shortest (1).
 @
 @ All code here is ARM code, because the kernel refuses uprobes in Thumb code.
-@ Calls from Thumb code change to it and back.
+@ Calls from Thumb code change to it and back.  Nops are numbers, since the
+@ assembler knows that instruction only for ARMv6K and later; older processors
+@ execute it as a nop.
 @
 @ In images that declare names or structs a third nop comes first of the three,
 @ at 8: the uprobe site, where the image has a function symbol and DWARF.
@@ -43,9 +45,7 @@
 @					skips this and puts 1 into r0
 
 	.syntax	unified
-	.arch	armv6k
 	.arm
-	.cfi_sections .debug_frame		@ unwinders take .ARM.exidx
 
 	.macro	stub, uprobe:req, answer:req, isenabled:vararg
 	.balign	4
@@ -63,10 +63,10 @@
 	bx	lr
 3:
 	.if	\uprobe
-	nop
+	.inst	0xe320f000		@ nop
 	.endif
-4:	nop
-5:	nop
+4:	.inst	0xe320f000
+5:	.inst	0xe320f000
 	bx	lr
 	.rept	11 - \uprobe
 	.inst	0xe7f000f0			@ an undefined instruction
@@ -79,9 +79,9 @@
 	constants
 	.balign	4
 	begin	usdt__stubs, object
-	stub	0, 1, nop			@ through a pointer
+	stub	0, 1, .inst	0xe320f000	@ through a pointer
 	stub	0, 0, mov	r0, #0		@ in a register
-	stub	1, 1, nop
+	stub	1, 1, .inst	0xe320f000
 	stub	0, 0, mov	r0, #0		@ no such system has images
 	finish	usdt__stubs
 

@@ -52,6 +52,7 @@
 # Distances are numbers here: linkers may shorten code on this processor, so
 # clang's assembler does not subtract labels.
 
+	.option	push
 	.option	norvc
 	.option	norelax
 
@@ -184,5 +185,6 @@
 	j	6b
 	.cfi_endproc
 	finish	usdt__fire
+	.option	pop
 
 	.section .note.GNU-stack, "", %progbits
