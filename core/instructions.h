@@ -8,6 +8,7 @@
 #ifndef USDT_INSTRUCTIONS_H
 #define USDT_INSTRUCTIONS_H
 
+#include <errno.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -38,6 +39,23 @@ usdt__count(uint32_t *word)
 #else
 	__atomic_fetch_add(word, 1, __ATOMIC_RELAXED);
 #endif
+}
+
+/* A number that no other thread of this process has now.  Unlike a variable of the
+ * thread's own, it needs no memory that a signal handler may not allocate. */
+static inline uintptr_t
+usdt__thread(void)
+{
+	uintptr_t thread;
+
+#if defined(__x86_64__)
+	__asm__ __volatile__("mov %%fs:0, %0" : "=r" (thread));
+#elif defined(__i386__)
+	__asm__ __volatile__("mov %%gs:0, %0" : "=r" (thread));
+#else
+	thread = (uintptr_t)&errno;
+#endif
+	return thread;
 }
 
 /* Does the counter tell the time on all processors alike, if the kernel goes by

@@ -226,16 +226,23 @@ struct usdt__writer {
 	uint32_t images, cells;		/* in its table */
 	uint64_t lap;			/* when the last one began */
 	struct usdt__writer *previous;	/* the thread's */
+	uintptr_t thread;		/* usdt__thread() of the owner */
 };
 
-/* On glibc the first use of another model could allocate memory, which a signal
- * handler may not do.  musl has memory for all of them from the start. */
-#if defined(__GLIBC__)
-#define USDT__THREAD_LOCAL	__attribute__((tls_model("initial-exec")))
-#else
-#define USDT__THREAD_LOCAL
-#endif
-extern __thread struct usdt__writer *usdt__writer USDT__THREAD_LOCAL;
+/*
+ * The writers of threads, in the order of a hash of their numbers.  A writer is
+ * at most USDT__WRITER_WINDOW places behind its own, and most are there.
+ */
+#define USDT__WRITER_BITS	12
+#define USDT__WRITER_WINDOW	8
+extern struct usdt__writer *usdt__writers[];
+
+static inline size_t
+usdt__writer_place(uintptr_t thread)
+{
+	return (uint64_t)thread * 0x9e3779b97f4a7c15u >>
+	    (64 - USDT__WRITER_BITS);
+}
 
 /*
  * The index of the cell AT bytes after an image's STUBS in the thread's ring,

@@ -38,10 +38,12 @@ aim(const struct usdt_probe *probe, struct target *target)
 	    __ATOMIC_ACQUIRE);
 	size_t at = (size_t)(__atomic_load_n(&probe->fire, __ATOMIC_RELAXED) -
 	    stubs);
-	struct usdt__writer *writer = usdt__writer;
+	const uintptr_t thread = usdt__thread();
+	struct usdt__writer *writer = __atomic_load_n(
+	    &usdt__writers[usdt__writer_place(thread)], __ATOMIC_RELAXED);
 	uint32_t first, size;
 
-	if (__builtin_expect(writer == NULL, 0))
+	if (__builtin_expect(writer == NULL || writer->thread != thread, 0))
 		return 0;
 	first = writer->first;
 	size = writer->stubs_size;

@@ -9,8 +9,8 @@
  * its thread goes on with the ring that it had, whatever the other one did.
  *
  * If a thread ends, a key's destructor unmaps its rings.  Where none can be set,
- * since setting it could allocate memory, threads that make rings later look for
- * those of dead threads.
+ * since setting it could allocate memory, the next thread with the same number
+ * (usdt__thread) goes on with its ring.
  */
 #include "image/image.h"
 #include "core/instructions.h"
@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -26,7 +25,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define WRITERS		2048	/* rings of a process, at most */
+#define WRITERS		4096	/* rings of a process, at most */
 #define SMALL		(1u << 15)	/* units: 256 KiB */
 #define LARGE		(1u << 19)	/* 4 MiB, for a thread that comes round
 					 * in less than ... */
@@ -44,7 +43,8 @@
 #define MEMFD_FLAGS	0x03	/* MFD_CLOEXEC, MFD_ALLOW_SEALING */
 #define MEMFD_NOEXEC	0x08	/* MFD_NOEXEC_SEAL, Linux 6.3 */
 
-__thread struct usdt__writer *usdt__writer USDT__THREAD_LOCAL;
+struct usdt__writer *usdt__writers[(1 << USDT__WRITER_BITS) +
+    USDT__WRITER_WINDOW];
 
 /* The owner of a writer: a thread's number, or one of these. */
 #define FREE	0
@@ -52,7 +52,6 @@ __thread struct usdt__writer *usdt__writer USDT__THREAD_LOCAL;
 
 static struct usdt__writer writers[WRITERS];
 static uint32_t used;		/* no writer from here on was ever taken */
-static uint32_t searched;	/* for dead threads */
 static int any;			/* there was a ring */
 static pthread_key_t key;
 static int made_key;
@@ -120,11 +119,60 @@ choose_clock(void)
 
 /* --- writers ------------------------------------------------------------- */
 
+/* This thread's, or NULL. */
+static struct usdt__writer *
+find_writer(void)
+{
+	const uintptr_t thread = usdt__thread();
+	const size_t home = usdt__writer_place(thread);
+	struct usdt__writer *writer;
+	size_t i;
+
+	for (i = home; i < home + USDT__WRITER_WINDOW; i++) {
+		writer = __atomic_load_n(&usdt__writers[i], __ATOMIC_ACQUIRE);
+		if (writer != NULL && writer->thread == thread)
+			return writer;
+	}
+	return NULL;
+}
+
+/* Make it this thread's, in place of OLD.  Returns 0 if there is no place. */
+static int
+set_writer(struct usdt__writer *writer, struct usdt__writer *old)
+{
+	const size_t home = usdt__writer_place(writer->thread);
+	struct usdt__writer *found;
+	size_t i;
+
+	for (i = home; i < home + USDT__WRITER_WINDOW; i++) {
+		found = old;
+		if (__atomic_compare_exchange_n(&usdt__writers[i], &found,
+		    writer, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			return 1;
+	}
+	return 0;
+}
+
+/* No thread has it any more. */
+static void
+unset_writer(const struct usdt__writer *writer)
+{
+	const size_t home = usdt__writer_place(writer->thread);
+	size_t i;
+
+	for (i = home; i < home + USDT__WRITER_WINDOW; i++)
+		if (__atomic_load_n(&usdt__writers[i], __ATOMIC_ACQUIRE) ==
+		    writer)
+			__atomic_store_n(&usdt__writers[i], NULL,
+			    __ATOMIC_RELEASE);
+}
+
 static void
 free_writer(struct usdt__writer *writer)
 {
 	struct usdt__ring *ring = (void *)writer->ring;
 
+	unset_writer(writer);
 	__atomic_store_n(&ring->closed, 1, __ATOMIC_RELEASE);
 	munmap(ring, writer->size);
 	writer->ring = NULL;
@@ -138,23 +186,6 @@ claim(struct usdt__writer *writer, int32_t from)
 {
 	return __atomic_compare_exchange_n(&writer->owner, &from, TAKEN, 0,
 	    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-}
-
-/* Unmap a few rings whose threads are gone. */
-static void
-bury_dead(void)
-{
-	uint32_t n = __atomic_load_n(&used, __ATOMIC_ACQUIRE), i, at;
-	int32_t owner;
-
-	for (i = 0; i < 8 && i < n; i++) {
-		at = __atomic_fetch_add(&searched, 1, __ATOMIC_RELAXED) % n;
-		owner = __atomic_load_n(&writers[at].owner, __ATOMIC_ACQUIRE);
-		if (owner > 0 && syscall(SYS_tgkill, (long)getpid(),
-		    (long)owner, 0L) < 0 && errno == ESRCH &&
-		    claim(&writers[at], owner))
-			free_writer(&writers[at]);
-	}
 }
 
 static struct usdt__writer *
@@ -182,7 +213,6 @@ end_thread(void *unused)
 	uint32_t i, n = __atomic_load_n(&used, __ATOMIC_ACQUIRE);
 
 	(void)unused;
-	usdt__writer = NULL;
 	for (i = 0; i < n; i++)
 		if (__atomic_load_n(&writers[i].owner, __ATOMIC_ACQUIRE) ==
 		    tid && claim(&writers[i], tid))
@@ -256,15 +286,15 @@ retire(struct usdt__writer *writer, int32_t tid)
 	writer->previous = NULL;
 }
 
-/* Make a ring of UNITS for this thread.  Returns its writer, or NULL and
- * errno. */
+/* Make a ring of UNITS for this thread, in place of OLD.  Returns its writer, or
+ * NULL and errno. */
 static struct usdt__writer *
-make(uint32_t units, const uint8_t *stubs)
+make(uint32_t units, const uint8_t *stubs, struct usdt__writer *old)
 {
 	const size_t size = usdt__align(USDT__RING_DATA + (size_t)units * 8 +
 	    USDT__RECORD_MAX * 8, PAGE);
 	const int32_t tid = (int32_t)syscall(SYS_gettid);
-	struct usdt__writer *writer;
+	struct usdt__writer *writer, *now;
 	struct usdt__ring *ring;
 
 	if (!usdt__guard_kept()) {	/* a child might write to it */
@@ -273,7 +303,6 @@ make(uint32_t units, const uint8_t *stubs)
 	}
 	if (clock_kind == 0)
 		clock_kind = choose_clock();
-	bury_dead();
 	writer = take_writer();
 	if (writer == NULL) {
 		errno = EUSERS;
@@ -285,6 +314,7 @@ make(uint32_t units, const uint8_t *stubs)
 		return NULL;
 	}
 	writer->ring = (uint8_t *)ring;
+	writer->thread = usdt__thread();
 	writer->size = size;
 	writer->mask = units - 1;
 	writer->by_counter = clock_kind == USDT__CLOCK_COUNTER;
@@ -305,19 +335,23 @@ make(uint32_t units, const uint8_t *stubs)
 	ring->tid = (uint32_t)tid;
 	__atomic_store_n(&ring->magic, USDT__RING_MAGIC, __ATOMIC_RELEASE);
 	__atomic_store_n(&any, 1, __ATOMIC_RELEASE);
-	__atomic_store_n(&writer->owner, tid, __ATOMIC_RELEASE);
-	if (usdt__writer == NULL || usdt__writer->mask < writer->mask ||
-	    usdt__writer->images >= USDT__RING_IMAGES) {
-		retire(usdt__writer, tid);
-		writer->previous = usdt__writer;
-		usdt__writer = writer;
-		if (key_state > 0)
-			pthread_setspecific(key, writer);
-		announce(stubs, USDT__ANNOUNCE_RING, (uintptr_t)ring, size);
-	} else if (claim(writer, tid)) {	/* a signal handler made one */
+	now = find_writer();
+	if (now != old) {		/* a signal handler made one */
 		free_writer(writer);
+		return now;
 	}
-	return usdt__writer;
+	if (!set_writer(writer, old)) {
+		free_writer(writer);
+		errno = EUSERS;
+		return NULL;
+	}
+	retire(old, tid);
+	writer->previous = old;
+	__atomic_store_n(&writer->owner, tid, __ATOMIC_RELEASE);
+	if (key_state > 0)
+		pthread_setspecific(key, writer);
+	announce(stubs, USDT__ANNOUNCE_RING, (uintptr_t)ring, size);
+	return writer;
 }
 
 /* --- images in a ring ---------------------------------------------------- */
@@ -380,7 +414,7 @@ find(const uint8_t *stubs, size_t at, struct usdt__writer **found)
 {
 	const struct usdt__direct *direct = (const void *)(stubs -
 	    sizeof *direct);
-	struct usdt__writer *writer = usdt__writer;
+	struct usdt__writer *writer = find_writer();
 	uint64_t now;
 	long index;
 
@@ -398,7 +432,7 @@ find(const uint8_t *stubs, size_t at, struct usdt__writer **found)
 	now = usdt__ring_time();
 	if (now - __atomic_load_n(&failed_at, __ATOMIC_RELAXED) < PATIENCE)
 		return lose(stubs, at, failed_with);
-	writer = make(writer != NULL ? writer->mask + 1 : SMALL, stubs);
+	writer = make(writer != NULL ? writer->mask + 1 : SMALL, stubs, writer);
 	if (writer == NULL) {
 		failed_with = errno;
 		__atomic_store_n(&failed_at, now, __ATOMIC_RELAXED);
@@ -427,9 +461,9 @@ usdt__ring_lap(struct usdt__writer *writer)
 	int error = errno;
 
 	writer->lap = now;
-	if (writer == usdt__writer && stubs != NULL && writer->mask < LARGE - 1 &&
-	    lap < QUICK)
-		make(LARGE, stubs);
+	if (stubs != NULL && writer->mask < LARGE - 1 && lap < QUICK &&
+	    writer == find_writer())
+		make(LARGE, stubs, writer);
 	errno = error;
 }
 
@@ -478,7 +512,7 @@ usdt__rings_forget(void)
 
 	if (!__atomic_load_n(&any, __ATOMIC_ACQUIRE))
 		return;			/* no write: the pages stay shared */
-	usdt__writer = NULL;
+	memset(usdt__writers, 0, sizeof usdt__writers);
 	for (i = 0; i < used; i++) {
 		writers[i].ring = NULL;
 		writers[i].stubs = NULL;

@@ -56,9 +56,9 @@ my %allowed = (
 	'image/nop' => "$memory open read close syscall strtol atoi __errno_location",
 	'image/place' => "$memory calloc free fcntl close fstat openat ftruncate ftruncate64 pread pwrite pread64 pwrite64 getrlimit getrlimit64 memfd_create "
 	    . 'mmap munmap AnnotateIgnoreWrites(?:Begin|End) __errno_location',
-	'image/record' => "$memory memchr strnlen __tls_get_addr",
+	'image/record' => "$memory memchr strnlen __errno_location",
 	'image/ring' => "$memory strcspn clock_gettime getpid getrlimit getrlimit64 prctl syscall ftruncate ftruncate64 mmap munmap madvise "
-	    . 'pthread_key_create pthread_key_delete pthread_setspecific __tls_get_addr __errno_location',
+	    . 'pthread_key_create pthread_key_delete pthread_setspecific __errno_location',
 	'image/retention' => "$memory malloc realloc free qsort strdup snprintf openat close fcntl unlinkat fstatat fstatfs geteuid "
 	    . 'fdopendir readdir closedir __errno_location',
 	'image/stash' => "$memory snprintf sscanf __isoc99_sscanf open openat read readlinkat close stat fstatat syscall getpid gnu_dev_makedev __errno_location",
@@ -102,7 +102,7 @@ sub declared
 {
 	my ($header) = @_;
 	my $text = text_of($header) =~ s{/\*.*?\*/}{}gsr;
-	return $text =~ /\b(usdt__\w+)(?=\s*(?:[(;\[]|USDT__THREAD_LOCAL))/g;
+	return $text =~ /\b(usdt__\w+)(?=\s*[(;\[])/g;
 }
 
 my %floor_of;

@@ -344,7 +344,7 @@ check_elf(const struct usdt__elf *elf, const struct buffers *b,
 		{ elf->text, elf->text_size },
 		{ elf->symtab, (elf->description->count + 1) * sym },
 		{ elf->strtab, elf->strtab_size },
-		{ elf->headers, 12 * shdr },
+		{ elf->headers, (12 + (elf->direct != 0)) * shdr },
 	};
 	size_t i, end = 0;
 
@@ -363,7 +363,12 @@ check_elf(const struct usdt__elf *elf, const struct buffers *b,
 	    elf->map_size % page == 0 && elf->gates >= elf->text +
 	    elf->text_size && elf->map_size >= elf->gates + elf->gates_size,
 	    "segments' places");
-	try(are_zeros(b, elf->document + elf->dof.size, elf->text -
+	try(elf->direct == 0 || (elf->direct + sizeof(struct usdt__direct) ==
+	    elf->text && elf->sites + elf->description->gate_count *
+	    elf->arch->direct == elf->text + elf->text_size),
+	    "places of what readers of direct events need");
+	try(are_zeros(b, elf->document + elf->dof.size, (elf->direct != 0 ?
+	    elf->direct : elf->text) -
 	    elf->document - elf->dof.size) && are_zeros(b, elf->text +
 	    elf->text_size, elf->note - elf->text - elf->text_size),
 	    "gates or what lies between segments are not 0");

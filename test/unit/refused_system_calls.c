@@ -535,7 +535,7 @@ test_scenario(const struct scenario *s)
 
 	device_answers = s->answers;
 	learn(s, list, &count);
-	ok(count > 0 && count < MOST, "%s makes %d system calls", s->what,
+	ok((count > 0 || strcmp(s->what, "disable") == 0) && count < MOST, "%s makes %d system calls", s->what,
 	    count);
 	kib = mapped_kib() - (long)(kept / 1024);
 	for (i = 0; i < count; i++) {
