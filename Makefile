@@ -64,7 +64,7 @@ COMMAND	= $(if $(filter $(ARCH),$(NATIVE)),$(O)/usdt)
 TRACER	= $(if $(filter $(ARCH),$(NATIVE)),$(O)/usdt-dtrace)
 LIBDL	= $(if $(filter linux,$(SYSTEM)),-ldl)
 # Where the tests can link it.
-SOLIB	= $(if $(filter linux,$(SYSTEM)),$(O)/$(SONAME))
+SOLIB	= $(if $(filter linux,$(SYSTEM)),$(if $(wildcard packaging/*.map),$(O)/$(SONAME)))
 SONAME	= libusdt.so.$(firstword $(subst ., ,$(VERSION)))
 VERSION	:= $(shell sed -n 's/^\#define USDT_VERSION[^"]*"\(.*\)"/\1/p' usdt.h)
 
@@ -159,7 +159,7 @@ units	= $(UNITS:%=$(OBJ)/%)
 machines = test/vm/dtrace.t test/vm/sid.t test/vm/arm64.t
 checks	= $(filter-out $(longer),$(sort $(wildcard test/*.t))) $(units)
 # Not in `make check`, which should take less than a minute.
-longer	= $(patsubst %,test/%.t,amalgamation bindings costs cross fuzz none \
+longer	= $(patsubst %,test/%.t,amalgamation bindings builds costs cross fuzz none \
 	  sanitize standards targets typed widths)
 # Both build a package for npm, and ask its registry.
 nodes	= test/node/node.t test/node/consumer.t
