@@ -23,6 +23,7 @@
 /* The environment's settings at this enabling. */
 struct options {
 	int disable;
+	int strict;			/* slips are errors */
 	const char *backends;		/* the variable's text, or NULL */
 	int dof, sdt;			/* those to try */
 	const char *device;
@@ -31,9 +32,9 @@ struct options {
 /* --- creating and freeing ----------------------------------------------- */
 
 static int
-is_disabled(void)
+is_on(const char *variable)
 {
-	const char *value = usdt__getenv("USDT_DISABLE");
+	const char *value = usdt__getenv(variable);
 
 	return value != NULL && *value != '\0' && strcmp(value, "0") != 0;
 }
@@ -50,7 +51,7 @@ prepare_guard(void)
 	int direct = usdt__delivery()->notes && usdt__native_arch() != NULL &&
 	    usdt__native_arch()->direct;
 
-	if (__atomic_load_n(&prepared, __ATOMIC_ACQUIRE) || is_disabled())
+	if (__atomic_load_n(&prepared, __ATOMIC_ACQUIRE) || is_on("USDT_DISABLE"))
 		return;
 	usdt__lock();
 	stub = usdt__stub_choose(0);
@@ -205,7 +206,8 @@ read_options(struct options *options)
 	const struct usdt__platform *row = usdt__native_platform();
 	const char *value = usdt__getenv("USDT_BACKENDS");
 
-	options->disable = is_disabled();
+	options->disable = is_on("USDT_DISABLE");
+	options->strict = is_on("USDT_STRICT");
 	options->backends = value;
 	options->dof = value == NULL || strstr(value, "dof") != NULL;
 	options->sdt = usdt__delivery()->notes &&
@@ -353,6 +355,22 @@ enable(usdt_provider_t *provider, const struct options *options)
 	return result;
 }
 
+/* With USDT_STRICT, a type that looks misspelled is an error. */
+static int
+check_slips(usdt_provider_t *provider, const struct options *options)
+{
+	const usdt_probedef_t *p;
+	char text[USDT_TEXT_SIZE];
+
+	usdt__slips_debug(provider);
+	if (!options->strict)
+		return 0;
+	for (p = provider->state->set.first; p != NULL; p = p->state->next)
+		if (usdt__slip_of_type(p, text))
+			return usdt__fail(provider, USDT_ERROR_INVALID, text);
+	return 0;
+}
+
 /* Enable a provider without making it visible.  A visible one stays so. */
 static void
 enable_unseen(usdt_provider_t *provider, enum usdt__mode mode)
@@ -387,6 +405,8 @@ usdt_provider_enable(usdt_provider_t *provider)
 	} else if (options.disable) {
 		usdt__debug("USDT_DISABLE is set: nothing becomes visible");
 		enable_unseen(provider, USDT__OFF);
+	} else if (check_slips(provider, &options) < 0) {
+		result = -1;
 	} else if (!usdt__native_supported() || usdt__stub_choose(0) == NULL) {
 		enable_unseen(provider, USDT__UNSUPPORTED);
 		usdt__observe_unsupported(provider);

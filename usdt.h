@@ -171,8 +171,9 @@ USDT_API usdt_provider_t *usdt_create_provider(const char *name,
  * usdt_probe_fire64): the C integer types in any spelling, bool, the names of
  * stdint.h, size_t, ssize_t, off_t, pid_t, uid_t and the like, enums, and
  * pointers.  The bits of a float or double are passed in a word.  Any other
- * name stands for an unsigned machine word.  Most tracers show a "char *" as a
- * string.
+ * name stands for an unsigned machine word; one that looks misspelled ("itn",
+ * "string") is noted in usdt_provider_status, and refused with USDT_STRICT.
+ * Most tracers show a "char *" as a string.
  *
  * Returns the probe, with one reference for the caller, or NULL.
  */
@@ -541,7 +542,9 @@ typedef struct usdt_status {
 				 * brought new probes; elsewhere documents */
 	usdt_backend_status_t dof;	/* the DTrace helper device */
 	usdt_backend_status_t sdt;	/* the probe image (the newest) */
-	char note[USDT_TEXT_SIZE];	/* a remark for people, or "" */
+	char note[USDT_TEXT_SIZE];	/* remarks for people, or "": of names
+				 * and types that look like a slip, of probes
+				 * that wait, of a place for the image */
 	size_t mappings;	/* at most so many, also of images that are out
 				 * of use */
 	void *reserved[7];
@@ -704,7 +707,8 @@ USDT_API void usdt_static_free(usdt_static_provider_t *declared);
  * usdt_create_provider only USDT_DISABLE and USDT_NOP, and no other call reads
  * any.  In set-uid programs they have no effect:
  *	USDT_DISABLE=1		every call succeeds and does nothing
- *	USDT_DEBUG=1		print the steps of enabling on stderr
+ *	USDT_DEBUG=1		print the steps of enabling on stderr, and slips
+ *	USDT_STRICT=1		types that look misspelled are an error
  *	USDT_HELPER=PATH	the DTrace helper device
  *	USDT_BACKENDS=dof,sdt	the backends to try (default: both)
  *	USDT_IMAGE_DIR=DIR	the first directory to try for probe images: an

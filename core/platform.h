@@ -367,6 +367,11 @@ int usdt__type_is_known(const char *type, size_t length,
 /* Is it float or double? */
 int usdt__type_is_float(const char *type, size_t length);
 
+/* Which known type may the first word of an unknown one be a misspelling of?
+ * Sets WORD and LENGTH if it is one; else returns NULL. */
+const char *usdt__type_meant(const char *type, const char **word,
+    size_t *length);
+
 /* --- core/declarator.c: what does a type string declare? ------------------ */
 
 enum usdt__base {

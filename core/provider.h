@@ -315,6 +315,18 @@ void usdt__observers_free(usdt_provider_t *provider);
 /* Drop one reference, under the lock. */
 void usdt__probe_release(usdt_probedef_t *probedef);
 
+/* --- core/slip.c: what in a definition looks like a slip? ---------------- */
+
+/* Has a probe a type that looks misspelled?  TEXT says which. */
+int usdt__slip_of_type(const usdt_probedef_t *probedef,
+    char text[USDT_TEXT_SIZE]);
+/* Do function and name look swapped? */
+int usdt__slip_of_order(const usdt_probedef_t *probedef);
+#define USDT__SWAPPED	"they look swapped; usdt_create_probe takes the " \
+			"function first"
+/* With USDT_DEBUG, print all slips. */
+void usdt__slips_debug(const usdt_provider_t *provider);
+
 /* --- core/visible.c: which providers do tracers see? -------------------- */
 
 /* The list of providers that are enabled and visible, or about to be. */

@@ -103,6 +103,38 @@ remark_function(usdt_status_t *status, const char *function)
 	    "it, '?' matches any character");
 }
 
+/* Probes that an earlier enable did not see. */
+static void
+remark_waiting(usdt_status_t *status)
+{
+	char about[64];
+
+	snprintf(about, sizeof about, status->waiting == 1 ?
+	    "%u probe waits" : "%u probes wait", status->waiting);
+	remark(status, about, " for the next usdt_provider_enable");
+}
+
+/* The first slip of each kind. */
+static void
+remark_slips(usdt_status_t *status, const struct usdt_provider_state *state)
+{
+	const usdt_probedef_t *p;
+	char text[USDT_TEXT_SIZE];
+
+	for (p = state->set.first; p != NULL; p = p->state->next)
+		if (usdt__slip_of_type(p, text)) {
+			remark(status, text, "");
+			break;
+		}
+	for (p = state->set.first; p != NULL; p = p->state->next)
+		if (usdt__slip_of_order(p)) {
+			snprintf(text, sizeof text, "probe %s of function %s: ",
+			    p->name, p->function);
+			remark(status, text, USDT__SWAPPED);
+			break;
+		}
+}
+
 /* Why no backend has a provider; WHY is a backend's last failure. */
 static const char *
 unseen_reason(const struct usdt_provider_state *state,
@@ -164,6 +196,9 @@ usdt_provider_status(const usdt_provider_t *provider, usdt_status_t *status)
 		    "DTrace on Linux cannot tell it from the pid");
 	if (odd != NULL)
 		remark_function(status, odd);
+	if (visible && status->waiting > 0)
+		remark_waiting(status);
+	remark_slips(status, state);
 	g = state->generations.current;
 	if (status->sdt.taken && g->image->passed_over[0] != '\0')
 		remark(status, "the image could not be elsewhere: ",

@@ -240,6 +240,158 @@ usdt__type_is_float(const char *type, size_t length)
 	    word_is(kind.only, kind.only_length, "double"));
 }
 
+/* --- misspelled types --------------------------------------------------- */
+
+/* Words of C that stand in types and are not in "known". */
+static const char *const of_c[] = {
+	"char", "short", "int", "long", "signed", "unsigned", "void", "struct",
+	"union", "enum", "const", "volatile", "restrict"
+};
+
+/* What other languages and programs call them. */
+static const struct {
+	const char *word, *meant;
+} elsewhere[] = {
+	{ "string", "char *" }, { "str", "char *" },
+	{ "integer", "int" }, { "boolean", "bool" }, { "byte", "uint8_t" },
+	{ "i8", "int8_t" }, { "i16", "int16_t" }, { "i32", "int32_t" },
+	{ "i64", "int64_t" }, { "s8", "int8_t" }, { "s16", "int16_t" },
+	{ "s32", "int32_t" }, { "s64", "int64_t" }, { "u8", "uint8_t" },
+	{ "u16", "uint16_t" }, { "u32", "uint32_t" }, { "u64", "uint64_t" },
+	{ "f32", "float" }, { "f64", "double" }, { "usize", "size_t" },
+	{ "isize", "ssize_t" }
+};
+
+static char
+lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+/* How many of their first characters are the same, but for case? */
+static size_t
+common(const char *a, size_t a_length, const char *b, size_t b_length)
+{
+	size_t i = 0;
+
+	while (i < a_length && i < b_length && lower(a[i]) == lower(b[i]))
+		i++;
+	return i;
+}
+
+/*
+ * May a name with another letter be meant?  node_t, uuid_t and timer_t are types
+ * of their own, and so is int128_t.
+ */
+static int
+tells_letters(const char *right, char letter)
+{
+	size_t size = strlen(right);
+
+	if (letter >= '0' && letter <= '9')
+		return 0;
+	return letter == '_' || strpbrk(right, "0123456789") != NULL ||
+	    size < 3 || strcmp(right + size - 2, "_t") != 0;
+}
+
+/*
+ * Is WORD one slip away from RIGHT: the case of letters, a letter too many or
+ * too few, two that changed places, a wrong one, or a missing "_t"?  In short
+ * words a wrong letter makes another word.
+ */
+static int
+is_slip(const char *word, size_t length, const char *right)
+{
+	const char *whole = right;
+	size_t size = strlen(right), same, rest;
+
+	same = common(word, length, right, size);
+	if (length + 2 == size && same == length)
+		return right[size - 2] == '_';
+	if (length + 1 < size || length > size + 1)
+		return 0;
+	if (same == length && same == size)
+		return 1;
+	word += same;
+	right += same;
+	length -= same;
+	size -= same;
+	if (length < size)		/* one too few */
+		return tells_letters(whole, *right) &&
+		    common(word, length, right + 1, size - 1) == length;
+	if (length > size)
+		return tells_letters(whole, *word) &&
+		    common(word + 1, length - 1, right, size) == size;
+	rest = common(word + 1, length - 1, right + 1, size - 1);
+	if (rest == length - 1)
+		return same + length >= 5 && tells_letters(whole, *word) &&
+		    tells_letters(whole, *right);
+	return length >= 2 && lower(word[0]) == lower(right[1]) &&
+	    lower(word[1]) == lower(right[0]) &&
+	    common(word + 2, length - 2, right + 2, size - 2) == length - 2;
+}
+
+/* The known word that a word of at least 3 letters is a slip of, or NULL. */
+static const char *
+meant_by(const char *word, size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++)
+		if (word_is(word, length, elsewhere[i].word))
+			return elsewhere[i].meant;
+	if (length < 3)
+		return NULL;
+	for (i = 0; i < sizeof of_c / sizeof of_c[0]; i++)
+		if (is_slip(word, length, of_c[i]))
+			return of_c[i];
+	for (i = 0; i < sizeof known / sizeof known[0]; i++)
+		if (is_slip(word, length, known[i].name))
+			return known[i].name;
+	return NULL;
+}
+
+/* Is it a word of C, or a type that the library knows? */
+static int
+is_right(const char *word, size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof of_c / sizeof of_c[0]; i++)
+		if (word_is(word, length, of_c[i]))
+			return 1;
+	for (i = 0; i < sizeof known / sizeof known[0]; i++)
+		if (word_is(word, length, known[i].name))
+			return 1;
+	return 0;
+}
+
+const char *
+usdt__type_meant(const char *type, const char **word, size_t *length)
+{
+	size_t i;
+
+	/* The names of another language are not misspelled C. */
+	if (strstr(type, "::") != NULL || strchr(type, '<') != NULL)
+		return NULL;
+	for (;;) {
+		while (*type == ' ')
+			type++;
+		for (i = 0; is_word_char(type[i]);)
+			i++;
+		if (!word_is(type, i, "const") && !word_is(type, i,
+		    "volatile") && !word_is(type, i, "restrict"))
+			break;
+		type += i;
+	}
+	/* A type begins with it.  A word that C knows begins a type of C. */
+	if (i == 0 || is_right(type, i))
+		return NULL;
+	*word = type;
+	*length = i;
+	return meant_by(type, i);
+}
+
 int
 usdt__type_size(const char *type, const struct usdt__arch *arch)
 {

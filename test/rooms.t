@@ -40,6 +40,7 @@ my %allowed = (
 	'core/platform' => "$memory newlocale freelocale strerror_l strerror secure_getenv snprintf vsnprintf write getpid __errno_location",
 	'core/probeset' => "$memory calloc free",
 	'core/sink' => "$memory memmove",
+	'core/slip' => "$memory strspn snprintf",
 	'core/static' => 'calloc free',
 	'core/struct' => "$memory memmove calloc free",
 	'core/status' => "$memory snprintf",
