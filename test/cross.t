@@ -32,7 +32,14 @@ plan(skip_all => $lack) if $lack;
 # improve.
 my $MAPS = 'the emulator shows its own mappings in /proc/self/maps';
 my $IOCTL = 'the emulator refuses an ioctl that it does not know, otherwise';
+my $WIPE = 'the emulator does not wipe memory in children';
 my %emulator = (
+	direct => [
+		[qr/^not vouched: of each/, 'the emulator has no process_vm_readv'],
+		[qr/^(?:a clone writes|neither writes|vfork)/, $WIPE],
+	],
+	fork_guard => [[qr/one that was cloned knows/, $WIPE]],
+	slow_helper => [[qr/made by clone/, $WIPE]],
 	gate => [
 		[qr/^the (gate|stub) is (mapped r|in the image)/, $MAPS],
 	],
