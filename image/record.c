@@ -108,18 +108,33 @@ run(const struct usdt_probe *probe, const uint64_t *words)
 	    probe->argc, words);
 }
 
-/* How many bytes of a text does the record get, at most?  ALL: of all that it
- * has, if that is known. */
-static uint32_t
-length_of(const struct usdt_probe *probe, uint32_t index, const uint64_t *words,
-    uint64_t *all)
+/* Is the length of a text in another argument? */
+static inline int
+is_measured(const struct usdt_probe *probe, unsigned index)
+{
+	return probe->lengths != NULL && probe->lengths[index] >= 0;
+}
+
+/*
+ * A text's word, as far as it is known before the text is copied: how many bytes
+ * the record gets at most, and what is cut then.
+ */
+static inline uint64_t
+measure(const struct usdt_probe *probe, unsigned index, const uint64_t *words)
 {
 	const char *text = (const char *)(uintptr_t)words[index];
-	const int of = probe->lengths != NULL ? probe->lengths[index] : -1;
+	uint64_t length;
 
-	*all = of >= 0 ? words[of] : probe->vouched && text != NULL ?
-	    strnlen(text, USDT__TEXT_MAX + 1) : USDT__TEXT_MAX;
-	return *all < USDT__TEXT_MAX ? (uint32_t)*all : USDT__TEXT_MAX;
+	if (text == NULL)
+		return USDT__TEXT_NULL;
+	if (__builtin_expect(is_measured(probe, index), 0))
+		length = words[probe->lengths[index]];
+	else if (probe->vouched)
+		length = strnlen(text, USDT__TEXT_MAX + 1);
+	else
+		length = USDT__TEXT_MAX;
+	return length <= USDT__TEXT_MAX ? length :
+	    USDT__TEXT_MAX | USDT__TEXT_CUT;
 }
 
 /*
@@ -127,78 +142,71 @@ length_of(const struct usdt_probe *probe, uint32_t index, const uint64_t *words,
  * read.  If its length is not known, the record has room for the longest.
  */
 static uint64_t
-read_text(const char *text, uint8_t *out, uint32_t length, int measured)
+read_text(const char *text, uint64_t word, uint8_t *out, int measured)
 {
-	size_t n = usdt__ring_read(text, out, length + (measured ? 0 : 1U));
-	const uint8_t *zero = measured ? NULL : memchr(out, '\0', n);
+	size_t length = USDT__TEXT_LENGTH(word);
+	size_t size = length + (measured ? 0 : 1), n = 0;
+	const uint8_t *zero = NULL;
 
+	if (size > 0)
+		n = usdt__ring_read(text, out, size);
+	if (!measured)
+		zero = memchr(out, '\0', n);
 	if (zero != NULL)
-		length = (uint32_t)(zero - out);
-	else if (n < length + (measured ? 0 : 1U))
+		length = (size_t)(zero - out);
+	else if (n < size)
 		return USDT__TEXT_UNREADABLE;
-	memset(out + length, '\0', n - length);
-	out[length] = '\0';
-	return length | (zero == NULL && !measured ? USDT__TEXT_CUT : 0);
+	else if (!measured)
+		word |= USDT__TEXT_CUT;
+	memset(out + length, '\0', size - length + (size_t)measured);
+	return length | (word & USDT__TEXT_CUT);
 }
 
-/* Write the text of argument INDEX to OUT; returns its word. */
-static uint64_t
-write_text(const struct usdt_probe *probe, uint32_t index,
-    const uint64_t *words, uint8_t *out, uint32_t room)
-{
-	const char *text = (const char *)(uintptr_t)words[index];
-	const int measured = probe->lengths != NULL &&
-	    probe->lengths[index] >= 0;
-	uint64_t all, value;
-	uint32_t length = length_of(probe, index, words, &all);
-
-	if (text == NULL)
-		return USDT__TEXT_NULL;
-	if (length > room)		/* another thread changed the text */
-		length = room;
-	if (!probe->vouched) {
-		value = length > 0 ? read_text(text, out, length, measured) : 0;
-	} else {
-		memcpy(out, text, length);
-		out[length] = '\0';
-		value = length;
-	}
-	return value | (all > length && !(value & USDT__TEXT_UNREADABLE) &&
-	    (measured || probe->vouched) ? USDT__TEXT_CUT : 0);
-}
-
-/* With texts.  They are measured first, since a record's size can't change. */
+/*
+ * With texts.  They are measured first, since a record's size can't change.  If
+ * another thread changes a text meanwhile, no more is copied than there was.
+ */
 static void
 write_texts(const struct usdt_probe *probe, const uint64_t *words,
     const struct target *target)
 {
-	const uint32_t texts = probe->texts;
+	const uint32_t texts = probe->texts, argc = probe->argc;
+	uint64_t measured[USDT_ARG_MAX], *value, word;
 	struct usdt__record *record;
-	uint8_t lengths[USDT_ARG_MAX];
-	uint32_t i, place, size = 3 + probe->argc;
-	uint64_t *value, all;
+	uint32_t i, n, left, room, place, size = 3 + argc;
 	uint8_t *out;
 
-	for (i = 0; i < probe->argc; i++) {
-		if (!(texts >> i & 1))
-			continue;
-		lengths[i] = (uint8_t)length_of(probe, i, words, &all);
-		size += lengths[i] / 8 + 1U;
+	for (n = 0, left = texts; left != 0; left &= left - 1, n++) {
+		word = measure(probe, (unsigned)__builtin_ctz(left), words);
+		room = USDT__TEXT_LENGTH(word) / 8 + 1;
+		measured[n] = word | (uint64_t)room << 40;
+		size += room;
 	}
 	record = begin(target, size, USDT__RECORD_HAS_TEXTS, &place);
 	record->time = target->writer->by_counter ? usdt__counter() :
 	    usdt__ring_time();
 	value = (uint64_t *)(void *)(record + 1);
-	*value++ = texts | (uint64_t)probe->argc << 32;
-	out = (uint8_t *)(value + probe->argc);
-	for (i = 0; i < probe->argc; i++) {
-		if (!(texts >> i & 1)) {
-			value[i] = words[i];
-			continue;
+	*value++ = texts | (uint64_t)argc << 32;
+	for (i = 0; i < argc; i++)
+		value[i] = words[i];
+	out = (uint8_t *)(value + argc);
+	for (n = 0, left = texts; left != 0; left &= left - 1, n++) {
+		i = (uint32_t)__builtin_ctz(left);
+		word = measured[n];
+		room = USDT__TEXT_ROOM(word);
+		if (word & USDT__TEXT_NULL) {
+			;
+		} else if (probe->vouched) {
+			memcpy(out, (const char *)(uintptr_t)words[i],
+			    USDT__TEXT_LENGTH(word));
+			out[USDT__TEXT_LENGTH(word)] = '\0';
+		} else {
+			word = read_text((const char *)(uintptr_t)words[i],
+			    word, out, is_measured(probe, i)) |
+			    (uint64_t)room << 40;
 		}
-		value[i] = write_text(probe, i, words, out, lengths[i]) |
-		    (uint64_t)(lengths[i] / 8 + 1U) << 40;
-		out += (lengths[i] / 8 + 1) * 8;
+		value[i] = word;
+		out += room * 8;
 	}
 	if (end(target, record, place, size))
 		usdt__ring_lap(target->writer);

@@ -8,11 +8,14 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/syscall.h>
@@ -629,6 +632,90 @@ test_limits(void)
 	usdt_probe_release(probe);
 }
 
+/* From now on the kernel answers this system call with an error. */
+static int
+refuse(int number, int error)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+		    offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+	};
+	struct sock_fprog program = {
+		sizeof filter / sizeof filter[0], filter
+	};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+static int
+fire_refused(int number, int error)
+{
+	const uint64_t argv[2] = { (uintptr_t)"a text", 5 };
+	int before = count_fds();
+
+	if (!refuse(number, error))
+		return 99;
+	watch(probe, 1);
+	errno = 77;
+	usdt_probe_fire64(probe, 2, argv);
+	usdt_probe_fire64(probe, 2, argv);
+	if (errno != 77)
+		return 1;
+	return number == SYS_openat || number == SYS_close ||
+	    count_fds() == before ? 0 : 2;
+}
+
+static void
+test_refused(void)
+{
+	static const struct {
+		int number;
+		const char *name;
+	} calls[] = {
+		{ SYS_memfd_create, "memfd_create" },
+		{ SYS_ftruncate, "ftruncate" }, { SYS_fcntl, "fcntl" },
+		{ SYS_madvise, "madvise" }, { SYS_openat, "openat" },
+		{ SYS_read, "read" }, { SYS_close, "close" },
+		{ SYS_prctl, "prctl" }, { SYS_gettid, "gettid" },
+		{ SYS_process_vm_readv, "process_vm_readv" },
+#if defined(SYS_mmap)
+		{ SYS_mmap, "mmap" },
+#endif
+#if defined(SYS_mmap2)
+		{ SYS_mmap2, "mmap2" },
+#endif
+	};
+	static const int errors[] = { EPERM, ENOSYS, ENOMEM, EMFILE, EINTR };
+	const char *types[] = { "char *", "int" };
+	size_t i, k;
+	int status;
+	pid_t pid;
+
+	begin("refused");
+	probe = add("refused", 2, types);
+	enable();
+	for (i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+		for (k = 0; k < sizeof errors / sizeof errors[0]; k++) {
+			fflush(stdout);
+			pid = fork();
+			if (pid == 0)
+				_exit(fire_refused(calls[i].number,
+				    errors[k]));
+			status = status_of(pid);
+			try(status == 0, "%s: error %d: status %#x",
+			    calls[i].name, errors[k], (unsigned)status);
+		}
+	}
+	ok_all("whatever system call is refused: no harm, errno stays, and no "
+	    "descriptor");
+	usdt_provider_free(p);
+	usdt_probe_release(probe);
+}
+
 /* More images than a ring has places for. */
 static void *
 fire_images(void *unused)
@@ -685,6 +772,7 @@ main(void)
 	test_threads();
 	test_children();
 	test_limits();
+	test_refused();
 	test_images();
 	is_int(usdt_provider_set_texts(NULL, 1), -1, "NULL fails");
 	return done_testing();
