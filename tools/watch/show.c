@@ -22,7 +22,7 @@ struct view {
 
 /* --- numbers and texts --- */
 
-static void
+void
 show_integer(struct line *line, int is_signed, uint64_t value, size_t bytes)
 {
 	unsigned unused = bytes < 8 ? (unsigned)(8 - bytes) * 8 : 0;
@@ -64,9 +64,8 @@ show_number(struct line *line, const struct type_member *member,
 		show_integer(line, d->size < 0, value, size);
 }
 
-/* An integer of SIZE bytes. */
-static uint64_t
-element(const char *at, size_t size)
+uint64_t
+show_element(const char *at, size_t size)
 {
 	uint8_t u8;
 	uint16_t u16;
@@ -103,8 +102,8 @@ show_array(struct line *line, const struct type_member *member,
 		line_char(line, '{');
 		for (i = 0; i < count; i++) {
 			line_text(line, i > 0 ? ", " : "");
-			show_number(line, member, element(value->text +
-			    i * member->size, member->size), member->size);
+			show_number(line, member, show_element(value->text
+			    + i * member->size, member->size), member->size);
 		}
 		line_char(line, '}');
 	}

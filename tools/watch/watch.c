@@ -19,6 +19,7 @@ struct watch {
 	struct stream_wish wish;
 	struct stream *stream;
 	long count;		/* -n, or 0 */
+	int json;
 	long printed;
 	struct show show;
 };
@@ -26,13 +27,14 @@ struct watch {
 static void
 help(FILE *out)
 {
-	fputs("usage: usdt watch [-w] [-p PID] [-n COUNT] PATTERN...\n"
+	fputs("usage: usdt watch [-jw] [-p PID] [-n COUNT] PATTERN...\n"
 	    "\n"
 	    "Print a line each time that one of the probes fires: time,\n"
 	    "process, program, probe, arguments.  Needs root, but no tracer.\n"
 	    "\n"
 	    "  -p, --pid=PID      in this process only, until it ends\n"
 	    "  -n, --count=COUNT  until COUNT lines are printed\n"
+	    "  -j, --json         print JSON objects, one a line\n"
 	    "  -w, --wait         if there is no such probe, wait for one\n"
 	    "\n"
 	    "PATTERN is [PATH:]PROVIDER[:PROBE], or with four parts, as\n"
@@ -59,7 +61,10 @@ take(void *self, const struct fire *fire)
 {
 	struct watch *watch = self;
 
-	show_fire(&watch->show, fire);
+	if (watch->json)
+		json_fire(&watch->show, fire);
+	else
+		show_fire(&watch->show, fire);
 	if (++watch->printed == watch->count)
 		return -1;
 	return watch->show.line.length < ENOUGH ? 0 : flush(watch);
@@ -79,6 +84,7 @@ run(struct watch *watch)
 		result = stream_run(watch->stream, &consumer);
 	}
 	stream_close(watch->stream);
+	json_done(&watch->show);
 	line_free(&watch->show.line);
 	return result;
 }
@@ -101,13 +107,14 @@ command_watch(int argc, char **argv)
 		{ "pid", required_argument, NULL, 'p' },
 		{ "count", required_argument, NULL, 'n' },
 		{ "wait", no_argument, NULL, 'w' },
+		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
 	};
 	struct watch watch = { 0 };
 	int option, result = EXIT_USAGE;
 
-	while ((option = getopt_long(argc, argv, "p:n:wh", options,
+	while ((option = getopt_long(argc, argv, "p:n:wjh", options,
 	    NULL)) != -1)
 		switch (option) {
 		case 'p':
@@ -120,6 +127,9 @@ command_watch(int argc, char **argv)
 			break;
 		case 'w':
 			watch.wish.wait = 1;
+			break;
+		case 'j':
+			watch.json = 1;
 			break;
 		default:
 			return print_help(option, help);

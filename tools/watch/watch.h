@@ -13,9 +13,22 @@ struct show {
 	uint64_t since_epoch;	/* see stream_since_epoch */
 	time_t second;		/* the last one, and its text */
 	char clock[16];
+	struct json_words *words;	/* of json.c */
 };
 
 /* Print an event as a line. */
 void show_fire(struct show *show, const struct fire *fire);
+
+/* An integer of BYTES bytes; one that is an element of an array. */
+void show_integer(struct line *line, int is_signed, uint64_t value,
+    size_t bytes);
+uint64_t show_element(const char *at, size_t size);
+
+/* --- json.c: how is an event printed for programs? ------------------------ */
+
+/* Print an event as a line of JSON. */
+void json_fire(struct show *show, const struct fire *fire);
+/* Free what is kept of targets. */
+void json_done(struct show *show);
 
 #endif /* TOOLS_WATCH_H */
