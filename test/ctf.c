@@ -88,7 +88,7 @@ texts(struct ctf *ctf, struct ctf_stream *stream)
 {
 	static const struct ctf_field fields[] = {
 		{ "text", CTF_TEXT, 0, 0, 0 }, { NULL, CTF_SIGNED, 4, 0, 1 },
-		{ NULL, CTF_TEXT, 0, 0, 2 }
+		{ NULL, CTF_CHARS, 0, 0, 2 }
 	};
 	static const struct value cases[] = {
 		TEXT("", 0, 0),
@@ -113,7 +113,7 @@ texts(struct ctf *ctf, struct ctf_stream *stream)
 	for (i = 0; i < sizeof cases / sizeof *cases; i++) {
 		values[0] = cases[i];
 		numbers_of(values + 1, 1, (uint64_t)-(int64_t)i);
-		values[2] = (struct value)TEXT("end", 3, 0);
+		values[2] = (struct value)TEXT("end\0\0x", 6, 0);
 		ctf_event(stream, class, 6 * SECOND + i, 70, values);
 	}
 }

@@ -22,6 +22,8 @@ static const struct {
 } commands[] = {
 	{ "list", command_list, "show the probes of live processes" },
 	{ "watch", command_watch, "print events as they happen" },
+	{ "record", command_record, "write events to a trace (CTF)" },
+	{ "top", command_top, "count events a second" },
 	{ "dump", command_dump, "print DOF documents and SDT notes" },
 	{ "header", command_header, "write argument names and structs for scripts" },
 	{ "doctor", command_doctor, "say what keeps tracers from probes" },

@@ -41,7 +41,7 @@ feed_shape(struct feed *feed, struct ctf *ctf, struct shape *shape)
 		struct ctf_field *field = &shape->fields[shape->count];
 		unsigned choice = feed_byte(feed);
 
-		field->kind = choice % 7;
+		field->kind = choice % 8;
 		/* What is begun has to end. */
 		if (field->kind == CTF_STRUCT &&
 		    shape->count + depth + 2 >= wanted)
@@ -201,7 +201,7 @@ read_event(const char **at, const char *end, const struct shape *shapes,
 	for (i = 0; i < shapes[number].count; i++) {
 		const struct ctf_field *field = &shapes[number].fields[i];
 
-		if (field->kind == CTF_TEXT) {
+		if (field->kind == CTF_TEXT || field->kind == CTF_CHARS) {
 			length = strnlen(*at, (size_t)(end - *at));
 			must(length < (size_t)(end - *at));
 			must_be_utf8(*at, length);

@@ -77,7 +77,10 @@ int complain(const char *what, const char *why);
 
 /* Parse an option's number, of at least 1, or print an error and return -1. */
 long parse_count(const char *option, const char *text);
-/* The same for a process's number. */
+/* Parse an option's seconds, which may have a fraction: nanoseconds, or print an
+ * error and return 0. */
+uint64_t parse_seconds(const char *option, const char *text);
+/* Like parse_count, for a process's number. */
 pid_t parse_pid(const char *text);
 
 /* Print the help, for -h or after an unknown option; returns the exit code. */

@@ -27,6 +27,23 @@ parse_count(const char *option, const char *text)
 	return value;
 }
 
+uint64_t
+parse_seconds(const char *option, const char *text)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text || text[strspn(text, "0123456789.")] != '\0' ||
+	    *end != '\0' || value < 0.1 || value > 1e9) {
+		fprintf(stderr, "usdt: %s wants seconds from 0.1 to "
+		    "1000000000, not \"", option);
+		quote_line(stderr, text);
+		fputs("\"\n", stderr);
+		return 0;
+	}
+	return (uint64_t)(value * 1e9);
+}
+
 pid_t
 parse_pid(const char *text)
 {

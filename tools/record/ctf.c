@@ -47,6 +47,7 @@ struct ctf {
 struct step {
 	size_t leaf;
 	size_t size;		/* of a number; 0: a text */
+	int chars;		/* the text is in an array */
 	size_t elements;	/* of an array; 0: none */
 };
 
@@ -386,7 +387,8 @@ add_step(struct ctf_class *class, const struct ctf_field *field)
 	class->count++;
 	step->leaf = field->leaf;
 	step->elements = field->elements;
-	if (field->kind == CTF_TEXT) {
+	step->chars = field->kind == CTF_CHARS;
+	if (field->kind == CTF_TEXT || field->kind == CTF_CHARS) {
 		class->texts = 1;
 		return;
 	}
@@ -597,7 +599,7 @@ text_room(const struct value *value)
 
 /* As usdt watch prints it, without its quotes. */
 static uint8_t *
-put_text(uint8_t *to, const struct value *value)
+put_text(uint8_t *to, const struct value *value, int chars)
 {
 	static const char digits[] = "0123456789abcdef";
 	const char *text = value->text, *end;
@@ -614,6 +616,8 @@ put_text(uint8_t *to, const struct value *value)
 	if (text == NULL || value->bytes == 0 ||
 	    (value->flags & VALUE_UNREADABLE) != 0)
 		left = 0;
+	else if (chars)
+		left = strnlen(text, left);
 	for (; left > 0; text += n, left -= n) {
 		if (left >= 8 && is_ascii(text)) {
 			memcpy(to, text, 8);
@@ -672,7 +676,7 @@ ctf_event(struct ctf_stream *stream, const struct ctf_class *class,
 		const struct value *value = &values[step->leaf];
 
 		if (step->size == 0)
-			to = put_text(to, value);
+			to = put_text(to, value, step->chars);
 		else if (step->elements > 0)
 			to = put_array(to, value, step->size * step->elements);
 		else

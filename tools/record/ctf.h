@@ -16,6 +16,7 @@ enum ctf_kind {
 	CTF_POINTER,		/* an unsigned integer, printed in base 16 */
 	CTF_FLOAT,		/* of 4 or 8 bytes */
 	CTF_TEXT,
+	CTF_CHARS,		/* a text in an array, up to its first zero */
 	CTF_STRUCT,		/* the fields from here on belong to it ... */
 	CTF_STRUCT_END		/* ... up to here */
 };

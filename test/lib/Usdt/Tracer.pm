@@ -65,7 +65,7 @@ sub lacks
 	return lacks_tracefs() // lacks_command('perf') if $what eq 'perf';
 	return $ENV{USDT_BUILT} ? undef : lacks_command($ENV{CC} // 'cc')
 	    if $what eq 'cc';
-	return lacks_command($what) if $what =~ /^(node|npm|musl-gcc|gdb|stap)$/;
+	return lacks_command($what) if $what =~ /^(node|npm|musl-gcc|gdb|stap|babeltrace2)$/;
 	return lacks_command('trace-bpfcc') if $what eq 'bcc';
 	return lacks_python() if $what eq 'python';
 	return lacks_ruby() if $what eq 'ruby';

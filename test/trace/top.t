@@ -1,0 +1,291 @@
+#!/usr/bin/perl
+# top.t - does `usdt top` count what programs fire, in a pipe and on a terminal?
+use strict;
+use warnings;
+
+use IO::Select;
+use Fcntl qw(O_RDWR O_NOCTTY);
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+use Usdt::Process;
+use Usdt::Tracer qw(need tracer_case scratch_dir);
+use Usdt::Watch qw(run_usdt usdt_command leftovers);
+
+need('root', 'cc');
+alarm 3600;
+
+my $dir = scratch_dir();
+
+sub process
+{
+	my ($provider, @probes) = @_;
+	my @args = ('-p', $provider);
+
+	push @args, (@args > 2 ? '--' : ()), @$_ for @probes;
+	my $process = Usdt::Process->new(args => \@args,
+		env => { USDT_IMAGE_DIR => "$dir/images" });
+	$process->ready or die $process->greeting;
+	return $process;
+}
+
+# --- in a pipe --------------------------------------------------------------
+
+sub top
+{
+	my ($count, @arguments) = @_;
+	my $run = Usdt::Watch->start(usdt_command(), 'top', @arguments);
+
+	$run->told(qr/(watching $count probes?)\n/);
+	return $run;
+}
+
+# The last total of each "PID PROGRAM PROBE".
+sub totals
+{
+	my ($run) = @_;
+	my %total;
+
+	for (@{ $run->{lines} }) {
+		next if $_ eq 'TIME EVENTS/S TOTAL PID PROGRAM PROBE';
+		my ($total, $what) = /^\d\d:\d\d:\d\d [\d.]+ (\d+) (\d+ \S+ \S+)$/
+		    or die "not a line: $_\n";
+		cmp_ok($total, '>', $total{$what} // 0, 'it rises')
+		    if $total <= ($total{$what} // 0);
+		$total{$what} = $total;
+	}
+	return \%total;
+}
+
+tracer_case('lines' => sub {
+	my $provider = "t${$}a";
+	my @processes = map { process($provider, ['f', 'n', 'int'],
+		['f', 'other', 'int'], ['f', 'quiet']) } 1 .. 2;
+	my $run = top(3, '-i', '0.2', "$provider:*");
+
+	for my $round (1 .. 5) {
+		$processes[$_]->ask('loop 0 ' . 100 * ($_ + 1) . ' 1')
+		    for 0 .. 1;
+		$processes[1]->ask('fire 1 1');
+		sleep(0.1);
+	}
+	is($run->code_of('INT'), 0, 'interrupted, it exits 0');
+	1 while $run->read_some(0.1);
+	my ($one, $two) = map { $_->pid . ' test_usdt ' } @processes;
+	is_deeply(totals($run), {
+		"$one$provider:n" => 500, "$two$provider:n" => 1000,
+		"$two$provider:other" => 5,
+	}, 'the totals are what was fired') || diag($run->report);
+	is($run->{lines}[0], 'TIME EVENTS/S TOTAL PID PROGRAM PROBE',
+	    'a heading');
+	unlike("@{ $run->{lines} }", qr/\e/, 'no escape sequences');
+	is(scalar leftovers($run->pid), 0, 'no event is left');
+});
+
+tracer_case('events a second' => sub {
+	my $provider = "t${$}b";
+	my $process = process($provider, ['f', 'n', 'int']);
+	my $run = top(1, '-i', 1, '-n', 2, $provider);
+
+	$process->ask('loop 0 1000 1');
+	my $ended = $run->reap;
+	1 while $run->read_some(0.1);
+	is($ended->[0], 0, '-n 2: exit 0');
+	# The interval may have been longer on a busy machine, but no shorter.
+	my @rates = map { /^\S+ ([\d.]+) \d+ / } @{ $run->{lines} };
+	my ($sum) = map { /^\S+ [\d.]+ (\d+)/ } $run->{lines}[-1];
+	cmp_ok($rates[0], '>', 0, 'a rate');
+	cmp_ok($rates[0], '<=', 1000, '... no higher than fired');
+	is($sum, 1000, 'the total');
+	cmp_ok(scalar @rates, '<=', 2, 'no more lines than intervals');
+});
+
+tracer_case('-p, and what is wrong' => sub {
+	my $provider = "t${$}c";
+	my ($process, $other) = map { process($provider, ['f', 'n', 'int']) }
+	    1 .. 2;
+	my $run = top(1, '-p', $process->pid, $provider);
+
+	$_->ask('loop 0 7 1') for $process, $other;
+	$process->end('KILL');
+	is($run->reap->[0], 0, '-p: it ends with the process');
+	1 while $run->read_some(0.1);
+	is_deeply(totals($run), { $process->pid . " test_usdt $provider:n" => 7 },
+	    '... the other is not counted');
+	for (['-i', '0'], ['-i', 'x'], ['-i', '1e5'], ['-n', 0], []) {
+		my ($status, $out, $err) = run_usdt('top', @$_,
+		    @$_ ? $provider : ());
+		is($status, 2, "@$_: exit 2");
+		like($err, qr/^usdt: (?:--(?:interval|count) wants|name the probes)/,
+		    '... says what it wants');
+	}
+	($run, undef, my $err) = run_usdt('top', 'nobody-has-this');
+	is($run, 1, 'no such probe: exit 1');
+	like($err, qr/^usdt: there is no probe/, '... says so');
+});
+
+tracer_case('a reader that goes away' => sub {
+	my $provider = "t${$}d";
+	my $process = process($provider, ['f', 'n', 'int']);
+	my $run = top(1, '-i', '0.1', $provider);
+
+	close(delete $run->{out});
+	$process->ask('fire 0 1');
+	ok($run->reap, 'it ends');
+	is(scalar leftovers($run->pid), 0, 'no event is left');
+});
+
+# --- on a terminal ----------------------------------------------------------
+
+# A pseudo-terminal of that size on which the command runs.
+package Terminal;
+
+sub start
+{
+	my ($class, $rows, $columns, $env, @command) = @_;
+
+	sysopen(my $master, '/dev/ptmx', main::O_RDWR() | main::O_NOCTTY())
+	    or die "/dev/ptmx: $!\n";
+	my $number = pack('i', 0);
+	ioctl($master, 0x40045431, $number) or die "TIOCSPTLCK: $!\n";
+	ioctl($master, 0x80045430, $number) or die "TIOCGPTN: $!\n";
+	my $slave = '/dev/pts/' . unpack('i', $number);
+	my $self = bless({ master => $master, slave => $slave, text => '' },
+	    $class);
+
+	$self->resize($rows, $columns);
+	# It stays open, so that its modes can be looked at when all is over.
+	sysopen($self->{keep}, $slave, main::O_RDWR() | main::O_NOCTTY())
+	    or die "$slave: $!\n";
+	$self->{modes} = $self->modes;
+	defined($self->{pid} = fork()) or die "fork: $!\n";
+	return $self if $self->{pid};
+	POSIX::setsid();
+	POSIX::close($_) for 0 .. 2;
+	POSIX::open($slave, main::O_RDWR());
+	POSIX::dup2(0, 1);
+	POSIX::dup2(0, 2);
+	%ENV = (%ENV, %$env);
+	exec('setpriv', '--pdeathsig', 'KILL', @command) or POSIX::_exit(127);
+}
+
+sub resize
+{
+	my ($self, $rows, $columns) = @_;
+
+	ioctl($self->{master}, 0x5414, pack('S4', $rows, $columns, 0, 0))
+	    or die "TIOCSWINSZ: $!\n";
+}
+
+# Line by line, and with an echo?
+sub modes
+{
+	my ($self) = @_;
+	my $modes = POSIX::Termios->new;
+
+	$modes->getattr(fileno $self->{keep}) or die "tcgetattr: $!\n";
+	return $modes->getlflag & (POSIX::ICANON() | POSIX::ECHO());
+}
+
+sub type { syswrite($_[0]->{master}, $_[1]) }
+
+# until(CONDITION): read until it holds for what was written.
+sub until
+{
+	my ($self, $condition) = @_;
+	my $end = Time::HiRes::time() + $Usdt::Tracer::PATIENCE;
+	my $select = IO::Select->new($self->{master});
+
+	for ($self->{text}) {
+		until ($condition->()) {
+			return 0 if Time::HiRes::time() > $end;
+			next unless $select->can_read(0.1);
+			sysread($self->{master}, $_, 65536, length) or return 0;
+		}
+	}
+	return 1;
+}
+
+# The lines of the last whole table.
+sub table
+{
+	my ($self) = @_;
+	my ($table) = $self->{text} =~ /.*\e\[H(.*?)\e\[J/s or return;
+
+	$table =~ s/\e\[2J//;
+	return map { s/\e\[K\r?$//r } split /\r?\n/, $table;
+}
+
+sub reap
+{
+	my ($self) = @_;
+	my $end = Time::HiRes::time() + $Usdt::Tracer::PATIENCE;
+
+	while (Time::HiRes::time() < $end) {
+		return $? if waitpid($self->{pid}, POSIX::WNOHANG()) > 0;
+		# Its last words must not keep it.
+		IO::Select->new($self->{master})->can_read(0.05) and
+		    sysread($self->{master}, $self->{text}, 65536,
+		    length $self->{text});
+	}
+	kill('KILL', $self->{pid});
+	waitpid($self->{pid}, 0);
+	return 'had to be killed';
+}
+
+package main;
+
+tracer_case('a table on a terminal' => sub {
+	my $provider = "t${$}e";
+	my $process = process($provider, map { ['f', "n$_", 'int'] } 1 .. 9);
+	my $pid = $process->pid;
+	my $terminal = Terminal->start(9, 60, { TERM => 'xterm',
+		NO_COLOR => undef }, usdt_command(), 'top', '-i', '0.2',
+		"$provider:*");
+
+	ok($terminal->until(sub { /watching 9 probes/ }), 'it begins')
+	    || diag($terminal->{text});
+	$process->ask("loop " . ($_ - 1) . " ${_}00 1") for 1 .. 9;
+	ok($terminal->until(sub {
+		grep { /^ +0\.0 +100 / || / 900 / } $terminal->table
+	}), 'the counts come') || diag($terminal->{text});
+	$terminal->until(sub { ($terminal->table)[0] =~ /^0\.0 / });
+	my @table = $terminal->table;
+	is(scalar @table, 8, 'the table fits the window of 9 lines');
+	is_deeply([ grep { length(s/\e\[\d*m//gr) > 60 } @table ], [],
+	    '... of 60 columns');
+	like($table[0], qr{^[\d.]+ events/s, 9 rows; q ends$}, 'the sum');
+	like($table[1], qr/^\e\[7m  EVENTS\/S .* PROBE\e\[0m$/, 'a heading');
+	is($table[$_], sprintf('%10s %12d %8d %-16s %s', '0.0',
+	    (11 - $_) * 100, $pid, 'test_usdt', "$provider:n" . (11 - $_))
+	    =~ s/^(.{60}).*/$1/r, "row $_") for 2 .. 7;
+
+	$terminal->resize(20, 100);
+	ok($terminal->until(sub { scalar(() = $terminal->table) == 11 }),
+	    'a larger window shows all rows');
+	isnt($terminal->modes, $terminal->{modes}, 'keys are read one by one');
+	$terminal->type('q');
+	is($terminal->reap, 0, 'q ends it, exit 0');
+	is($terminal->modes, $terminal->{modes}, 'the terminal is as before');
+	is(scalar leftovers($terminal->{pid}), 0, 'no event is left');
+});
+
+tracer_case('Ctrl-C, NO_COLOR, and a terminal that is none' => sub {
+	my $provider = "t${$}f";
+	my $process = process($provider, ['f', 'n', 'int']);
+	my $terminal = Terminal->start(24, 80, { TERM => 'xterm',
+		NO_COLOR => 1 }, usdt_command(), 'top', '-i', '0.2', $provider);
+
+	ok($terminal->until(sub { $terminal->table }), 'a table');
+	unlike($terminal->{text}, qr/\e\[[\d;]*m/, 'no colours');
+	$terminal->type("\cC");
+	is($terminal->reap, 0, 'Ctrl-C ends it, exit 0');
+	is($terminal->modes, $terminal->{modes}, 'the terminal is as before');
+
+	$terminal = Terminal->start(24, 80, { TERM => 'dumb' }, usdt_command(),
+	    'top', '-n', 1, '-i', '0.1', $provider);
+	is($terminal->reap, 0, 'TERM=dumb: exit 0');
+	unlike($terminal->{text}, qr/\e/, '... no table');
+});
+
+done_testing();

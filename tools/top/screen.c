@@ -1,0 +1,228 @@
+/*
+ * screen.c - how is a table kept on a terminal?
+ *
+ * Each table is drawn over the last one and fills the window at most.  Its last
+ * one stays there.  Keys are read one by one as long as we are in the
+ * foreground; a shell that stops us has its own ideas about the terminal, so
+ * ours are set again with each table.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#include "tools/top/top.h"
+
+struct screen {
+	int reads;		/* keys, from standard input */
+	int colours;
+	int drawn;		/* there is a table */
+	struct termios before;
+};
+
+/* --- keys --- */
+
+/* To read the terminal in the background would stop us. */
+static int
+is_in_front(void)
+{
+	return tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
+static void
+want_keys(const struct screen *screen)
+{
+	struct termios keys = screen->before;
+
+	if (!screen->reads || !is_in_front())
+		return;
+	keys.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+	keys.c_cc[VMIN] = 1;
+	keys.c_cc[VTIME] = 0;
+	tcsetattr(STDIN_FILENO, TCSADRAIN, &keys);
+}
+
+struct screen *
+screen_open(void)
+{
+	const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
+	struct screen *screen;
+
+	if (!isatty(STDOUT_FILENO) || term == NULL || *term == '\0' ||
+	    strcmp(term, "dumb") == 0)
+		return NULL;
+	screen = xcalloc(1, sizeof *screen);
+	screen->colours = no == NULL || *no == '\0';
+	screen->reads = tcgetattr(STDIN_FILENO, &screen->before) == 0;
+	want_keys(screen);
+	return screen;
+}
+
+void
+screen_close(struct screen *screen)
+{
+	if (screen == NULL)
+		return;
+	if (screen->reads && is_in_front())
+		tcsetattr(STDIN_FILENO, TCSADRAIN, &screen->before);
+	free(screen);
+}
+
+int
+screen_quits(struct screen *screen)
+{
+	struct pollfd keys = { .fd = STDIN_FILENO, .events = POLLIN };
+	char key;
+
+	while (screen->reads && is_in_front() && poll(&keys, 1, 0) == 1) {
+		if (read(STDIN_FILENO, &key, 1) != 1)
+			screen->reads = 0;	/* it is gone */
+		else if (key == 'q' || key == 'Q')
+			return 1;
+	}
+	return 0;
+}
+
+/* --- text --- */
+
+/* As much of a text as fits into COLUMNS.  Returns how many it takes. */
+static size_t
+put_cut(struct line *line, const char *text, size_t length, size_t columns)
+{
+	mbstate_t state = { 0 };
+	size_t used = 0, n;
+	wchar_t wide;
+	int width;
+
+	for (; length > 0; text += n, length -= n) {
+		n = mbrtowc(&wide, text, length, &state);
+		if (n == 0 || n > length)
+			break;
+		width = wcwidth(wide);
+		if (width < 0 || used + (size_t)width > columns)
+			break;
+		line_put(line, text, n);
+		used += (size_t)width;
+	}
+	return used;
+}
+
+static void
+put_blanks(struct line *line, size_t count)
+{
+	while (count-- > 0)
+		line_char(line, ' ');
+}
+
+void
+put_rate(struct line *line, uint64_t tenths)
+{
+	line_unsigned(line, tenths < 100 ? tenths / 10 : (tenths + 5) / 10);
+	if (tenths < 100) {
+		line_char(line, '.');
+		line_unsigned(line, tenths % 10);
+	}
+}
+
+/* --- the table --- */
+
+#define PROGRAM_COLUMNS	16
+
+/* A number at the right of so many columns, and a blank. */
+static void
+put_right(struct line *line, const struct line *number, size_t columns)
+{
+	if (number->length < columns)
+		put_blanks(line, columns - number->length);
+	line_put(line, number->bytes, number->length);
+	line_char(line, ' ');
+}
+
+static void
+put_row(struct line *text, const struct row *row)
+{
+	struct line number = { 0 }, program = { 0 };
+	size_t used;
+
+	put_rate(&number, row->rate);
+	put_right(text, &number, 10);
+	number.length = 0;
+	line_unsigned(&number, row->total);
+	put_right(text, &number, 12);
+	number.length = 0;
+	line_unsigned(&number, (uint64_t)row->pid);
+	put_right(text, &number, 8);
+	line_word(&program, row->program);
+	used = put_cut(text, program.bytes, program.length, PROGRAM_COLUMNS);
+	put_blanks(text, PROGRAM_COLUMNS + 1 - used);
+	line_put(text, row->target->label.bytes, row->target->label.length);
+	line_free(&number);
+	line_free(&program);
+}
+
+static void
+put_summary(struct line *text, const struct counts *counts, uint64_t lost)
+{
+	uint64_t rate = 0;
+	size_t i;
+
+	for (i = 0; i < counts->count; i++)
+		rate += counts->rows[i]->rate;
+	put_rate(text, rate);
+	line_text(text, " events/s, ");
+	line_unsigned(text, counts->count);
+	line_text(text, counts->count == 1 ? " row" : " rows");
+	if (lost > 0) {
+		line_text(text, ", ");
+		line_unsigned(text, lost);
+		line_text(text, " events lost");
+	}
+	line_text(text, "; q ends");
+}
+
+/* End a line of the window, and clear what was behind it. */
+static void
+put_line(struct line *line, struct line *text, size_t columns,
+    const char *before, const char *behind)
+{
+	line_text(line, before);
+	put_cut(line, text->bytes, text->length, columns);
+	line_text(line, behind);
+	line_text(line, "\033[K\r\n");
+	text->length = 0;
+}
+
+void
+screen_draw(struct screen *screen, struct line *line,
+    const struct counts *counts, uint64_t lost)
+{
+	struct winsize window = { .ws_row = 0 };
+	struct line text = { 0 };
+	size_t rows, columns, i;
+
+	want_keys(screen);
+	ioctl(STDOUT_FILENO, TIOCGWINSZ, &window);
+	rows = window.ws_row > 0 ? window.ws_row : 24;
+	columns = window.ws_col > 0 ? window.ws_col : 80;
+	/* Two lines for what is above, and one for the cursor. */
+	rows = rows > 3 ? rows - 3 : 0;
+	line_text(line, screen->drawn ? "\033[H" : "\033[H\033[2J");
+	screen->drawn = 1;
+	put_summary(&text, counts, lost);
+	put_line(line, &text, columns, "", "");
+	line_text(&text, "  EVENTS/S        TOTAL      PID PROGRAM          "
+	    "PROBE");
+	put_line(line, &text, columns, screen->colours ? "\033[7m" : "",
+	    screen->colours ? "\033[0m" : "");
+	for (i = 0; i < counts->count && i < rows; i++) {
+		put_row(&text, counts->rows[i]);
+		put_line(line, &text, columns, "", "");
+	}
+	line_text(line, "\033[J");
+	line_free(&text);
+}
