@@ -100,9 +100,9 @@ usdt_is_enabled(usdt_probe_t *probe)
 	word = gate_of(probedef_of(probe));
 	if (__builtin_expect(word == 0, 1))
 		return 0;
-	if (load_gate(probe) != 0)
-		return 1;
-	return ask(probe);
+	if (__builtin_expect(load_gate(probe) == 0, 1))
+		return ask(probe);
+	return 1;
 }
 
 int
@@ -110,22 +110,26 @@ usdt_probe_ask(const usdt_probedef_t *probedef)
 {
 	const struct usdt_probe *probe = probe_of(probedef);
 
-	if (gate_of(probedef) == 0)
-		return 0;
-	if (load_gate(probe) != 0)
-		return 1;
-	return ask(probe);
+	/* The gate of the definition was not 0. */
+	if (__builtin_expect(load_gate(probe) == 0, 1))
+		return ask(probe);
+	return 1;
 }
 
-/* Does a reader of direct events have the probe? */
+/* Does a reader of direct events have the probe?  As in usdt__load, this is no
+ * atomic load. */
 static inline int
 is_recorded(const struct usdt_probe *probe)
 {
 	const uint32_t *gate = __atomic_load_n(&probe->image_gate,
 	    __ATOMIC_RELAXED);
+	const uint16_t *readers = (const uint16_t *)(const void *)gate + 1;
 
-	return __atomic_load_n((const uint16_t *)(const void *)gate + 1,
-	    __ATOMIC_RELAXED) != 0;
+#if defined(__SANITIZE_THREAD__)
+	return __atomic_load_n(readers, __ATOMIC_RELAXED) != 0;
+#else
+	return *readers != 0;
+#endif
 }
 
 /* No, in a child that has to be mended first. */
@@ -268,12 +272,19 @@ usdt_fire_probe(usdt_probe_t *probe, size_t argc, void **argv)
 		usdt_probe_fire(probedef_of(probe), argc, argv);
 }
 
-/* An observed probe is enabled, whatever tracers say. */
+/* An observed probe is enabled, whatever tracers say; a hidden one is not. */
 static int
 answer_yes(volatile int *flag)
 {
 	*flag = 1;
 	return 1;
+}
+
+static int
+answer_no(volatile int *flag)
+{
+	*flag = 0;
+	return 0;
 }
 
 static const uint8_t *
@@ -306,9 +317,9 @@ usdt__probe_bind(usdt_probedef_t *probedef, const struct usdt__binding *to)
 		__atomic_store_n(&probe->fire, to->stub + usdt__stubs[0].fire,
 		    __ATOMIC_RELEASE);
 	}
-	if (to->observer != NULL)
-		__atomic_store_n(&probe->isenabled, code_of(answer_yes),
-		    __ATOMIC_RELEASE);
+	if (to->observer != NULL || to->stub == NULL)
+		__atomic_store_n(&probe->isenabled, code_of(to->observer !=
+		    NULL ? answer_yes : answer_no), __ATOMIC_RELEASE);
 	__atomic_store_n(&probe->visible, to->stub == NULL ? 0 :
 	    (uint16_t)(1 + usdt__native_platform()->isenabled),
 	    __ATOMIC_RELEASE);

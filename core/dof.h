@@ -42,8 +42,10 @@ usdt__code_place(const struct usdt__code *code, size_t at)
 }
 
 struct usdt_probe {		/* its gate is in the definition */
-	const uint8_t *isenabled;	/* the stub's entries; they stay when */
-	const uint8_t *fire;		/* the probe is hidden */
+	const uint8_t *isenabled;	/* the stub's entry, or a function that
+					 * knows the answer */
+	const uint8_t *fire;		/* the stub's; it stays when the probe
+					 * is hidden */
 	uint16_t argc;
 	uint16_t visible;	/* 1 + enum usdt__isenabled; 0: no tracer sees
 				 * it */

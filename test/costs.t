@@ -136,7 +136,7 @@ is((grep { !defined } @jit) ? 'not counted' : $jit[0] - $jit[1], 3,
 	'a test in generated code: three instructions');
 
 # From 7 words on, even and odd numbers take different paths.
-at_most(counted($one, 'usdt_probe_fire', 'fire', $_), 21 + 3 * $_,
+at_most(counted($one, 'usdt_probe_fire', 'fire', $_), 24 + 3 * $_,
 	"usdt_probe_fire() of $_") for 0 .. 2, 6 .. 9, 16, 31, 32;
 
 # Ten times the probes cost ten times the instructions; a part of the library
