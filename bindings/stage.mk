@@ -9,7 +9,7 @@
 SYSTEMS	= linux freebsd illumos macos
 ARCHS	= x86_64 i386 aarch64 sparc64 riscv64 s390x armhf ppc64le other
 ROOMS	= core image none
-LIBRARY	= $(wildcard ../../usdt*.[chs]) $(ROOMS:%=../../%)
+LIBRARY	= $(wildcard ../../usdt*.[chs]) $(ROOMS:%=../../%) ../vouch.h
 FILES	= $(LIBRARY) $(wildcard $(ROOMS:%=../../%/*.[ch])) ../../Makefile
 
 stage: LICENSE libusdt

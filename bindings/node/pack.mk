@@ -13,7 +13,7 @@ PREBUILDS = linux-x64-glibc linux-x64-musl linux-arm64-glibc linux-arm64-musl
 CROSS	= $(shell ../../test/setup --cross-root)/bin
 ROOMS	= core image none
 LIBRARY	= $(wildcard ../../usdt*.[chs]) $(ROOMS:%=../../%) ../../Makefile \
-	  ../../LICENSE
+	  ../../LICENSE ../vouch.h
 
 CC_linux-x64-glibc	= gcc -m64
 CC_linux-x64-musl	= musl-gcc

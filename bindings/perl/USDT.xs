@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "usdt.h"
+#include "vouch.h"
 
 /* How a value becomes a word; USDT.pm gives one letter for each type. */
 enum kind {
@@ -48,6 +49,7 @@ struct probe {
 	usdt_probedef_t *probedef;
 	struct provider *provider;
 	unsigned references;
+	int vouched;
 	unsigned kept;		/* compiled code may refer to it: see gate() */
 	char kinds[USDT_ARG_MAX + 1];
 };
@@ -303,6 +305,12 @@ text_word(pTHX_ SV *value)
 	if (!SvPOK(value))
 		value = sv_2mortal(newSVsv(value));
 	text = SvPV_nomg(value, length);
+	/* Of memory that is not Perl's, such as a mapped file, there may be no
+	 * zero behind it. */
+	if (SvLEN(value) <= length && !SvIsCOW(value)) {
+		value = sv_2mortal(newSVpvn_flags(text, length, SvUTF8(value)));
+		text = SvPVX(value);
+	}
 	other = SvUTF8(value) ? replaced(aTHX_ text, length) : NULL;
 	return (uint64_t)(uintptr_t)(other != NULL ? other : text);
 }
@@ -585,15 +593,19 @@ disable(usdt_provider_t *provider, void *unused)
 }
 
 static int
-add_probe(usdt_provider_t *provider, void *probedef)
+add_probe(usdt_provider_t *provider, void *argument)
 {
-	return usdt_provider_add_probe(provider, probedef);
+	const struct probe *probe = argument;
+
+	return vouch_add(provider, probe->probedef, probe->vouched);
 }
 
 static int
-remove_probe(usdt_provider_t *provider, void *probedef)
+remove_probe(usdt_provider_t *provider, void *argument)
 {
-	return usdt_provider_remove_probe(provider, probedef);
+	const struct probe *probe = argument;
+
+	return usdt_provider_remove_probe(provider, probe->probedef);
 }
 
 struct table {
@@ -684,6 +696,7 @@ new_provider(pTHX_ const char *name, const char *module, const char *class)
 		PerlMemShared_free(self);
 		return sv_2mortal(decoded(aTHX_ usdt_errstr(NULL)));
 	}
+	usdt_provider_set_texts(self->provider, 1);
 	self->references = 1;
 #ifdef USE_ITHREADS
 	MUTEX_INIT(&self->lock);
@@ -713,6 +726,7 @@ new_probe(pTHX_ struct provider *provider, const char *class, const char *name,
 		PerlMemShared_free(self);
 		return sv_2mortal(decoded(aTHX_ usdt_errstr(NULL)));
 	}
+	self->vouched = vouch_for(count, c, kinds, "tjTJ");
 	self->references = 1;
 	self->provider = provider;
 	refer(&provider->references);
@@ -754,8 +768,7 @@ add(self, probe)
 	remove = 1
     PPCODE:
 	XPUSHs(provider_call(aTHX_ provider_of(aTHX_ self),
-	    ix ? remove_probe : add_probe,
-	    probe_of(aTHX_ probe)->probedef));
+	    ix ? remove_probe : add_probe, probe_of(aTHX_ probe)));
 
 # The same.
 void

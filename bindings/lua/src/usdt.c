@@ -22,6 +22,7 @@
 
 #include "usdt.h"
 #include "values.h"
+#include "vouch.h"
 
 #if LUA_VERSION_NUM < 502
 #define lua_rawlen	lua_objlen
@@ -340,6 +341,7 @@ provider_new(lua_State *L)
 	self->home->provider = usdt_create_provider(name, module);
 	if (self->home->provider == NULL)
 		return refused(L, usdt_errstr(NULL));
+	usdt_provider_set_texts(self->home->provider, 1);
 	return 1;
 }
 
@@ -426,7 +428,8 @@ provider_probe(lua_State *L)
 		return refused(L, usdt_errstr(NULL));
 	probe->home = home;
 	home->references++;
-	if (usdt_provider_add_probe(home->provider, probe->probedef) < 0)
+	if (vouch_add(home->provider, probe->probedef, vouch_for((size_t)count,
+	    c, probe->kinds, "tj")) < 0)
 		return refused(L, usdt_errstr(home->provider));
 	if (home->live && usdt_provider_enable(home->provider) < 0) {
 		refused(L, usdt_errstr(home->provider));

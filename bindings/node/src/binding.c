@@ -23,6 +23,7 @@
 
 #include "napi.h"
 #include "usdt.h"
+#include "vouch.h"
 
 /* libusdt refuses or cuts longer names and types anyway. */
 #define NAME_SIZE	256
@@ -44,14 +45,14 @@ struct probe {
 	usdt_probedef_t *probedef;
 	const uint32_t *never;		/* the gate while it is not visible */
 	const uint32_t *viewed;		/* the gate that JavaScript sees */
-	uint8_t kinds[USDT_ARG_MAX];
+	char kinds[USDT_ARG_MAX];
 };
 
 enum kind {
-	KIND_STRING,
-	KIND_SIGNED,
-	KIND_UNSIGNED,
-	KIND_POINTER
+	KIND_STRING = 't',
+	KIND_SIGNED = 'i',
+	KIND_UNSIGNED = 'u',
+	KIND_POINTER = 'p'
 };
 
 struct numbered;
@@ -372,6 +373,7 @@ create(napi_env env, napi_callback_info info)
 		fail(env, usdt_errstr(NULL));
 		goto fail;
 	}
+	usdt_provider_set_texts(provider->provider, 1);
 	if (napi_create_reference(env, argv[2], 0,
 	    &provider->object) != napi_ok ||
 	    napi_create_external(env, provider, NULL, NULL,
@@ -521,7 +523,7 @@ add(napi_env env, napi_callback_info info)
 	for (i = 0; i < argc - 2; i++) {
 		get_name(env, argv[2 + i], texts[i]);
 		types[i] = texts[i];
-		probe->kinds[i] = (uint8_t)kind_of(texts[i]);
+		probe->kinds[i] = (char)kind_of(texts[i]);
 	}
 	probe->probedef = usdt_create_probe(name, name, argc - 2, types);
 	if (probe->probedef == NULL) {
@@ -533,7 +535,8 @@ add(napi_env env, napi_callback_info info)
 		probe_free(probe);
 		return fail(env, "failed to allocate memory");
 	}
-	usdt_provider_add_probe(provider->provider, probe->probedef);
+	vouch_add(provider->provider, probe->probedef, vouch_for(argc - 2,
+	    types, probe->kinds, "t"));
 	probe->next = provider->probes;
 	provider->probes = probe;
 	return result;

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "usdt.h"
+#include "vouch.h"
 
 /* How a value becomes a word; provider.py gives one letter for each type. */
 enum kind {
@@ -47,6 +48,7 @@ struct probe {
 	PyObject *provider;
 	PyObject *types;	/* as they were declared: a tuple */
 	PyObject *to_json;	/* a function, or NULL */
+	int vouched;
 	char kinds[USDT_ARG_MAX + 1];
 };
 
@@ -514,9 +516,11 @@ disable(usdt_provider_t *provider, void *unused)
 }
 
 static int
-add_probe(usdt_provider_t *provider, void *probedef)
+add_probe(usdt_provider_t *provider, void *argument)
 {
-	return usdt_provider_add_probe(provider, probedef);
+	const struct probe *probe = argument;
+
+	return vouch_add(provider, probe->probedef, probe->vouched);
 }
 
 static int
@@ -587,8 +591,10 @@ provider_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 		PyErr_NoMemory();
 	} else {
 		self->provider = usdt_create_provider(name, module);
-		if (self->provider != NULL)
+		if (self->provider != NULL) {
+			usdt_provider_set_texts(self->provider, 1);
 			return object;
+		}
 		raise(type, usdt_errstr(NULL));
 	}
 	Py_DECREF(object);
@@ -666,13 +672,14 @@ provider_add(PyObject *object, PyObject *args)
 		return NULL;
 	}
 	memcpy(probe->kinds, kinds, strlen(kinds));
+	probe->vouched = vouch_for((size_t)count, c, kinds, "tj");
 	probe->provider = object;
 	Py_INCREF(object);
 	probe->types = declared;
 	Py_INCREF(declared);
 	probe->to_json = to_json;
 	Py_INCREF(to_json);
-	if (!provider_call(self, add_probe, probe->probedef)) {
+	if (!provider_call(self, add_probe, probe)) {
 		Py_DECREF((PyObject *)probe);
 		return NULL;
 	}

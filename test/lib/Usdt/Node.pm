@@ -42,7 +42,8 @@ sub copy
 	run('sh', '-c', 'mkdir -p "$2/test" && cd "$1" && '
 	    . 'cp -r usdt*.[chs] core image none Makefile LICENSE "$2" && '
 	    . 'cp test/setup "$2/test" && tar -cf - --exclude build '
-	    . '--exclude prebuilds --exclude libusdt bindings/node | '
+	    . '--exclude prebuilds --exclude libusdt bindings/node '
+	    . 'bindings/vouch.h | '
 	    . 'tar -xf - -C "$2"', 'sh', $top, $dir);
 	return "$dir/bindings/node";
 }

@@ -60,7 +60,7 @@ sub copy_sources
 
 	run('sh', '-c', 'mkdir "$2/bindings" && cd "$1" && '
 	    . 'cp -r usdt*.[chs] core image none Makefile LICENSE "$2" && '
-	    . 'cp bindings/stage.mk "$2/bindings"', 'sh', $top, $dir);
+	    . 'cp bindings/stage.mk bindings/vouch.h "$2/bindings"', 'sh', $top, $dir);
 	return $dir;
 }
 

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "usdt.h"
+#include "vouch.h"
 
 /* How a value becomes a word; provider.rb gives one letter for each type. */
 enum kind {
@@ -53,6 +54,7 @@ struct probe {
 	usdt_probedef_t *probedef;
 	struct home *home;
 	VALUE arguments;		/* as they were declared */
+	int vouched;
 	char kinds[USDT_ARG_MAX + 1];
 };
 
@@ -509,6 +511,7 @@ provider_initialize(int argc, VALUE *argv, VALUE self)
 		xfree(home);
 		raise_text(usdt_errstr(NULL));
 	}
+	usdt_provider_set_texts(home->provider, 1);
 	RB_GC_GUARD(name);
 	RB_GC_GUARD(mod);
 	pthread_mutex_init(&home->lock, NULL);
@@ -543,9 +546,11 @@ disable(usdt_provider_t *provider, void *unused)
 }
 
 static int
-add_probe(usdt_provider_t *provider, void *probedef)
+add_probe(usdt_provider_t *provider, void *argument)
 {
-	return usdt_provider_add_probe(provider, probedef);
+	const struct probe *probe = argument;
+
+	return vouch_add(provider, probe->probedef, probe->vouched);
 }
 
 static int
@@ -633,15 +638,16 @@ provider_add(VALUE self, VALUE function, VALUE name, VALUE types, VALUE kinds,
 	probe->probedef = usdt_create_probe(c_function, c_name, count, c);
 	if (probe->probedef == NULL)
 		raise_text(usdt_errstr(NULL));
+	memcpy(probe->kinds, RSTRING_PTR(kinds), count);
+	probe->vouched = vouch_for(count, c, probe->kinds, "tj");
 	RB_GC_GUARD(function);
 	RB_GC_GUARD(name);
 	for (i = 0; i < count; i++)
 		RB_GC_GUARD(held[i]);
-	memcpy(probe->kinds, RSTRING_PTR(kinds), (size_t)RSTRING_LEN(kinds));
 	RB_OBJ_WRITE(object, &probe->arguments, arguments);
 	__atomic_add_fetch(&home->references, 1, __ATOMIC_RELAXED);
 	probe->home = home;
-	home_change(home, add_probe, probe->probedef);
+	home_change(home, add_probe, probe);
 	RB_GC_GUARD(self);
 	return rb_obj_freeze(object);
 }
