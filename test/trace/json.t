@@ -9,7 +9,7 @@ use Time::HiRes qw(time);
 use Usdt::Process;
 use Usdt::Tracer qw(need tracer_case scratch_dir);
 use Usdt::TypesCases qw(request);
-use Usdt::Watch ();
+use Usdt::Watch qw(traced);
 
 need('root', 'cc');
 alarm 3600;
@@ -17,17 +17,7 @@ alarm 3600;
 my $dir = scratch_dir();
 my $json = JSON::PP->new->utf8->allow_bignum;
 
-sub process
-{
-	my ($provider, @probes) = @_;
-	my @args = ('-p', $provider);
-
-	push @args, (@args > 2 ? '--' : ()), @$_ for @probes;
-	my $process = Usdt::Process->new(args => \@args,
-		env => { USDT_IMAGE_DIR => "$dir/images" });
-	$process->ready or die $process->greeting;
-	return $process;
-}
+sub process { return traced($dir, @_) }
 
 # next_lines(WATCH, COUNT): so many lines, as they are.
 sub next_lines

@@ -11,7 +11,7 @@ use Time::HiRes qw(sleep time);
 use Usdt::Process;
 use Usdt::Tracer qw(need tracer_case scratch_dir);
 use Usdt::TypesCases qw(request);
-use Usdt::Watch qw(run_usdt usdt_command leftovers);
+use Usdt::Watch qw(run_usdt usdt_command leftovers traced);
 
 need('root', 'cc', 'babeltrace2', 'perf');
 alarm 3600;
@@ -19,17 +19,7 @@ alarm 3600;
 my $dir = scratch_dir();
 my $traces = 0;
 
-sub process
-{
-	my ($provider, @probes) = @_;
-	my @args = ('-p', $provider);
-
-	push @args, (@args > 2 ? '--' : ()), @$_ for @probes;
-	my $process = Usdt::Process->new(args => \@args,
-		env => { USDT_IMAGE_DIR => "$dir/images" });
-	$process->ready or die $process->greeting;
-	return $process;
-}
+sub process { return traced($dir, @_) }
 
 # record(COUNT, ARGUMENT...): a recorder that is attached to COUNT probes, and
 # its trace.

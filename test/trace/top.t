@@ -10,24 +10,14 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 use Usdt::Process;
 use Usdt::Tracer qw(need tracer_case scratch_dir);
-use Usdt::Watch qw(run_usdt usdt_command leftovers);
+use Usdt::Watch qw(run_usdt usdt_command leftovers traced);
 
 need('root', 'cc');
 alarm 3600;
 
 my $dir = scratch_dir();
 
-sub process
-{
-	my ($provider, @probes) = @_;
-	my @args = ('-p', $provider);
-
-	push @args, (@args > 2 ? '--' : ()), @$_ for @probes;
-	my $process = Usdt::Process->new(args => \@args,
-		env => { USDT_IMAGE_DIR => "$dir/images" });
-	$process->ready or die $process->greeting;
-	return $process;
-}
+sub process { return traced($dir, @_) }
 
 # --- in a pipe --------------------------------------------------------------
 
@@ -62,7 +52,9 @@ tracer_case('lines' => sub {
 	my @processes = map { process($provider, ['f', 'n', 'int'],
 		['f', 'other', 'int'], ['f', 'quiet']) } 1 .. 2;
 	my $run = top(3, '-i', '0.2', "$provider:*");
+	my $watcher = $run->pid;
 
+	cmp_ok(scalar leftovers($watcher), '>', 0, 'it has events');
 	for my $round (1 .. 5) {
 		$processes[$_]->ask('loop 0 ' . 100 * ($_ + 1) . ' 1')
 		    for 0 .. 1;
@@ -79,7 +71,7 @@ tracer_case('lines' => sub {
 	is($run->{lines}[0], 'TIME EVENTS/S TOTAL PID PROGRAM PROBE',
 	    'a heading');
 	unlike("@{ $run->{lines} }", qr/\e/, 'no escape sequences');
-	is(scalar leftovers($run->pid), 0, 'no event is left');
+	is(scalar leftovers($watcher), 0, '... none is left');
 });
 
 tracer_case('events a second' => sub {
@@ -116,7 +108,7 @@ tracer_case('-p, and what is wrong' => sub {
 		my ($status, $out, $err) = run_usdt('top', @$_,
 		    @$_ ? $provider : ());
 		is($status, 2, "@$_: exit 2");
-		like($err, qr/^usdt: (?:--(?:interval|count) wants|name the probes)/,
+		like($err, qr/^usdt: (?:--(?:interval|count) wants|name the probes, )/,
 		    '... says what it wants');
 	}
 	($run, undef, my $err) = run_usdt('top', 'nobody-has-this');

@@ -115,6 +115,33 @@ int member_is_chars(const struct type_member *member);
 /* It only fills a gap. */
 int member_is_padding(const struct type_member *member);
 
+/* --- wish.c: what can the user choose in all subcommands with a stream? --- */
+
+/* Which events? */
+struct stream_wish {
+	struct pattern *patterns;	/* stay the caller's */
+	size_t pattern_count;
+	pid_t only;		/* the process, or 0 for all */
+	int wait;		/* go on though no probe matches yet */
+	int uprobes;		/* never direct */
+};
+
+#define WISH_UPROBES	1000	/* an option without a letter */
+/* The rows of these options for getopt_long; the letters are "p:w". */
+#define WISH_OPTIONS \
+	{ "pid", required_argument, NULL, 'p' }, \
+	{ "wait", no_argument, NULL, 'w' }, \
+	{ "uprobe", no_argument, NULL, WISH_UPROBES }
+
+/* Take an option.  Returns 0 if it is another one, -1 if its TEXT is wrong. */
+int wish_option(struct stream_wish *wish, int option, const char *text);
+/*
+ * Take the patterns, which end with NULL.  Returns EXIT_FINE, or what to exit
+ * with; then it printed why.
+ */
+int wish_patterns(struct stream_wish *wish, char **words,
+    void (*help)(FILE *out));
+
 /* --- stream.c: which events happen, in the order of time? ----------------- */
 
 /* One value of an event: of a leaf. */
@@ -156,15 +183,6 @@ struct loss {
 	struct target *target;	/* NULL: unknown */
 	uint64_t count;		/* since this was last told */
 	uint64_t total;		/* since the beginning */
-};
-
-/* Which events? */
-struct stream_wish {
-	struct pattern *patterns;	/* stay the caller's */
-	size_t pattern_count;
-	pid_t only;		/* the process, or 0 for all */
-	int wait;		/* go on though no probe matches yet */
-	int uprobes;		/* never direct */
 };
 
 /* Who takes them?  Members may be NULL, except take. */

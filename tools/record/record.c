@@ -12,8 +12,10 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <sys/time.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -46,7 +48,7 @@ struct record {
 	int directory;
 	int made;		/* it is ours */
 	uint64_t length;	/* of -d, in nanoseconds; 0: endless */
-	uint64_t end, next_flush;
+	uint64_t next_flush;
 	struct ctf *ctf;
 	struct recorded *last;	/* the last event's */
 	struct recorded *processes[BUCKETS];
@@ -68,6 +70,7 @@ help(FILE *out)
 	    "  -p, --pid=PID           in this process only, until it ends\n"
 	    "  -d, --duration=SECONDS  for so long\n"
 	    "  -w, --wait              if there is no such probe, wait for one\n"
+	    "  --uprobe                never direct, always through the kernel\n"
 	    "\n"
 	    "PATTERN is as for usdt watch.\n", out);
 }
@@ -315,15 +318,18 @@ flush(void *self)
 		flush_streams(record);
 		record->next_flush = time + FLUSH_EVERY;
 	}
-	return record->length != 0 && time >= record->end ? -1 : 0;
+	return 0;
 }
 
 static void
 lost(void *self, const struct loss *loss)
 {
 	struct record *record = self;
-	struct recorded *process = process_of(record, loss->pid, loss->comm);
+	struct recorded *process;
 
+	if (loss->count == 0)
+		return;
+	process = process_of(record, loss->pid, loss->comm);
 	process->idle = 0;
 	record->lost += loss->count;
 	ctf_lost(process->stream, now(), loss->count);
@@ -427,6 +433,21 @@ begin(struct record *record)
 	    EXIT_FINE;
 }
 
+/*
+ * The alarm of -d ends the stream as any signal does: what was fired until then
+ * is still read.
+ */
+static void
+set_alarm(uint64_t length)
+{
+	const struct itimerval alarm = {
+		.it_value.tv_sec = (time_t)(length / SECOND),
+		.it_value.tv_usec = (suseconds_t)(length % SECOND / 1000)
+	};
+
+	setitimer(ITIMER_REAL, &alarm, NULL);
+}
+
 /* End the trace, and say what is in it. */
 static int
 end(struct record *record)
@@ -453,6 +474,8 @@ run(struct record *record)
 	struct stream *stream = NULL;
 	int result, ended;
 
+	if (record->length > 0)
+		signal(SIGALRM, SIG_DFL);	/* it might be ignored */
 	result = why == NULL ? EXIT_FINE : complain(record->name, why);
 	if (result == EXIT_FINE &&
 	    (stream = stream_open(&record->wish)) == NULL)
@@ -460,7 +483,7 @@ run(struct record *record)
 	if (result == EXIT_FINE)
 		result = begin(record);
 	if (result == EXIT_FINE) {
-		record->end = now() + record->length;
+		set_alarm(record->length);
 		result = stream_run(stream, &consumer);
 		ended = end(record);
 		record->made = 0;	/* and stays */
@@ -482,9 +505,8 @@ command_record(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "output", required_argument, NULL, 'o' },
-		{ "pid", required_argument, NULL, 'p' },
 		{ "duration", required_argument, NULL, 'd' },
-		{ "wait", no_argument, NULL, 'w' },
+		WISH_OPTIONS,
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
 	};
@@ -492,7 +514,7 @@ command_record(int argc, char **argv)
 	struct stream_wish wish = { 0 };
 	const char *name = NULL;
 	uint64_t length = 0;
-	int option, result = EXIT_USAGE;
+	int option, taken, result;
 
 	while ((option = getopt_long(argc, argv, "o:p:d:wh", options,
 	    NULL)) != -1)
@@ -500,27 +522,21 @@ command_record(int argc, char **argv)
 		case 'o':
 			name = optarg;
 			break;
-		case 'p':
-			if ((wish.only = parse_pid(optarg)) < 0)
-				return EXIT_USAGE;
-			break;
 		case 'd':
 			length = parse_seconds("--duration", optarg);
 			if (length == 0)
 				return EXIT_USAGE;
 			break;
-		case 'w':
-			wish.wait = 1;
-			break;
 		default:
-			return print_help(option, help);
+			taken = wish_option(&wish, option, optarg);
+			if (taken <= 0)
+				return taken < 0 ? EXIT_USAGE :
+				    print_help(option, help);
 		}
 	if (name == NULL || *name == '\0')
 		return misuse(help, "-o has to name the trace's directory");
-	if (optind == argc)
-		return misuse(help, "name the probes to record");
-	if (patterns_parse(&wish.patterns, &wish.pattern_count,
-	    argv + optind) < 0)
+	result = wish_patterns(&wish, argv + optind, help);
+	if (result != EXIT_FINE)
 		return result;
 	record = xcalloc(1, sizeof *record);
 	record->directory = -1;

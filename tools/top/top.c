@@ -44,6 +44,7 @@ help(FILE *out)
 	    "  -n, --count=COUNT       so many times\n"
 	    "  -p, --pid=PID           in this process only, until it ends\n"
 	    "  -w, --wait              if there is no such probe, wait for one\n"
+	    "  --uprobe                never direct, always through the kernel\n"
 	    "\n"
 	    "PATTERN is as for usdt watch.\n", out);
 }
@@ -181,13 +182,12 @@ command_top(int argc, char **argv)
 	static const struct option options[] = {
 		{ "interval", required_argument, NULL, 'i' },
 		{ "count", required_argument, NULL, 'n' },
-		{ "pid", required_argument, NULL, 'p' },
-		{ "wait", no_argument, NULL, 'w' },
+		WISH_OPTIONS,
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
 	};
 	struct top top = { .interval = SECOND };
-	int option, result = EXIT_USAGE;
+	int option, taken, result;
 
 	while ((option = getopt_long(argc, argv, "i:n:p:wh", options,
 	    NULL)) != -1)
@@ -201,20 +201,14 @@ command_top(int argc, char **argv)
 			if ((top.count = parse_count("--count", optarg)) < 0)
 				return EXIT_USAGE;
 			break;
-		case 'p':
-			if ((top.wish.only = parse_pid(optarg)) < 0)
-				return EXIT_USAGE;
-			break;
-		case 'w':
-			top.wish.wait = 1;
-			break;
 		default:
-			return print_help(option, help);
+			taken = wish_option(&top.wish, option, optarg);
+			if (taken <= 0)
+				return taken < 0 ? EXIT_USAGE :
+				    print_help(option, help);
 		}
-	if (optind == argc)
-		return misuse(help, "name the probes to count");
-	if (patterns_parse(&top.wish.patterns, &top.wish.pattern_count,
-	    argv + optind) < 0)
+	result = wish_patterns(&top.wish, argv + optind, help);
+	if (result != EXIT_FINE)
 		return result;
 	result = run(&top);
 	patterns_free(top.wish.patterns, top.wish.pattern_count);

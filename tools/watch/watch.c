@@ -36,6 +36,7 @@ help(FILE *out)
 	    "  -n, --count=COUNT  until COUNT lines are printed\n"
 	    "  -j, --json         print JSON objects, one a line\n"
 	    "  -w, --wait         if there is no such probe, wait for one\n"
+	    "  --uprobe           never direct, always through the kernel\n"
 	    "\n"
 	    "PATTERN is [PATH:]PROVIDER[:PROBE], or with four parts, as\n"
 	    "usdt list prints probes, [PATH:]PROVIDER:MODULE:FUNCTION:PROBE.\n"
@@ -89,53 +90,39 @@ run(struct watch *watch)
 	return result;
 }
 
-static int
-parse_patterns(struct watch *watch, int argc, char **argv)
-{
-	if (optind == argc) {
-		help(stderr);
-		return -1;
-	}
-	return patterns_parse(&watch->wish.patterns, &watch->wish.pattern_count,
-	    argv + optind);
-}
-
 int
 command_watch(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "pid", required_argument, NULL, 'p' },
 		{ "count", required_argument, NULL, 'n' },
-		{ "wait", no_argument, NULL, 'w' },
+		WISH_OPTIONS,
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
 	};
-	struct watch watch = { 0 };
-	int option, result = EXIT_USAGE;
+	struct watch watch = { .count = 0 };
+	int option, taken, result;
 
 	while ((option = getopt_long(argc, argv, "p:n:wjh", options,
 	    NULL)) != -1)
 		switch (option) {
-		case 'p':
-			if ((watch.wish.only = parse_pid(optarg)) < 0)
-				return EXIT_USAGE;
-			break;
 		case 'n':
 			if ((watch.count = parse_count("--count", optarg)) < 0)
 				return EXIT_USAGE;
-			break;
-		case 'w':
-			watch.wish.wait = 1;
 			break;
 		case 'j':
 			watch.json = 1;
 			break;
 		default:
-			return print_help(option, help);
+			taken = wish_option(&watch.wish, option, optarg);
+			if (taken <= 0)
+				return taken < 0 ? EXIT_USAGE :
+				    print_help(option, help);
 		}
-	if (parse_patterns(&watch, argc, argv) == 0)
-		result = run(&watch);
+	result = wish_patterns(&watch.wish, argv + optind, help);
+	if (result != EXIT_FINE)
+		return result;
+	result = run(&watch);
 	patterns_free(watch.wish.patterns, watch.wish.pattern_count);
 	return result;
 }

@@ -11,7 +11,8 @@ use Usdt::Process;
 use Usdt::Tracer;
 
 our @ISA = ('Usdt::Tracer::Run');
-our @EXPORT_OK = qw(usdt_command run_usdt leftovers build_notes run_notes);
+our @EXPORT_OK = qw(usdt_command run_usdt leftovers build_notes run_notes
+    traced);
 
 my $events = '/sys/kernel/tracing/uprobe_events';
 
@@ -37,6 +38,11 @@ The path of this build's command.
 Runs the command to its end; returns exit status, standard output and standard
 error.  A first argument of [WORD...] goes before the command (C<['setpriv',
 ...]>).
+
+=item traced(DIRECTORY, PROVIDER, PROBE...)
+
+A process with that provider, which has its image in the directory: a
+C<Usdt::Process>.  PROBE is C<[FUNC, NAME, TYPE...]>.
 
 =item build_notes(OUTPUT, NOTE...)
 
@@ -97,6 +103,18 @@ sub run_usdt
 	my $status = $run->reap // die "does not end:\n" . $run->report . "\n";
 	my $lines = join('', map { "$_\n" } @{ $run->{lines} });
 	return (code($status->[0]), $lines . $run->{buffer}, $run->errors);
+}
+
+sub traced
+{
+	my ($dir, $provider, @probes) = @_;
+	my @args = ('-p', $provider);
+
+	push @args, (@args > 2 ? '--' : ()), @$_ for @probes;
+	my $process = Usdt::Process->new(args => \@args,
+		env => { USDT_IMAGE_DIR => "$dir/images" });
+	$process->ready or die $process->greeting;
+	return $process;
 }
 
 # A string of any bytes, in the assembler's words.
