@@ -56,10 +56,22 @@ struct usdt__direct {
  */
 enum usdt__announcement {
 	USDT__ANNOUNCE_RING = 1,	/* address, size: a ring was made */
-	USDT__ANNOUNCE_LOST = 2		/* cell, errno: this thread can have no
+	USDT__ANNOUNCE_LOST = 2,	/* cell, errno: this thread can have no
 					 * ring, so an event of this image's
 					 * probe was lost */
+	USDT__ANNOUNCE_RECORD = 3	/* address, cell: this record was
+					 * written to a thread's first ring,
+					 * which is so new that no reader may
+					 * have it yet */
 };
+
+/*
+ * A process may end before a reader has mapped its ring.  So in the first
+ * moments of a thread's first ring each record is announced, too: the kernel can
+ * copy it from the address, as far as it copies so many bytes.  A reader that
+ * later finds a record with the same tag in the ring has it already.
+ */
+#define USDT__RING_EARLY	100000000	/* nanoseconds */
 
 /*
  * A probe's place among the stubs of an image: a cell is 32 bytes of them.  An

@@ -221,10 +221,11 @@ struct usdt__writer {
 	uint32_t mask;			/* units - 1 */
 	uint32_t key;
 	int by_counter;			/* time is the processor's counter */
+	int early;			/* each record is announced */
 	int32_t owner;			/* a thread */
 	size_t size;			/* of the ring's file */
 	uint32_t images, cells;		/* in its table */
-	uint64_t lap;			/* when the last one began */
+	uint64_t made, lap;		/* when it was, and the last lap began */
 	struct usdt__writer *previous;	/* the thread's */
 	uintptr_t thread;		/* usdt__thread() of the owner */
 };
@@ -251,6 +252,10 @@ usdt__writer_place(uintptr_t thread)
  */
 long usdt__ring_find(const uint8_t *stubs, size_t at,
     struct usdt__writer **writer);
+/* While the writer is early: a record was written for a probe with this entry
+ * for fires. */
+void usdt__ring_tell(struct usdt__writer *writer, const uint8_t *stubs,
+    const void *record, uint32_t cell);
 /* A record reached the end of the ring. */
 void usdt__ring_lap(struct usdt__writer *writer);
 /* Nanoseconds of CLOCK_MONOTONIC. */

@@ -24,6 +24,7 @@
 struct target {
 	struct usdt__writer *writer;
 	uint32_t index;
+	struct usdt__record *record;	/* that is being written */
 };
 
 /*
@@ -55,25 +56,27 @@ aim(const struct usdt_probe *probe, struct target *target)
 	return 1;
 }
 
-/* The same with that call.  Returns 0 if the event is lost. */
+/* The same with that call, and with where the stubs are.  Returns 0 if the event
+ * is lost. */
 static int
-aim_slowly(const struct usdt_probe *probe, struct target *target)
+aim_slowly(const struct usdt_probe *probe, struct target *target,
+    const uint8_t **stubs, size_t *at)
 {
-	const uint8_t *stubs = __atomic_load_n(&probe->stubs,
-	    __ATOMIC_ACQUIRE);
 	long index;
 
+	*stubs = __atomic_load_n(&probe->stubs, __ATOMIC_ACQUIRE);
+	*at = (size_t)(__atomic_load_n(&probe->fire, __ATOMIC_RELAXED) -
+	    *stubs);
 	if (aim(probe, target))
 		return 1;
-	index = usdt__ring_find(stubs, (size_t)(__atomic_load_n(&probe->fire,
-	    __ATOMIC_RELAXED) - stubs), &target->writer);
+	index = usdt__ring_find(*stubs, *at, &target->writer);
 	target->index = (uint32_t)index;
 	return index >= 0;
 }
 
 /* Begin a record of WORDS words: returns where, and its PLACE. */
 static inline struct usdt__record *
-begin(const struct target *target, uint32_t words, uint32_t more,
+begin(struct target *target, uint32_t words, uint32_t more,
     uint32_t *place)
 {
 	uint8_t *ring = target->writer->ring;
@@ -86,6 +89,7 @@ begin(const struct target *target, uint32_t words, uint32_t more,
 	record = (void *)(ring + USDT__RING_DATA + (size_t)(*place &
 	    target->writer->mask) * 8);
 	record->meta = words | more | target->index << 12;
+	target->record = record;
 	return record;
 }
 
@@ -168,7 +172,7 @@ read_text(const char *text, uint64_t word, uint8_t *out, int measured)
  */
 static void
 write_texts(const struct usdt_probe *probe, const uint64_t *words,
-    const struct target *target)
+    struct target *target)
 {
 	const uint32_t texts = probe->texts, argc = probe->argc;
 	uint64_t measured[USDT_ARG_MAX], *value, word;
@@ -214,7 +218,7 @@ write_texts(const struct usdt_probe *probe, const uint64_t *words,
 
 static inline int
 write_words(const struct usdt_probe *probe, const uint64_t *words,
-    const struct target *target, uint64_t now)
+    struct target *target, uint64_t now)
 {
 	const uint32_t argc = probe->argc;
 	struct usdt__record *record;
@@ -229,19 +233,30 @@ write_words(const struct usdt_probe *probe, const uint64_t *words,
 	return end(target, record, place, 2 + argc);
 }
 
-/* Whatever needs a call. */
-__attribute__((noinline)) static void
-record_slowly(const struct usdt_probe *probe, const uint64_t *words)
+static void
+write_slowly(const struct usdt_probe *probe, const uint64_t *words)
 {
+	const uint8_t *stubs;
 	struct target target;
+	size_t at;
 
-	if (!aim_slowly(probe, &target))
-		;
-	else if (probe->texts != 0)
+	if (!aim_slowly(probe, &target, &stubs, &at))
+		return;
+	if (probe->texts != 0)
 		write_texts(probe, words, &target);
 	else if (write_words(probe, words, &target,
 	    target.writer->by_counter ? usdt__counter() : usdt__ring_time()))
 		usdt__ring_lap(target.writer);
+	if (target.writer->early)
+		usdt__ring_tell(target.writer, stubs, target.record,
+		    (uint32_t)(at / USDT__CELL));
+}
+
+/* Whatever needs a call. */
+__attribute__((noinline)) static void
+record_slowly(const struct usdt_probe *probe, const uint64_t *words)
+{
+	write_slowly(probe, words);
 	run(probe, words);
 }
 

@@ -318,11 +318,12 @@ make(uint32_t units, const uint8_t *stubs, struct usdt__writer *old)
 	writer->size = size;
 	writer->mask = units - 1;
 	writer->by_counter = clock_kind == USDT__CLOCK_COUNTER;
-	writer->lap = usdt__ring_time();
+	writer->lap = writer->made = usdt__ring_time();
 	writer->key = (uint32_t)(writer->lap ^ writer->lap >> 32) * 2654435761u ^
 	    (uint32_t)tid << 16;
 	writer->stubs = NULL;
 	writer->cells = writer->images = 0;
+	writer->early = 0;
 	ring->version = USDT__RING_VERSION;
 	ring->clock = clock_kind;
 	ring->key = writer->key;
@@ -347,6 +348,7 @@ make(uint32_t units, const uint8_t *stubs, struct usdt__writer *old)
 	}
 	retire(old, tid);
 	writer->previous = old;
+	writer->early = old == NULL;
 	__atomic_store_n(&writer->owner, tid, __ATOMIC_RELEASE);
 	if (key_state > 0)
 		pthread_setspecific(key, writer);
@@ -364,7 +366,7 @@ set_last(struct usdt__writer *writer, const uint8_t *stubs, uint32_t first,
 	__atomic_store_n(&writer->stubs, NULL, __ATOMIC_SEQ_CST);
 	writer->first = first;
 	writer->stubs_size = size;
-	if (writer->by_counter)	/* else each event comes here */
+	if (writer->by_counter && !writer->early) /* else each comes here */
 		__atomic_store_n(&writer->stubs, stubs, __ATOMIC_SEQ_CST);
 	return (long)first + (long)(at / USDT__CELL);
 }
@@ -451,6 +453,15 @@ usdt__ring_find(const uint8_t *stubs, size_t at, struct usdt__writer **found)
 
 	errno = error;
 	return index;
+}
+
+void
+usdt__ring_tell(struct usdt__writer *writer, const uint8_t *stubs,
+    const void *record, uint32_t cell)
+{
+	announce(stubs, USDT__ANNOUNCE_RECORD, (uintptr_t)record, cell);
+	if (usdt__ring_time() - writer->made > USDT__RING_EARLY)
+		writer->early = 0;
 }
 
 void
