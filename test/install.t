@@ -46,6 +46,12 @@ my ($version) = text_of('usdt.h') =~ /^#define USDT_VERSION\t"(.*)"/m;
 my ($major) = split /\./, $version;
 my @manuals = map { my ($section) = /(\d)$/; "man/man$section/" . s{.*/}{}r }
     glob('man/*.[1-8]');
+# Each call is found by its name.
+for my $page (glob 'man/*.3') {
+	my ($names) = text_of($page) =~ /^\.Sh NAME\n(.*?)^\.Nd/ms;
+	push @manuals, map { "man/man3/$_.3" } grep { "man/$_.3" ne $page }
+	    $names =~ /^\.Nm (\S+)/mg;
+}
 my @library = (qw(include/usdt.h include/usdt.hpp lib/libusdt.a lib/libusdt.so
 	lib/cmake/libusdt/libusdt-config.cmake
 	lib/cmake/libusdt/libusdt-config-version.cmake

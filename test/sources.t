@@ -27,4 +27,6 @@ like(text_of('CMakeLists.txt'), qr/^set\(rooms_linux \Q$linux\E\)$/m,
 my @stubs = $meson =~ /'(usdt_tracepoints_\w+\.s)'/g;
 is_deeply([sort @stubs],
     [sort glob 'usdt_tracepoints_*.s'], 'meson.build knows all processors');
+is_deeply([sort $meson =~ m{'(man/[^']+)'}g], [sort glob 'man/*.[37]'],
+    'meson.build installs the manual pages of the library');
 done_testing();
