@@ -163,13 +163,12 @@ longer	= $(patsubst %,test/%.t,amalgamation bindings builds costs cross fuzz non
 	  sanitize standards targets typed widths)
 # Both build a package for npm, and ask its registry.
 nodes	= test/node/node.t test/node/consumer.t
-languages = test/python/python.t test/ruby/ruby.t test/perl/perl.t \
-	  test/lua/lua.t
+LANGUAGES = python ruby perl lua
+languages = $(foreach l,$(LANGUAGES),test/$l/$l.t)
 traces	= $(sort $(wildcard test/trace/*.t test/kernel/*.t))
 
 # All that `make check` and `make test` need, and nothing else.
-WANTED	= check trace sid cross vm fuzz bench node python ruby perl \
-	  lua
+WANTED	= check trace sid cross vm fuzz bench node $(LANGUAGES)
 deps:
 	@test/setup $(WANTED)
 
@@ -186,7 +185,7 @@ run-trace: all
 	$(PROVE) $(traces)
 
 test-dtrace:
-	@test/setup check widths cross vm node ruby perl
+	@test/setup check widths cross vm node $(LANGUAGES)
 	@test/vm/build
 	$(AGAIN) run-dtrace
 run-dtrace: all
@@ -208,29 +207,12 @@ test-node:
 run-node: all
 	$(PROVE) $(nodes)
 
-test-python:
-	@test/setup trace python
-	$(AGAIN) run-python
-run-python: all
-	$(PROVE) test/python/python.t
-
-test-ruby:
-	@test/setup trace ruby
-	$(AGAIN) run-ruby
-run-ruby: all
-	$(PROVE) test/ruby/ruby.t
-
-test-perl:
-	@test/setup trace perl
-	$(AGAIN) run-perl
-run-perl: all
-	$(PROVE) test/perl/perl.t
-
-test-lua:
-	@test/setup trace lua
-	$(AGAIN) run-lua
-run-lua: all
-	$(PROVE) test/lua/lua.t
+# The packages for the other languages.
+$(LANGUAGES:%=test-%): test-%:
+	@test/setup trace $*
+	$(AGAIN) run-$*
+$(LANGUAGES:%=run-%): run-%: all
+	$(PROVE) test/$*/$*.t
 
 # Each fuzzer for $(FUZZ_SECONDS).
 fuzz:
@@ -289,8 +271,8 @@ clean:
 	    $(O)/usdt-dtrace $(EXAMPLES:%=$(O)/%) $(filter .out-%,$(O))
 
 .PHONY: all lib sources check run-check test-trace run-trace test-dtrace run-dtrace \
-	test run-test test-node run-node test-python run-python test-ruby run-ruby \
-	test-perl run-perl test-lua run-lua fuzz vm vm-shell bench run-bench demo run-demo \
+	test run-test test-node run-node $(LANGUAGES:%=test-%) \
+	$(LANGUAGES:%=run-%) fuzz vm vm-shell bench run-bench demo run-demo \
 	clean
 .SECONDARY: $(UNITS:%=$(OBJ)/%.o) $(EXAMPLES:%=$(OBJ)/%.o) \
 	$(patsubst %.c,$(OBJ)/%.o,$(wildcard test/fuzz/*.c))

@@ -8,22 +8,13 @@
 use strict;
 use warnings;
 
-use File::Temp qw(tempdir);
 use Test::More;
 use Usdt::BindingCases qw(run_cases run_watched);
-use Usdt::Package qw(runs pass_on);
-use Usdt::Tracer qw(need source_dir);
+use Usdt::Package qw(test_package runs pass_on);
+use Usdt::Tracer qw(need);
 
 need('root', 'bpftrace', 'cc', 'lua');
-alarm 1800;
-
-my $package = source_dir() . '/bindings/lua';
-my $dir = tempdir('usdt-lua-XXXXXX', TMPDIR => 1, CLEANUP => 1);
-
-delete @ENV{qw(USDT_DISABLE USDT_DEBUG USDT_BACKENDS USDT_NOP)};
-delete @ENV{grep { /^LUA|^MAKE|^MFLAGS$/ } keys %ENV};
-$ENV{USDT_HELPER} = '/nonexistent/helper';
-$ENV{USDT_IMAGE_DIR} = "$dir/images";
+my ($package, $dir) = test_package('lua', qr/^LUA/);
 
 # What only Lua has.
 my $own = {

@@ -8,22 +8,13 @@ use strict;
 use warnings;
 
 use File::Basename qw(basename);
-use File::Temp qw(tempdir);
 use Test::More;
 use Usdt::BindingCases qw(run_all);
-use Usdt::Package qw(runs pass_on example_serves);
-use Usdt::Tracer qw(need source_dir);
+use Usdt::Package qw(test_package runs pass_on example_serves);
+use Usdt::Tracer qw(need);
 
 need('root', 'bpftrace', 'cc', 'perl headers');
-alarm 1800;
-
-my $package = source_dir() . '/bindings/perl';
-my $dir = tempdir('usdt-perl-XXXXXX', TMPDIR => 1, CLEANUP => 1);
-
-delete @ENV{qw(USDT_DISABLE USDT_DEBUG USDT_BACKENDS USDT_NOP)};
-delete @ENV{grep { /^PERL|^MAKE|^MFLAGS$/ } keys %ENV};
-$ENV{USDT_HELPER} = '/nonexistent/helper';
-$ENV{USDT_IMAGE_DIR} = "$dir/images";
+my ($package, $dir) = test_package('perl', qr/^PERL/);
 
 # in(DIRECTORY, COMMAND...): what runs the command there.
 sub in

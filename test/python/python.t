@@ -7,23 +7,15 @@
 use strict;
 use warnings;
 
-use File::Temp qw(tempdir);
 use Test::More;
 use Usdt::BindingCases qw(run_all);
-use Usdt::Package qw(runs pass_on example_serves);
+use Usdt::Package qw(test_package runs pass_on example_serves);
 use Usdt::Tracer qw(need source_dir);
 
 need('root', 'bpftrace', 'cc', 'python');
-alarm 1800;
-
-my $package = source_dir() . '/bindings/python';
+my ($package, $dir) = test_package('python', qr/^PYTHON/);
 my $python = Usdt::Tracer::python();
-my $dir = tempdir('usdt-python-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
-delete @ENV{qw(USDT_DISABLE USDT_DEBUG USDT_BACKENDS USDT_NOP)};
-delete @ENV{grep { /^PYTHON|^MAKE|^MFLAGS$/ } keys %ENV};
-$ENV{USDT_HELPER} = '/nonexistent/helper';
-$ENV{USDT_IMAGE_DIR} = "$dir/images";
 $ENV{PYTHONPATH} = $package;
 $ENV{PYTHONDONTWRITEBYTECODE} = 1;
 

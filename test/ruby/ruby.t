@@ -7,23 +7,15 @@
 use strict;
 use warnings;
 
-use File::Temp qw(tempdir);
 use Test::More;
 use Usdt::BindingCases qw(run_all);
-use Usdt::Package qw(runs pass_on example_serves);
+use Usdt::Package qw(test_package runs pass_on example_serves);
 use Usdt::Tracer qw(need source_dir);
 
 need('root', 'bpftrace', 'cc', 'ruby');
-alarm 1800;
-
-my $package = source_dir() . '/bindings/ruby';
+my ($package, $dir) = test_package('ruby', qr/^(?:RUBY|GEM_|BUNDLE)/);
 my $ruby = Usdt::Tracer::ruby();
-my $dir = tempdir('usdt-ruby-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
-delete @ENV{qw(USDT_DISABLE USDT_DEBUG USDT_BACKENDS USDT_NOP)};
-delete @ENV{grep { /^RUBY|^GEM_|^BUNDLE|^MAKE|^MFLAGS$/ } keys %ENV};
-$ENV{USDT_HELPER} = '/nonexistent/helper';
-$ENV{USDT_IMAGE_DIR} = "$dir/images";
 $ENV{LC_ALL} = 'C.UTF-8';
 
 # What the signatures allow and refuse.

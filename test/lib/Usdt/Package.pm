@@ -5,12 +5,28 @@ use strict;
 use warnings;
 
 use Exporter qw(import);
+use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use Test::More;
 use Usdt::Tracer ();
 use Usdt::Watch ();
 
-our @EXPORT_OK = qw(runs pass_on example_serves);
+our @EXPORT_OK = qw(test_package runs pass_on example_serves);
+
+# test_package(NAME, PATTERN): the folder of that package, and one for images and
+# other files, without variables that PATTERN matches, which steer the language.
+sub test_package
+{
+	my ($name, $pattern) = @_;
+	my $dir = tempdir("usdt-$name-XXXXXX", TMPDIR => 1, CLEANUP => 1);
+
+	alarm 1800;
+	delete @ENV{qw(USDT_DISABLE USDT_DEBUG USDT_BACKENDS USDT_NOP)};
+	delete @ENV{grep { /$pattern/ || /^MAKE|^MFLAGS$/ } keys %ENV};
+	$ENV{USDT_HELPER} = '/nonexistent/helper';
+	$ENV{USDT_IMAGE_DIR} = "$dir/images";
+	return (Usdt::Tracer::source_dir() . "/bindings/$name", $dir);
+}
 
 # runs(NAME, COMMAND...): a test; what it printed, or undef if it failed.
 sub runs
