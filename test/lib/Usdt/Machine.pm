@@ -108,6 +108,20 @@ sub stage_plugins
 	copy("$stage/equal", "$stage/plugin-one.so");
 }
 
+# stage_jit(STAGE): examples/jit, for test/dtrace/jit.t, which ends it.
+sub stage_jit
+{
+	my ($stage) = @_;
+
+	open(my $in, '<', "$top/examples/jit.c") or die "jit.c: $!\n";
+	my $source = join('', <$in>);
+	$source =~ s/ && turns > -60// or die 'jit.c ends otherwise';
+	open(my $out, '>', "$stage/jit.c") or die "$stage/jit.c: $!\n";
+	print $out $source;
+	close($out);
+	compile("$stage/jit", "$stage/jit.c");
+}
+
 # stage_static(STAGE, NAME, WORKS, WHY, VARIABLE...): a static test_usdt, since
 # the machine has none of its libraries, if its compiler WORKS.
 sub stage_static
@@ -176,6 +190,7 @@ sub run_inside
 	    or can_not('the machine could not be built');
 	my $stage = stage($arch);
 	stage_plugins($stage) if grep { m{/copies\.t$} } @tests;
+	stage_jit($stage) if grep { m{/jit\.t$} } @tests;
 	$more->($stage) if $more;
 
 	plan(tests => @tests + 1);
