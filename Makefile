@@ -247,7 +247,17 @@ $(BENCH)/bpf_count: bench/bpf_count.c
 	@echo "  BENCH   $@"
 	$(Q)$(CC) $(CFLAGS) -O2 -o $@ $<
 
-benched = $(BENCH)/bench $(BENCH)/bpf_count \
+$(BENCH)/direct: bench/direct.c bench/direct.h $(O)/libusdt.a
+	@mkdir -p $(@D)
+	@echo "  BENCH   $@"
+	$(Q)$(CC) $(CFLAGS) -O2 -I. -o $@ bench/direct.c $(O)/libusdt.a $(LIBS)
+$(BENCH)/direct_lttng: bench/direct_lttng.c bench/direct_lttng.h bench/direct.h
+	@mkdir -p $(@D)
+	@echo "  BENCH   $@"
+	$(Q)$(CC) -O2 -Ibench -o $@ bench/direct_lttng.c -llttng-ust $(LIBDL) $(LIBS)
+
+benched = $(BENCH)/bench $(BENCH)/bpf_count $(BENCH)/direct \
+	  $(if $(wildcard /usr/include/lttng/tracepoint.h),$(BENCH)/direct_lttng) \
 	  $(if $(shell command -v clang),$(BENCH)/bench-clang)
 
 bench:
