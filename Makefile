@@ -156,7 +156,7 @@ PROVE	= USDT_BUILD=$(abspath $(O)) USDT_OBJ=$(abspath $(OBJ)) \
 	  prove -Itest/lib --timer
 CPUS	= $(shell nproc 2>/dev/null || echo 2)
 units	= $(UNITS:%=$(OBJ)/%)
-machines = test/vm/dtrace.t test/vm/sid.t test/vm/arm64.t
+machines = test/vm/dtrace.t test/vm/sid.t test/vm/arm64.t test/vm/processor.t
 checks	= $(filter-out $(longer),$(sort $(wildcard test/*.t))) $(units)
 # Not in `make check`, which should take less than a minute.
 longer	= $(patsubst %,test/%.t,amalgamation bindings builds costs cross fuzz none \
@@ -199,6 +199,14 @@ run-test: all $(units)
 	$(PROVE) -j2 --rules='seq=test/{trace,kernel}/*.t' --rules='par=**' \
 	    $(traces) $(nodes) $(languages) $(machines) $(longer) && \
 	    exit $$checked
+
+# All of one processor: `make test-arch ARCH=s390x`.
+emulated = $(if $(filter sparc64,$(ARCH)),,$(if $(filter aarch64,$(ARCH)), \
+	  test/vm/arm64.t,test/vm/processor.t))
+test-arch:
+	@test/setup check cross vm
+	USDT_CROSS=$(ARCH) USDT_PROCESSOR=$(ARCH) prove -Itest/lib --timer \
+	    --verbose test/cross.t $(emulated)
 
 # The package for Node.js; some of it asks npm's registry.
 test-node:

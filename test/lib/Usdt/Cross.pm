@@ -15,7 +15,7 @@ use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
 
 our @EXPORT_OK = qw(lacks_cross cross_build cross_units cross_cc emulator
-	readelf);
+	cross_command readelf);
 
 my $top = abs_path(dirname(__FILE__) . '/../../..');
 my $root;
@@ -58,23 +58,48 @@ sub cross_build
 	my @flags = grep { /^-/ } @words;
 	my $dir = tempdir("usdt-$cpu-XXXXXX", TMPDIR => 1, CLEANUP => 1);
 	my $elf = root() . '/arm64/usr';
+
+	# Only the usdt command needs libelf.
+	make($cpu, $dir, "@flags", [map { "$dir/$_" } @targets],
+		grep({ $_ eq 'usdt' } @targets)
+		    ? ("LDFLAGS=-static -L$elf/lib/aarch64-linux-gnu",
+			"CPPFLAGS=-isystem $elf/include", 'LIBS=-lz -pthread')
+		    : 'LDFLAGS=-static');
+	return $dir;
+}
+
+# make(CPU, DIR, FLAGS, TARGETS, VARIABLE...)
+sub make
+{
+	my ($cpu, $dir, $flags, $targets, @variables) = @_;
 	my @make = ('make', '-s', '-C', $top, "O=$dir", "ARCH=$cpu",
 		'CC=' . cross_cc($cpu), 'AR=' . root() . "/bin/$cpu-linux-gnu-ar",
 		'OBJCOPY=' . root() . "/bin/$cpu-linux-gnu-objcopy",
-		"CFLAGS=-O2 -g -fasynchronous-unwind-tables @flags");
+		"CFLAGS=-O2 -g -fasynchronous-unwind-tables $flags",
+		@variables);
 
-	# Only the usdt command needs libelf.
-	push @make, grep({ $_ eq 'usdt' } @targets)
-	    ? ("LDFLAGS=-static -L$elf/lib/aarch64-linux-gnu",
-		"CPPFLAGS=-isystem $elf/include", 'LIBS=-lz -pthread')
-	    : 'LDFLAGS=-static';
 	# This make is independent: the flags of a make around the test are not
 	# for it.
 	system('env', '-u', 'MAKEFLAGS', '-u', 'MAKELEVEL', 'sh', '-c',
 	    'log=$1; shift; "$@" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }',
-	    'sh', "$dir/log", @make, map { "$dir/$_" } @targets) == 0
+	    'sh', "$dir/log", @make, @$targets) == 0
 	    or die "make ARCH=$cpu: failed\n";
-	return $dir;
+}
+
+# cross_command(CPU, DIR, MACHINE): the usdt command, too, in the directory that
+# cross_build made, for a machine of test/vm.  It is linked with the machine's
+# libelf, and runs only there.
+sub cross_command
+{
+	my ($cpu, $dir, $machine) = @_;
+
+	system("$top/test/vm/build", $machine) == 0
+	    or die "the machine $machine could not be built\n";
+	my ($where) = `$top/test/vm/build --where $machine`;
+	chomp $where;
+	make($cpu, $dir, '', ["$dir/usdt"], "LDFLAGS=-L$where "
+		. '-Wl,--unresolved-symbols=ignore-in-shared-libs',
+		'CPPFLAGS=-isystem ' . root() . '/arm64/usr/include');
 }
 
 1;

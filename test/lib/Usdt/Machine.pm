@@ -22,7 +22,8 @@ our @EXPORT_OK = qw(host_machine guest_tests run_inside run_apart);
 our $more;
 
 my $top = abs_path(dirname(__FILE__) . '/../../..');
-my $build = abs_path($ENV{USDT_BUILD} // $top);
+# What make built for the machine.
+our $build = abs_path($ENV{USDT_BUILD} // $top);
 my $SECONDS = $ENV{USDT_VM_SECONDS} // 5400;
 
 my %archs = (x86_64 => 'amd64', aarch64 => 'arm64');
@@ -76,7 +77,7 @@ sub stage
 	copy($stage, grep { -e } map { "$build/$_" } 'test_usdt', 'usdt',
 		'usdt-dtrace');
 	copy("$stage/test", map { "$top/test/$_" }
-		qw(lib dtrace kernel arm64 golden));
+		qw(lib dtrace kernel arm64 processor golden));
 	copy("$stage/test/vm", "$top/test/vm/guest-tests");
 	if (-e "$machine/reference") {
 		copy($stage, "$machine/reference");
@@ -181,7 +182,8 @@ $SIG{$_} = sub {
 	exit 1;
 } for qw(HUP INT TERM);
 
-# run_inside(MACHINE, TEST...): the whole of a test script on the host.
+# run_inside(MACHINE, TEST...): the whole of a test script on the host, or of a
+# subtest.
 sub run_inside
 {
 	my ($arch, @tests) = @_;

@@ -1,0 +1,49 @@
+# Do tracers see the probes of processes on processors that this machine does not
+# have, and that DTrace does not run on?
+#
+# A cross compiler builds the library and the programs, which run in a machine
+# with an emulated processor, with bpftrace of Debian sid and with our own
+# `usdt watch`.  Such a machine is slow.  So this takes one of them, chosen by
+# the number of commits, or all whose names are in USDT_PROCESSOR.
+use strict;
+use warnings;
+
+use Test::More;
+
+use Usdt::Cross qw(lacks_cross cross_build cross_command cross_cc);
+use Usdt::Machine qw(guest_tests run_inside);
+
+# Their names here and as Debian has them, in the order in which they take turns.
+my @machines = ([riscv64 => 'riscv64']);
+
+# Which test runs on which, and why not on the others.
+my %chosen = map { $_ => 1 } split ' ', $ENV{USDT_PROCESSOR} // '';
+if (!%chosen) {
+	chomp(my $count = `git rev-list --count HEAD 2>/dev/null`);
+	$chosen{ $machines[($count || 0) % @machines][0] } = 1;
+}
+my @taken = grep { delete $chosen{ $_->[0] } } @machines;
+die "USDT_PROCESSOR: there is no machine for @{[sort keys %chosen]}, only for "
+    . join(' ', map { $_->[0] } @machines) . "\n" if %chosen;
+
+my $lack = lacks_cross();
+if ($lack && $ENV{USDT_NO_SKIP}) {
+	plan(tests => 1);
+	fail("$lack, and USDT_NO_SKIP is set");
+	exit 1;
+}
+plan(skip_all => $lack) if $lack;
+
+for (@taken) {
+	my ($cpu, $machine) = @$_;
+
+	subtest $cpu => sub {
+		my $build = cross_build($cpu, 'test_usdt');
+
+		cross_command($cpu, $build, $machine);
+		local $ENV{CC} = cross_cc($cpu) . ' -static';
+		local $Usdt::Machine::build = $build;
+		run_inside($machine, guest_tests('test/processor'));
+	};
+}
+done_testing();
