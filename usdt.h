@@ -637,6 +637,14 @@ USDT_API void usdt_static_free(usdt_static_provider_t *declared);
  * disabling or freeing is disabled.  If the helper hangs just when the child
  * asks it, that fork() waits.
  *
+ * Direct events (Linux on x86-64, i386 and aarch64).  While `usdt watch`, `usdt
+ * record` or `usdt top` watches a probe, each fire also writes a record to memory
+ * of its thread.  The thread's first such fire makes some system calls and maps
+ * 256 KiB; a thread that fills them in less than 25 ms gets 4 MiB.  The memory
+ * goes when the thread ends; nobody else can write it.  If there is none, events
+ * are lost, and the reader is told.  "char *" arguments are read then: see
+ * usdt_provider_set_texts.  Nothing of this happens without a reader.
+ *
  * Shared objects.  Each program and shared object has its own copy of the
  * library, and does not export it.  Never pass an object of one copy to
  * another.  Free all providers before you unload a shared object; the others
