@@ -8,8 +8,6 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -632,23 +630,42 @@ test_limits(void)
 	usdt_probe_release(probe);
 }
 
+/* A filter of system calls, as the kernel reads it.  musl-gcc does not find the
+ * kernel's headers. */
+struct instruction {
+	uint16_t code;
+	uint8_t if_true, if_false;
+	uint32_t value;
+};
+
+struct filter {
+	unsigned short count;
+	const struct instruction *instructions;
+};
+
+#define LOAD		0x20	/* BPF_LD | BPF_W | BPF_ABS: of the call's data */
+#define IF_EQUAL	0x15	/* BPF_JMP | BPF_JEQ | BPF_K */
+#define RETURN		0x06	/* BPF_RET | BPF_K */
+#define REFUSE		0x00050000u	/* SECCOMP_RET_ERRNO */
+#define ALLOW		0x7fff0000u	/* SECCOMP_RET_ALLOW */
+#define MODE_FILTER	2		/* SECCOMP_MODE_FILTER */
+
 /* From now on the kernel answers this system call with an error. */
 static int
 refuse(int number, int error)
 {
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-		    offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+	const struct instruction instructions[] = {
+		{ LOAD, 0, 0, 0 },		/* its number */
+		{ IF_EQUAL, 0, 1, (uint32_t)number },
+		{ RETURN, 0, 0, REFUSE | (uint32_t)error },
+		{ RETURN, 0, 0, ALLOW }
 	};
-	struct sock_fprog program = {
-		sizeof filter / sizeof filter[0], filter
+	const struct filter filter = {
+		sizeof instructions / sizeof instructions[0], instructions
 	};
 
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+	    prctl(PR_SET_SECCOMP, MODE_FILTER, &filter) == 0;
 }
 
 static int
