@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -668,11 +669,23 @@ refuse(int number, int error)
 	    prctl(PR_SET_SECCOMP, MODE_FILTER, &filter) == 0;
 }
 
+/* Without memory, and by none of the system calls that are refused. */
+static int
+open_fds(void)
+{
+	struct stat st;
+	int fd, n = 0;
+
+	for (fd = 0; fd < 256; fd++)
+		n += fstat(fd, &st) == 0;
+	return n;
+}
+
 static int
 fire_refused(int number, int error)
 {
 	const uint64_t argv[2] = { (uintptr_t)"a text", 5 };
-	int before = count_fds();
+	int before = open_fds();
 
 	if (!refuse(number, error))
 		return 99;
@@ -682,8 +695,7 @@ fire_refused(int number, int error)
 	usdt_probe_fire64(probe, 2, argv);
 	if (errno != 77)
 		return 1;
-	return number == SYS_openat || number == SYS_close ||
-	    count_fds() == before ? 0 : 2;
+	return number == SYS_close || open_fds() == before ? 0 : 2;
 }
 
 static void
