@@ -197,6 +197,11 @@ many(struct ctf *ctf)
 	ctf_lost(silent, 3 * SECOND, 12000);
 	ctf_flush(silent);
 	ctf_lost(silent, 4 * SECOND, 345);
+	/* Only a count says that time has passed before the second event. */
+	values[0].bits = 1;
+	ctf_event(silent, class, 4 * SECOND + 1, 90, values);
+	ctf_lost(silent, 90 * SECOND, 1);
+	ctf_event(silent, class, 90 * SECOND + 2, 90, values);
 	ctf_stream_end(streams[1]);
 }
 

@@ -25,6 +25,10 @@ struct shape {
 	struct ctf_class *class;
 };
 
+/* When the events were. */
+static uint64_t times[4096];
+static size_t time_count, time_read;
+
 static const uint8_t uuid[16] = "0123456789abcde";
 
 /* --- writing --- */
@@ -190,13 +194,22 @@ load(const char **at, const char *end, size_t size)
 
 static void
 read_event(const char **at, const char *end, const struct shape *shapes,
-    uint64_t begin, uint64_t last)
+    uint64_t *now, uint64_t last)
 {
-	uint64_t number = load(at, end, 4), time = load(at, end, 8);
+	uint64_t number = load(at, end, 2), time;
 	size_t i, length;
 
+	if (number == 65535) {
+		number = load(at, end, 4);
+		time = load(at, end, 8);
+	} else {
+		time = (*now & ~(uint64_t)UINT32_MAX) | load(at, end, 4);
+		time += time < *now ? (uint64_t)1 << 32 : 0;
+	}
 	must(number < CLASSES);
-	must(time >= begin && time <= last);
+	must(time >= *now && time <= last);
+	must(time_read < time_count && time == times[time_read++]);
+	*now = time;
 	must(load(at, end, 4) == 7 && load(at, end, 4) == 1);
 	for (i = 0; i < shapes[number].count; i++) {
 		const struct ctf_field *field = &shapes[number].fields[i];
@@ -241,9 +254,9 @@ read_stream(const char *bytes, size_t size, const struct shape *shapes,
 		must(strcmp(at, "program") == 0);
 		at += sizeof "program";
 		while (at < end)
-			read_event(&at, end, shapes, begin, last);
+			read_event(&at, end, shapes, &begin, last);
 	}
-	must(said == lost);
+	must(said == lost && time_read == time_count);
 }
 
 static char scratch[] = "/dev/shm/ctf-fuzz-XXXXXX";
@@ -263,7 +276,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	struct ctf_place place = { .boot = NULL };
 	struct ctf *ctf;
 	struct ctf_stream *stream;
-	uint64_t time = 0, lost = 0;
+	uint64_t time = 0, last = 0, lost = 0;
 	size_t i, k;
 	char *host, *text;
 	int directory;
@@ -271,6 +284,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	if (!made)
 		must(mkdtemp(scratch) != NULL && atexit(remove_scratch) == 0);
 	made = 1;
+	time_count = time_read = 0;
 	memcpy(place.uuid, uuid, sizeof uuid);
 	directory = open(scratch, O_RDONLY | O_DIRECTORY);
 	must(directory >= 0);
@@ -285,15 +299,22 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	while (feed.left > 0) {
 		unsigned choice = feed_byte(&feed);
 
-		time += choice >> 3;
+		/* Some are far apart. */
+		time += (uint64_t)choice >> 3 << (choice == 255 ? 40 : 25);
 		if ((choice & 7) == 7) {
+			last = time > last ? time : last;
 			ctf_lost(stream, time, choice);
 			lost += choice;
 		} else if ((choice & 7) == 6) {
 			ctf_flush(stream);
 		} else {
+			const uint64_t at = time - (time > 0 && choice >> 6 == 1);
+
+			last = at > last ? at : last;
+			must(time_count < sizeof times / sizeof *times);
+			times[time_count++] = last;
 			feed_event(&feed, stream, &shapes[choice % CLASSES],
-			    time - choice / 64);
+			    at);
 		}
 	}
 	must(ctf_end(ctf) == 0);

@@ -10,6 +10,10 @@
  *		sizes, count of lost events, the program's name
  *	event:	number of its probe, time; pid, tid; the arguments
  *
+ * Most of what a fast recorder costs is pages for files, so an event has the low
+ * 32 bits of its time if the last event's tell the rest.  LTTng's events begin
+ * like that, too.
+ *
  * Each process has a stream of its own, so that its count of lost events says
  * whose they were.
  */
@@ -30,8 +34,11 @@
 #define BUFFER_MIN	((size_t)4 << 10)
 #define BUFFER_MAX	((size_t)256 << 10)
 
-/* Bytes before an event's fields: number, time, pid, tid. */
-#define EVENT_HEAD	20
+/* The most bytes before an event's fields: EXTENDED, number, time, pid, tid. */
+#define EVENT_HEAD	22
+
+/* In place of its number: that and all of the time follow. */
+#define EXTENDED	65535
 
 struct ctf {
 	int directory, metadata;
@@ -53,7 +60,7 @@ struct step {
 
 struct ctf_class {
 	uint32_t number;
-	size_t room;		/* bytes that an event needs without texts */
+	size_t room;		/* bytes that an event may need without texts */
 	int texts;		/* it has some */
 	size_t count;
 	struct step steps[];
@@ -70,6 +77,7 @@ struct ctf_stream {
 	size_t space, used;
 	size_t head;		/* bytes before its first event */
 	uint64_t begin, last;	/* times */
+	uint64_t known;		/* the time up to which readers know it */
 	int is_empty;		/* no event is in the buffer */
 	uint64_t lost, lost_written;
 };
@@ -189,8 +197,14 @@ put_trace(FILE *out, const struct ctf_place *place)
 	put_member(out, 8, "false", "events_discarded");
 	fputs("\t\tstring { encoding = UTF8; } procname;\n\t};\n"
 	    "\tevent.header := struct {\n", out);
+	fputs("\t\tenum : integer { size = 16; align = 8; signed = false; } "
+	    "{ compact = 0 ... 65534, extended = 65535 } id;\n"
+	    "\t\tvariant <id> {\n\t\tstruct {\n", out);
+	put_member(out, 4, clock, "timestamp");
+	fputs("\t\t} compact;\n\t\tstruct {\n", out);
 	put_member(out, 4, "false", "id");
 	put_member(out, 8, clock, "timestamp");
+	fputs("\t\t} extended;\n\t\t} v;\n", out);
 	fputs("\t};\n\tevent.context := struct {\n", out);
 	put_member(out, 4, "true", "_pid");
 	put_member(out, 4, "true", "_tid");
@@ -485,7 +499,6 @@ ctf_flush(struct ctf_stream *stream)
 		write_packet(stream, stream->used, stream->lost);
 	stream->used = stream->head;
 	stream->lost_written = stream->lost;
-	stream->begin = stream->last;
 	stream->is_empty = 1;
 }
 
@@ -642,13 +655,36 @@ put_text(uint8_t *to, const struct value *value, int chars)
 	return to + n;
 }
 
+/* What comes now is of that time, and may be the first in its packet. */
 static void
 advance(struct ctf_stream *stream, uint64_t time)
 {
 	if (time > stream->last)
 		stream->last = time;
-	if (stream->is_empty && stream->at == 0 && stream->lost == 0)
+	if (stream->is_empty && stream->lost == stream->lost_written)
 		stream->begin = stream->last;
+}
+
+/* The head of an event of the time "last". */
+static uint8_t *
+put_head(uint8_t *to, const struct ctf_stream *stream, uint32_t number,
+    pid_t tid)
+{
+	uint16_t half = (uint16_t)number;
+	uint32_t low = (uint32_t)stream->last;
+
+	if (number < EXTENDED && stream->last - stream->known <= UINT32_MAX) {
+		put_bytes(&to, &half, 2);
+		put_bytes(&to, &low, 4);
+	} else {
+		half = EXTENDED;
+		put_bytes(&to, &half, 2);
+		put_bytes(&to, &number, 4);
+		put_bytes(&to, &stream->last, 8);
+	}
+	put_bytes(&to, &stream->pid, 4);
+	put_bytes(&to, &tid, 4);
+	return to;
 }
 
 void
@@ -666,12 +702,12 @@ ctf_event(struct ctf_stream *stream, const struct ctf_class *class,
 	if (room > stream->space - stream->used)
 		make_room(stream, room);
 	advance(stream, time);
+	if (stream->is_empty)
+		stream->known = stream->begin;
 	stream->is_empty = 0;
-	to = stream->buffer + stream->used;
-	put_bytes(&to, &class->number, 4);
-	put_bytes(&to, &stream->last, 8);
-	put_bytes(&to, &stream->pid, 4);
-	put_bytes(&to, &tid, 4);
+	to = put_head(stream->buffer + stream->used, stream, class->number,
+	    tid);
+	stream->known = stream->last;
 	for (step = class->steps; step < end; step++) {
 		const struct value *value = &values[step->leaf];
 
