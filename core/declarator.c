@@ -36,31 +36,59 @@ is_inside(char c)
 	return is_start(c) || (c >= '0' && c <= '9');
 }
 
-static int
-is_one_of(const char *word, size_t length, const char *const *words)
-{
-	for (; *words != NULL; words++)
-		if (**words == *word && strlen(*words) == length &&
-		    memcmp(*words, word, length) == 0)
-			return 1;
-	return 0;
-}
+/* The words of C, by their first letter: a parser sees many words, and most are
+ * names. */
+enum word {
+	NAME, QUALIFIER, ARITHMETIC, TAG, WHOLE, OTHER
+};
 
-static const char *const qualifiers[] = {
-	"const", "volatile", "restrict", NULL
+#define LONGEST	8		/* of these words */
+
+static const struct {
+	char text[LONGEST + 1];
+	uint8_t word;
+} words['z' - '_' + 1][7] = {
+	['_' - '_'] = { { "_Bool", WHOLE } },
+	['a' - '_'] = { { "auto", OTHER } },
+	['b' - '_'] = { { "break", OTHER } },
+	['c' - '_'] = { { "char", ARITHMETIC }, { "const", QUALIFIER },
+	    { "case", OTHER }, { "continue", OTHER } },
+	['d' - '_'] = { { "double", ARITHMETIC }, { "default", OTHER },
+	    { "do", OTHER } },
+	['e' - '_'] = { { "enum", TAG }, { "else", OTHER },
+	    { "extern", OTHER } },
+	['f' - '_'] = { { "float", ARITHMETIC }, { "for", OTHER } },
+	['g' - '_'] = { { "goto", OTHER } },
+	['i' - '_'] = { { "int", ARITHMETIC }, { "if", OTHER },
+	    { "inline", OTHER } },
+	['l' - '_'] = { { "long", ARITHMETIC } },
+	['r' - '_'] = { { "restrict", QUALIFIER }, { "register", OTHER },
+	    { "return", OTHER } },
+	['s' - '_'] = { { "short", ARITHMETIC }, { "signed", ARITHMETIC },
+	    { "struct", TAG }, { "sizeof", OTHER }, { "static", OTHER },
+	    { "switch", OTHER } },
+	['t' - '_'] = { { "typedef", OTHER } },
+	['u' - '_'] = { { "unsigned", ARITHMETIC }, { "union", TAG } },
+	['v' - '_'] = { { "void", WHOLE }, { "volatile", QUALIFIER } },
+	['w' - '_'] = { { "while", OTHER } },
 };
-static const char *const arithmetic[] = {
-	"char", "short", "int", "long", "signed", "unsigned", "float", "double",
-	NULL
-};
-static const char *const tagged[] = { "struct", "union", "enum", NULL };
-static const char *const whole[] = { "void", "_Bool", NULL };
-/* Other words that can't be names. */
-static const char *const keywords[] = {
-	"auto", "break", "case", "continue", "default", "do", "else", "extern",
-	"for", "goto", "if", "inline", "register", "return", "sizeof", "static",
-	"switch", "typedef", "while", NULL
-};
+
+/* Which kind of word is it?  It begins with a letter or '_'. */
+static enum word
+word_of(const char *word, size_t length)
+{
+	size_t i;
+
+	if (*word < '_' || length > LONGEST)
+		return NAME;
+	for (i = 0; words[*word - '_'][i].text[0] != '\0'; i++) {
+		const char *text = words[*word - '_'][i].text;
+
+		if (text[length] == '\0' && memcmp(text, word, length) == 0)
+			return (enum word)words[*word - '_'][i].word;
+	}
+	return NAME;
+}
 
 static void
 skip_blanks(struct parser *p)
@@ -95,7 +123,7 @@ skip_qualifiers(struct parser *p)
 	size_t length;
 
 	while ((length = next_word(p)) > 0 &&
-	    is_one_of(p->at, length, qualifiers))
+	    word_of(p->at, length) == QUALIFIER)
 		p->at += length;
 }
 
@@ -118,14 +146,15 @@ accept(struct parser *p, size_t length)
 static int
 parse_base(struct parser *p)
 {
+	enum word word;
 	size_t length;
-	int is_c = 0;
 
 	skip_qualifiers(p);
 	length = next_word(p);
 	if (length == 0)
 		return -1;
-	if (is_one_of(p->at, length, tagged)) {
+	word = word_of(p->at, length);
+	if (word == TAG) {
 		p->out->base = *p->at == 'e' ? USDT__BASE_ENUM :
 		    *p->at == 's' ? USDT__BASE_STRUCT : USDT__BASE_UNKNOWN;
 		accept(p, length);
@@ -137,22 +166,21 @@ parse_base(struct parser *p)
 		skip_qualifiers(p);
 		return 1;
 	}
-	while (length > 0 && is_one_of(p->at, length, arithmetic)) {
-		is_c = 1;
-		accept(p, length);
-		skip_qualifiers(p);
-		length = next_word(p);
-	}
-	if (is_c)
+	if (word == ARITHMETIC) {
+		do {
+			accept(p, length);
+			skip_qualifiers(p);
+			length = next_word(p);
+		} while (length > 0 && word_of(p->at, length) == ARITHMETIC);
 		return 1;
-	if (is_one_of(p->at, length, keywords))
+	}
+	if (word == OTHER)
 		return -1;
-	is_c = is_one_of(p->at, length, whole);
-	if (is_c && *p->at == 'v')
+	if (word == WHOLE && *p->at == 'v')
 		p->out->base = USDT__BASE_VOID;
 	accept(p, length);
 	skip_qualifiers(p);
-	return is_c;
+	return word == WHOLE;
 }
 
 /* Skip a bracket, all inside it, and the bracket that closes it. */
@@ -236,11 +264,7 @@ parse_name(struct parser *p)
 
 	if (length == 0)
 		return;
-	if (is_one_of(p->at, length, arithmetic) ||
-	    is_one_of(p->at, length, tagged) ||
-	    is_one_of(p->at, length, qualifiers) ||
-	    is_one_of(p->at, length, whole) ||
-	    is_one_of(p->at, length, keywords)) {
+	if (word_of(p->at, length) != NAME) {
 		p->fault = "a word of C's can't be a name";
 		return;
 	}
