@@ -33,6 +33,8 @@ line_free(struct line *line)
 void
 line_put(struct line *line, const char *bytes, size_t length)
 {
+	if (length == 0)
+		return;		/* there may be no bytes yet */
 	line_room(line, length);
 	memcpy(line->bytes + line->length, bytes, length);
 	line->length += length;
