@@ -287,6 +287,10 @@ struct probe {			/* the strings belong to the image */
 struct image {
 	unsigned machine;	/* EM_* */
 	int build_id;		/* it has one */
+	uint8_t id[20];		/* that, if it has 20 bytes; else zeros */
+	struct usdt__direct direct;	/* offsets are in the file; magic is 0:
+					 * it has no direct sites */
+	uint64_t gates;		/* offset of its semaphores in the file */
 	int dof;		/* it has DOF that describes probes */
 	int linked;		/* the linker loads it: gdb knows where */
 	uint64_t code;		/* address of the first executable page */
@@ -370,6 +374,26 @@ int argument_is_length_of(const char *name, const char *text);
 int argument_is_float(const struct argument *argument, size_t size);
 /* Its type, or a type of its size, for people. */
 const char *argument_type(const struct argument *argument);
+
+/* --- direct.c: can a probe's events go direct, without the kernel? --------- */
+
+/* NULL: they can.  Else why not, for people. */
+const char *direct_obstacle(const struct image *image,
+    const struct probe *probe);
+/* The number of its gate, and its first cell; if there is no obstacle. */
+uint32_t direct_gate(const struct image *image, const struct probe *probe);
+uint32_t direct_cell(const struct image *image, const struct probe *probe);
+/*
+ * The offset of its direct site, where a uprobe opens the gate; and of the
+ * semaphore that is meant for that.
+ */
+uint64_t direct_site(const struct image *image, const struct probe *probe);
+uint64_t direct_semaphore(const struct probe *probe);
+/*
+ * Has the process a seccomp filter, which may forbid what direct events need?
+ * -1: unknown, or the process is gone.
+ */
+int direct_is_filtered(pid_t pid);
 
 /* --- operand.c: how does the kernel fetch an argument? -------------------- */
 

@@ -29,7 +29,7 @@ struct reader {
 	Elf *elf;
 	GElf_Ehdr header;
 	size_t names;		/* section with the sections' names */
-	Elf_Scn *notes, *dof, *types, *symbols[2];
+	Elf_Scn *notes, *dof, *types, *symbols[2], *direct, *id;
 	uint64_t base;		/* address of .stapsdt.base, or 0 */
 	GElf_Phdr *segments;
 	size_t segment_count;
@@ -83,8 +83,14 @@ note_section(struct reader *reader, Elf_Scn *section)
 		reader->dof = section;
 	else if (strcmp(name, ".usdt.types") == 0)
 		reader->types = section;
-	else if (strcmp(name, ".note.gnu.build-id") == 0)
+	else if (strcmp(name, USDT__DIRECT_SECTION) == 0)
+		reader->direct = section;
+	else if (strcmp(name, ".probes") == 0)
+		reader->image->gates = header.sh_offset;
+	else if (strcmp(name, ".note.gnu.build-id") == 0) {
 		reader->image->build_id = 1;
+		reader->id = section;
+	}
 }
 
 static int
@@ -364,6 +370,59 @@ read_types(struct reader *reader)
 		    arch);
 }
 
+/* --- direct events --- */
+
+static void
+read_id(struct reader *reader)
+{
+	Elf_Data *data = section_data(reader->id);
+	size_t name, desc;
+	GElf_Nhdr note;
+
+	if (data != NULL && gelf_getnote(data, 0, &note, &name, &desc) > 0 &&
+	    note.n_type == NT_GNU_BUILD_ID &&
+	    note.n_descsz == sizeof reader->image->id)
+		memcpy(reader->image->id, (char *)data->d_buf + desc,
+		    sizeof reader->image->id);
+}
+
+/* Offsets of SIZE bytes of code at ADDRESS, which must all be in the file. */
+static int
+code_at(const struct reader *reader, uint64_t *address, uint64_t size)
+{
+	uint64_t first, last;
+
+	if (size == 0 || *address + size < *address ||
+	    to_offset(reader, *address, PF_X, 0, &first) < 0 ||
+	    to_offset(reader, *address + size - 1, PF_X, 0, &last) < 0 ||
+	    last - first != size - 1)
+		return -1;
+	*address = first;
+	return 0;
+}
+
+/* A table with something wrong is as none: uprobes do without it. */
+static void
+read_direct(struct reader *reader)
+{
+	Elf_Data *data = section_data(reader->direct);
+	struct usdt__direct direct;
+
+	if (data == NULL || data->d_size != sizeof direct || reader->id == NULL)
+		return;
+	memcpy(&direct, data->d_buf, sizeof direct);
+	if (direct.magic != USDT__DIRECT_MAGIC || direct.stride == 0 ||
+	    direct.stride > 64 || (direct.stub != 32 && direct.stub != 64) ||
+	    direct.stubs % direct.stub != 0 ||
+	    direct.stubs / USDT__CELL > USDT__RING_COUNTERS ||
+	    code_at(reader, &direct.sites, (uint64_t)direct.gates *
+	    direct.stride) < 0 || code_at(reader, &direct.announcer, 1) < 0 ||
+	    code_at(reader, &direct.text, direct.stubs) < 0)
+		return;
+	reader->image->direct = direct;
+	read_id(reader);
+}
+
 /* --- symbols --- */
 
 /*
@@ -617,6 +676,7 @@ image_read(int fd)
 	read_notes(&reader);
 	add_dof_only(&reader);
 	read_types(&reader);
+	read_direct(&reader);
 	read_symbols(&reader);
 	describe_elsewhere(reader.image);
 	close_elf(&reader);

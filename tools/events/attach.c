@@ -34,15 +34,6 @@
  */
 #define REFUSED_MAX	20
 
-/* A file with probes that match. */
-struct watched {
-	struct image *image;
-	char *path;
-	int fd;
-	uint64_t device, inode;		/* from stat */
-	unsigned refused;		/* probes that the kernel refused */
-};
-
 static void
 report(const struct target *target, const char *why)
 {
@@ -89,34 +80,56 @@ reason(int error)
 
 /* --- attaching --- */
 
+/* First come announcers, then what goes direct, which share one event. */
+static int
+rank(const struct target *target)
+{
+	return target->announcer ? 0 : target->direct ? 1 : 2;
+}
+
 static int
 by_signature(const void *one, const void *other)
 {
 	const struct target *a = *(struct target *const *)one;
 	const struct target *b = *(struct target *const *)other;
-	int order = strcmp(a->signature, b->signature);
+	int order = rank(a) - rank(b);
 
+	if (order == 0 && !a->direct)
+		order = strcmp(a->signature, b->signature);
 	if (order != 0)
 		return order;
 	if (a->image != b->image)
 		return a->fd < b->fd ? -1 : 1;
+	if (a->direct && direct_gate(a->image, a->probe) !=
+	    direct_gate(b->image, b->probe))
+		return direct_gate(a->image, a->probe) <
+		    direct_gate(b->image, b->probe) ? -1 : 1;
 	return a->probe < b->probe ? -1 : a->probe > b->probe;
+}
+
+/* The rings to which the events of targets like this one are written. */
+static struct perf **
+perf_for(struct attachment *to, const struct target *target)
+{
+	return target->announcer ? &to->announcements :
+	    target->direct ? &to->gates : &to->perf;
 }
 
 /* Make one event for targets with one signature.  Returns 0 or an errno. */
 static int
-attach_event(struct attachment *to, size_t first, size_t count)
+attach_event(struct attachment *to, struct target *const *targets,
+    size_t count)
 {
-	struct event event = {
-		.number = ++to->numbers,
-		.first = first,
-		.count = count
-	};
-	int error = event_define(to->tracefs, &event, to->targets);
+	struct perf **perf = perf_for(to, targets[0]);
+	struct event event = { .number = ++to->numbers };
+	int error;
 
+	if (*perf == NULL && (*perf = perf_open(1)) == NULL)
+		return ENOMEM;
+	error = event_define(to->tracefs, &event, targets, count);
 	if (error != 0)
 		return error;
-	error = perf_attach(to->perf, event.id, to->only);
+	error = perf_attach(*perf, event.id, to->only);
 	if (error != 0) {
 		tracefs_remove(to->tracefs, event.number);
 		event_done(&event);
@@ -124,7 +137,7 @@ attach_event(struct attachment *to, size_t first, size_t count)
 	}
 	ROOM_FOR_ONE(to->events, to->event_count, to->event_space);
 	to->events[to->event_count++] = event;
-	to->watching += count;
+	to->watching += targets[0]->announcer ? 0 : count;
 	return 0;
 }
 
@@ -132,11 +145,11 @@ attach_event(struct attachment *to, size_t first, size_t count)
 static struct watched *
 file_of(struct attachment *to, const struct target *target)
 {
-	struct watched *file = to->files;
+	struct watched **file = to->files;
 
-	while (file->image != target->image)
+	while ((*file)->image != target->image)
 		file++;
-	return file;
+	return *file;
 }
 
 /* Do all these targets belong to files with too many refusals? */
@@ -147,57 +160,123 @@ is_hopeless(struct attachment *to, struct target *const *targets, size_t count)
 	    file_of(to, targets[0])->refused >= REFUSED_MAX;
 }
 
+/* This target goes by uprobe after all; without an announcer, all of its file. */
+static void
+fall_back(struct attachment *to, struct target *target, int error)
+{
+	struct watched *file = file_of(to, target);
+	size_t i;
+
+	if (!target->announcer) {
+		way_by_uprobe(file, target);
+		return;
+	}
+	file->obstacle = reason(error);
+	for (i = 0; i < to->target_count; i++)
+		if (to->targets[i]->image == file->image &&
+		    to->targets[i]->direct)
+			way_by_uprobe(file, to->targets[i]);
+}
+
 /*
  * Attach targets with one signature, in order of their files.  One that can't
  * be attached makes the whole event fail: halve the targets until it is found,
  * and leave it out.
  */
 static void
-attach_targets(struct attachment *to, size_t first, size_t count)
+attach_targets(struct attachment *to, struct target **targets, size_t count)
 {
 	int error;
 
 	if (to->fatal)
 		return;
-	if (is_hopeless(to, &to->targets[first], count)) {
-		trouble(to, to->targets[first], "so many others of the file "
-		    "can't");
+	if (rank(targets[0]) == 2 && is_hopeless(to, targets, count)) {
+		trouble(to, targets[0], "so many others of the file can't");
 		return;
 	}
-	error = attach_event(to, first, count);
+	error = attach_event(to, targets, count);
 	if (error == 0)
 		return;
 	if (error == EMFILE || error == ENFILE || error == ENOMEM ||
 	    error == EACCES || error == EPERM) {
-		report(to->targets[first], reason(error));
+		report(targets[0], reason(error));
 		to->fatal = 1;
+	} else if (count == 1 && rank(targets[0]) < 2) {
+		fall_back(to, targets[0], error);
 	} else if (count == 1) {
-		file_of(to, to->targets[first])->refused++;
-		trouble(to, to->targets[first], reason(error));
+		file_of(to, targets[0])->refused++;
+		trouble(to, targets[0], reason(error));
 	} else {
-		attach_targets(to, first, count / 2);
-		attach_targets(to, first + count / 2, count - count / 2);
+		attach_targets(to, targets, count / 2);
+		attach_targets(to, targets + count / 2, count - count / 2);
 	}
 }
 
-/* Attach all targets from FIRST on. */
+/* Attach those of that rank. */
 static void
-attach_new(struct attachment *to, size_t first)
+attach_rank(struct attachment *to, struct target **targets, size_t count,
+    int which)
 {
-	struct target **target = to->targets;
-	size_t end;
+	size_t first, end;
+
+	if (count > 0)
+		qsort(targets, count, sizeof *targets, by_signature);
+	for (first = 0; first < count; first = end) {
+		end = first + 1;
+		while (end < count && rank(targets[end]) ==
+		    rank(targets[first]) && (which == 1 ||
+		    strcmp(targets[end]->signature,
+		    targets[first]->signature) == 0))
+			end++;
+		if (rank(targets[first]) == which)
+			attach_targets(to, targets + first, end - first);
+	}
+}
+
+/* Read the rings that there are already, before gates open. */
+static void
+find_rings(struct attachment *to, size_t first)
+{
+	size_t i, k;
+
+	for (i = first; i < to->file_count && !to->fatal; i++) {
+		const struct watched *file = to->files[i];
+
+		if (file->wanted == NULL)
+			continue;
+		if (to->rings == NULL)
+			to->rings = rings_open();
+		rings_want(to->rings, file->wanted);
+		for (k = 0; k < file->pid_count; k++)
+			rings_search(to->rings, file->pids[k]);
+	}
+}
+
+/*
+ * Attach all targets from FIRST on, of files from FIRST_FILE on.  New rings are
+ * announced before gates open, so none is missed.
+ */
+static void
+attach_new(struct attachment *to, size_t first, size_t first_file)
+{
+	size_t count = 0, announcers = 0, i;
+	struct target **list;
 
 	if (first == to->target_count)
 		return;
-	qsort(target + first, to->target_count - first, sizeof *target,
-	    by_signature);
-	for (; first < to->target_count; first = end) {
-		end = first + 1;
-		while (end < to->target_count && strcmp(
-		    target[end]->signature, target[first]->signature) == 0)
-			end++;
-		attach_targets(to, first, end - first);
-	}
+	list = xcalloc(to->target_count - first + to->file_count,
+	    sizeof *list);
+	for (i = first_file; i < to->file_count; i++)
+		if (to->files[i]->announcer != NULL)
+			list[announcers++] = to->files[i]->announcer;
+	attach_rank(to, list, announcers, 0);
+	find_rings(to, first_file);
+	for (i = first; i < to->target_count; i++)
+		list[count++] = to->targets[i];
+	attach_rank(to, list, count, 1);
+	attach_rank(to, list, count, 2);
+	free(list);
+	way_report(to, first_file);
 	fprintf(stderr, "usdt: watching %zu probe%s\n", to->watching,
 	    to->watching == 1 ? "" : "s");
 }
@@ -249,8 +328,8 @@ drop_target(struct attachment *to)
 }
 
 static void
-add_target(struct attachment *to, const struct target *target,
-    const char **kinds, size_t *count)
+add_target(struct attachment *to, struct watched *file,
+    const struct target *target, const char **kinds, size_t *count)
 {
 	struct target *copy;
 
@@ -268,7 +347,8 @@ add_target(struct attachment *to, const struct target *target,
 		copy->number = to->target_numbers++;
 		target_prepare(copy);
 		to->targets[to->target_count++] = copy;
-		if (!is_kind(to, kinds, count))
+		way_of_target(file, copy);
+		if (!copy->direct && !is_kind(to, kinds, count))
 			drop_target(to);
 	}
 }
@@ -281,7 +361,7 @@ is_watched(const struct attachment *to, const struct stat *st,
 	size_t i, k;
 
 	for (i = 0; i < to->file_count; i++) {
-		const struct watched *file = &to->files[i];
+		const struct watched *file = to->files[i];
 
 		if (file->device != st->st_dev || file->inode != st->st_ino)
 			continue;
@@ -323,41 +403,54 @@ nothing(void *node)
 	(void)node;
 }
 
-/* Add the matching probes of a file.  NAMED is the path of a pattern. */
 static void
-add_file(struct attachment *to, int fd, const char *path, const char *named)
+free_file(struct watched *file)
 {
-	struct image *image = image_read(fd);
-	struct watched file = { .image = image, .fd = fd };
+	way_done(file);
+	image_free(file->image);
+	free(file->path);
+	close(file->fd);
+	free(file);
+}
+
+/*
+ * Add the matching probes of a file.  NAMED is the path of a pattern; HOLDERS,
+ * if known, are the processes that map it.
+ */
+static void
+add_file(struct attachment *to, int fd, const char *path, const char *named,
+    const struct mapped *holders)
+{
+	struct watched *file = xcalloc(1, sizeof *file);
 	size_t i, before = to->target_count, kind_count = 0;
 	const char *kinds[KINDS_MAX];
 	void *given = NULL;
 	struct stat st;
 
-	if (image == NULL || fstat(fd, &st) < 0) {
-		image_free(image);
-		close(fd);
+	file->image = image_read(fd);
+	file->fd = fd;
+	if (file->image == NULL || fstat(fd, &st) < 0) {
+		free_file(file);
 		return;
 	}
-	file.path = xstrndup(path, strlen(path));
-	file.device = st.st_dev;
-	file.inode = st.st_ino;
-	for (i = 0; i < image->count; i++) {
+	file->path = xstrndup(path, strlen(path));
+	file->device = st.st_dev;
+	file->inode = st.st_ino;
+	way_choose(to, file, holders);
+	for (i = 0; i < file->image->count; i++) {
 		struct target target = {
-			.image = image, .probe = &image->probes[i],
-			.path = file.path, .fd = fd
+			.image = file->image, .probe = &file->image->probes[i],
+			.path = file->path, .fd = fd
 		};
 
 		if (is_wanted(to, path, named, target.probe) &&
 		    !is_watched(to, &st, target.probe) &&
 		    !is_repeated(&given, target.probe))
-			add_target(to, &target, kinds, &kind_count);
+			add_target(to, file, &target, kinds, &kind_count);
 	}
 	tdestroy(given, nothing);
 	if (to->target_count == before) {
-		free(file.path);
-		image_free(image);
-		close(fd);
+		free_file(file);
 		return;
 	}
 	ROOM_FOR_ONE(to->files, to->file_count, to->file_space);
@@ -407,27 +500,34 @@ forget(struct attachment *to, const struct mapped *file, uint64_t changed)
 	free(old);
 }
 
+/* Which files do processes map? */
 static void
-find_mapped(struct attachment *to)
+take_census(struct attachment *to, struct census *census)
 {
-	struct census census;
-	size_t i;
-	int fd, error = census_take(&census, to->only);
+	int error = census_take(census, to->only);
 
 	if (to->only != 0 && (error == EACCES || error == EPERM)) {
 		fprintf(stderr, "usdt: process %d: %s\n", (int)to->only,
 		    strerror(error));
 		to->fatal = 1;
 	}
-	to->hidden = census.hidden;
-	for (i = 0; i < census.count; i++) {
-		const struct mapped *file = census.files[i];
+	to->hidden = census->hidden;
+}
+
+static void
+find_mapped(struct attachment *to, const struct census *census)
+{
+	size_t i;
+	int fd;
+
+	for (i = 0; i < census->count; i++) {
+		const struct mapped *file = census->files[i];
 		uint64_t changed = mapped_changed(file);
 
 		if (is_known(to, file->device, file->inode, changed))
 			continue;
 		if ((fd = mapped_open(file)) >= 0) {
-			add_file(to, fd, file->path, NULL);
+			add_file(to, fd, file->path, NULL, file);
 		} else if (errno == EMFILE || errno == ENFILE) {
 			fprintf(stderr, "usdt: %s\n", reason(errno));
 			to->fatal = 1;
@@ -436,12 +536,33 @@ find_mapped(struct attachment *to)
 			forget(to, file, changed);
 		}
 	}
-	census_free(&census);
+}
+
+/* The processes that map a file, or NULL. */
+static const struct mapped *
+holders_of(const struct census *census, const struct stat *st)
+{
+	size_t i;
+
+	for (i = 0; i < census->count; i++)
+		if (census->files[i]->inode == st->st_ino &&
+		    census->files[i]->device == st->st_dev)
+			return census->files[i];
+	return NULL;
+}
+
+static void
+add_named(struct attachment *to, int fd, const char *path,
+    const struct stat *st, struct census *census)
+{
+	if (census->count == 0)
+		census_take(census, to->only);
+	add_file(to, fd, path, path, holders_of(census, st));
 }
 
 /* Look at the file that a pattern names.  With --wait it may be missing. */
 static void
-find_named(struct attachment *to, const char *path)
+find_named(struct attachment *to, const char *path, struct census *census)
 {
 	int fd = open_regular(path, 0), error = errno;
 	struct stat st;
@@ -453,7 +574,7 @@ find_named(struct attachment *to, const char *path)
 		 */
 		if (!is_known(to, ~(uint64_t)st.st_dev, st.st_ino,
 		    file_changed(&st)))
-			add_file(to, fd, path, path);
+			add_named(to, fd, path, &st, census);
 		else
 			close(fd);
 		return;
@@ -471,19 +592,22 @@ find_named(struct attachment *to, const char *path)
 void
 attach_scan(struct attachment *to)
 {
-	size_t i, before = to->target_count;
+	size_t i, before = to->target_count, first = to->file_count;
+	struct census census = { 0 };
 	int mapped = 0;
 
-	for (i = 0; i < to->pattern_count; i++) {
-		if (to->patterns[i].path != NULL)
-			find_named(to, to->patterns[i].path);
-		else
-			mapped = 1;
-	}
+	for (i = 0; i < to->pattern_count; i++)
+		mapped |= to->patterns[i].path == NULL;
 	if (mapped)
-		find_mapped(to);
+		take_census(to, &census);
+	for (i = 0; i < to->pattern_count; i++)
+		if (to->patterns[i].path != NULL)
+			find_named(to, to->patterns[i].path, &census);
+	if (mapped)
+		find_mapped(to, &census);
+	census_free(&census);
 	if (!to->fatal)
-		attach_new(to, before);
+		attach_new(to, before, first);
 }
 
 /* --- finding nothing --- */
@@ -547,13 +671,32 @@ attach_report_none(const struct attachment *to)
 	free(text);
 }
 
+struct target *
+attach_target(const struct attachment *to, const struct target *announcer,
+    uint64_t cell)
+{
+	size_t i;
+
+	for (i = 0; i < to->file_count; i++)
+		if (to->files[i]->announcer == announcer)
+			return cell < to->files[i]->wanted->count ?
+			    to->files[i]->wanted->targets[cell] : NULL;
+	return NULL;
+}
+
 void
 attach_end(struct attachment *to)
 {
 	size_t i;
 
+	if (to->gates != NULL)
+		perf_close(to->gates);		/* detaches */
+	if (to->announcements != NULL)
+		perf_close(to->announcements);
 	if (to->perf != NULL)
-		perf_close(to->perf);		/* detaches */
+		perf_close(to->perf);
+	if (to->rings != NULL)
+		rings_close(to->rings);
 	for (i = 0; i < to->event_count; i++) {
 		tracefs_remove(to->tracefs, to->events[i].number);
 		event_done(&to->events[i]);
@@ -564,11 +707,8 @@ attach_end(struct attachment *to)
 		free(to->targets[i]);
 	}
 	free(to->targets);
-	for (i = 0; i < to->file_count; i++) {
-		image_free(to->files[i].image);
-		free(to->files[i].path);
-		close(to->files[i].fd);
-	}
+	for (i = 0; i < to->file_count; i++)
+		free_file(to->files[i]);
 	free(to->files);
 	tdestroy(to->known, free);
 }

@@ -94,6 +94,7 @@ struct target {
 	int fd;			/* of the image */
 	size_t number;		/* 0, 1, ...: of no other target */
 	int direct;		/* its events come direct */
+	int announcer;		/* it is no probe, rings are announced there */
 	void *own;		/* for the consumer's use; NULL at first */
 	struct argument *args;
 	size_t argc;

@@ -4,6 +4,7 @@
 #ifndef TOOLS_EVENTS_PARTS_H
 #define TOOLS_EVENTS_PARTS_H
 
+#include "tools/direct/direct.h"
 #include "tools/events/events.h"
 
 /* --- plan.c --------------------------------------------------------------- */
@@ -28,26 +29,31 @@ struct field {
 	size_t text, text_size;	/* the text that it points to */
 };
 
-/* A kernel event, whose probes all have the same signature. */
+/*
+ * A kernel event, whose probes all have the same signature, or all go direct:
+ * then it never comes, and its uprobes open gates.
+ */
 struct event {
 	unsigned number;	/* in its name */
 	unsigned id;		/* the kernel's */
-	size_t first, count;	/* its targets */
+	struct target **targets;
+	size_t count;
 	size_t target_at, comm_at;	/* offsets in a record */
 	struct field *fields;	/* one for each leaf */
 	size_t field_count;
 };
 
 /*
- * Define EVENT for its targets, which are in the array TARGETS, and learn the
- * layout of its records.  Returns 0, or an errno: then nothing is defined.
+ * Define EVENT for COUNT targets, and learn the layout of its records.  Targets
+ * that go direct are in the order of their gates.  Returns 0, or an errno: then
+ * nothing is defined.
  */
 int event_define(struct tracefs *tracefs, struct event *event,
-    struct target *const *targets);
+    struct target *const *targets, size_t count);
 void event_done(struct event *event);
 
-/* The index of the target that fired; -1 if the record makes no sense. */
-long event_target(const struct event *event, const uint8_t *record,
+/* The target that fired; NULL if the record makes no sense. */
+struct target *event_target(const struct event *event, const uint8_t *record,
     size_t size);
 /* The thread's name.  It is cut at SPACE bytes. */
 void event_comm(const struct event *event, const uint8_t *record, size_t size,
@@ -103,6 +109,36 @@ uint64_t perf_lost(struct perf *perf);
 size_t perf_count(const struct perf *perf);
 int perf_fd(const struct perf *perf, size_t index);
 
+/* --- ways.c: on which way do the events of a file come? ------------------- */
+
+struct attachment;
+
+/* A file with probes that match. */
+struct watched {
+	struct image *image;
+	char *path;
+	int fd;
+	uint64_t device, inode;		/* from stat */
+	unsigned refused;		/* probes that the kernel refused */
+	const char *obstacle;		/* why none of them goes direct, or NULL */
+	pid_t *pids;			/* processes that map it, if direct */
+	size_t pid_count;
+	struct wanted *wanted;		/* its targets that go direct, or NULL */
+	struct target *announcer;	/* where rings are announced, or NULL */
+	struct probe announcing;	/* which is its probe */
+};
+
+/* Decide whether the file's probes can go direct.  HOLDERS may be NULL. */
+void way_choose(const struct attachment *to, struct watched *file,
+    const struct mapped *holders);
+/* One of its targets: does it go direct? */
+void way_of_target(struct watched *file, struct target *target);
+/* It does not after all. */
+void way_by_uprobe(struct watched *file, struct target *target);
+/* Print which way the files from FIRST on go. */
+void way_report(const struct attachment *to, size_t first);
+void way_done(struct watched *file);
+
 /* --- attach.c: to which probes is a stream attached? ---------------------- */
 
 struct attachment {
@@ -110,11 +146,15 @@ struct attachment {
 	int wait;		/* named files may be missing for now */
 	const struct pattern *patterns;
 	size_t pattern_count;
+	int uprobes;		/* nothing goes direct */
 	struct tracefs *tracefs;
-	struct perf *perf;
+	struct perf *perf;	/* events of uprobes */
+	struct perf *gates;	/* those that never come, or NULL */
+	struct perf *announcements;	/* of rings, or NULL */
+	struct rings *rings;	/* or NULL: nothing goes direct */
 
 	void *known;		/* mapped files already looked at */
-	struct watched *files;	/* files with matching probes */
+	struct watched **files;	/* files with matching probes */
 	size_t file_count, file_space;
 	struct target **targets;
 	size_t target_count, target_space;
@@ -132,6 +172,9 @@ struct attachment {
 void attach_scan(struct attachment *to);
 /* Print an error for each pattern that matches no probe. */
 void attach_report_none(const struct attachment *to);
+/* The target of a cell in the image that has this announcer, or NULL. */
+struct target *attach_target(const struct attachment *to,
+    const struct target *announcer, uint64_t cell);
 /* Detach and remove everything. */
 void attach_end(struct attachment *to);
 

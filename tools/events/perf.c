@@ -41,7 +41,7 @@
 #define PERF_FORMAT_LOST	(1U << 4)
 #endif
 
-struct ring {
+struct buffer {
 	int fd, cpu;
 	struct perf_event_mmap_page *page;
 	uint8_t *data;
@@ -49,7 +49,7 @@ struct ring {
 };
 
 struct perf {
-	struct ring *ring;
+	struct buffer *ring;
 	size_t count;
 	int *fds;		/* of the attached events */
 	size_t fd_count, fd_space;
@@ -105,7 +105,7 @@ is_known(struct perf_event_attr *attr)
 }
 
 static int
-open_ring(struct ring *ring, int cpu, size_t most, size_t wake)
+open_ring(struct buffer *ring, int cpu, size_t most, size_t wake)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
@@ -323,7 +323,7 @@ perf_attach(struct perf *perf, unsigned id, pid_t only)
 
 /* Copy SIZE bytes from offset AT of a ring, which wraps around. */
 static void
-copy_out(const struct ring *ring, uint64_t at, void *to, size_t size)
+copy_out(const struct buffer *ring, uint64_t at, void *to, size_t size)
 {
 	size_t start = at & (ring->size - 1), first = ring->size - start;
 
@@ -335,7 +335,7 @@ copy_out(const struct ring *ring, uint64_t at, void *to, size_t size)
 
 /* PERF_RECORD_SAMPLE: header, pid, tid, time, size, bytes. */
 static void
-take_sample(struct perf *perf, const struct ring *ring, uint64_t at,
+take_sample(struct perf *perf, const struct buffer *ring, uint64_t at,
     size_t length)
 {
 	struct {
@@ -365,7 +365,7 @@ take_sample(struct perf *perf, const struct ring *ring, uint64_t at,
 
 /* Read all records in a ring. */
 static void
-drain(struct perf *perf, struct ring *ring)
+drain(struct perf *perf, struct buffer *ring)
 {
 	uint64_t head = __atomic_load_n(&ring->page->data_head,
 	    __ATOMIC_ACQUIRE);

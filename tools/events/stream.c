@@ -2,17 +2,20 @@
  * stream.c - which events happen, in the order of time?
  *
  * Here is the course of a watch: attach.c finds the probes, uprobe.c and perf.c
- * bring their events through the kernel.
+ * bring their events through the kernel, the rooms of tools/direct from the
+ * processes themselves.  Both are merged by their times.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,9 +25,19 @@
 #define SECOND	((uint64_t)1000000000)
 
 /*
- * How often the rings are read: no reader waits long, and an idle stream sleeps.
+ * How often we read, in milliseconds: no reader waits long, and an idle stream
+ * sleeps.  Nobody wakes us for direct events: we look each millisecond as long as
+ * some came lately, then less often, the less so the more rings there are.
  */
 #define ROUND_MS	50
+#define BUSY_MS		1
+#define QUIET_MS	4
+#define RINGS_A_MS	100
+#define LATELY		(SECOND / 4)
+/* How long we wait at the end for records that are being written, in ms. */
+#define FINISH_MS	100
+/* The most losses that are printed in a second. */
+#define LOSSES_MAX	20
 /* Records of this age have arrived in their rings, on every processor. */
 #define SLACK		(SECOND / 500)
 /* How often we look for new probes: in one process, and in all. */
@@ -34,10 +47,16 @@
 struct stream {
 	struct attachment to;
 	struct tracefs tracefs;
+	int out;		/* standard output */
+	size_t out_most;	/* bytes of one write */
 	int signals;		/* signalfd */
 	int process;		/* pidfd of "only", or -1 */
 	const struct consumer *consumer;
 	uint64_t lost;		/* by the kernel, already reported */
+	uint64_t traffic;	/* when direct events came last */
+	unsigned losses;	/* printed in this second */
+	uint64_t more_losses;	/* events that are in no line of it */
+	int ended;		/* this is the end */
 	struct value *values;	/* of one event */
 	size_t value_space;
 };
@@ -57,11 +76,37 @@ stream_since_epoch(void)
 	return clock_now(CLOCK_REALTIME) - clock_now(CLOCK_MONOTONIC);
 }
 
+/*
+ * Where output goes, and how much of it at once.  A pipe is opened again, so that
+ * a full one does not keep us from noticing signals; one that can't be accepts
+ * this little without blocking if poll reports it as ready.  Files do not block.
+ */
+static void
+open_output(struct stream *stream)
+{
+	struct stat st;
+
+	stream->out = STDOUT_FILENO;
+	stream->out_most = 4096;
+	if (fstat(STDOUT_FILENO, &st) < 0)
+		return;
+	if (S_ISREG(st.st_mode))
+		stream->out_most = SIZE_MAX;
+	if (!S_ISFIFO(st.st_mode))
+		return;
+	stream->out = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK |
+	    O_CLOEXEC);
+	if (stream->out < 0)
+		stream->out = STDOUT_FILENO;
+	else
+		stream->out_most = SIZE_MAX;
+}
+
 int
 stream_put(struct stream *stream, const char *bytes, size_t length)
 {
 	struct pollfd fds[] = {
-		{ .fd = STDOUT_FILENO, .events = POLLOUT },
+		{ .fd = stream->out, .events = POLLOUT },
 		{ .fd = stream->signals, .events = POLLIN }
 	};
 	ssize_t n;
@@ -72,11 +117,8 @@ stream_put(struct stream *stream, const char *bytes, size_t length)
 			continue;
 		if (fds[0].revents == 0)
 			return -1;
-		/*
-		 * A pipe that poll reports as ready accepts this much without
-		 * blocking.
-		 */
-		n = write(STDOUT_FILENO, bytes, length < 4096 ? length : 4096);
+		n = write(stream->out, bytes, length < stream->out_most ?
+		    length : stream->out_most);
 		if (n < 0 && errno == EAGAIN) {
 			n = 0;
 		} else if (n < 0) {
@@ -130,15 +172,13 @@ take_sample(struct stream *stream, const struct sample *sample,
 		.time = sample->time, .pid = sample->pid, .tid = sample->tid
 	};
 	char comm[64];
-	long index;
 
 	if (event == NULL ||
 	    (stream->to.only != 0 && sample->pid != stream->to.only))
 		return 0;
-	index = event_target(event, sample->record, sample->size);
-	if (index < 0)
+	fire.target = event_target(event, sample->record, sample->size);
+	if (fire.target == NULL)
 		return 0;
-	fire.target = stream->to.targets[index];
 	make_room(stream, fire.target);
 	event_comm(event, sample->record, sample->size, comm, sizeof comm);
 	event_values(event, fire.target, sample->pid, sample->record,
@@ -148,6 +188,75 @@ take_sample(struct stream *stream, const struct sample *sample,
 	return stream->consumer->take(stream->consumer->self, &fire);
 }
 
+static int
+take_direct(struct stream *stream, struct target *target)
+{
+	struct fire fire;
+	int result;
+
+	make_room(stream, target);
+	rings_take(stream->to.rings, &fire, stream->values);
+	result = stream->consumer->take(stream->consumer->self, &fire);
+	rings_pass(stream->to.rings);
+	return result;
+}
+
+/* A thread has got a ring, or can't get one. */
+static void
+hear(struct stream *stream, const struct sample *sample)
+{
+	const struct event *event = event_of(stream, sample);
+	const struct target *announcer = event == NULL ? NULL :
+	    event_target(event, sample->record, sample->size);
+	struct lookups lookups = { 0 };
+	struct target *target;
+	char comm[64];
+
+	if (announcer == NULL || announcer->leaf_count < 3 ||
+	    (stream->to.only != 0 && sample->pid != stream->to.only))
+		return;
+	make_room(stream, announcer);
+	event_comm(event, sample->record, sample->size, comm, sizeof comm);
+	event_values(event, announcer, sample->pid, sample->record,
+	    sample->size, &lookups, stream->values);
+	if (stream->values[0].bits == USDT__ANNOUNCE_RING) {
+		rings_announced(stream->to.rings, sample->pid, sample->tid,
+		    comm, stream->values[1].bits, stream->values[2].bits);
+	} else if (stream->values[0].bits == USDT__ANNOUNCE_LOST) {
+		target = attach_target(&stream->to, announcer,
+		    stream->values[1].bits);
+		rings_announced_loss(stream->to.rings, sample->pid, target);
+	}
+}
+
+/* What is announced can't wait for its turn. */
+static void
+hear_all(struct stream *stream)
+{
+	struct sample *samples;
+	size_t count, i;
+
+	if (stream->to.announcements == NULL)
+		return;
+	perf_read(stream->to.announcements);
+	count = perf_take(stream->to.announcements, UINT64_MAX, &samples);
+	for (i = 0; i < count; i++)
+		hear(stream, &samples[i]);
+	perf_done(stream->to.announcements, count);
+}
+
+/* Read what is new on both ways. */
+static void
+read_all(struct stream *stream)
+{
+	uint64_t now = clock_now(CLOCK_MONOTONIC);
+
+	hear_all(stream);
+	perf_read(stream->to.perf);
+	if (stream->to.rings != NULL && rings_read(stream->to.rings, now))
+		stream->traffic = now;
+}
+
 /* Hand over the events before UNTIL.  Returns -1 when it is time to stop. */
 static int
 take_until(struct stream *stream, uint64_t until)
@@ -155,13 +264,24 @@ take_until(struct stream *stream, uint64_t until)
 	const struct consumer *consumer = stream->consumer;
 	struct lookups lookups = { 0 };
 	struct sample *samples;
-	size_t count, i;
+	struct target *target;
+	size_t count, i = 0;
+	uint64_t time;
 	int result = 0;
 
-	perf_read(stream->to.perf);
+	read_all(stream);
 	count = perf_take(stream->to.perf, until, &samples);
-	for (i = 0; i < count && result == 0; i++)
-		result = take_sample(stream, &samples[i], &lookups);
+	while (result == 0) {
+		target = stream->to.rings != NULL ?
+		    rings_next(stream->to.rings, &time) : NULL;
+		if (target != NULL && time < until &&
+		    (i == count || time < samples[i].time))
+			result = take_direct(stream, target);
+		else if (i < count)
+			result = take_sample(stream, &samples[i++], &lookups);
+		else
+			break;
+	}
 	perf_done(stream->to.perf, count);
 	if (consumer->flush != NULL && consumer->flush(consumer->self) < 0)
 		return -1;
@@ -171,18 +291,77 @@ take_until(struct stream *stream, uint64_t until)
 /* --- losses --- */
 
 static void
+print_loss(void *self, const struct loss *loss)
+{
+	struct stream *stream = self;
+
+	if (!stream->ended && stream->losses++ >= LOSSES_MAX) {
+		stream->more_losses += loss->count;
+		return;
+	}
+	if (loss->target == NULL) {
+		fprintf(stderr, "usdt: %" PRIu64 " events lost, they come "
+		    "faster than they can be printed\n", loss->count);
+		return;
+	}
+	fprintf(stderr, "usdt: process %d (", (int)loss->pid);
+	quote_line(stderr, loss->comm);
+	fprintf(stderr, "): %" PRIu64 " event%s of %.*s lost%s\n",
+	    stream->ended ? loss->total : loss->count,
+	    (stream->ended ? loss->total : loss->count) == 1 ? "" : "s",
+	    (int)loss->target->label.length, loss->target->label.bytes,
+	    stream->ended ? " in all" : "");
+}
+
+static void
 report_lost(struct stream *stream)
 {
 	const struct consumer *consumer = stream->consumer;
+	void (*tell)(void *, const struct loss *) = consumer->lost;
+	void *self = tell != NULL ? consumer->self : stream;
 	uint64_t lost = perf_lost(stream->to.perf);
 	struct loss loss = { .count = lost - stream->lost, .total = lost };
 
-	if (lost > stream->lost && consumer->lost != NULL)
-		consumer->lost(consumer->self, &loss);
-	else if (lost > stream->lost)
-		fprintf(stderr, "usdt: %" PRIu64 " events lost, they come "
-		    "faster than they can be printed\n", loss.count);
+	if (tell == NULL)
+		tell = print_loss;
+	stream->losses = 0;
+	stream->more_losses = 0;
+	if (lost > stream->lost)
+		tell(self, &loss);
 	stream->lost = lost;
+	if (stream->to.rings != NULL)
+		rings_tell(stream->to.rings, stream->ended, tell, self);
+	if (stream->more_losses > 0)
+		fprintf(stderr, "usdt: and %" PRIu64 " events of others "
+		    "lost\n", stream->more_losses);
+}
+
+/*
+ * The end: detach, so that no more direct events come, then read all that was
+ * written.  So what was counted and not read was lost.
+ */
+static void
+finish(struct stream *stream)
+{
+	struct attachment *to = &stream->to;
+	uint64_t until;
+	int i;
+
+	if (to->gates != NULL)
+		perf_close(to->gates);
+	to->gates = NULL;
+	until = clock_now(CLOCK_MONOTONIC);
+	hear_all(stream);
+	if (to->rings != NULL)
+		rings_count_all(to->rings);
+	for (i = 0; i <= FINISH_MS; i++) {
+		if (take_until(stream, i == 0 ? UINT64_MAX : until) < 0 ||
+		    to->rings == NULL || rings_are_counted(to->rings))
+			break;
+		poll(NULL, 0, 1);
+	}
+	if (to->rings != NULL)
+		rings_settle(to->rings);
 }
 
 /* --- the life of a stream --- */
@@ -219,49 +398,97 @@ take_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static int
+wait_ms(const struct stream *stream)
+{
+	size_t rings = stream->to.rings != NULL ?
+	    rings_count(stream->to.rings) : 0;
+	size_t quiet = QUIET_MS + rings / RINGS_A_MS;
+
+	if (rings == 0)
+		return ROUND_MS;
+	if (clock_now(CLOCK_MONOTONIC) - stream->traffic < LATELY)
+		return BUSY_MS;
+	return quiet < ROUND_MS ? (int)quiet : ROUND_MS;
+}
+
+static size_t
+add_fds(struct pollfd *fds, size_t count, const struct perf *perf)
+{
+	size_t i;
+
+	for (i = 0; perf != NULL && i < perf_count(perf); i++)
+		fds[count++] = (struct pollfd){
+			.fd = perf_fd(perf, i), .events = POLLIN
+		};
+	return count;
+}
+
 /* Sleep until there is something to do.  Returns 1 to stop. */
 static int
 sleep_round(const struct stream *stream)
 {
-	size_t rings = perf_count(stream->to.perf), i;
-	struct pollfd *fds = xcalloc(rings + 2, sizeof *fds);
+	size_t count = 2;
+	struct pollfd *fds = xcalloc(count + 2 * perf_count(stream->to.perf),
+	    sizeof *fds);
 	int stop;
 
 	fds[0] = (struct pollfd){ .fd = stream->signals, .events = POLLIN };
 	fds[1] = (struct pollfd){ .fd = stream->process, .events = POLLIN };
-	for (i = 0; i < rings; i++)
-		fds[i + 2] = (struct pollfd){
-			.fd = perf_fd(stream->to.perf, i), .events = POLLIN
-		};
-	if (poll(fds, (nfds_t)rings + 2, ROUND_MS) < 0)
+	count = add_fds(fds, count, stream->to.perf);
+	count = add_fds(fds, count, stream->to.announcements);
+	if (poll(fds, (nfds_t)count, wait_ms(stream)) < 0)
 		fds[0].revents = fds[1].revents = 0;
 	stop = fds[0].revents != 0 || fds[1].revents != 0;
 	free(fds);
 	return stop;
 }
 
+/* What is done once a second, and less often. */
+static void
+attend(struct stream *stream, uint64_t now, uint64_t *scan)
+{
+	uint64_t every = stream->to.only || stream->to.wait ? SCAN_ONE :
+	    SCAN_ALL;
+
+	if (stream->to.rings != NULL)
+		rings_attend(stream->to.rings, now);
+	if (stream->to.rings != NULL || now >= *scan)
+		report_lost(stream);
+	if (now < *scan)
+		return;
+	attach_scan(&stream->to);
+	*scan = clock_now(CLOCK_MONOTONIC) + every;
+}
+
 static void
 loop(struct stream *stream)
 {
-	uint64_t every = stream->to.only ? SCAN_ONE : SCAN_ALL, now;
-	uint64_t next = clock_now(CLOCK_MONOTONIC) + every;
+	uint64_t now = clock_now(CLOCK_MONOTONIC), next = now + SECOND;
+	uint64_t scan = now + (stream->to.only || stream->to.wait ? SCAN_ONE :
+	    SCAN_ALL);
+	int stop = 0;
 
-	if (stream->to.wait)
-		every = SCAN_ONE;
-	while (!stream->to.fatal) {
-		int stop = sleep_round(stream);
-
+	while (!stream->to.fatal && !stop) {
+		stop = sleep_round(stream);
+		if (stop)
+			break;
 		now = clock_now(CLOCK_MONOTONIC);
-		if (take_until(stream, stop ? UINT64_MAX : now - SLACK) < 0 ||
-		    stop)
+		if (take_until(stream, now - SLACK) < 0)
 			break;
 		if (now < next)
 			continue;
-		report_lost(stream);
-		attach_scan(&stream->to);
-		next = clock_now(CLOCK_MONOTONIC) + every;
+		attend(stream, now, &scan);
+		next = clock_now(CLOCK_MONOTONIC) + SECOND;
 	}
+	if (stop)
+		finish(stream);
+	stream->ended = 1;
 	report_lost(stream);
+	if (stream->to.rings != NULL && rings_unread(stream->to.rings) > 0)
+		fprintf(stderr, "usdt: %" PRIu64 " threads ended before their "
+		    "events could be read\n",
+		    rings_unread(stream->to.rings));
 }
 
 /* The process of "only" must exist, and its end must be noticed. */
@@ -313,6 +540,8 @@ stream_open(const struct stream_wish *wish)
 	stream->to.pattern_count = wish->pattern_count;
 	stream->to.only = wish->only;
 	stream->to.wait = wish->wait;
+	stream->to.uprobes = wish->uprobes;
+	open_output(stream);
 	stream->signals = take_signals();
 	if (open_process(stream) == 0 &&
 	    (stream->to.perf = perf_open(0)) != NULL) {
@@ -342,6 +571,8 @@ stream_close(struct stream *stream)
 		close(stream->process);
 	if (stream->signals >= 0)
 		close(stream->signals);
+	if (stream->out > STDERR_FILENO)
+		close(stream->out);
 	tracefs_close(&stream->tracefs);
 	free(stream->values);
 	free(stream);

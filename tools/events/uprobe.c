@@ -69,30 +69,46 @@ definition(const struct tracefs *tracefs, const struct event *event,
 	char *text;
 	FILE *line = open_memstream(&text, &size);
 
+	uint64_t site = target->direct ? direct_site(target->image,
+	    target->probe) : target->probe->site;
+	uint64_t semaphore = target->direct ? direct_semaphore(target->probe) :
+	    target->probe->semaphore;
+
 	fprintf(line, "p:%s/e%u /proc/%d/fd/%d:0x%" PRIx64, tracefs->group,
-	    event->number, (int)getpid(), target->fd, target->probe->site);
-	if (target->probe->semaphore != 0)
-		fprintf(line, "(0x%" PRIx64 ")", target->probe->semaphore);
+	    event->number, (int)getpid(), target->fd, site);
+	if (semaphore != 0)
+		fprintf(line, "(0x%" PRIx64 ")", semaphore);
 	fprintf(line, " target=\\%zu:u32 comm=$comm", index);
-	for (i = 0; i < target->leaf_count; i++)
+	for (i = 0; !target->direct && i < target->leaf_count; i++)
 		write_leaf(line, &target->leaves[i], i, target->words);
 	putc('\n', line);
 	fclose(line);
 	return text;
 }
 
+/* Probes of one name have one gate. */
+static int
+is_same_gate(const struct target *one, const struct target *other)
+{
+	return one->direct && one->image == other->image &&
+	    direct_gate(one->image, one->probe) ==
+	    direct_gate(other->image, other->probe);
+}
+
 /* Write all definitions, many whole lines at once. */
 static int
-define(struct tracefs *tracefs, const struct event *event,
-    struct target *const *targets)
+define(struct tracefs *tracefs, const struct event *event)
 {
 	size_t size, i, at, length, more;
 	char *text, *line;
 	FILE *all = open_memstream(&text, &size);
 	int error = 0;
 
-	for (i = event->first; i < event->first + event->count; i++) {
-		line = definition(tracefs, event, targets[i], i);
+	for (i = 0; i < event->count; i++) {
+		if (i > 0 && is_same_gate(event->targets[i],
+		    event->targets[i - 1]))
+			continue;
+		line = definition(tracefs, event, event->targets[i], i);
 		fputs(line, all);
 		free(line);
 	}
@@ -171,11 +187,15 @@ learn(struct tracefs *tracefs, struct event *event)
 
 int
 event_define(struct tracefs *tracefs, struct event *event,
-    struct target *const *targets)
+    struct target *const *targets, size_t count)
 {
-	int error = define(tracefs, event, targets);
+	int error;
 
-	event->field_count = targets[event->first]->leaf_count;
+	event->count = count;
+	event->targets = xcalloc(count, sizeof *event->targets);
+	memcpy(event->targets, targets, count * sizeof *targets);
+	event->field_count = targets[0]->direct ? 0 : targets[0]->leaf_count;
+	error = define(tracefs, event);
 	if (error == 0)
 		error = learn(tracefs, event);
 	if (error != 0) {
@@ -189,7 +209,9 @@ void
 event_done(struct event *event)
 {
 	free(event->fields);
+	free(event->targets);
 	event->fields = NULL;
+	event->targets = NULL;
 }
 
 /* --- reading --- */
@@ -221,14 +243,12 @@ load(const uint8_t *record, size_t size, size_t at, size_t bytes)
 	return 0;
 }
 
-long
+struct target *
 event_target(const struct event *event, const uint8_t *record, size_t size)
 {
 	uint64_t index = load(record, size, event->target_at, 4);
 
-	if (index < event->first || index >= event->first + event->count)
-		return -1;
-	return (long)index;
+	return index < event->count ? event->targets[index] : NULL;
 }
 
 /*
