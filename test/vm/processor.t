@@ -14,7 +14,7 @@ use Usdt::Cross qw(lacks_cross cross_build cross_command cross_cc);
 use Usdt::Machine qw(guest_tests run_inside);
 
 # Their names here and as Debian has them, in the order in which they take turns.
-my @machines = ([riscv64 => 'riscv64']);
+my @machines = ([riscv64 => 'riscv64'], [s390x => 's390x']);
 
 # Which test runs on which, and why not on the others.
 my %chosen = map { $_ => 1 } split ' ', $ENV{USDT_PROCESSOR} // '';
