@@ -159,7 +159,7 @@ units	= $(UNITS:%=$(OBJ)/%)
 machines = test/vm/dtrace.t test/vm/sid.t test/vm/arm64.t test/vm/processor.t
 checks	= $(filter-out $(longer),$(sort $(wildcard test/*.t))) $(units)
 # Not in `make check`, which should take less than a minute.
-longer	= $(patsubst %,test/%.t,amalgamation bindings builds costs cross fuzz none \
+longer	= $(patsubst %,test/%.t,amalgamation bindings builds costs cross deb fuzz none \
 	  sanitize standards targets typed widths)
 # Both build a package for npm, and ask its registry.
 nodes	= test/node/node.t test/node/consumer.t
@@ -168,7 +168,7 @@ languages = $(foreach l,$(LANGUAGES),test/$l/$l.t)
 traces	= $(sort $(wildcard test/trace/*.t test/kernel/*.t))
 
 # All that `make check` and `make test` need, and nothing else.
-WANTED	= check trace sid cross vm fuzz bench node $(LANGUAGES)
+WANTED	= check trace sid cross vm deb fuzz bench node $(LANGUAGES)
 deps:
 	@test/setup $(WANTED)
 
@@ -285,7 +285,7 @@ run-demo: all
 -include packaging/packaging.mk
 
 clean:
-	rm -rf $(O)/obj-* $(ONE) $(O)/libusdt.a $(O)/libusdt.so.* $(O)/test_usdt $(O)/usdt \
+	rm -rf $(O)/obj-* $(ONE) $(O)/deb $(O)/libusdt-*.tar.gz $(O)/libusdt.a $(O)/libusdt.so.* $(O)/test_usdt $(O)/usdt \
 	    $(O)/usdt-dtrace $(EXAMPLES:%=$(O)/%) $(filter .out-%,$(O))
 
 .PHONY: all lib sources check run-check test-trace run-trace test-dtrace run-dtrace \

@@ -79,4 +79,22 @@ install-lib: lib
 uninstall:
 	@packaging/install uninstall library programs
 
-.PHONY: amalgamation install install-lib uninstall
+# --- tarball and Debian packages ------------------------------------------------
+
+# What the last commit has; the same bytes each time.
+DIST	= libusdt-$(VERSION)
+dist: $(O)/$(DIST).tar.gz
+	@echo $<
+$(O)/$(DIST).tar.gz: FORCE
+	@git rev-parse --verify --quiet HEAD >/dev/null || \
+	    { echo "make dist: needs git, and a commit" >&2; exit 1; }
+	@mkdir -p $(@D)
+	$(Q)git archive --format=tar --prefix=$(DIST)/ HEAD | gzip -9n >$@.part && \
+	    mv $@.part $@
+FORCE:
+
+# In $(O)/deb.
+deb: $(O)/$(DIST).tar.gz
+	@packaging/deb '$<' '$(O)/deb' '$(VERSION)'
+
+.PHONY: dist deb amalgamation install install-lib uninstall
