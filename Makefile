@@ -1,5 +1,7 @@
 # libusdt.  `make` builds, `make demo` shows, `make test` tests everything;
 # `make check` runs the tests that need neither root nor a tracer.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 
 CC	?= cc
 AR	?= ar

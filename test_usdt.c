@@ -26,6 +26,8 @@
  *				arguments as above
  *	exec ARGUMENT...	execute this program again, with these
  *	quit
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* nanosleep, environ */

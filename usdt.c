@@ -13,6 +13,8 @@
  * enabling finds no tracer.
  *
  * All calls take one lock (core/lock.c), except those that test and fire.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/provider.h"
 

@@ -52,6 +52,8 @@
  *	usdt_probe_release		- 1, the caller's
  *
  * The section Notes at the end has special rules.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef USDT_H
 #define USDT_H

@@ -25,6 +25,8 @@
  *
  * No exceptions.  An object that could not be made is false, error() is the
  * reason, and a probe that could not be made never fires.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef USDT_HPP
 #define USDT_HPP

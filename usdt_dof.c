@@ -17,6 +17,8 @@
  *	PRENOFFS	the same for the is-enabled site
  *	PROVIDER
  *	RELTAB, URELHDR	one SETX for each dofpr_addr, if the row relocates
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/dof.h"
 #include "core/dof_format.h"

@@ -3,6 +3,8 @@
  *
  * The only room with ioctl.  The platform's row describes what the system's
  * device accepts and answers; only this room acts on it.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/dof.h"
 #include "core/dof_format.h"

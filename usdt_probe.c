@@ -15,6 +15,8 @@
  * what the gate in the image says is looked up then.  Threads read all of this
  * without a lock: a gate and a stub that a thread has just read stay mapped until
  * the provider and its probes are freed.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #define USDT_INLINE USDT_API	/* the header's inline function, exported */
 #include "core/provider.h"

@@ -4,6 +4,8 @@
 # here, and usdt__fire, which puts a probe's arguments in place and runs
 # through a stub.  GNU's and clang's assembler make ELF of it, or Mach-O if the
 # symbol MACHO is defined.  Nothing else here depends on the system.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 
 	.include "core/symbols.inc"
 

@@ -4,6 +4,8 @@
 # here, and usdt__fire, which puts a probe's arguments in place and runs
 # through a stub.  The syntax is that of ELF systems; nothing else here depends
 # on the system.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 
 	.include "core/symbols.inc"
 

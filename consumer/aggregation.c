@@ -4,6 +4,8 @@
  * A distribution is written as buckets [least, greatest, count]: those that are
  * not empty, all between them, and one more at each end.  So readers can draw
  * it without knowing how the function cuts its buckets.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <inttypes.h>
 #include <string.h>

@@ -2,6 +2,8 @@
  * consumer.h - what do the files of usdt-dtrace offer each other?
  *
  * One section for each file, in the order in which they use each other.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef CONSUMER_H
 #define CONSUMER_H

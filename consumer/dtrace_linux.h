@@ -4,6 +4,8 @@
  * The declarations are our own: the header of libdtrace2-dev does not compile
  * by itself and lacks the numbers of aggregating actions.  Layouts are those of
  * 64-bit systems, since libdtrace.so.2 exists only for these.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef DTRACE_LINUX_H
 #define DTRACE_LINUX_H

@@ -3,6 +3,8 @@
  * from that of Linux?
  *
  * The system's <dtrace.h> has the types and numbers.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef DTRACE_OTHER_H
 #define DTRACE_OTHER_H

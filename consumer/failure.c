@@ -1,5 +1,7 @@
 /*
  * failure.c - how are failures described?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stdarg.h>
 #include <string.h>

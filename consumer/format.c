@@ -2,6 +2,8 @@
  * format.c - which types do printf()'s arguments have?
  *
  * The records do not say whether a value is signed; the conversions do.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stdlib.h>
 #include <string.h>

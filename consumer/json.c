@@ -4,6 +4,8 @@
  * Through one buffer of fixed size to the descriptor: no text is too long, and
  * nothing allocates memory.  A write waits for the reader, so the reader sets
  * the pace.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <errno.h>
 #include <inttypes.h>

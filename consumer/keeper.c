@@ -6,6 +6,8 @@
  * a small process, which never loads the library, waits for the tracing process
  * and removes them.  It also kills that process if the library hangs and the
  * client has gone.  Nothing here allocates.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -3,6 +3,8 @@
  *
  * It is loaded when it is first needed.  So this program starts without it, and
  * can say what is missing.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

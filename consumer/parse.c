@@ -2,6 +2,8 @@
  * parse.c - what does a line of JSON say?
  *
  * All of JSON except fractions, which no command has.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <errno.h>
 #include <stdlib.h>

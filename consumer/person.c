@@ -1,5 +1,7 @@
 /*
  * person.c - what does a person at a terminal ask for?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* getopt */

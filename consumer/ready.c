@@ -3,6 +3,8 @@
  *
  * libdtrace for Linux opens and compiles without privileges; only then does it
  * fail, with a message about locked memory.  So this file checks first.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -5,6 +5,8 @@
  * once more at the end.  Some records only libdtrace can format (printf,
  * stacks): it prints them to a stream in memory, where the next callback finds
  * the text.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

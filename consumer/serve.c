@@ -3,6 +3,8 @@
  *
  * Each line of standard input is a command, as JSON.  Events and answers are
  * lines on another descriptor.  The end of input ends the trace.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -3,6 +3,8 @@
  *
  * None if this program's file gives privileges (set-user-ID or capabilities):
  * the user must not choose the library that runs with them.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stdlib.h>
 #include <unistd.h>

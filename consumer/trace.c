@@ -4,6 +4,8 @@
  * The order of calls matters: libdtrace sizes its table of statements when the
  * first program is executed or the error handler is set, by what is compiled
  * then.  So both are done in trace_go, when all programs are compiled.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -3,6 +3,8 @@
  *
  * Programs give commands on standard input (serve.c); people use options like
  * those of dtrace(1) (person.c).
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -1,5 +1,7 @@
 /*
  * value.c - what does one record say?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -4,6 +4,8 @@
  * Stubs, gates and documents lie in probe images, and SDT notes make these
  * visible.  A DTrace helper gets an image's document.  An image stays while
  * tracers may be attached to it; its provider delivers it again.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/provider.h"
 

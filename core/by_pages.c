@@ -6,6 +6,8 @@
  * A provider's name has one document at a time, since two documents would share
  * one provider of the kernel: removing one leaves its probes there with their
  * texts freed.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/provider.h"
 

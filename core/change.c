@@ -3,6 +3,8 @@
  *
  * A call that may lend the library's lock marks its provider as busy.  Calls
  * that change the same provider wait until the mark is cleared.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/provider.h"
 

@@ -5,6 +5,8 @@
  * child repairs that with system calls and by setting pointers alone, because a
  * thread of the parent may have been in any call.  The child finishes what such
  * a call was doing.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/provider.h"
 

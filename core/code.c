@@ -7,6 +7,8 @@
  * site is like those of stubs: two nops, one for SDT notes and one for tracers
  * that do not know .stapsdt.base.  The probe's stub stays, for usdt_probe_fire
  * and for DTrace.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/provider.h"
 

@@ -10,6 +10,8 @@
  * a string is a machine word without a name, as in 1.x.  A string that begins
  * as a declaration and does not end as one is an error, since its author meant
  * a name.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/platform.h"
 

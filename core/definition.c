@@ -3,6 +3,8 @@
  *
  * A definition, its state and its texts are one block of memory.  The caller
  * and the probe's provider each hold a reference.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/provider.h"
 

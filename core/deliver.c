@@ -5,6 +5,8 @@
  * The lock may be lent while the helper works.  So all documents are first
  * marked as wanted, and the provider's state says what a child forked meanwhile
  * has to finish (core/child.c).
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/provider.h"
 

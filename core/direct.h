@@ -20,6 +20,8 @@
  * /proc/PID/maps by their name.
  *
  * All words have the byte order of the processor.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef USDT_DIRECT_H
 #define USDT_DIRECT_H

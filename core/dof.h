@@ -1,5 +1,7 @@
 /*
  * core/dof.h - the floor of documents: DOF, and the helper that gets it.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef USDT_DOF_H
 #define USDT_DOF_H

@@ -4,6 +4,8 @@
  * The part of DTrace's object format that providers need.  These are the
  * library's own definitions, equal on every system, so that documents for any
  * system can be built on any host.  All integers have the target's byte order.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef USDT_DOF_FORMAT_H
 #define USDT_DOF_FORMAT_H

@@ -3,6 +3,8 @@
  *
  * A provider keeps the text of its last error.  Each thread keeps that of its
  * last failed call without a provider.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/provider.h"
 

@@ -4,6 +4,8 @@
  * A generation is a set of probes with their stubs and DOF, in one mapped image
  * or, on systems without images, in pages.  All of this is called under the
  * library's lock.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/provider.h"
 

@@ -12,6 +12,8 @@
  *
  * Only this room changes the lists, under the library's lock.  The functions
  * that a forked child calls only set pointers, and allocate no memory.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/provider.h"
 

@@ -11,6 +11,8 @@
  *	-1	a thread initialises the child's lock
  *	2	that is done; under the lock, a thread mends the child
  *	1	this process may fire
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/platform.h"
 

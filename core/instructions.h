@@ -4,6 +4,8 @@
  * What one thread shares with its own signal handlers needs no lock and no
  * barrier: one instruction that reads and writes memory is enough.  C's atomic
  * operations are for other threads, and cost more.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef USDT_INSTRUCTIONS_H
 #define USDT_INSTRUCTIONS_H

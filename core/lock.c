@@ -12,6 +12,8 @@
  * takes it back.  Calls that need what is marked wait for the mark.  Forks do
  * not: they find a consistent state, and the marks say what the child has to
  * finish (core/child.c).
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/platform.h"
 

@@ -5,6 +5,8 @@
  * mostly without an error, and tracers cut names and paths at characters with a
  * meaning to them.  So this room refuses such names, and the text says what is
  * wrong and why.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/platform.h"
 

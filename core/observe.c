@@ -4,6 +4,8 @@
  * A thread that fires reads an observer's function and data together, without a
  * lock.  So the pair never changes, and it stays until its provider is freed.
  * The same pair always gives the same observer.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/provider.h"
 

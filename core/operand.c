@@ -5,6 +5,8 @@
  * place: "8@%rbx -4@-8(%rbp) 4@$5".  Readers of notes differ in what they
  * understand; what is accepted here suits all of them.  So registers have their
  * whole names, there are no index registers, and numbers have 32 bits.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/platform.h"
 

@@ -11,6 +11,8 @@
  * tracer's breakpoint.  For the same reason the pages stay when all their stubs
  * are gone.  So each enabling costs USDT__STUB_SIZE bytes for each probe,
  * forever.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "image/image.h"
 

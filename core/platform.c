@@ -5,6 +5,8 @@
  * system can be built and tested anywhere.  If behaviour differs, the row has
  * an enum, and one room has the switch on it.  This is the only C file that
  * asks the compiler which system it compiles for.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/platform.h"
 

@@ -13,6 +13,8 @@
  * header has a section for each file, in the order in which the files use each
  * other.  All names are hidden, so two copies of the library in one process do
  * not share them.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef USDT_PLATFORM_H
 #define USDT_PLATFORM_H

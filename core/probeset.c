@@ -4,6 +4,8 @@
  * A list in order of adding, and a hash table by function and name, so that
  * adding a hundred thousand probes takes a hundred thousand steps.  Names are
  * compared in DTrace's spelling, in which "a__b" and "a-b" are one probe.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/provider.h"
 

@@ -1,5 +1,7 @@
 /*
  * core/provider.h - the highest floor: the state of probes and providers.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef USDT_PROVIDER_H
 #define USDT_PROVIDER_H

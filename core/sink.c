@@ -5,6 +5,8 @@
  * drained when it is full, so an image of 30 MB needs no memory of that size.
  * A buffer with room for all is drained only at the end.  Pure, except for the
  * drain function.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/dof.h"
 

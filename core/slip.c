@@ -5,6 +5,8 @@
  * so tracers show an "itn" without its sign; and who swaps function and name
  * looks for the probe in vain.  A slip is a remark for people, unless
  * USDT_STRICT is set.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/provider.h"
 

@@ -3,6 +3,8 @@
  *
  * All is created before anything is stored in the declarations, so a failure
  * leaves them as they were, and of two threads that create one, one wins.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/provider.h"
 

@@ -1,5 +1,7 @@
 /*
  * core/status.c - what shows a provider to tracers, or why does nothing?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/provider.h"
 

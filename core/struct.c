@@ -7,6 +7,8 @@
  *
  * Here too is decided how a compiler lays out the struct's text: where padding
  * between fields can't give the offsets, the text is packed.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/dof.h"
 

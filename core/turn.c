@@ -9,6 +9,8 @@
  *
  * A descriptor that a child inherited would keep the lock, so ending a turn
  * unlocks the file before closing it.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/platform.h"
 

@@ -4,6 +4,8 @@
  * SDT notes describe an argument by its size and sign, so that a tracer shows
  * an int -1 as -1 and not as 4294967295.  The type is a C type's name, as in a
  * declaration.  An unknown name is a machine word.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/platform.h"
 

@@ -5,6 +5,8 @@
  * not providers: bindings of 1.x free the provider itself, with free(), which
  * must leave no dangling pointer here.  All of this is called under the
  * library's lock.  A forked child calls some of it, so it only sets pointers.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/provider.h"
 

@@ -4,6 +4,8 @@
  * It declares two probes at run time and fires them four times a second, for
  * the number of seconds in its argument.  It prints only its pid: the kernel
  * records every value that the demo shows.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* nanosleep */

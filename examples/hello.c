@@ -1,6 +1,8 @@
 /*
  * hello.c - the smallest program that declares a probe and fires it: the
  * example of usdt.h, once a second until it is interrupted.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -22,6 +22,8 @@
  * It keeps i in a register as many virtual machines keep integers: twice its
  * value, plus 1.  The probe has code of its own, which makes a plain integer of
  * it when the probe is traced.  Its site says where i, text and sum are then.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

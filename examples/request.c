@@ -6,6 +6,8 @@
  * second, as the number of the request.  The page "Types" of README.md shows
  * what each tracer prints.  Its first line of output is its pid and the path of
  * its image; an argument is the provider's name.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* usleep */

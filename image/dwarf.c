@@ -11,6 +11,8 @@
  * only, and none of a function that has others: these are local variables.  A
  * struct that is not declared has no size, which bpftrace would use unchecked:
  * a pointer to it is a pointer to void.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "image/image.h"
 

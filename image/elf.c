@@ -20,6 +20,8 @@
  *
  * The section headers have the order that bcc needs: the first executable
  * section, then .probes, then the notes.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "image/image.h"
 

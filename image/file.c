@@ -24,6 +24,8 @@
  *
  * A file stays when its processes end, so that a tracer can attach to it before
  * the next process starts.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "image/image.h"
 

@@ -1,5 +1,7 @@
 /*
  * image/image.h - the floor of images, and of pages where there are none.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef USDT_IMAGE_H
 #define USDT_IMAGE_H

@@ -4,6 +4,8 @@
  * It maps each image once, since two mappings of a file make the kernel's
  * counts of semaphores wrong.  It mends the mappings in a forked child.  All of
  * this is called under the library's lock.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "image/image.h"
 

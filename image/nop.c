@@ -17,6 +17,8 @@
  * bytes, with EPROTO if it replaces those of ten.  Older kernels answer ENOSYS.
  * A seccomp filter may kill a process for an unknown call, so the library makes
  * it only in a process without filters.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/platform.h"
 

@@ -18,6 +18,8 @@
  * in the file, so the kernel merges neighbouring tombstones into one mapping.
  *
  * All of this is called under the library's lock.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "image/image.h"
 

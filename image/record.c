@@ -8,6 +8,8 @@
  * thread; its ring stays mapped while an interrupted fire may use it.
  *
  * Nothing here relies on what is in the ring.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "image/image.h"
 #include "core/instructions.h"

@@ -13,6 +13,8 @@
  * EVERY_BYTES more.  If it found more than that held, it waits for as many
  * instead, since it would probably find them held again.  A process with many
  * names may leave a few images more than KEEP.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "image/image.h"
 

@@ -11,6 +11,8 @@
  * If a thread ends, a key's destructor unmaps its rings.  Where none can be set,
  * since setting it could allocate memory, the next thread with the same number
  * (usdt__thread) goes on with its ring.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "image/image.h"
 #include "core/instructions.h"

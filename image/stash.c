@@ -20,6 +20,8 @@
  *
  * All this uses system calls alone, and is bounded.  A forked child's pid is
  * fresh, so fork handlers have nothing to drop.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "image/image.h"
 

@@ -20,6 +20,8 @@
  * C can't say two things, and a compiler refuses these lines: a probe whose name
  * is none of C's ("gc.start"), and a name that two probes have with different
  * types.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "image/image.h"
 

@@ -13,6 +13,8 @@
  * one expression serves a hundred thousand stubs.  Valgrind knows only few
  * operations, so it uses those of linkers' expressions for their tables of
  * calls, and multiplies instead of branching.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "image/image.h"
 

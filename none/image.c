@@ -5,6 +5,8 @@
  * core/by_image.c, core/guard.c and core/turn.c.  They have one kind of nop,
  * and nothing to mend in children.  Copies of the library there do not know
  * each other.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/provider.h"
 

@@ -2,6 +2,8 @@
  * none/tracepoints.c - what does a tracer see on a processor without assembly?
  *
  * Nothing: without stubs no probe is visible, and every call succeeds.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/platform.h"
 

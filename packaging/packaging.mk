@@ -1,5 +1,7 @@
 # packaging.mk - how does the library reach others: as a shared library,
 # installed, in one file, as a tarball?  Part of the Makefile.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 
 PREFIX	?= /usr/local
 BINDIR	?= $(PREFIX)/bin

@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# sources.t - do CMake and meson build the files that the Makefile builds?
+# sources.t - do CMake and meson build the files that the Makefile builds, and do
+# versions and licenses agree?
 #
 # test/builds.t builds with them, which takes longer.
 use strict;
@@ -29,4 +30,16 @@ is_deeply([sort @stubs],
     [sort glob 'usdt_tracepoints_*.s'], 'meson.build knows all processors');
 is_deeply([sort $meson =~ m{'(man/[^']+)'}g], [sort glob 'man/*.[37]'],
     'meson.build installs the manual pages of the library');
+
+# --- what each file says --------------------------------------------------------
+
+for ('bindings/node/package.json', 'bindings/python/pyproject.toml',
+	'bindings/perl/lib/Devel/USDT.pm', 'bindings/lua/usdt-VERSION-1.rockspec',
+	'bindings/ruby/lib/usdt/version.rb', 'packaging/debian/changelog') {
+	my $file = s/VERSION/$version/r;
+
+	ok(-e $file && text_of($file) =~ /\b\Q$version\E\b/, "$file has the version");
+}
+is(join(' ', grep { text_of($_) !~ /SPDX-License-Identifier: BSD-2-Clause\n/ }
+	glob '{usdt,{core,image,none}/}*.{c,h,hpp,s,inc}'), '', 'each file of the library has its license');
 done_testing();

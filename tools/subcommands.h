@@ -3,6 +3,8 @@
  *
  * They get their own name and what follows it, as main does, and return an
  * exit code of tools/common/common.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef TOOLS_SUBCOMMANDS_H
 #define TOOLS_SUBCOMMANDS_H

@@ -2,6 +2,8 @@
  * usdt.c - the usdt command: what does the user want?
  *
  * A table of subcommands; each has its own file, options and help.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -2,6 +2,8 @@
 #
 # The command's own help and list say it, so these are the words of the installed
 # version.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 
 _usdt()
 {

@@ -5,6 +5,8 @@
  * command removes all that nobody holds, with the library's own code: a file
  * that a process has mapped or open stays, and so does everything that is not
  * an image of this user.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

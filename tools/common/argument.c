@@ -5,6 +5,8 @@
  * has the C types of all.  Arguments that only DOF lists are where the
  * processor's calling convention puts them, since libusdt's stubs leave them
  * there.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -6,6 +6,8 @@
  * sets below are those that bpftrace 0.17 to 0.27, perf 6.1, DTrace 2.0.7 and
  * gdb 13 accepted when tried.  SystemTap is left out: it moves a semaphore
  * together with its probe, by .stapsdt.base, and so counts at a wrong place.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* open_memstream */

@@ -5,6 +5,8 @@
  * use the sections above its own, and nothing below.  The command reads other
  * programs' files: nothing in here trusts what it reads, and no name, path,
  * count or string has a fixed limit.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef TOOLS_COMMON_H
 #define TOOLS_COMMON_H

@@ -4,6 +4,8 @@
  * The form of a definition is PROVIDER:MODULE:FUNCTION:NAME(TYPE, ...).  The
  * library checks it: by the calls of usdt.h, and names by the rules of the
  * chosen system.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -4,6 +4,8 @@
  * core/direct.h has the rules: the image has direct sites, the probe's stub is
  * among those that write records, and what is printed of its arguments is in
  * their values.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -5,6 +5,8 @@
  * checked where it is used.  A document must not cost time or memory out of
  * proportion to its size by naming one part often: names are not copied, and no
  * more probes and sites are read than the document has room for.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

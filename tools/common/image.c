@@ -8,6 +8,8 @@
  *
  * The file may be anybody's.  libelf reads it by pread instead of mapping it,
  * so that a file that shrinks meanwhile causes an error and not a SIGBUS.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* strnlen */

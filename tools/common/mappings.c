@@ -6,6 +6,8 @@
  * them may be gone, belong to another mount namespace, or lead to another file
  * by now.  So a file is opened through /proc/PID/map_files if we have the
  * privilege, and otherwise in other ways.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

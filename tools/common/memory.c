@@ -4,6 +4,8 @@
  * The command ends with a message.  It leaves nothing behind that matters: its
  * events stay defined, but the kernel detaches them, and the next run removes
  * them.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

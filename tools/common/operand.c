@@ -13,6 +13,8 @@
  *	counter+4(%rip)		@+OFFSET, an offset in the probe's file
  *
  * Tracefs has no equivalent of an index register, as in (%rax,%rbx,4).
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

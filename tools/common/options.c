@@ -1,5 +1,7 @@
 /*
  * options.c - how do all subcommands treat options and errors?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -6,6 +6,8 @@
  * pattern with a '/' before its last colons begins with a path.  All other
  * parts may have wildcards.  A probe's name matches in either spelling:
  * request-start as DTrace prints it, or request__start as SDT notes have it.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* open_memstream */

@@ -5,6 +5,8 @@
  * people's programs: neither may control a terminal or a shell.  In a UTF-8
  * locale printable characters are printed as they are; everything else is
  * printed byte by byte as \xNN.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

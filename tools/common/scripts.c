@@ -3,6 +3,8 @@
  *
  * Tracers that read the image's DWARF know arguments by name and structs by
  * their members; the other scripts have arg0, arg1 ...
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* open_memstream */

@@ -7,6 +7,8 @@
  * time, and every run removes the groups of runs that have ended.  The kernel
  * refuses to remove an event in use (EBUSY), so a mistake about who is alive,
  * as across a border of pid namespaces, does no harm.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -11,6 +11,8 @@
  *
  * Padding is explicit there, so offsets follow from the sizes.  The file may be
  * anybody's: what is not understood is left out.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -1,5 +1,7 @@
 /*
  * utf8.c - which bytes are a character of UTF-8?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -4,6 +4,8 @@
  * The counter runs evenly, but CLOCK_MONOTONIC is steered a little.  So pairs of
  * both are taken from time to time, and the line through the last two is right
  * for what happens until the next one.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "tools/direct/direct.h"
 

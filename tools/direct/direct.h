@@ -4,6 +4,8 @@
  * A process writes them to rings, one for each thread, which we map for reading
  * only.  Nothing in a ring is trusted: the process may be anybody's, and write
  * while we read.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef TOOLS_DIRECT_H
 #define TOOLS_DIRECT_H

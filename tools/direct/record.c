@@ -3,6 +3,8 @@
  *
  * An argument's word is as it was passed: only the bytes of its type count.  A
  * text's word has its length, and the texts follow all words.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -12,6 +12,8 @@
  *
  * Each number that comes from the ring is checked before it is used, and read
  * once: the process may change it at any time.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

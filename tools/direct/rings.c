@@ -4,6 +4,8 @@
  * A ring is a file without a name, which we open by its mapping in
  * /proc/PID/map_files.  That is refused for files that could be cut short under
  * us.  Once it is mapped, we have what a process wrote, also after its end.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

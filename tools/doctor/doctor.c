@@ -5,6 +5,8 @@
  * is worth knowing, and "PROBLEM" for what could be better, with the remedy.
  * First come findings about the system, for the user who runs the command, then
  * those about processes.  Nothing is changed.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -1,5 +1,7 @@
 /*
  * doctor.h - what the files of "usdt doctor" promise each other.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef TOOLS_DOCTOR_H
 #define TOOLS_DOCTOR_H

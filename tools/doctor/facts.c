@@ -4,6 +4,8 @@
  *
  * Pure: facts come in as the text of a file or an errno, and a finding goes
  * out, so that a test can try facts that no machine at hand has.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

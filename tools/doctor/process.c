@@ -4,6 +4,8 @@
  * It asks of each file that the process maps: does a name lead to it, do its
  * probes exceed limits of tracers, does DTrace's daemon know the process, do
  * semaphores have the right counts?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -2,6 +2,8 @@
  * build.c - what document does a definition of probes give?
  *
  * The builders that processes use write its bytes.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

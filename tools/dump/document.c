@@ -5,6 +5,8 @@
  * numbers, then the bytes that are in no section.  If some system would refuse
  * a part, or a part can't be read, a line in that place says so, and the rest
  * follows.  Each byte is printed once, however many sections have it.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -4,6 +4,8 @@
  * It prints DOF and SDT notes in words: those of a process, of a file, or of
  * probes that are defined on the command line, for any system and processor for
  * which the library builds documents.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -1,5 +1,7 @@
 /*
  * dump.h - what the files of "usdt dump" promise each other.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef TOOLS_DUMP_H
 #define TOOLS_DUMP_H

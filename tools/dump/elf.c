@@ -5,6 +5,8 @@
  * everything that is there.  The file may be anybody's: libelf reads it by
  * pread instead of mapping it, and no more of it is read than it has bytes,
  * however often its sections refer to the same ones.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* strnlen */

@@ -4,6 +4,8 @@
  * With --hex the offset and the bytes are to the left of the text, eight bytes
  * per line, so that all bytes of a document can be read from top to bottom.
  * Without it the lines are otherwise the same.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

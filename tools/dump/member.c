@@ -1,6 +1,8 @@
 /*
  * member.c - how are the numbers of a DOF document printed, and which of them
  * do relocations change?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

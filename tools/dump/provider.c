@@ -5,6 +5,8 @@
  * of arguments and sites in sections that its provider's record names.  Here
  * they are printed with what they lead to, and sites with the addresses that
  * the chosen system derives from them.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -4,6 +4,8 @@
  * A file may be ELF or a DOF document.  For a process these are the files that
  * it maps: the library's DOF is in its probe image, where both the process and
  * the helper read it, so the file has it all.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -4,6 +4,8 @@
  * The search for files with matching probes is repeated regularly, so that it
  * finds providers that are enabled later and programs that start later.  A file
  * is read once, and held open as long as its probes are watched.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -20,6 +20,8 @@
  *
  *	result = stream == NULL ? EXIT_TROUBLE : stream_run(stream, &consumer);
  *	stream_close(stream);
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef TOOLS_EVENTS_H
 #define TOOLS_EVENTS_H

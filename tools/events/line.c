@@ -4,6 +4,8 @@
  * A million lines a second leave no time for stdio: numbers are written by hand
  * into one buffer.  What is rare or difficult (bytes that are not ASCII) goes
  * through quote.c after all, so that there is one rule for it.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

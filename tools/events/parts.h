@@ -1,5 +1,7 @@
 /*
  * parts.h - what the files of tools/events promise each other.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef TOOLS_EVENTS_PARTS_H
 #define TOOLS_EVENTS_PARTS_H

@@ -11,6 +11,8 @@
  *
  * Each ring belongs to a counter that nothing increments; all events of a
  * processor write to its ring.  The records that are read are sorted by time.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

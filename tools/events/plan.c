@@ -6,6 +6,8 @@
  * has more: one for each member, of nested structs too, as far as the kernel
  * accepts so many.  They follow the arguments' own, in the order in which they
  * are printed.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

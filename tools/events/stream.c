@@ -4,6 +4,8 @@
  * Here is the course of a watch: attach.c finds the probes, uprobe.c and perf.c
  * bring their events through the kernel, the rooms of tools/direct from the
  * processes themselves.  Both are merged by their times.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

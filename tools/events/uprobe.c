@@ -16,6 +16,8 @@
  * strings make a record larger than a page, the kernel warns about itself
  * (WARN_ON in trace_uprobe.c, which can be set to panic); it reports a string
  * longer than a page as a fault.  In an array, unreadable words are zero.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -4,6 +4,8 @@
  * Direct if the file has the sites for it, we may read what processes map, and
  * no process that maps the file has a seccomp filter, which might end it for a
  * system call that it needs to make a ring.  Else through the kernel, by uprobe.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -1,5 +1,7 @@
 /*
  * wish.c - what can the user choose in all subcommands that have a stream?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

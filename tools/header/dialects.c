@@ -4,6 +4,8 @@
  * bpftrace reads a C header (--include), whose macros without parameters it
  * replaces in scripts; versions 0.17 and 0.27 were tried.  D reads a library
  * (-L DIR): definitions and inline names; DTrace 2.0.7 was tried.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

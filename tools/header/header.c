@@ -4,6 +4,8 @@
  * bpftrace's "usdt:" clauses and D know neither the names of arguments nor the
  * structs of a program.  This writes them down: for the probes of a process, of
  * an image, or of a definition.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -1,5 +1,7 @@
 /*
  * header.h - what the files of "usdt header" promise each other.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef TOOLS_HEADER_H
 #define TOOLS_HEADER_H

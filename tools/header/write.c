@@ -5,6 +5,8 @@
  * can use.  Integers are written by their size, so that no other header is
  * needed.  A name that two probes give to different things is written for the
  * first; a comment says so of the second.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

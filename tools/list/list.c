@@ -5,6 +5,8 @@
  * each file the processes that map it and its probes.  With --lines there is
  * one line for each process and probe, for scripts; a named file that no
  * process maps has a line for each probe.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -16,6 +16,8 @@
  *
  * Each process has a stream of its own, so that its count of lost events says
  * whose they were.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

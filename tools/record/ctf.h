@@ -4,6 +4,8 @@
  * A trace is a directory of files in the Common Trace Format 1.8: "metadata",
  * which describes events in text, and one file for each stream.  A stream has
  * the events of one process, in the order of time.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef TOOLS_CTF_H
 #define TOOLS_CTF_H

@@ -3,6 +3,8 @@
  *
  * The stream of tools/events brings the events, ctf.c writes them.  In between
  * are the fields of each probe, and a stream of the trace for each process.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

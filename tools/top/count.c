@@ -1,5 +1,7 @@
 /*
  * count.c - how often does each probe fire in each process?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

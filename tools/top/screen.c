@@ -5,6 +5,8 @@
  * one stays there.  Keys are read one by one as long as we are in the
  * foreground; a shell that stops us has its own ideas about the terminal, so
  * ours are set again with each table.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -3,6 +3,8 @@
  *
  * On a terminal it is a table that is drawn again and again; elsewhere lines,
  * of the probes that fired in an interval.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -1,5 +1,7 @@
 /*
  * top.h - what the files of "usdt top" promise each other.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef TOOLS_TOP_H
 #define TOOLS_TOP_H

@@ -16,6 +16,8 @@
  *	{"unknown":true}			the value could not be fetched
  *
  * In a struct or an array whose end was not fetched, "..." stands for it.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -2,6 +2,8 @@
  * show.c - how is an event printed?
  *
  *	12:00:00.123456 77/78 httpd myapp:start req={id=7, url="/"} took=3.25
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

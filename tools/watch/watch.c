@@ -2,6 +2,8 @@
  * watch.c - the subcommand "watch": what happens at probes, as it happens?
  *
  * The stream of tools/events brings the events; each becomes a line.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -1,5 +1,7 @@
 /*
  * watch.h - what the files of "usdt watch" promise each other.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef TOOLS_WATCH_H
 #define TOOLS_WATCH_H
