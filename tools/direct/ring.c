@@ -143,7 +143,9 @@ ring_count(struct ring *ring)
 int
 ring_is_counted(const struct ring *ring)
 {
-	return (int32_t)(ring->at - ring->counted) >= 0;
+	uint32_t place = ring->at != ring->end ? ring->at : ring->place;
+
+	return (int32_t)(place - ring->counted) >= 0;
 }
 
 int32_t
