@@ -5,6 +5,8 @@
 # and offsets of structs (with 64 bits, with 32), numbers.  It has to be what
 # usdt.h says now.  `perl -Itest/lib test/abi.t --write` writes it; after a
 # release, lines may only be added.
+#	test/abi.xml is what libabigail sees in a library with usdt.h's calls and no
+# more, so abidiff judges the same by its own reading.
 use strict;
 use warnings;
 
@@ -96,7 +98,28 @@ sub table
 	return join '', map { "$_\n" } @lines;
 }
 
+# A library that has the calls of usdt.h and nothing in them.
+sub empty_library
+{
+	my %calls = calls();
+
+	delete $calls{usdt_probe_enabled};	# the header has it
+	open my $c, '>', "$dir/empty.c" or die "empty.c: $!\n";
+	print $c "#define USDT_INLINE USDT_API\n#include \"usdt.h\"\n";
+	for my $call (sort keys %calls) {
+		my ($type, $arguments) = $calls{$call} =~ /^(.*?) (\(.*\))$/;
+
+		print $c "$type $call$arguments { for (;;); }\n";
+	}
+	close $c or die "empty.c: $!\n";
+	system(qw(clang -g -gdwarf-4 -O0 -w -ffreestanding -nostdlib -fPIC -shared -I. -o), "$dir/empty.so",
+	    "$dir/empty.c") == 0 or die "empty.c: it does not compile\n";
+	return "$dir/empty.so";
+}
+
 if (@ARGV && $ARGV[0] eq '--write') {
+	system(qw(abidw --no-show-locs --no-corpus-path --no-comp-dir-path
+		--out-file test/abi.xml), empty_library()) == 0 or die "abidw: failed\n";
 	my $table = table();
 
 	open my $out, '>', 'test/abi.txt' or die "test/abi.txt: $!\n";
@@ -124,6 +147,18 @@ my @new = grep { !$before->{$_} } sort keys %$now;
 ok(!@gone && !@new, 'usdt.h has the ABI of test/abi.txt')
     or diag(map({ "was: $_\n" } @gone), map({ "is: $_\n" } @new),
 	'If that is intended: perl test/abi.t --write');
+
+SKIP: {
+	skip('test/abi.xml is for x86-64', 1) if `uname -m` ne "x86_64\n";
+	if (system('command -v abidiff >/dev/null') != 0) {
+		fail('abidiff may not be missing') if $ENV{USDT_NO_SKIP};
+		skip('no abidiff (test/setup check installs it)', 1);
+	}
+	my $library = empty_library();
+	my $said = `abidiff --no-added-syms test/abi.xml '$library' 2>&1`;
+
+	is($?, 0, 'abidiff finds the ABI of test/abi.xml') or diag($said);
+}
 
 my %calls = calls();
 my $map = text_of('packaging/libusdt.map') =~ s/^#.*//mgr;
