@@ -13,10 +13,16 @@ use Test::More;
 use Usdt::Cross qw(lacks_cross cross_build cross_command cross_cc);
 use Usdt::Machine qw(guest_tests run_inside);
 
-# Their names here and as Debian has them, in the order in which they take turns.
-my @machines = ([riscv64 => 'riscv64'], [s390x => 's390x']);
+# Their names here and as Debian has them, in the order in which they take turns,
+# and the tests.  bpftrace 0.27 reads notes' arguments only with a kernel that has
+# BTF, which Debian's for armhf has not, and by libbpf, which knows no operands of
+# POWER.
+my @both = qw(bpftrace watch);
+my @machines = (
+	[riscv64 => 'riscv64', @both], [s390x => 's390x', @both],
+	[armhf => 'armhf', 'watch'], [ppc64le => 'ppc64el', 'watch'],
+);
 
-# Which test runs on which, and why not on the others.
 my %chosen = map { $_ => 1 } split ' ', $ENV{USDT_PROCESSOR} // '';
 if (!%chosen) {
 	chomp(my $count = `git rev-list --count HEAD 2>/dev/null`);
@@ -35,7 +41,8 @@ if ($lack && $ENV{USDT_NO_SKIP}) {
 plan(skip_all => $lack) if $lack;
 
 for (@taken) {
-	my ($cpu, $machine) = @$_;
+	my ($cpu, $machine, @names) = @$_;
+	my %wanted = map { ("test/processor/$_.t" => 1) } @names;
 
 	subtest $cpu => sub {
 		my $build = cross_build($cpu, 'test_usdt');
@@ -43,7 +50,8 @@ for (@taken) {
 		cross_command($cpu, $build, $machine);
 		local $ENV{CC} = cross_cc($cpu) . ' -static';
 		local $Usdt::Machine::build = $build;
-		run_inside($machine, guest_tests('test/processor'));
+		run_inside($machine, grep { $wanted{$_} }
+			guest_tests('test/processor'));
 	};
 }
 done_testing();
