@@ -218,7 +218,8 @@ print_escaped(FILE *out, const char *name)
 	int ends = length > 0 && name[length - 1] == ')';
 
 	for (; *name != '\0'; name++) {
-		if (*name == '\\' || *name == '[' || (ends && *name == '('))
+		if (*name == '\\' || *name == '[' || *name == '{' ||
+		    (ends && *name == '('))
 			putc('\\', out);
 		putc(*name, out);
 	}

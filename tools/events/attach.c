@@ -287,18 +287,50 @@ attach_new(struct attachment *to, size_t first, size_t first_file)
 
 /* A probe's patterns have a path exactly if the file was NAMED by one. */
 static int
+is_meant(const struct pattern *pattern, const char *path, const char *named,
+    const struct probe *probe)
+{
+	return (pattern->path == NULL ? named == NULL :
+	    named != NULL && strcmp(pattern->path, named) == 0) &&
+	    pattern_matches(pattern, path, probe);
+}
+
+static int
 is_wanted(const struct attachment *to, const char *path, const char *named,
     const struct probe *probe)
 {
-	const struct pattern *pattern = to->patterns;
 	size_t i;
 
-	for (i = 0; i < to->pattern_count; i++, pattern++)
-		if ((pattern->path == NULL ? named == NULL :
-		    named != NULL && strcmp(pattern->path, named) == 0) &&
-		    pattern_matches(pattern, path, probe))
+	for (i = 0; i < to->pattern_count; i++)
+		if (is_meant(&to->patterns[i], path, named, probe))
 			return 1;
 	return 0;
+}
+
+/*
+ * The filters of the patterns that mean the target.  Returns why none of them
+ * can ever let its events pass, to be freed, or NULL.
+ */
+static char *
+add_filters(const struct attachment *to, struct target *target,
+    const char *path, const char *named)
+{
+	char *why = NULL, *other;
+	size_t i;
+
+	for (i = 0; i < to->pattern_count; i++) {
+		if (!is_meant(&to->patterns[i], path, named, target->probe))
+			continue;
+		other = target_sift(target, to->filters[i]);
+		if (why == NULL)
+			why = other;
+		else
+			free(other);
+	}
+	if (!target->unsifted && target->sieves == NULL)
+		return why;
+	free(why);
+	return NULL;
 }
 
 /* Is the last target's signature among KINDS, or is there room for it? */
@@ -318,12 +350,13 @@ is_kind(const struct attachment *to, const char **kinds, size_t *count)
 }
 
 static void
-drop_target(struct attachment *to)
+drop_target(struct attachment *to, struct watched *file, const char *why)
 {
 	struct target *target = to->targets[to->target_count - 1];
 
-	trouble(to, target, "the file has probes with too many different "
-	    "kinds of arguments; name fewer");
+	trouble(to, target, why);
+	if (target->direct)
+		way_by_uprobe(file, target);
 	target_done(target);
 	free(target);
 	to->target_count--;
@@ -331,9 +364,11 @@ drop_target(struct attachment *to)
 
 static void
 add_target(struct attachment *to, struct watched *file,
-    const struct target *target, const char **kinds, size_t *count)
+    const struct target *target, const char *named, const char **kinds,
+    size_t *count)
 {
 	struct target *copy;
+	char *why;
 
 	if (target->probe->unreachable)
 		trouble(to, target, target->probe->unreachable);
@@ -350,14 +385,19 @@ add_target(struct attachment *to, struct watched *file,
 		target_prepare(copy);
 		to->targets[to->target_count++] = copy;
 		way_of_target(file, copy);
-		if (!copy->direct && !is_kind(to, kinds, count))
-			drop_target(to);
+		why = add_filters(to, copy, file->path, named);
+		if (why != NULL)
+			drop_target(to, file, why);
+		else if (!copy->direct && !is_kind(to, kinds, count))
+			drop_target(to, file, "the file has probes with too "
+			    "many different kinds of arguments; name fewer");
+		free(why);
 	}
 }
 
-/* Is this probe of that file watched already, for another pattern? */
-static int
-is_watched(const struct attachment *to, const struct stat *st,
+/* The target of this probe of that file, if another pattern has it, or NULL. */
+static struct target *
+find_target(const struct attachment *to, const struct stat *st,
     const struct probe *probe)
 {
 	size_t i, k;
@@ -373,9 +413,9 @@ is_watched(const struct attachment *to, const struct stat *st,
 			    probe->address &&
 			    strcmp(to->targets[k]->probe->name,
 			    probe->name) == 0)
-				return 1;
+				return to->targets[k];
 	}
-	return 0;
+	return NULL;
 }
 
 static int
@@ -426,6 +466,7 @@ add_file(struct attachment *to, int fd, const char *path, const char *named,
 	struct watched *file = xcalloc(1, sizeof *file);
 	size_t i, before = to->target_count, kind_count = 0;
 	const char *kinds[KINDS_MAX];
+	struct target *other;
 	void *given = NULL;
 	struct stat st;
 
@@ -445,10 +486,14 @@ add_file(struct attachment *to, int fd, const char *path, const char *named,
 			.path = file->path, .fd = fd
 		};
 
-		if (is_wanted(to, path, named, target.probe) &&
-		    !is_watched(to, &st, target.probe) &&
-		    !is_repeated(&given, target.probe))
-			add_target(to, file, &target, kinds, &kind_count);
+		if (!is_wanted(to, path, named, target.probe))
+			continue;
+		other = find_target(to, &st, target.probe);
+		if (other != NULL)
+			free(add_filters(to, other, path, named));
+		else if (!is_repeated(&given, target.probe))
+			add_target(to, file, &target, named, kinds,
+			    &kind_count);
 	}
 	tdestroy(given, nothing);
 	if (to->target_count == before) {

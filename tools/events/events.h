@@ -108,6 +108,8 @@ struct target {
 	size_t words;		/* that are fetched of each text */
 	char *signature;	/* of the leaves */
 	struct line label;	/* PROVIDER:PROBE, safe to be printed */
+	struct sieve *sieves;	/* one of these has to let an event pass ... */
+	int unsifted;		/* ... unless some pattern has no filter */
 };
 
 /* The struct that an argument points to, if its members are known. */
@@ -122,7 +124,8 @@ int member_is_padding(const struct type_member *member);
 
 /* Which events? */
 struct stream_wish {
-	struct pattern *patterns;	/* stay the caller's */
+	struct pattern *patterns;
+	struct filter **filters;	/* of each pattern; NULL: it has none */
 	size_t pattern_count;
 	pid_t only;		/* the process, or 0 for all */
 	int wait;		/* go on though no probe matches yet */
@@ -139,11 +142,12 @@ struct stream_wish {
 /* Take an option.  Returns 0 if it is another one, -1 if its TEXT is wrong. */
 int wish_option(struct stream_wish *wish, int option, const char *text);
 /*
- * Take the patterns, which end with NULL.  Returns EXIT_FINE, or what to exit
- * with; then it printed why.
+ * Take the patterns, which end with NULL and may have filters.  Returns
+ * EXIT_FINE, or what to exit with; then it printed why.
  */
 int wish_patterns(struct stream_wish *wish, char **words,
     void (*help)(FILE *out));
+void wish_done(struct stream_wish *wish);
 
 /* --- stream.c: which events happen, in the order of time? ----------------- */
 
@@ -201,6 +205,57 @@ struct consumer {
 	/* Each second and at the end.  NULL: it is printed on stderr. */
 	void (*lost)(void *self, const struct loss *loss);
 };
+
+/* --- filter.c: which events does the user want? --------------------------- */
+
+struct filter;
+
+/* Where the filter behind a pattern begins in WORD, or NULL. */
+char *filter_begin(char *word);
+/* Parse TEXT, from "{" to "}"; or return NULL, the PLACE that is wrong, and WHY. */
+struct filter *filter_parse(const char *text, const char **place,
+    const char **why);
+void filter_free(struct filter *filter);
+/*
+ * Events of the target have to pass this filter, or another that it has got.
+ * NULL: all pass.  Returns why its events can't have what the filter asks for,
+ * to be freed; then nothing changed.
+ */
+char *target_sift(struct target *target, const struct filter *filter);
+int target_passes(const struct target *target, const struct fire *fire);
+void target_unsift(struct target *target);
+
+enum place_kind {
+	PLACE_NONE, PLACE_UNSIGNED, PLACE_SIGNED, PLACE_FLOAT, PLACE_TEXT,
+	PLACE_CHARS, PLACE_PID, PLACE_TID, PLACE_COMM
+};
+
+/* Where a value with a name is in a target's events. */
+struct place {
+	enum place_kind kind;
+	size_t leaf;
+};
+
+/* NAME or NAME.MEMBER; returns why there is none, to be freed, or NULL. */
+char *place_find(const struct target *target, const char *name,
+    struct place *place);
+int place_is_text(const struct place *place);
+/* 1: the text at a place that is one; 0: NULL; -1: it can't be known. */
+int place_text(const struct place *place, const struct fire *fire,
+    const char **text, size_t *length);
+
+struct number {
+	int is_float;
+	double number;		/* then */
+	int negative;		/* of an integer; never of 0 */
+	uint64_t magnitude;
+};
+
+/* The number at a place that is no text; -1 if it can't be known. */
+int place_number(const struct place *place, const struct fire *fire,
+    struct number *number);
+
+/* --- stream.c again: the stream ------------------------------------------- */
 
 struct stream;
 

@@ -147,6 +147,7 @@ struct attachment {
 	pid_t only;		/* the process, or 0 for all */
 	int wait;		/* named files may be missing for now */
 	const struct pattern *patterns;
+	struct filter *const *filters;	/* of each pattern, or NULL */
 	size_t pattern_count;
 	int uprobes;		/* nothing goes direct */
 	struct tracefs *tracefs;

@@ -399,6 +399,7 @@ target_done(struct target *target)
 	for (i = 0; i < target->leaf_count; i++)
 		free(target->leaves[i].fetch);
 	free(target->leaves);
+	target_unsift(target);
 	line_free(&target->label);
 	free(target->members);
 	free(target->signature);

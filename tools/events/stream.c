@@ -165,6 +165,15 @@ event_of(const struct stream *stream, const struct sample *sample)
 	return NULL;
 }
 
+/* Hand over an event, if its probe's filters let it pass. */
+static int
+hand_over(const struct stream *stream, const struct fire *fire)
+{
+	if (!target_passes(fire->target, fire))
+		return 0;
+	return stream->consumer->take(stream->consumer->self, fire);
+}
+
 static int
 take_sample(struct stream *stream, const struct sample *sample,
     struct lookups *lookups)
@@ -187,7 +196,7 @@ take_sample(struct stream *stream, const struct sample *sample,
 	    sample->size, lookups, stream->values);
 	fire.comm = comm;
 	fire.values = stream->values;
-	return stream->consumer->take(stream->consumer->self, &fire);
+	return hand_over(stream, &fire);
 }
 
 static int
@@ -198,7 +207,7 @@ take_direct(struct stream *stream, struct target *target)
 
 	make_room(stream, target);
 	rings_take(stream->to.rings, &fire, stream->values);
-	result = stream->consumer->take(stream->consumer->self, &fire);
+	result = hand_over(stream, &fire);
 	rings_pass(stream->to.rings);
 	return result;
 }
@@ -539,6 +548,7 @@ stream_open(const struct stream_wish *wish)
 	}
 	stream->to.tracefs = &stream->tracefs;
 	stream->to.patterns = wish->patterns;
+	stream->to.filters = wish->filters;
 	stream->to.pattern_count = wish->pattern_count;
 	stream->to.only = wish->only;
 	stream->to.wait = wish->wait;

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #endif
 #include <getopt.h>
+#include <stdlib.h>
 
 #include "tools/events/events.h"
 
@@ -27,11 +28,67 @@ wish_option(struct stream_wish *wish, int option, const char *text)
 	return 0;
 }
 
+/* Cut the filter off WORD.  -1: it is wrong, and that is printed. */
+static int
+take_filter(struct filter **filter, char *word)
+{
+	char *begin = filter_begin(word);
+	const char *place, *why;
+
+	if (begin == NULL)
+		return 0;
+	*filter = filter_parse(begin, &place, &why);
+	if (*filter != NULL) {
+		*begin = '\0';
+		return 0;
+	}
+	fputs("usdt: \"", stderr);
+	quote_line(stderr, word);
+	fprintf(stderr, "\": %s ", why);
+	if (*place == '\0') {
+		fputs("at its end\n", stderr);
+		return -1;
+	}
+	fputs("at \"", stderr);
+	quote_line(stderr, place);
+	fputs("\"\n", stderr);
+	return -1;
+}
+
 int
 wish_patterns(struct stream_wish *wish, char **words, void (*help)(FILE *out))
 {
+	size_t count = 0, i;
+	int result = EXIT_FINE;
+
 	if (*words == NULL)
 		return misuse(help, "name the probes, as PROVIDER[:PROBE]");
-	return patterns_parse(&wish->patterns, &wish->pattern_count,
-	    words) < 0 ? EXIT_USAGE : EXIT_FINE;
+	while (words[count] != NULL)
+		count++;
+	wish->filters = xcalloc(count, sizeof *wish->filters);
+	wish->pattern_count = count;
+	for (i = 0; i < count && result == EXIT_FINE; i++)
+		if (take_filter(&wish->filters[i], words[i]) < 0)
+			result = EXIT_USAGE;
+	if (result == EXIT_FINE && patterns_parse(&wish->patterns, &i,
+	    words) < 0)
+		result = EXIT_USAGE;
+	if (result != EXIT_FINE)
+		wish_done(wish);
+	return result;
+}
+
+void
+wish_done(struct stream_wish *wish)
+{
+	size_t i;
+
+	for (i = 0; i < wish->pattern_count; i++)
+		filter_free(wish->filters[i]);
+	free(wish->filters);
+	if (wish->patterns != NULL)
+		patterns_free(wish->patterns, wish->pattern_count);
+	wish->filters = NULL;
+	wish->patterns = NULL;
+	wish->pattern_count = 0;
 }

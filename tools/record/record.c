@@ -546,7 +546,7 @@ command_record(int argc, char **argv)
 	record->name = name;
 	record->length = length;
 	result = run(record);
-	patterns_free(wish.patterns, wish.pattern_count);
+	wish_done(&wish);
 	free(record);
 	return result;
 }

@@ -213,6 +213,6 @@ command_top(int argc, char **argv)
 	if (result != EXIT_FINE)
 		return result;
 	result = run(&top);
-	patterns_free(top.wish.patterns, top.wish.pattern_count);
+	wish_done(&top.wish);
 	return result;
 }

@@ -44,7 +44,12 @@ help(FILE *out)
 	    "usdt list prints probes, [PATH:]PROVIDER:MODULE:FUNCTION:PROBE.\n"
 	    "All but PATH may have the wildcards * and ?; an empty part\n"
 	    "matches all.  With PATH the probes of that file are watched,\n"
-	    "even if it does not run yet.\n", out);
+	    "even if it does not run yet.\n"
+	    "\n"
+	    "A filter may follow: 'myapp:done{status>=500 && url~\"/api\"}'.\n"
+	    "It compares arguments, and members as in req.peer.port, with\n"
+	    "numbers, texts and NULL by == != < <= > >=, ~ (contains), !~;\n"
+	    "&& || ! and ( ) combine.\n", out);
 }
 
 static int
@@ -125,6 +130,6 @@ command_watch(int argc, char **argv)
 	if (result != EXIT_FINE)
 		return result;
 	result = run(&watch);
-	patterns_free(watch.wish.patterns, watch.wish.pattern_count);
+	wish_done(&watch.wish);
 	return result;
 }
