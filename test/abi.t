@@ -113,6 +113,7 @@ sub empty_library
 	}
 	close $c or die "empty.c: $!\n";
 	system(qw(clang -g -gdwarf-4 -O0 -w -ffreestanding -nostdlib -fPIC -shared -I. -o), "$dir/empty.so",
+	    "-ffile-prefix-map=$dir/=",
 	    "$dir/empty.c") == 0 or die "empty.c: it does not compile\n";
 	return "$dir/empty.so";
 }
