@@ -224,6 +224,13 @@ $(LANGUAGES:%=test-%): test-%:
 $(LANGUAGES:%=run-%): run-%: all
 	$(PROVE) test/$*/$*.t
 
+# The same packages on the next Debian, unpacked beside this one.
+test-debians:
+	@test/setup trace trixie
+	$(AGAIN) run-debians
+run-debians: all
+	$(PROVE) test/debians/trixie.t
+
 # Each fuzzer for $(FUZZ_SECONDS).
 fuzz:
 	@test/setup fuzz
@@ -292,7 +299,7 @@ clean:
 
 .PHONY: all lib sources check run-check test-trace run-trace test-dtrace run-dtrace \
 	test run-test test-node run-node $(LANGUAGES:%=test-%) \
-	$(LANGUAGES:%=run-%) fuzz vm vm-shell bench run-bench demo run-demo \
+	$(LANGUAGES:%=run-%) test-debians run-debians fuzz vm vm-shell bench run-bench demo run-demo \
 	clean
 .SECONDARY: $(UNITS:%=$(OBJ)/%.o) $(EXAMPLES:%=$(OBJ)/%.o) \
 	$(patsubst %.c,$(OBJ)/%.o,$(wildcard test/fuzz/*.c))
