@@ -61,10 +61,13 @@ enum usdt__announcement {
 	USDT__ANNOUNCE_LOST = 2,	/* cell, errno: this thread can have no
 					 * ring, so an event of this image's
 					 * probe was lost */
-	USDT__ANNOUNCE_RECORD = 3	/* address, cell: this record was
+	USDT__ANNOUNCE_RECORD = 3,	/* address, cell: this record was
 					 * written to a thread's first ring,
 					 * which is so new that no reader may
 					 * have it yet */
+	USDT__ANNOUNCE_NEXT = 4		/* address, size: a thread got another
+					 * ring, whose records are not
+					 * announced */
 };
 
 /*

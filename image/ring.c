@@ -354,7 +354,8 @@ make(uint32_t units, const uint8_t *stubs, struct usdt__writer *old)
 	__atomic_store_n(&writer->owner, tid, __ATOMIC_RELEASE);
 	if (key_state > 0)
 		pthread_setspecific(key, writer);
-	announce(stubs, USDT__ANNOUNCE_RING, (uintptr_t)ring, size);
+	announce(stubs, old == NULL ? USDT__ANNOUNCE_RING : USDT__ANNOUNCE_NEXT,
+	    (uintptr_t)ring, size);
 	return writer;
 }
 

@@ -139,9 +139,17 @@ void rings_close(struct rings *rings);
 const char *rings_obstacle(void);
 /* Records of that image are wanted, too.  It stays the caller's. */
 void rings_want(struct rings *rings, struct wanted *image);
-/* A thread announced a ring; COMM is its name. */
-void rings_announced(struct rings *rings, pid_t pid, pid_t tid,
-    const char *comm, uint64_t address, uint64_t size);
+/* A thread announced its FIRST ring or another one, of whose head the kernel copied COPIED bytes.  WHO
+ * has the time, and what it is called. */
+void rings_announced(struct rings *rings, const struct fire *who, int first,
+    uint64_t address, uint64_t size, const void *head, size_t copied);
+/*
+ * A thread announced a record of TARGET's, of which the kernel copied SIZE bytes.
+ * It counts if the thread ended before we had its ring.
+ */
+#define RINGS_RECORD_WORDS	64	/* the kernel copies no more */
+void rings_announced_record(struct rings *rings, const struct fire *who,
+    struct target *target, const void *bytes, size_t size);
 /* A thread announced that an event was lost. */
 void rings_announced_loss(struct rings *rings, pid_t pid,
     struct target *target);

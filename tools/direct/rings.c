@@ -76,6 +76,21 @@ struct source {			/* a ring */
 	int counting;
 };
 
+/* A thread whose ring was gone before we could map it. */
+struct orphan {
+	pid_t pid, tid;
+	uint64_t made;		/* when it announced the ring */
+};
+
+/* An event of such a thread. */
+struct early {
+	uint64_t time;
+	pid_t pid, tid;
+	char comm[32];
+	struct target *target;
+	uint64_t words[RINGS_RECORD_WORDS];
+};
+
 struct rings {
 	struct source **sources;
 	size_t count, space;
@@ -85,6 +100,11 @@ struct rings {
 	size_t wanted_count, wanted_space;
 	struct source **queue;	/* a heap: those with records, by time */
 	size_t queued, queue_space;
+	struct orphan *orphans;
+	size_t orphan_count, orphan_space;
+	struct early *early;	/* in the order of their time ... */
+	size_t early_first, early_count, early_space;	/* ... from the first
+							 * one on */
 	struct counter_clock clock;
 	uint64_t now;
 	uint64_t unread;
@@ -304,23 +324,117 @@ open_mapping(pid_t pid, uint64_t start, uint64_t end)
 	return fd;
 }
 
-void
-rings_announced(struct rings *rings, pid_t pid, pid_t tid, const char *comm,
-    uint64_t address, uint64_t size)
+/* Is this still the ring that was announced?  A later one of another thread may
+ * have its addresses. */
+static int
+is_same_ring(int fd, const void *head, size_t copied)
 {
-	int fd = open_mapping(pid, address, address + size), known = 0;
-	struct source *source = fd < 0 ? NULL :
-	    open_source(rings, fd, pid, 1, &known);
+	struct usdt__ring announced, found;
+	const size_t size = offsetof(struct usdt__ring, closed);
 
+	if (head == NULL || copied < size)
+		return 1;		/* nobody can say */
+	memcpy(&announced, head, size);
+	return pread(fd, &found, size, 0) == (ssize_t)size &&
+	    found.key == announced.key && found.tid == announced.tid;
+}
+
+void
+rings_announced(struct rings *rings, const struct fire *who, int first,
+    uint64_t address, uint64_t size, const void *head, size_t copied)
+{
+	int fd = open_mapping(who->pid, address, address + size), known = 0;
+	struct source *source = NULL;
+
+	if (fd >= 0 && is_same_ring(fd, head, copied))
+		source = open_source(rings, fd, who->pid, 1, &known);
 	if (fd >= 0)
 		close(fd);
 	if (source != NULL) {
-		source->tid = tid;
-		snprintf(source->comm, sizeof source->comm, "%s", comm);
+		source->tid = who->tid;
+		snprintf(source->comm, sizeof source->comm, "%s", who->comm);
 		source->comm_at = monotonic();
 	} else if (!known) {
-		rings->unread++;
+		/* Its first records were announced, too; maybe not all. */
+		if (!first || monotonic() - who->time > USDT__RING_EARLY)
+			rings->unread++;
+		ROOM_FOR_ONE(rings->orphans, rings->orphan_count,
+		    rings->orphan_space);
+		rings->orphans[rings->orphan_count++] = (struct orphan){
+			who->pid, who->tid, who->time
+		};
 	}
+}
+
+static int
+is_orphan(const struct rings *rings, const struct fire *who)
+{
+	size_t i;
+
+	for (i = rings->orphan_count; i-- > 0; )
+		if (rings->orphans[i].pid == who->pid &&
+		    rings->orphans[i].tid == who->tid)
+			return 1;
+	return 0;
+}
+
+void
+rings_announced_record(struct rings *rings, const struct fire *who,
+    struct target *target, const void *bytes, size_t size)
+{
+	struct early *early;
+	uint32_t words;
+
+	if (!is_orphan(rings, who))
+		return;			/* its ring has the record */
+	ROOM_FOR_ONE(rings->early, rings->early_count, rings->early_space);
+	early = &rings->early[rings->early_count];
+	memset(early->words, 0, sizeof early->words);
+	memcpy(early->words, bytes, size < sizeof early->words ? size :
+	    sizeof early->words);
+	words = USDT__RECORD_WORDS(((struct usdt__record *)(void *)
+	    early->words)->meta);
+	if (words < 2 || words > RINGS_RECORD_WORDS) {
+		add_lost(process_of(rings, who->pid), target, 1);
+		return;
+	}
+	early->time = who->time;
+	early->pid = who->pid;
+	early->tid = who->tid;
+	early->target = target;
+	snprintf(early->comm, sizeof early->comm, "%s", who->comm);
+	rings->early_count++;
+}
+
+/* The first of them, if it comes before all in the queue. */
+static struct early *
+next_early(const struct rings *rings)
+{
+	struct early *early = &rings->early[rings->early_first];
+
+	if (rings->early_first == rings->early_count ||
+	    (rings->queued > 0 && rings->queue[0]->time < early->time))
+		return NULL;
+	return early;
+}
+
+static void
+pass_early(struct rings *rings)
+{
+	if (++rings->early_first == rings->early_count)
+		rings->early_first = rings->early_count = 0;
+}
+
+/* After that time an orphan announces no more. */
+static void
+forget_orphans(struct rings *rings, uint64_t now)
+{
+	size_t i;
+
+	for (i = 0; i < rings->orphan_count; i++)
+		if (now - rings->orphans[i].made > 10 * USDT__RING_EARLY)
+			rings->orphans[i--] =
+			    rings->orphans[--rings->orphan_count];
 }
 
 void
@@ -572,31 +686,66 @@ rings_read(struct rings *rings, uint64_t now)
 struct target *
 rings_next(struct rings *rings, uint64_t *time)
 {
+	const struct early *early = next_early(rings);
+
+	if (early != NULL) {
+		*time = early->time;
+		return early->target;
+	}
 	if (rings->queued == 0)
 		return NULL;
 	*time = rings->queue[0]->time;
 	return rings->queue[0]->target;
 }
 
+static void
+take_early(struct early *early, struct fire *fire, struct value *values)
+{
+	const struct usdt__record *record = (const void *)early->words;
+	const struct ring_record view = {
+		.words = early->words + 2,
+		.count = USDT__RECORD_WORDS(record->meta) - 2,
+		.has_texts = (record->meta & USDT__RECORD_HAS_TEXTS) != 0
+	};
+
+	fire->time = early->time;
+	fire->pid = early->pid;
+	fire->tid = early->tid;
+	fire->comm = early->comm;
+	fire->target = early->target;
+	record_values(&view, early->target, values);
+}
+
 void
 rings_take(struct rings *rings, struct fire *fire, struct value *values)
 {
-	struct source *source = rings->queue[0];
+	struct early *early = next_early(rings);
+	struct source *source;
 
+	fire->values = values;
+	if (early != NULL) {
+		take_early(early, fire, values);
+		return;
+	}
+	source = rings->queue[0];
 	fire->time = source->time;
 	fire->pid = source->process->pid;
 	fire->tid = source->tid;
 	fire->comm = source->comm;
 	fire->target = source->target;
-	fire->values = values;
 	record_values(&source->record, source->target, values);
 }
 
 void
 rings_pass(struct rings *rings)
 {
-	struct source *source = rings->queue[0];
+	struct source *source;
 
+	if (next_early(rings) != NULL) {
+		pass_early(rings);
+		return;
+	}
+	source = rings->queue[0];
 	ring_pass(&source->ring, &source->record);
 	if (!advance(rings, source)) {
 		source->queued = 0;
@@ -641,6 +790,7 @@ rings_attend(struct rings *rings, uint64_t now)
 	size_t i;
 
 	look_for_ended(rings);
+	forget_orphans(rings, now);
 	rings_read(rings, now);
 	for (i = 0; i < rings->count; i++) {
 		struct source *source = rings->sources[i];
@@ -777,6 +927,8 @@ rings_close(struct rings *rings)
 	free(rings->sources);
 	free(rings->processes);
 	free(rings->wanted);
+	free(rings->orphans);
+	free(rings->early);
 	free(rings->queue);
 	free(rings);
 }

@@ -36,7 +36,7 @@
  */
 #define RING_MAX	((size_t)4 << 20)
 #define RING_WAKE	((size_t)32 << 10)
-#define RING_URGENT	((size_t)64 << 10)
+#define RING_URGENT	((size_t)2 << 20)	/* some thousands of first records */
 
 /* Later headers have these. */
 #ifndef PERF_FORMAT_LOST

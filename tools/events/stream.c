@@ -220,6 +220,9 @@ hear(struct stream *stream, const struct sample *sample)
 	const struct target *announcer = event == NULL ? NULL :
 	    event_target(event, sample->record, sample->size);
 	struct lookups lookups = { 0 };
+	struct fire who = {
+		.time = sample->time, .pid = sample->pid, .tid = sample->tid
+	};
 	struct target *target;
 	char comm[64];
 
@@ -228,11 +231,21 @@ hear(struct stream *stream, const struct sample *sample)
 		return;
 	make_room(stream, announcer);
 	event_comm(event, sample->record, sample->size, comm, sizeof comm);
+	who.comm = comm;
 	event_values(event, announcer, sample->pid, sample->record,
 	    sample->size, &lookups, stream->values);
-	if (stream->values[0].bits == USDT__ANNOUNCE_RING) {
-		rings_announced(stream->to.rings, sample->pid, sample->tid,
-		    comm, stream->values[1].bits, stream->values[2].bits);
+	if (stream->values[0].bits == USDT__ANNOUNCE_RING ||
+	    stream->values[0].bits == USDT__ANNOUNCE_NEXT) {
+		rings_announced(stream->to.rings, &who,
+		    stream->values[0].bits == USDT__ANNOUNCE_RING,
+		    stream->values[1].bits, stream->values[2].bits,
+		    stream->values[1].text, stream->values[1].space);
+	} else if (stream->values[0].bits == USDT__ANNOUNCE_RECORD) {
+		target = attach_target(&stream->to, announcer,
+		    stream->values[2].bits);
+		if (target != NULL && stream->values[1].text != NULL)
+			rings_announced_record(stream->to.rings, &who, target,
+			    stream->values[1].text, stream->values[1].space);
 	} else if (stream->values[0].bits == USDT__ANNOUNCE_LOST) {
 		target = attach_target(&stream->to, announcer,
 		    stream->values[1].bits);
@@ -495,6 +508,11 @@ loop(struct stream *stream)
 	if (stop)
 		finish(stream);
 	stream->ended = 1;
+	if (stream->to.announcements != NULL &&
+	    perf_lost(stream->to.announcements) > 0)
+		fprintf(stderr, "usdt: %" PRIu64 " announcements lost: events "
+		    "of threads that ended soon may be missing\n",
+		    perf_lost(stream->to.announcements));
 	report_lost(stream);
 	if (stream->to.rings != NULL && rings_unread(stream->to.rings) > 0)
 		fprintf(stderr, "usdt: %" PRIu64 " threads ended before their "

@@ -18,8 +18,10 @@
 /* How many files are named; of others only how many there are. */
 #define NAMED_MAX	5
 
-/* What the announcer says: three words, where probes have arguments. */
-#define ANNOUNCED	"unsigned long\0unsigned long\0unsigned long"
+/* What the announcer says: three words, where probes have arguments.  The second
+ * one may be the address of a record, so as much as the kernel allows is fetched
+ * from there, as of a text. */
+#define ANNOUNCED	"unsigned long\0char *\0unsigned long"
 
 static int
 is_filtered(const struct mapped *holders)
@@ -68,6 +70,7 @@ make_announcer(struct watched *file)
 	target->fd = file->fd;
 	target->announcer = 1;
 	target_prepare(target);
+	target->words = RINGS_RECORD_WORDS;
 	file->announcer = target;
 }
 
