@@ -251,7 +251,20 @@ tracer_case('wrong directories' => sub {
 	is($status, 2, '-d soon: exit 2');
 	like($err, qr/^usdt: --duration wants seconds from 0.1 to 1000000000, not "soon"$/m,
 	    '... says what it wants');
-	mkdir("$dir/empty") or die;
+	for my $other (1, 0) {
+		my $name = "$dir/other$other";
+
+		mkdir($name) or die;
+		chmod(0777, $name) or die if !$other;
+		chown(65534, 65534, $name) or die if $other;
+		($status, undef, $err) = run_usdt('record', '-d', '0.1', '-o',
+		    $name, $provider);
+		is($status, 1, 'a directory of another user, or for all: exit 1');
+		like($err, qr/another user's, or others may write to it$/m,
+		    '... and why');
+		is(scalar(() = glob "$name/*"), 0, '... it stays empty');
+	}
+	mkdir("$dir/empty", 0755) or die;
 	($status, undef, $err) = run_usdt('record', '-d', '0.1', '-o',
 	    "$dir/empty", $provider);
 	is($status, 0, 'an empty directory: exit 0') || diag($err);

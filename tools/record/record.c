@@ -354,6 +354,7 @@ static const char *
 open_directory(struct record *record)
 {
 	struct dirent *entry;
+	struct stat st;
 	DIR *list;
 	int fd, used = 0;
 
@@ -362,6 +363,11 @@ open_directory(struct record *record)
 		return strerror(errno);
 	record->directory = open(record->name, O_RDONLY | O_DIRECTORY |
 	    O_CLOEXEC);
+	/* Others must not put files of theirs in place of ours. */
+	if (record->directory >= 0 && (fstat(record->directory, &st) < 0 ||
+	    st.st_uid != geteuid() || (st.st_mode & 022) != 0))
+		return "the directory is another user's, or others may write "
+		    "to it";
 	fd = record->directory < 0 ? -1 : openat(record->directory, ".",
 	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	list = fd < 0 ? NULL : fdopendir(fd);
