@@ -9,6 +9,7 @@
 #include "feed.h"
 #include "tools/header/header.h"
 #include "tools/events/parts.h"
+#include "tools/watch/watch.h"
 
 static void
 check_member(const struct type_member *member, size_t size)
@@ -71,10 +72,55 @@ probe_of(const struct type_probe *prototype, char **types, const char *args)
 	};
 }
 
+/* An event of the target, as a line and as JSON. */
 static void
-check_plan(const struct image *image, const struct probe *probe)
+check_shown(struct target *target, unsigned choice)
 {
-	struct target target = { .image = image, .probe = probe };
+	static const char bytes[4096] = "te\xffxt";
+	struct value *values = calloc(target->leaf_count + 1, sizeof *values);
+	struct show show = { .since_epoch = choice };
+	struct fire fire = {
+		.pid = 1, .comm = "comm", .target = target, .values = values
+	};
+	size_t i, n;
+
+	must(values != NULL);
+	for (i = 0; i < target->leaf_count; i++) {
+		const struct leaf *leaf = &target->leaves[i];
+
+		values[i] = (struct value){
+			.bits = choice >> 1, .bytes = 8, .flags = choice & 3
+		};
+		if (leaf->letter == 'T') {
+			values[i].flags |= VALUE_TEXT;
+			values[i].text = choice & 4 ? bytes : NULL;
+			values[i].length = choice & 4 ? choice % 8 : 0;
+		} else if (leaf->letter == 'A') {
+			values[i].text = bytes;
+			values[i].length = leaf->size * leaf->elements;
+		}
+	}
+	show_fire(&show, &fire);
+	must(memchr(show.line.bytes, '\n', show.line.length) ==
+	    show.line.bytes + show.line.length - 1);
+	show.line.length = 0;
+	json_fire(&show, &fire);
+	must(show.line.length > 4 && memcmp(show.line.bytes +
+	    show.line.length - 3, "}}\n", 3) == 0);
+	for (i = 0; i < show.line.length - 1; i += n) {
+		n = utf8_character(show.line.bytes + i, show.line.length - i);
+		must(n > 0 && (unsigned char)show.line.bytes[i] >= ' ');
+	}
+	json_done(&show);
+	line_free(&show.line);
+	free(values);
+}
+
+static void
+check_plan(const struct image *image, const struct probe *probe,
+    unsigned choice)
+{
+	struct target target = { .image = image, .probe = probe, .path = "/p" };
 	size_t i, fields = 0, bytes = 0;
 
 	target_prepare(&target);
@@ -94,6 +140,7 @@ check_plan(const struct image *image, const struct probe *probe)
 	for (i = 0; i < target.argc; i++)
 		must(target.members[i] <= target.members[i + 1] &&
 		    target.members[i + 1] <= target.leaf_count);
+	check_shown(&target, choice);
 	target_done(&target);
 }
 
@@ -137,7 +184,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		probes[i] = probe_of(&types->probes[i], &texts[i],
 		    notes[choice / 16 % 3]);
 		must(types_probe(types, &probes[i]) != NULL);
-		check_plan(&image, &probes[i]);
+		check_plan(&image, &probes[i], choice);
 	}
 	image.probes = probes;
 	image.count = i;
