@@ -26,6 +26,7 @@ static const struct {
 	{ "watch", command_watch, "print events as they happen" },
 	{ "record", command_record, "write events to a trace (CTF)" },
 	{ "top", command_top, "count events a second" },
+	{ "hist", command_hist, "draw how often an argument has which values" },
 	{ "dump", command_dump, "print DOF documents and SDT notes" },
 	{ "header", command_header, "write argument names and structs for scripts" },
 	{ "doctor", command_doctor, "say what keeps tracers from probes" },

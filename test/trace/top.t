@@ -3,12 +3,10 @@
 use strict;
 use warnings;
 
-use IO::Select;
-use Fcntl qw(O_RDWR O_NOCTTY);
-use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 use Usdt::Process;
+use Usdt::Terminal;
 use Usdt::Tracer qw(need tracer_case scratch_dir);
 use Usdt::Watch qw(run_usdt usdt_command leftovers traced);
 
@@ -129,109 +127,11 @@ tracer_case('a reader that goes away' => sub {
 
 # --- on a terminal ----------------------------------------------------------
 
-# A pseudo-terminal of that size on which the command runs.
-package Terminal;
-
-sub start
-{
-	my ($class, $rows, $columns, $env, @command) = @_;
-
-	sysopen(my $master, '/dev/ptmx', main::O_RDWR() | main::O_NOCTTY())
-	    or die "/dev/ptmx: $!\n";
-	my $number = pack('i', 0);
-	ioctl($master, 0x40045431, $number) or die "TIOCSPTLCK: $!\n";
-	ioctl($master, 0x80045430, $number) or die "TIOCGPTN: $!\n";
-	my $slave = '/dev/pts/' . unpack('i', $number);
-	my $self = bless({ master => $master, slave => $slave, text => '' },
-	    $class);
-
-	$self->resize($rows, $columns);
-	# It stays open, so that its modes can be looked at when all is over.
-	sysopen($self->{keep}, $slave, main::O_RDWR() | main::O_NOCTTY())
-	    or die "$slave: $!\n";
-	$self->{modes} = $self->modes;
-	defined($self->{pid} = fork()) or die "fork: $!\n";
-	return $self if $self->{pid};
-	POSIX::setsid();
-	POSIX::close($_) for 0 .. 2;
-	POSIX::open($slave, main::O_RDWR());
-	POSIX::dup2(0, 1);
-	POSIX::dup2(0, 2);
-	%ENV = (%ENV, %$env);
-	exec('setpriv', '--pdeathsig', 'KILL', @command) or POSIX::_exit(127);
-}
-
-sub resize
-{
-	my ($self, $rows, $columns) = @_;
-
-	ioctl($self->{master}, 0x5414, pack('S4', $rows, $columns, 0, 0))
-	    or die "TIOCSWINSZ: $!\n";
-}
-
-# Line by line, and with an echo?
-sub modes
-{
-	my ($self) = @_;
-	my $modes = POSIX::Termios->new;
-
-	$modes->getattr(fileno $self->{keep}) or die "tcgetattr: $!\n";
-	return $modes->getlflag & (POSIX::ICANON() | POSIX::ECHO());
-}
-
-sub type { syswrite($_[0]->{master}, $_[1]) }
-
-# until(CONDITION): read until it holds for what was written.
-sub until
-{
-	my ($self, $condition) = @_;
-	my $end = Time::HiRes::time() + $Usdt::Tracer::PATIENCE;
-	my $select = IO::Select->new($self->{master});
-
-	for ($self->{text}) {
-		until ($condition->()) {
-			return 0 if Time::HiRes::time() > $end;
-			next unless $select->can_read(0.1);
-			sysread($self->{master}, $_, 65536, length) or return 0;
-		}
-	}
-	return 1;
-}
-
-# The lines of the last whole table.
-sub table
-{
-	my ($self) = @_;
-	my ($table) = $self->{text} =~ /.*\e\[H(.*?)\e\[J/s or return;
-
-	$table =~ s/\e\[2J//;
-	return map { s/\e\[K\r?$//r } split /\r?\n/, $table;
-}
-
-sub reap
-{
-	my ($self) = @_;
-	my $end = Time::HiRes::time() + $Usdt::Tracer::PATIENCE;
-
-	while (Time::HiRes::time() < $end) {
-		return $? if waitpid($self->{pid}, POSIX::WNOHANG()) > 0;
-		# Its last words must not keep it.
-		IO::Select->new($self->{master})->can_read(0.05) and
-		    sysread($self->{master}, $self->{text}, 65536,
-		    length $self->{text});
-	}
-	kill('KILL', $self->{pid});
-	waitpid($self->{pid}, 0);
-	return 'had to be killed';
-}
-
-package main;
-
 tracer_case('a table on a terminal' => sub {
 	my $provider = "t${$}e";
 	my $process = process($provider, map { ['f', "n$_", 'int'] } 1 .. 9);
 	my $pid = $process->pid;
-	my $terminal = Terminal->start(9, 60, { TERM => 'xterm',
+	my $terminal = Usdt::Terminal->start(9, 60, { TERM => 'xterm',
 		NO_COLOR => undef }, usdt_command(), 'top', '-i', '0.2',
 		"$provider:*");
 
@@ -265,7 +165,7 @@ tracer_case('a table on a terminal' => sub {
 tracer_case('Ctrl-C, NO_COLOR, and a terminal that is none' => sub {
 	my $provider = "t${$}f";
 	my $process = process($provider, ['f', 'n', 'int']);
-	my $terminal = Terminal->start(24, 80, { TERM => 'xterm',
+	my $terminal = Usdt::Terminal->start(24, 80, { TERM => 'xterm',
 		NO_COLOR => 1 }, usdt_command(), 'top', '-i', '0.2', $provider);
 
 	ok($terminal->until(sub { $terminal->table }), 'a table');
@@ -274,7 +174,7 @@ tracer_case('Ctrl-C, NO_COLOR, and a terminal that is none' => sub {
 	is($terminal->reap, 0, 'Ctrl-C ends it, exit 0');
 	is($terminal->modes, $terminal->{modes}, 'the terminal is as before');
 
-	$terminal = Terminal->start(24, 80, { TERM => 'dumb' }, usdt_command(),
+	$terminal = Usdt::Terminal->start(24, 80, { TERM => 'dumb' }, usdt_command(),
 	    'top', '-n', 1, '-i', '0.1', $provider);
 	is($terminal->reap, 0, 'TERM=dumb: exit 0');
 	unlike($terminal->{text}, qr/\e/, '... no table');

@@ -130,11 +130,13 @@ struct stream_wish {
 	pid_t only;		/* the process, or 0 for all */
 	int wait;		/* go on though no probe matches yet */
 	int uprobes;		/* never direct */
+	uint64_t length;	/* end after so many nanoseconds; 0: never */
 };
 
 #define WISH_UPROBES	1000	/* an option without a letter */
-/* The rows of these options for getopt_long; the letters are "p:w". */
+/* The rows of these options for getopt_long; the letters are "p:wd:". */
 #define WISH_OPTIONS \
+	{ "duration", required_argument, NULL, 'd' }, \
 	{ "pid", required_argument, NULL, 'p' }, \
 	{ "wait", no_argument, NULL, 'w' }, \
 	{ "uprobe", no_argument, NULL, WISH_UPROBES }

@@ -6,6 +6,8 @@
  * A filter is parsed to steps for a machine with one register, so that it is
  * evaluated without recursion: each test sets the register, and && and || are
  * jumps.  For each probe the names are looked up once.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

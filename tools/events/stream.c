@@ -19,6 +19,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -53,6 +54,7 @@ struct stream {
 	size_t out_most;	/* bytes of one write */
 	int signals;		/* signalfd */
 	int process;		/* pidfd of "only", or -1 */
+	uint64_t length;	/* of all of it, or 0 */
 	const struct consumer *consumer;
 	uint64_t lost;		/* by the kernel, already reported */
 	uint64_t traffic;	/* when direct events came last */
@@ -571,6 +573,9 @@ stream_open(const struct stream_wish *wish)
 	stream->to.only = wish->only;
 	stream->to.wait = wish->wait;
 	stream->to.uprobes = wish->uprobes;
+	stream->length = wish->length;
+	if (stream->length > 0)
+		signal(SIGALRM, SIG_DFL);	/* it might be ignored */
 	open_output(stream);
 	stream->signals = take_signals();
 	if (open_process(stream) == 0 &&
@@ -583,10 +588,27 @@ stream_open(const struct stream_wish *wish)
 	return NULL;
 }
 
+/*
+ * The alarm ends the stream as any signal does: what was fired until then is
+ * still read.
+ */
+static void
+set_alarm(uint64_t length)
+{
+	const struct itimerval alarm = {
+		.it_value.tv_sec = (time_t)(length / SECOND),
+		.it_value.tv_usec = (suseconds_t)(length % SECOND / 1000)
+	};
+
+	setitimer(ITIMER_REAL, &alarm, NULL);
+}
+
 int
 stream_run(struct stream *stream, const struct consumer *consumer)
 {
 	stream->consumer = consumer;
+	if (stream->length > 0)
+		set_alarm(stream->length);
 	loop(stream);
 	return stream->to.fatal ? EXIT_TROUBLE : EXIT_FINE;
 }

@@ -18,6 +18,9 @@ wish_option(struct stream_wish *wish, int option, const char *text)
 	case 'p':
 		wish->only = parse_pid(text);
 		return wish->only < 0 ? -1 : 1;
+	case 'd':
+		wish->length = parse_seconds("--duration", text);
+		return wish->length == 0 ? -1 : 1;
 	case 'w':
 		wish->wait = 1;
 		return 1;

@@ -14,10 +14,8 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <sys/time.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -49,7 +47,6 @@ struct record {
 	const char *name;	/* of the directory */
 	int directory;
 	int made;		/* it is ours */
-	uint64_t length;	/* of -d, in nanoseconds; 0: endless */
 	uint64_t next_flush;
 	struct ctf *ctf;
 	struct recorded *last;	/* the last event's */
@@ -441,21 +438,6 @@ begin(struct record *record)
 	    EXIT_FINE;
 }
 
-/*
- * The alarm of -d ends the stream as any signal does: what was fired until then
- * is still read.
- */
-static void
-set_alarm(uint64_t length)
-{
-	const struct itimerval alarm = {
-		.it_value.tv_sec = (time_t)(length / SECOND),
-		.it_value.tv_usec = (suseconds_t)(length % SECOND / 1000)
-	};
-
-	setitimer(ITIMER_REAL, &alarm, NULL);
-}
-
 /* End the trace, and say what is in it. */
 static int
 end(struct record *record)
@@ -482,8 +464,6 @@ run(struct record *record)
 	struct stream *stream = NULL;
 	int result, ended;
 
-	if (record->length > 0)
-		signal(SIGALRM, SIG_DFL);	/* it might be ignored */
 	result = why == NULL ? EXIT_FINE : complain(record->name, why);
 	if (result == EXIT_FINE &&
 	    (stream = stream_open(&record->wish)) == NULL)
@@ -491,7 +471,6 @@ run(struct record *record)
 	if (result == EXIT_FINE)
 		result = begin(record);
 	if (result == EXIT_FINE) {
-		set_alarm(record->length);
 		result = stream_run(stream, &consumer);
 		ended = end(record);
 		record->made = 0;	/* and stays */
@@ -513,7 +492,6 @@ command_record(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "output", required_argument, NULL, 'o' },
-		{ "duration", required_argument, NULL, 'd' },
 		WISH_OPTIONS,
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
@@ -521,7 +499,6 @@ command_record(int argc, char **argv)
 	struct record *record;
 	struct stream_wish wish = { 0 };
 	const char *name = NULL;
-	uint64_t length = 0;
 	int option, taken, result;
 
 	while ((option = getopt_long(argc, argv, "o:p:d:wh", options,
@@ -529,11 +506,6 @@ command_record(int argc, char **argv)
 		switch (option) {
 		case 'o':
 			name = optarg;
-			break;
-		case 'd':
-			length = parse_seconds("--duration", optarg);
-			if (length == 0)
-				return EXIT_USAGE;
 			break;
 		default:
 			taken = wish_option(&wish, option, optarg);
@@ -550,7 +522,6 @@ command_record(int argc, char **argv)
 	record->directory = -1;
 	record->wish = wish;
 	record->name = name;
-	record->length = length;
 	result = run(record);
 	wish_done(&wish);
 	free(record);

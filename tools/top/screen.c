@@ -199,20 +199,31 @@ put_line(struct line *line, struct line *text, size_t columns,
 	text->length = 0;
 }
 
+/* As large as usual if the terminal does not know. */
+static void
+window_size(struct winsize *window)
+{
+	memset(window, 0, sizeof *window);
+	ioctl(STDOUT_FILENO, TIOCGWINSZ, window);
+	if (window->ws_row == 0)
+		window->ws_row = 24;
+	if (window->ws_col == 0)
+		window->ws_col = 80;
+}
+
 void
 screen_draw(struct screen *screen, struct line *line,
     const struct counts *counts, uint64_t lost)
 {
-	struct winsize window = { .ws_row = 0 };
 	struct line text = { 0 };
+	struct winsize window;
 	size_t rows, columns, i;
 
 	want_keys(screen);
-	ioctl(STDOUT_FILENO, TIOCGWINSZ, &window);
-	rows = window.ws_row > 0 ? window.ws_row : 24;
-	columns = window.ws_col > 0 ? window.ws_col : 80;
+	window_size(&window);
+	columns = window.ws_col;
 	/* Two lines for what is above, and one for the cursor. */
-	rows = rows > 3 ? rows - 3 : 0;
+	rows = window.ws_row > 3 ? window.ws_row - 3u : 0;
 	line_text(line, screen->drawn ? "\033[H" : "\033[H\033[2J");
 	screen->drawn = 1;
 	put_summary(&text, counts, lost);
@@ -227,4 +238,26 @@ screen_draw(struct screen *screen, struct line *line,
 	}
 	line_text(line, "\033[J");
 	line_free(&text);
+}
+
+void
+screen_show(struct screen *screen, struct line *line, const struct line *text)
+{
+	struct line row = { 0 };
+	struct winsize window;
+	const char *at = text->bytes, *end = at + text->length, *next;
+	size_t rows;
+
+	want_keys(screen);
+	window_size(&window);
+	line_text(line, screen->drawn ? "\033[H" : "\033[H\033[2J");
+	screen->drawn = 1;
+	for (rows = window.ws_row - 1u; at < end && rows > 0; rows--) {
+		next = memchr(at, '\n', (size_t)(end - at));
+		line_put(&row, at, (size_t)(next - at));
+		put_line(line, &row, window.ws_col, "", "");
+		at = next + 1;
+	}
+	line_text(line, "\033[J");
+	line_free(&row);
 }

@@ -34,7 +34,7 @@ struct top {
 static void
 help(FILE *out)
 {
-	fputs("usage: usdt top [-w] [-p PID] [-i SECONDS] [-n COUNT] "
+	fputs("usage: usdt top [-w] [-p PID] [-d SECONDS] [-i SECONDS] [-n COUNT] "
 	    "PATTERN...\n"
 	    "\n"
 	    "Count how often probes fire, by probe and process.  On a terminal\n"
@@ -44,6 +44,7 @@ help(FILE *out)
 	    "\n"
 	    "  -i, --interval=SECONDS  how often it is printed (1)\n"
 	    "  -n, --count=COUNT       so many times\n"
+	    "  -d, --duration=SECONDS  for so long\n"
 	    "  -p, --pid=PID           in this process only, until it ends\n"
 	    "  -w, --wait              if there is no such probe, wait for one\n"
 	    "  --uprobe                never direct, always through the kernel\n"
@@ -191,7 +192,7 @@ command_top(int argc, char **argv)
 	struct top top = { .interval = SECOND };
 	int option, taken, result;
 
-	while ((option = getopt_long(argc, argv, "i:n:p:wh", options,
+	while ((option = getopt_long(argc, argv, "i:n:p:wd:h", options,
 	    NULL)) != -1)
 		switch (option) {
 		case 'i':

@@ -51,6 +51,9 @@ int screen_quits(struct screen *screen);
 /* The bytes that replace the last table, for as large a window as there is. */
 void screen_draw(struct screen *screen, struct line *line,
     const struct counts *counts, uint64_t lost);
+/* The same with the lines of a TEXT. */
+void screen_show(struct screen *screen, struct line *line,
+    const struct line *text);
 
 /* "12345", or "1.5" if it is small. */
 void put_rate(struct line *line, uint64_t tenths);

@@ -98,8 +98,8 @@ put_hex(struct line *line, const char *bytes, size_t length)
 	line_char(line, '"');
 }
 
-static void
-put_text(struct line *line, const char *text, size_t length, int cut)
+void
+json_text(struct line *line, const char *text, size_t length, int cut)
 {
 	size_t start = line->length;
 
@@ -172,7 +172,7 @@ put_special(struct line *line, const struct value *value)
 	else if (value->text == NULL)
 		line_text(line, "null");
 	else
-		put_text(line, value->text, value->length,
+		json_text(line, value->text, value->length,
 		    (value->flags & VALUE_CUT) != 0);
 	return 1;
 }
@@ -185,7 +185,7 @@ put_array(struct line *line, const struct type_member *member,
 	int cut = (value->flags & VALUE_CUT) != 0;
 
 	if (member_is_chars(member)) {
-		put_text(line, value->text, strnlen(value->text,
+		json_text(line, value->text, strnlen(value->text,
 		    value->length), cut);
 		return;
 	}

@@ -29,13 +29,15 @@ struct watch {
 static void
 help(FILE *out)
 {
-	fputs("usage: usdt watch [-jw] [-p PID] [-n COUNT] PATTERN...\n"
+	fputs("usage: usdt watch [-jw] [-p PID] [-n COUNT] [-d SECONDS] "
+	    "PATTERN...\n"
 	    "\n"
 	    "Print a line each time that one of the probes fires: time,\n"
 	    "process, program, probe, arguments.  Needs root, but no tracer.\n"
 	    "\n"
 	    "  -p, --pid=PID      in this process only, until it ends\n"
 	    "  -n, --count=COUNT  until COUNT lines are printed\n"
+	    "  -d, --duration=SECONDS  for so long\n"
 	    "  -j, --json         print JSON objects, one a line\n"
 	    "  -w, --wait         if there is no such probe, wait for one\n"
 	    "  --uprobe           never direct, always through the kernel\n"
@@ -110,7 +112,7 @@ command_watch(int argc, char **argv)
 	struct watch watch = { .count = 0 };
 	int option, taken, result;
 
-	while ((option = getopt_long(argc, argv, "p:n:wjh", options,
+	while ((option = getopt_long(argc, argv, "p:n:wd:jh", options,
 	    NULL)) != -1)
 		switch (option) {
 		case 'n':

@@ -30,6 +30,8 @@ uint64_t show_element(const char *at, size_t size);
 
 /* Print an event as a line of JSON. */
 void json_fire(struct show *show, const struct fire *fire);
+/* A text: a string if that says all of it, else an object. */
+void json_text(struct line *line, const char *text, size_t length, int cut);
 /* Free what is kept of targets. */
 void json_done(struct show *show);
 

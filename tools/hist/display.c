@@ -1,0 +1,124 @@
+/*
+ * display.c - when is a table of values printed, and where?
+ *
+ * On a terminal it is drawn again and again, elsewhere at the end, or also each
+ * interval.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <time.h>
+
+#include "tools/hist/hist.h"
+#include "tools/top/top.h"
+
+#define SECOND	((uint64_t)1000000000)
+
+static uint64_t
+now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * SECOND + (uint64_t)time.tv_nsec;
+}
+
+void
+display_open(struct display *display)
+{
+	if (!display->wording.json)
+		display->screen = screen_open();
+	if (display->screen != NULL && display->interval == 0)
+		display->interval = SECOND;
+	display->next = now() + display->interval;
+}
+
+/* What could not be counted, on one line; nothing if all was. */
+static void
+put_remarks(struct display *display, struct line *line)
+{
+	const struct {
+		uint64_t count;
+		const char *text;
+	} remarks[] = {
+		{ display->table->others, " with further values, more than "
+		    "are kept" },
+		{ display->table->unknown, " without a value" },
+		{ display->lost, " lost" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof remarks / sizeof *remarks; i++) {
+		if (remarks[i].count == 0)
+			continue;
+		if (line->length > 0)
+			line_text(line, ", ");
+		line_unsigned(line, remarks[i].count);
+		line_text(line, remarks[i].count == 1 ? " event" : " events");
+		line_text(line, remarks[i].text);
+	}
+	if (display->remark != NULL)
+		display->remark(display->self, line);
+}
+
+static int
+refresh(struct display *display)
+{
+	int result;
+
+	table_sort(display->table);
+	display->text.length = 0;
+	if (display->screen != NULL) {
+		put_remarks(display, &display->text);
+		line_text(&display->text, display->text.length > 0 ?
+		    "; q ends\n" : "q ends\n");
+		report_draw(&display->text, display->table, &display->wording);
+		screen_show(display->screen, &display->line, &display->text);
+	} else {
+		report_lines(&display->line, display->table,
+		    &display->wording);
+	}
+	result = stream_put(display->stream, display->line.bytes,
+	    display->line.length);
+	display->line.length = 0;
+	return result;
+}
+
+int
+display_flush(struct display *display)
+{
+	uint64_t time = now();
+
+	if (display->screen != NULL && screen_quits(display->screen))
+		return -1;
+	if (display->interval == 0 || time < display->next)
+		return 0;
+	display->next = time + display->interval;
+	return refresh(display);
+}
+
+/* A signal that ended the stream would end the writing, too: it is stdio's. */
+void
+display_end(struct display *display)
+{
+	struct line *line = &display->line;
+
+	if (display->screen != NULL) {
+		refresh(display);
+		screen_close(display->screen);
+	} else {
+		table_sort(display->table);
+		report_lines(line, display->table, &display->wording);
+		fwrite(line->bytes, 1, line->length, stdout);
+	}
+	line->length = 0;
+	put_remarks(display, line);
+	if (line->length > 0) {
+		line_char(line, '\0');
+		fprintf(stderr, "usdt: %s\n", line->bytes);
+	}
+	line_free(line);
+	line_free(&display->text);
+}
