@@ -16,7 +16,7 @@ use Usdt::Process;
 use Usdt::Tracer qw(build_c scratch_dir source_dir tracer_case);
 
 our @EXPORT_OK = qw(run_values run_life run_sharing
-	run_processor build_programs);
+	run_processor run_stacks build_programs);
 
 # The driver ('host', 'sid' or 'guest'), the number of arguments that this
 # bpftrace reads, and the directory of images and built programs.
@@ -317,6 +317,23 @@ sub stacks
 		is_deeply([@stack[0, 1]], [qw(func fire)],
 			"USDT_NOP=$nop: the probe's function and who called");
 	}
+}
+
+# Programs have a chain of frames here.
+sub whole_stack
+{
+	my $process = process([['func', 'n', ('int') x 12]], '-p', 'whole');
+	my $bt = bpftrace([clause('*:whole', 'n', ['%s', 'ustack(20)'])],
+		$process->pid);
+
+	wait_enabled($process, 1, 'attached', 0);
+	fire($process, join(' ', 'fire 0', 1 .. 12));
+	$bt->finish(1);
+	my @stack = $bt->lines(qr/^\s+(\w+)\+\d+$/);
+	is($stack[0], 'func', "it begins in the probe's function");
+	# The kernel of s390x leaves out the caller of a function without frame.
+	ok(scalar(grep { $_ eq 'main' } @stack[1 .. $#stack]), 'leads to main')
+	    or diag("@stack");
 }
 
 # An unprivileged process with a directory of images of its own.
@@ -803,6 +820,13 @@ sub run_processor
 	tracer_case('is-enabled' => \&is_enabled);
 	tracer_case('a thousand fires' => \&many_fires);
 	tracer_case('fork' => \&forked_child);
+}
+
+# For programs that were compiled so that kernels find the callers.
+sub run_stacks
+{
+	begin(@_);
+	tracer_case('a whole stack' => \&whole_stack);
 }
 
 # run_sharing(DRIVER, plugins => 0): without plugins, for programs that can't
