@@ -23,7 +23,8 @@ static struct ctf *
 begin(const char *name)
 {
 	const struct ctf_place place = {
-		.host = "ho\"st\\", .boot = "11111111-2222-3333-4444-555555555555",
+		.host = "ho\"st\\",
+		.boot = "11111111-2222-3333-4444-555555555555",
 		.epoch = 1700000000000000123, .uuid = { 1, 2, 3, 15 }
 	};
 	int directory = open(name, O_RDONLY | O_DIRECTORY);

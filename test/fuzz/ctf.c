@@ -308,7 +308,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		} else if ((choice & 7) == 6) {
 			ctf_flush(stream);
 		} else {
-			const uint64_t at = time - (time > 0 && choice >> 6 == 1);
+			const uint64_t at = time -
+			    (time > 0 && choice >> 6 == 1);
 
 			last = at > last ? at : last;
 			must(time_count < sizeof times / sizeof *times);
