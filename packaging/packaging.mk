@@ -99,4 +99,10 @@ FORCE:
 deb: $(O)/$(DIST).tar.gz
 	@packaging/deb '$<' '$(O)/deb' '$(VERSION)'
 
-.PHONY: dist deb amalgamation install install-lib uninstall
+# In clean chroots of these suites, as root.
+SUITES	?= bookworm trixie sid
+test-deb: $(O)/$(DIST).tar.gz
+	@test/setup vm deb
+	@test/debian '$<' '$(VERSION)' $(SUITES)
+
+.PHONY: dist deb test-deb amalgamation install install-lib uninstall
