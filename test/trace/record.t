@@ -199,12 +199,19 @@ tracer_case('how long' => sub {
 	my $provider = "r${$}e";
 	my $process = process($provider, ['f', 'n', 'int id']);
 	my ($record, $trace) = record(1, '-d', '0.3', $provider);
+	my $end = time + $Usdt::Tracer::PATIENCE;
+	my $fired = 0;
 
-	$process->ask('fire 0 1');
-	is($record->reap->[0], 0, '-d: it ends by itself');
-	is(scalar @{ (read_traces($trace))[0] }, 1, '... with what was fired');
+	$process->ask('fire 0 ' . $fired++)
+	    until waitpid($record->pid, POSIX::WNOHANG()) > 0 || time > $end;
+	is($?, 0, '-d: it ends by itself');
+	my @ids = map { /\{ id = (\d+) \}/ } @{ (read_traces($trace))[0] };
+	is_deeply(\@ids, [ 0 .. $#ids ], '... with all that was fired before');
+	cmp_ok(scalar @ids, '<=', $fired, '... and no more');
 
-	($record, $trace) = record(1, '-p', $process->pid, $provider);
+	# A process that is killed takes direct events along that nobody has read.
+	($record, $trace) = record(1, '--uprobe', '-p', $process->pid,
+	    $provider);
 	$process->ask('fire 0 2');
 	$process->end('KILL');
 	is($record->reap->[0], 0, '-p: it ends with the process');
