@@ -31,6 +31,8 @@ sub runs
 	return is($status, 0, $name) ? $said : (diag($said), undef)[1];
 }
 
+sub text_of { local (@ARGV, $/) = @_; return scalar <> }
+
 # traced(NAME, PROGRAM, LIBRARIES): the command finds the probe of the program,
 # and shows an event of it, where this user may see events.
 sub traced
