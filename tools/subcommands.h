@@ -14,6 +14,7 @@ int command_watch(int argc, char **argv);
 int command_record(int argc, char **argv);
 int command_top(int argc, char **argv);
 int command_hist(int argc, char **argv);
+int command_latency(int argc, char **argv);
 int command_clean(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_dump(int argc, char **argv);

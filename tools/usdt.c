@@ -27,6 +27,7 @@ static const struct {
 	{ "record", command_record, "write events to a trace (CTF)" },
 	{ "top", command_top, "count events a second" },
 	{ "hist", command_hist, "draw how often an argument has which values" },
+	{ "latency", command_latency, "draw how long it takes between two probes" },
 	{ "dump", command_dump, "print DOF documents and SDT notes" },
 	{ "header", command_header, "write argument names and structs for scripts" },
 	{ "doctor", command_doctor, "say what keeps tracers from probes" },
@@ -44,7 +45,7 @@ help(FILE *out)
 	    "compiled in.\n"
 	    "\n", out);
 	for (i = 0; i < sizeof commands / sizeof *commands; i++)
-		fprintf(out, "  %-8s%s\n", commands[i].name,
+		fprintf(out, "  %-9s%s\n", commands[i].name,
 		    commands[i].summary);
 	fputs("\nusdt COMMAND --help says more.\n", out);
 }

@@ -444,6 +444,11 @@ test_several(void)
 	free(target_sift(&target, NULL));
 	free(target_sift(&target, one));
 	ok(target_passes(&target, &fire), "a pattern without a filter, too");
+	ok(!target_passes_one(&target, one, &fire), "... but not that one");
+	ok(target_passes_one(&target, NULL, &fire), "... but none");
+	ok(!target_passes_one(&target, two, &fire),
+	    "... nor one that the target has not");
+	target_unsift(&target);
 	filter_free(one);
 	filter_free(two);
 	filter_free(bad);

@@ -225,6 +225,9 @@ void filter_free(struct filter *filter);
  */
 char *target_sift(struct target *target, const struct filter *filter);
 int target_passes(const struct target *target, const struct fire *fire);
+/* Does it pass this filter, which the target has got? */
+int target_passes_one(const struct target *target,
+    const struct filter *filter, const struct fire *fire);
 void target_unsift(struct target *target);
 
 enum place_kind {

@@ -801,14 +801,12 @@ target_sift(struct target *target, const struct filter *filter)
 	char *why;
 
 	if (filter == NULL) {
-		target_unsift(target);
 		target->unsifted = 1;
+		return NULL;
 	}
 	for (sieve = target->sieves; sieve != NULL; sieve = sieve->next)
 		if (sieve->filter == filter)
 			return NULL;
-	if (target->unsifted)
-		return NULL;
 	why = bind(filter, target, &places);
 	if (why != NULL)
 		return why;
@@ -825,9 +823,24 @@ target_passes(const struct target *target, const struct fire *fire)
 {
 	const struct sieve *sieve = target->sieves;
 
+	if (target->unsifted)
+		return 1;
 	while (sieve != NULL && !holds(sieve->filter, sieve->places, fire))
 		sieve = sieve->next;
 	return sieve != NULL || target->sieves == NULL;
+}
+
+int
+target_passes_one(const struct target *target, const struct filter *filter,
+    const struct fire *fire)
+{
+	const struct sieve *sieve = target->sieves;
+
+	if (filter == NULL)
+		return 1;
+	while (sieve != NULL && sieve->filter != filter)
+		sieve = sieve->next;
+	return sieve != NULL && holds(filter, sieve->places, fire);
 }
 
 void

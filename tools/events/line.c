@@ -50,7 +50,7 @@ line_text(struct line *line, const char *text)
 
 /* --- numbers --- */
 
-static const char pairs[] =
+static const char two_digits[] =
     "00010203040506070809101112131415161718192021222324"
     "25262728293031323334353637383940414243444546474849"
     "50515253545556575859606162636465666768697071727374"
@@ -64,12 +64,12 @@ line_unsigned(struct line *line, uint64_t value)
 
 	while (value >= 100) {
 		at -= 2;
-		memcpy(digits + at, pairs + value % 100 * 2, 2);
+		memcpy(digits + at, two_digits + value % 100 * 2, 2);
 		value /= 100;
 	}
 	if (value >= 10) {
 		at -= 2;
-		memcpy(digits + at, pairs + value * 2, 2);
+		memcpy(digits + at, two_digits + value * 2, 2);
 	} else {
 		digits[--at] = (char)('0' + value);
 	}

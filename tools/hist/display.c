@@ -25,6 +25,23 @@ now(void)
 	return (uint64_t)time.tv_sec * SECOND + (uint64_t)time.tv_nsec;
 }
 
+int
+display_option(struct display *display, int option, const char *text)
+{
+	switch (option) {
+	case 'b':
+		display->wording.by = text;
+		return 1;
+	case 'i':
+		display->interval = parse_seconds("--interval", text);
+		return display->interval == 0 ? -1 : 1;
+	case 'j':
+		display->wording.json = 1;
+		return 1;
+	}
+	return 0;
+}
+
 void
 display_open(struct display *display)
 {

@@ -149,10 +149,7 @@ int
 command_hist(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "by", required_argument, NULL, 'b' },
-		{ "interval", required_argument, NULL, 'i' },
-		{ "json", no_argument, NULL, 'j' },
-		WISH_OPTIONS,
+		HIST_OPTIONS, WISH_OPTIONS,
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
 	};
@@ -160,26 +157,14 @@ command_hist(int argc, char **argv)
 	int option, taken, result;
 
 	while ((option = getopt_long(argc, argv, "b:i:jp:wd:h", options,
-	    NULL)) != -1)
-		switch (option) {
-		case 'b':
-			hist.display.wording.by = optarg;
-			break;
-		case 'i':
-			hist.display.interval = parse_seconds("--interval",
-			    optarg);
-			if (hist.display.interval == 0)
-				return EXIT_USAGE;
-			break;
-		case 'j':
-			hist.display.wording.json = 1;
-			break;
-		default:
+	    NULL)) != -1) {
+		taken = display_option(&hist.display, option, optarg);
+		if (taken == 0)
 			taken = wish_option(&hist.wish, option, optarg);
-			if (taken <= 0)
-				return taken < 0 ? EXIT_USAGE :
-				    print_help(option, help);
-		}
+		if (taken <= 0)
+			return taken < 0 ? EXIT_USAGE :
+			    print_help(option, help);
+	}
 	if (argc - optind < 2)
 		return misuse(help, "name the probes, as PROVIDER:PROBE, and "
 		    "an argument of theirs");

@@ -92,6 +92,15 @@ struct display {
 	struct line line, text;
 };
 
+/* The rows of these options for getopt_long; the letters are "b:i:j". */
+#define HIST_OPTIONS \
+	{ "by", required_argument, NULL, 'b' }, \
+	{ "interval", required_argument, NULL, 'i' }, \
+	{ "json", no_argument, NULL, 'j' }
+
+/* Take an option.  Returns 0 if it is another one, -1 if its TEXT is wrong. */
+int display_option(struct display *display, int option, const char *text);
+
 void display_open(struct display *display);
 /* To be called after each round of events.  -1: stop. */
 int display_flush(struct display *display);

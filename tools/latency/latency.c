@@ -1,0 +1,217 @@
+/*
+ * latency.c - the subcommand "latency": how long is it from one probe to another?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <getopt.h>
+#include <stdlib.h>
+
+#include "tools/hist/hist.h"
+#include "tools/latency/pairs.h"
+#include "tools/subcommands.h"
+
+/* What a probe is. */
+struct role {
+	struct role *next;
+	int starts, ends;
+	struct place by;
+};
+
+struct latency {
+	struct stream_wish wish;
+	struct display display;
+	struct table table;
+	struct pairs pairs;
+	struct role *roles;
+	const char *by;		/* or NULL: the thread */
+	struct shown name;
+};
+
+static void
+help(FILE *out)
+{
+	fputs("usage: usdt latency [-jw] [-p PID] [-d SECONDS] [-i SECONDS] "
+	    "[--by ARG] START END\n"
+	    "\n"
+	    "Show how long it takes from an event of START to one of END, two\n"
+	    "patterns, in the same process and with the same value of ARG; or\n"
+	    "in the same thread.  Prints nanoseconds as usdt hist prints\n"
+	    "numbers, and on stderr how many events had no partner.  Needs\n"
+	    "root.\n"
+	    "\n"
+	    "  -b, --by=ARG            an argument of both probes\n"
+	    "  -i, --interval=SECONDS  print it again and again\n"
+	    "  -j, --json              print JSON objects, one a line\n"
+	    "  -d, --duration=SECONDS  for so long\n"
+	    "  -p, --pid=PID           in this process only, until it ends\n"
+	    "  -w, --wait              if there is no such probe, wait for one\n"
+	    "  --uprobe                never direct, always through the kernel\n"
+	    "\n"
+	    "Patterns and ARG are as for usdt hist.\n", out);
+}
+
+static int
+means(const struct latency *latency, size_t index, const struct target *target)
+{
+	const struct pattern *pattern = &latency->wish.patterns[index];
+
+	return (pattern->path == NULL ||
+	    strcmp(pattern->path, target->path) == 0) &&
+	    pattern_matches(pattern, target->path, target->probe);
+}
+
+static const struct role *
+role_of(struct latency *latency, struct target *target)
+{
+	struct role *role = target->own;
+	char *why;
+
+	if (role != NULL)
+		return role;
+	role = target->own = xcalloc(1, sizeof *role);
+	role->next = latency->roles;
+	latency->roles = role;
+	role->starts = means(latency, 0, target);
+	role->ends = means(latency, 1, target);
+	why = latency->by == NULL ? NULL : place_find(target, latency->by,
+	    &role->by);
+	if (why != NULL) {
+		fprintf(stderr, "usdt: %.*s is not counted: %s\n",
+		    (int)target->label.length, target->label.bytes, why);
+		free(why);
+		role->starts = role->ends = 0;
+	}
+	return role;
+}
+
+/* One event may be the end of what was, and a start. */
+static int
+take(void *self, const struct fire *fire)
+{
+	static const struct place thread = { .kind = PLACE_TID };
+	static const struct shown nothing;
+	struct latency *latency = self;
+	const struct role *role = role_of(latency, fire->target);
+	struct filter *const *filters = latency->wish.filters;
+	struct number took = { .is_float = 0 };
+
+	if (!role->starts && !role->ends)
+		return 0;
+	shown_set(&latency->name, latency->by != NULL ? &role->by : &thread,
+	    fire);
+	if (role->ends && target_passes_one(fire->target, filters[1], fire) &&
+	    pairs_end(&latency->pairs, fire->pid, &latency->name.plain,
+	    fire->time, &took.magnitude))
+		table_number(&latency->table, &fire->target->label, &nothing,
+		    &took);
+	if (role->starts && target_passes_one(fire->target, filters[0], fire))
+		pairs_start(&latency->pairs, fire->pid, &latency->name.plain,
+		    fire->time);
+	return 0;
+}
+
+static int
+flush(void *self)
+{
+	struct latency *latency = self;
+
+	return display_flush(&latency->display);
+}
+
+static void
+lost(void *self, const struct loss *loss)
+{
+	struct latency *latency = self;
+
+	latency->display.lost += loss->count;
+}
+
+static void
+remark(void *self, struct line *line)
+{
+	const struct pairs *pairs = &((const struct latency *)self)->pairs;
+	const struct {
+		uint64_t count;
+		const char *text;
+	} remarks[] = {
+		{ pairs->count, " started and not ended" },
+		{ pairs->repeated, " started again before an end" },
+		{ pairs->dropped, " started and given up for newer ones" },
+		{ pairs->unstarted, " ended without a start" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof remarks / sizeof *remarks; i++) {
+		if (remarks[i].count == 0)
+			continue;
+		if (line->length > 0)
+			line_text(line, ", ");
+		line_unsigned(line, remarks[i].count);
+		line_text(line, remarks[i].text);
+	}
+}
+
+static int
+run(struct latency *latency)
+{
+	struct consumer consumer = {
+		.self = latency, .take = take, .flush = flush, .lost = lost
+	};
+	struct role *role;
+	int result = EXIT_TROUBLE;
+
+	latency->display.wording.value = "ns";
+	latency->display.table = &latency->table;
+	latency->display.remark = remark;
+	latency->display.self = latency;
+	latency->display.stream = stream_open(&latency->wish);
+	if (latency->display.stream != NULL) {
+		display_open(&latency->display);
+		result = stream_run(latency->display.stream, &consumer);
+		display_end(&latency->display);
+	}
+	stream_close(latency->display.stream);
+	while ((role = latency->roles) != NULL) {
+		latency->roles = role->next;
+		free(role);
+	}
+	pairs_free(&latency->pairs);
+	table_free(&latency->table);
+	shown_free(&latency->name);
+	return result;
+}
+
+int
+command_latency(int argc, char **argv)
+{
+	static const struct option options[] = {
+		HIST_OPTIONS, WISH_OPTIONS,
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 }
+	};
+	struct latency latency = { .roles = NULL };
+	int option, taken, result;
+
+	while ((option = getopt_long(argc, argv, "b:i:jp:wd:h", options,
+	    NULL)) != -1) {
+		taken = display_option(&latency.display, option, optarg);
+		if (taken == 0)
+			taken = wish_option(&latency.wish, option, optarg);
+		if (taken <= 0)
+			return taken < 0 ? EXIT_USAGE :
+			    print_help(option, help);
+	}
+	if (argc - optind != 2)
+		return misuse(help, "name two probes, as PROVIDER:PROBE: where "
+		    "it starts, and where it ends");
+	latency.by = latency.display.wording.by;
+	result = wish_patterns(&latency.wish, argv + optind, help);
+	if (result != EXIT_FINE)
+		return result;
+	result = run(&latency);
+	wish_done(&latency.wish);
+	return result;
+}
