@@ -47,7 +47,8 @@ help(FILE *out)
 	for (i = 0; i < sizeof commands / sizeof *commands; i++)
 		fprintf(out, "  %-9s%s\n", commands[i].name,
 		    commands[i].summary);
-	fputs("\nusdt COMMAND --help says more.\n", out);
+	fputs("\nusdt help COMMAND says more.  usdt --version prints the "
+	    "version.\n", out);
 }
 
 /* If the output was lost, the exit code has to say so. */
@@ -82,6 +83,7 @@ fill_standard(void)
 int
 main(int argc, char **argv)
 {
+	static char help_option[] = "--help";
 	size_t i;
 
 	if (fill_standard() < 0)
@@ -91,12 +93,16 @@ main(int argc, char **argv)
 		help(stderr);
 		return EXIT_USAGE;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-	    strcmp(argv[1], "help") == 0) {
+	if (strcmp(argv[1], "help") == 0 && argc > 2) {
+		argv[1] = argv[2];	/* that command's own help */
+		argv[2] = help_option;
+		argc = 3;
+	} else if (strcmp(argv[1], "--help") == 0 ||
+	    strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
 		help(stdout);
 		return finish(EXIT_FINE);
 	}
-	if (strcmp(argv[1], "--version") == 0) {
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
 		puts("usdt " USDT_VERSION);
 		return finish(EXIT_FINE);
 	}

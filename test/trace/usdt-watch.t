@@ -605,7 +605,7 @@ tracer_case('places' => sub {
 });
 
 tracer_case('wrong usage' => sub {
-	for (['watch'], ['watch', 'a:b:c'], ['watch', '/a/b'], ['watch', ':x'],
+	for (['watch'], ['watch', 'a:b:c'], ['watch', '/a/b/'], ['watch', ':x'],
 	    ['watch', 'a:b:c:d:e'], ['watch', '/a/b:::'],
 	    ['watch', '-n', '0', 'x'], ['watch', '-p', 'x', 'x'],
 	    ['watch', '--what', 'x'], ['what'], []) {

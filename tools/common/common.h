@@ -82,8 +82,6 @@ long parse_count(const char *option, const char *text);
 /* Parse an option's seconds, which may have a fraction: nanoseconds, or print an
  * error and return 0. */
 uint64_t parse_seconds(const char *option, const char *text);
-/* Like parse_count, for a process's number. */
-pid_t parse_pid(const char *text);
 
 /* Print the help, for -h or after an unknown option; returns the exit code. */
 int print_help(int option, void (*help)(FILE *out));
@@ -152,6 +150,11 @@ int open_regular(const char *name, int or_pipe);
 
 /* Flags and start time of a process.  Returns 0 or an errno. */
 int process_stat(pid_t pid, unsigned long *flags, unsigned long long *start);
+/*
+ * Parse an option's process, by number or by name if just one has it, or print
+ * an error and return -1.
+ */
+pid_t parse_pid(const char *text);
 /* The name of a process's program; "?" if the process is gone.  To be freed. */
 char *process_command(pid_t pid);
 
@@ -323,7 +326,7 @@ int image_symbol(const struct image *image, const char *name, size_t length,
 /* --- pattern.c: which probes did the user name? --------------------------- */
 
 /*
- * [PATH:]PROVIDER[:PROBE] or [PATH:]PROVIDER:MODULE:FUNCTION:PROBE, with
+ * [PATH:]PROVIDER[:PROBE], [PATH:]PROVIDER:MODULE:FUNCTION:PROBE or PATH, with
  * wildcards in all parts but the path.
  */
 struct pattern {

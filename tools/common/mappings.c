@@ -455,3 +455,51 @@ process_command(pid_t pid)
 		line[length - 1] = '\0';
 	return line;
 }
+
+/* The next process in /proc, or 0. */
+static pid_t
+next_process(DIR *proc)
+{
+	struct dirent *entry;
+
+	while ((entry = readdir(proc)) != NULL)
+		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
+			return (pid_t)atoi(entry->d_name);
+	return 0;
+}
+
+pid_t
+parse_pid(const char *text)
+{
+	pid_t pid, found = 0;
+	size_t count = 0;
+	DIR *proc;
+
+	if (*text == '\0' || text[strspn(text, "0123456789-+")] == '\0')
+		return (pid_t)parse_count("--pid", text);
+	proc = opendir("/proc");
+	while (proc != NULL && (pid = next_process(proc)) != 0) {
+		char *name = process_command(pid);
+
+		if (strcmp(name, text) == 0 && pid != getpid()) {
+			if (count++ == 1)
+				fprintf(stderr, "usdt: several processes have "
+				    "that name: %d", (int)found);
+			if (count > 1)
+				fprintf(stderr, ", %d", (int)pid);
+			found = pid;
+		}
+		free(name);
+	}
+	if (proc != NULL)
+		closedir(proc);
+	if (count > 1)
+		fputs("; say which one\n", stderr);
+	if (count == 0) {
+		fputs("usdt: --pid wants a number, or a program's name, and "
+		    "no process has the name \"", stderr);
+		quote_line(stderr, text);
+		fputs("\"\n", stderr);
+	}
+	return count == 1 ? found : -1;
+}

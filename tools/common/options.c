@@ -46,12 +46,6 @@ parse_seconds(const char *option, const char *text)
 	return (uint64_t)(value * 1e9);
 }
 
-pid_t
-parse_pid(const char *text)
-{
-	return (pid_t)parse_count("--pid", text);
-}
-
 int
 complain(const char *what, const char *why)
 {

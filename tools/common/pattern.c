@@ -3,7 +3,8 @@
  *
  * A pattern is PROVIDER, PROVIDER:PROBE or, as DTrace and `usdt list` write it,
  * PROVIDER:MODULE:FUNCTION:PROBE, where an empty part matches everything.  A
- * pattern with a '/' before its last colons begins with a path.  All other
+ * pattern with a '/' before its last colons begins with a path, and one with no
+ * colon behind its last '/' is a path alone: all probes of that file.  All other
  * parts may have wildcards.  A probe's name matches in either spelling:
  * request-start as DTrace prints it, or request__start as SDT notes have it.
  *
@@ -84,6 +85,17 @@ dof_spelling(const char *name)
 	return spelling;
 }
 
+static void
+every_probe_of(struct pattern *pattern, const char *path)
+{
+	pattern->path = xstrndup(path, strlen(path));
+	pattern->provider = xstrndup("*", 1);
+	pattern->module = xstrndup("*", 1);
+	pattern->function = xstrndup("*", 1);
+	pattern->name = xstrndup("*", 1);
+	pattern->dof_name = xstrndup("*", 1);
+}
+
 /*
  * After the last slash there is the rest of a path, then one, two or four
  * parts.  Three colons there are one of the path and those of two parts.
@@ -96,6 +108,10 @@ pattern_parse(struct pattern *pattern, const char *text)
 
 	memset(pattern, 0, sizeof *pattern);
 	pattern->text = text;
+	if (slash != NULL && count == 1 && slash[1] != '\0') {
+		every_probe_of(pattern, text);
+		return 0;
+	}
 	if (has_types(text))
 		return wrong(text, "has types at its end: leave them out, "
 		    "with their brackets");

@@ -65,7 +65,8 @@ help(FILE *out)
 	    "                  and command are - if no process maps the file\n"
 	    "\n"
 	    "PATTERN is [PATH:]PROVIDER[:PROBE], or with four parts, as\n"
-	    "usdt list prints probes, [PATH:]PROVIDER:MODULE:FUNCTION:PROBE.\n"
+	    "usdt list prints probes, [PATH:]PROVIDER:MODULE:FUNCTION:PROBE,\n"
+	    "or PATH alone.\n"
 	    "All but PATH may have the wildcards * and ?; an empty part\n"
 	    "matches all.\n",
 	    out);

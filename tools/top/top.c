@@ -34,8 +34,8 @@ struct top {
 static void
 help(FILE *out)
 {
-	fputs("usage: usdt top [-w] [-p PID] [-d SECONDS] [-i SECONDS] [-n COUNT] "
-	    "PATTERN...\n"
+	fputs("usage: usdt top [-w] [-p PID] [-d SECONDS] [-i SECONDS] "
+	    "[-n COUNT] PATTERN...\n"
 	    "\n"
 	    "Count how often probes fire, by probe and process.  On a terminal\n"
 	    "that is a table, until q is pressed, otherwise a line for each\n"
