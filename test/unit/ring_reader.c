@@ -323,8 +323,11 @@ test_heads(void)
 
 	for (i = 0; i < sizeof wrong / sizeof *wrong; i++) {
 		make(0);
-		memcpy((uint8_t *)memory + wrong[i].at, &wrong[i].value,
-		    wrong[i].at == 0 ? 8 : 4);
+		if (wrong[i].at == 0)
+			memcpy(memory, &wrong[i].value, 8);
+		else
+			memcpy((uint8_t *)memory + wrong[i].at,
+			    &(uint32_t){ (uint32_t)wrong[i].value }, 4);
 		try(ring_begin(&ring, memory, SIZE, 1) != NULL, "%s",
 		    wrong[i].what);
 		ring_done(&ring);
