@@ -7,6 +7,9 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "tools/direct/direct.h"
 
 void
