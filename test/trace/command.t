@@ -3,10 +3,11 @@
 use strict;
 use warnings;
 
+use JSON::PP ();
 use Test::More;
 use Usdt::Process;
 use Usdt::Tracer qw(need tracer_case scratch_dir);
-use Usdt::Watch qw(run_usdt build_notes run_notes);
+use Usdt::Watch qw(run_usdt run_notes traced);
 
 need('root', 'cc');
 alarm 3600;
@@ -70,6 +71,69 @@ tracer_case('a process by name' => sub {
 	is($status, 2, 'no such name: exit 2');
 	is($err, 'usdt: --pid wants a number, or a program\'s name, and no '
 	    . "process has the name \"$name-not\"\n", '... says so');
+});
+
+tracer_case('list --json' => sub {
+	my $provider = "c${$}c";
+	my $process = traced($dir, $provider, ['func', 'one-1', 'int id',
+		'char *', 'unsigned long'], ['g', 'two']);
+	my ($status, $out, $err) = run_usdt('list', '--json', $provider);
+	my @objects = map { JSON::PP->new->utf8->decode($_) } split /\n/, $out;
+
+	is($status, 0, 'exit 0');
+	is(scalar @objects, 2, 'an object for each probe');
+	like(delete $_->{path}, qr{^\Q$dir\E/images/$provider/}, 'the path')
+	    for @objects;
+	my %common = (pid => $process->pid, command => 'test_usdt',
+		provider => $provider, module => 'testmod');
+	is_deeply($objects[0], { %common, function => 'func', name => 'one-1',
+		args => [{ name => 'id', type => 'int' }, { name => 'arg1',
+		type => 'char *' }, { name => 'arg2',
+		type => 'unsigned long' }] }, 'all of a probe')
+	    || diag($out);
+	is_deeply($objects[1]{args}, [], 'one without arguments');
+	my ($lines) = (run_usdt('list', '-l', $provider))[1];
+	is(scalar(() = $out =~ /\n/g), scalar(() = $lines =~ /\n/g),
+	    'as many as with -l');
+
+	run_notes("$dir/other", { provider => "c\"d\xe9", name => 'p',
+		args => '4@%edi' })->end('KILL');
+	rename("$dir/other", "$dir/a\"b\xff") or die;
+	($status, $out, $err) = run_usdt('list', '-j', "$dir/a\"b\xff");
+	my $object = JSON::PP->new->utf8->decode($out);
+	is($object->{pid}, undef, 'without a process: null');
+	is($object->{command}, undef, '... both');
+	is_deeply($object->{args}, [{ type => 'uint32_t' }],
+	    'an argument without a name');
+	is($object->{path}{hex}, unpack('H*', "$dir/a\"b\xff"), 'a path');
+	is($object->{provider}{hex}, unpack('H*', "c\"d\xe9"),
+	    'a name that is not UTF-8');
+	($status, $out, $err) = run_usdt('list', '-j', 'nobody-has:this-at-all');
+	is("$status$out", 1, 'nothing: exit 1, no output');
+});
+
+tracer_case('the nearest name' => sub {
+	my $provider = "close${$}d";
+	my $process = traced($dir, $provider, ['f', 'request-start'],
+		['f', 'request-done'], ['f', 'other']);
+
+	for (["$provider:request-strat", 'request-start'],
+	    ["$provider:reqest__done", 'request-done'],
+	    ["${provider}x:other", 'other'],
+	    ["clos${$}d:request-d*", 'request-done'],
+	    ["$provider:mod:f:oter", 'other']) {
+		my ($status, $out, $err) = run_usdt('list', $_->[0]);
+
+		is($status, 1, "$_->[0]: exit 1");
+		like($err, qr/^usdt: did you mean $provider:$_->[1]\?$/m,
+		    '... nearly');
+	}
+	for ('zzzzzz:qqqqqqq', "$provider:nothing-like-these-names") {
+		unlike((run_usdt('list', $_))[2], qr/did you mean/,
+		    "$_: nothing is near");
+	}
+	unlike((run_usdt('list', "$provider:other"))[2], qr/did you mean/,
+	    'a match needs no advice');
 });
 
 done_testing();

@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tools/common/common.h"
+#include "tools/list/list.h"
 #include "tools/subcommands.h"
 
 /*
@@ -39,6 +39,8 @@ struct shown {
 struct list {
 	pid_t only;		/* -p, or 0 */
 	int lines;		/* -l */
+	int json;		/* -j */
+	struct nearest nearest;	/* to what the user named */
 	int verbose;		/* -v */
 	struct pattern *patterns;
 	size_t pattern_count;
@@ -53,7 +55,7 @@ struct list {
 static void
 help(FILE *out)
 {
-	fputs("usage: usdt list [-lv] [-p PID] [PATTERN]...\n"
+	fputs("usage: usdt list [-jlv] [-p PID] [PATTERN]...\n"
 	    "\n"
 	    "Show the probes of live processes, and how to trace them.\n"
 	    "\n"
@@ -63,6 +65,7 @@ help(FILE *out)
 	    "  -l, --lines     for scripts: pid, command, provider, module,\n"
 	    "                  function, name, types and path, with tabs; pid\n"
 	    "                  and command are - if no process maps the file\n"
+	    "  -j, --json      the same as JSON objects, one a line\n"
 	    "\n"
 	    "PATTERN is [PATH:]PROVIDER[:PROBE], or with four parts, as\n"
 	    "usdt list prints probes, [PATH:]PROVIDER:MODULE:FUNCTION:PROBE,\n"
@@ -317,6 +320,23 @@ show_line(const char *command, pid_t pid, const struct shown *shown,
 	puts(shown->file->deleted ? " (deleted)" : "");
 }
 
+/* The same as an object, with the arguments one by one. */
+static void
+show_object(const char *command, pid_t pid, const struct shown *shown,
+    const struct probe *probe)
+{
+	struct probe_words words = {
+		.command = command, .pid = pid, .path = shown->file->path,
+		.deleted = shown->file->deleted, .image = shown->image,
+		.probe = probe
+	};
+	struct line line = { 0 };
+
+	json_probe(&line, &words);
+	fwrite(line.bytes, 1, line.length, stdout);
+	line_free(&line);
+}
+
 /* The probes of one file, as those of one process. */
 static void
 show_lines_of(const struct list *list, const struct shown *shown,
@@ -327,7 +347,11 @@ show_lines_of(const struct list *list, const struct shown *shown,
 	for (i = 0; i < shown->image->count; i++) {
 		const struct probe *probe = &shown->image->probes[i];
 
-		if (is_wanted(list, shown->file->path, &shown->stat, probe))
+		if (!is_wanted(list, shown->file->path, &shown->stat, probe))
+			continue;
+		if (list->json)
+			show_object(command, pid, shown, probe);
+		else
 			show_line(command, pid, shown, probe);
 	}
 }
@@ -354,6 +378,24 @@ show_lines(const struct list *list)
 
 /* --- going through files --- */
 
+/* Which of a file's probes are nearly those that patterns name? */
+static void
+look_near(struct list *list, const char *path, const struct shown *shown)
+{
+	size_t i, k;
+
+	for (i = 0; list->count == 0 && i < list->pattern_count; i++) {
+		const struct pattern *pattern = &list->patterns[i];
+
+		if (pattern->path != NULL &&
+		    !is_named(list, i, path, &shown->stat))
+			continue;
+		for (k = 0; k < shown->image->count; k++)
+			nearest_try(&list->nearest, pattern,
+			    &shown->image->probes[k]);
+	}
+}
+
 /* Keep a file if it has something to print. */
 static void
 list_file(struct list *list, const struct mapped *file, int fd)
@@ -372,6 +414,7 @@ list_file(struct list *list, const struct mapped *file, int fd)
 		list->met[i] |= list->patterns[i].path != NULL &&
 		    is_named(list, i, file->path, &shown.stat);
 	if (wanted == 0) {
+		look_near(list, file->path, &shown);
 		image_free(shown.image);
 		return;
 	}
@@ -438,6 +481,11 @@ report_none(const struct list *list)
 		fputs(" that match; without a pattern all are listed",
 		    stderr);
 	putc('\n', stderr);
+	if (list->nearest.name != NULL) {
+		fputs("usdt: did you mean ", stderr);
+		quote_shell(stderr, list->nearest.name);
+		fputs("?\n", stderr);
+	}
 }
 
 /* Report what could not be listed, and why. */
@@ -479,7 +527,7 @@ run(struct list *list)
 		if (list->count > 0)
 			qsort(list->shown, list->count, sizeof *list->shown,
 			    by_dof);
-		if (list->lines)
+		if (list->lines || list->json)
 			show_lines(list);
 		else
 			show_files(list);
@@ -499,6 +547,7 @@ command_list(int argc, char **argv)
 		{ "pid", required_argument, NULL, 'p' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "lines", no_argument, NULL, 'l' },
+		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
 	};
@@ -506,7 +555,7 @@ command_list(int argc, char **argv)
 	int option, result;
 	size_t i;
 
-	while ((option = getopt_long(argc, argv, "p:vlh", options,
+	while ((option = getopt_long(argc, argv, "p:vljh", options,
 	    NULL)) != -1)
 		switch (option) {
 		case 'p':
@@ -518,6 +567,9 @@ command_list(int argc, char **argv)
 			break;
 		case 'l':
 			list.lines = 1;
+			break;
+		case 'j':
+			list.json = 1;
 			break;
 		default:
 			return print_help(option, help);
@@ -533,6 +585,7 @@ command_list(int argc, char **argv)
 		    stat(list.patterns[i].path, &list.there[i]) < 0)
 			list.there[i].st_ino = 0;
 	result = run(&list);
+	free(list.nearest.name);
 	free(list.there);
 	free(list.met);
 	free(list.named);
