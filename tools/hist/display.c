@@ -52,30 +52,31 @@ display_open(struct display *display)
 	display->next = now() + display->interval;
 }
 
+void
+display_remark(struct line *line, uint64_t count, const char *text)
+{
+	if (count == 0)
+		return;
+	if (line->length > 0)
+		line_text(line, ", ");
+	line_unsigned(line, count);
+	line_char(line, ' ');
+	line_text(line, text);
+}
+
 /* What could not be counted, on one line; nothing if all was. */
 static void
-put_remarks(struct display *display, struct line *line)
+put_remarks(const struct display *display, struct line *line)
 {
-	const struct {
-		uint64_t count;
-		const char *text;
-	} remarks[] = {
-		{ display->table->others, " with further values, more than "
-		    "are kept" },
-		{ display->table->unknown, " without a value" },
-		{ display->lost, " lost" },
-	};
-	size_t i;
+	const struct table *table = display->table;
 
-	for (i = 0; i < sizeof remarks / sizeof *remarks; i++) {
-		if (remarks[i].count == 0)
-			continue;
-		if (line->length > 0)
-			line_text(line, ", ");
-		line_unsigned(line, remarks[i].count);
-		line_text(line, remarks[i].count == 1 ? " event" : " events");
-		line_text(line, remarks[i].text);
-	}
+	display_remark(line, table->others, table->others == 1 ?
+	    "event with a further value, more than are kept" :
+	    "events with further values, more than are kept");
+	display_remark(line, table->unknown, table->unknown == 1 ?
+	    "event without a value" : "events without a value");
+	display_remark(line, display->lost, display->lost == 1 ?
+	    "event lost" : "events lost");
 	if (display->remark != NULL)
 		display->remark(display->self, line);
 }

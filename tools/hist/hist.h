@@ -104,6 +104,8 @@ int display_option(struct display *display, int option, const char *text);
 void display_open(struct display *display);
 /* To be called after each round of events.  -1: stop. */
 int display_flush(struct display *display);
+/* Add "COUNT TEXT" to what is remarked, unless COUNT is 0. */
+void display_remark(struct line *line, uint64_t count, const char *text);
 /* The last table. */
 void display_end(struct display *display);
 

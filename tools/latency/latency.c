@@ -133,25 +133,12 @@ static void
 remark(void *self, struct line *line)
 {
 	const struct pairs *pairs = &((const struct latency *)self)->pairs;
-	const struct {
-		uint64_t count;
-		const char *text;
-	} remarks[] = {
-		{ pairs->count, " started and not ended" },
-		{ pairs->repeated, " started again before an end" },
-		{ pairs->dropped, " started and given up for newer ones" },
-		{ pairs->unstarted, " ended without a start" },
-	};
-	size_t i;
 
-	for (i = 0; i < sizeof remarks / sizeof *remarks; i++) {
-		if (remarks[i].count == 0)
-			continue;
-		if (line->length > 0)
-			line_text(line, ", ");
-		line_unsigned(line, remarks[i].count);
-		line_text(line, remarks[i].text);
-	}
+	display_remark(line, pairs->count, "started and not ended");
+	display_remark(line, pairs->repeated, "started again before an end");
+	display_remark(line, pairs->dropped,
+	    "started and given up for newer ones");
+	display_remark(line, pairs->unstarted, "ended without a start");
 }
 
 static int
