@@ -65,9 +65,9 @@ tracer_case('for people' => sub {
 	begins($out, <<"EOF", 'two processes that have one image');
 $image
   in $a (test_usdt), $b (test_usdt)
-    $provider:mod:handle:request-start(int, char *)
-    $provider:mod:handle:request-done()
-    $provider:mod:other:x(struct foo *, long)
+    $provider:mod:handle:request-start(int, char *) [direct]
+    $provider:mod:handle:request-done() [direct]
+    $provider:mod:other:x(struct foo *, long) [direct]
 EOF
 	is($status, 0, 'exit 0');
 
@@ -81,8 +81,8 @@ EOF
 	begins($out, <<"EOF", 'patterns choose');
 $image
   in $a (test_usdt), $b (test_usdt)
-    $provider:mod:handle:request-done()
-    $provider:mod:other:x(struct foo *, long)
+    $provider:mod:handle:request-done() [direct]
+    $provider:mod:other:x(struct foo *, long) [direct]
 EOF
 	for my $shown ($out =~ /^    (\S+:\S+)\(/mg) {
 		my $name = $shown =~ s/.*://r;
@@ -130,7 +130,7 @@ tracer_case('32 arguments, of which notes tell 12' => sub {
 	my $process = process($provider, ['f', 'n', @types]);
 	my ($status, $out) = run_usdt('list', $provider);
 
-	like($out, qr/:f:n\(@{[ join ', ', map { quotemeta } @types ]}\)$/m,
+	like($out, qr/:f:n\(@{[ join ', ', map { quotemeta } @types ]}\) \[direct\]$/m,
 	    'all types');
 });
 
@@ -228,7 +228,7 @@ tracer_case('images without a name' => sub {
 	unlink $image or die "$image: $!";
 	my ($status, $out) = run_usdt('list', '-v', $provider);
 
-	like($out, qr/^\Q$image\E \(deleted\)\n  in $pid \(test_usdt\)\n    $provider:mod:f:n\(int\)\n/,
+	like($out, qr/^\Q$image\E \(deleted\)\n  in $pid \(test_usdt\)\n    $provider:mod:f:n\(int\) \[direct\]\n/,
 	    'a deleted one is shown as that');
 	unlike($out, qr/\Q$image\E:/, 'no command has its path');
 	like($out, qr/usdt watch -p $pid /, 'but there is a way');
@@ -244,7 +244,7 @@ tracer_case('images without a name' => sub {
 	$process->ready or die $process->greeting;
 	$pid = $process->pid;
 	($status, $out) = run_usdt('list', '-v', $provider);
-	like($out, qr/^\/memfd:(\S+) \(deleted\)\n  in $pid \(test_usdt\)\n    $provider:\1:f:n\(int\)\n/,
+	like($out, qr/^\/memfd:(\S+) \(deleted\)\n  in $pid \(test_usdt\)\n    $provider:\1:f:n\(int\) \[direct\]\n/,
 	    'a memfd is shown');
 	like($out, qr{bpftrace -p $pid -e 'usdt:/proc/$pid/fd/\d+:$provider:n },
 	    'bpftrace is sent to its descriptor');
@@ -276,7 +276,7 @@ tracer_case('bytes that control a terminal' => sub {
 	$process->ready or die $process->greeting;
 
 	like((run_usdt(['env', 'LC_ALL=C'], 'list', $provider))[1],
-	    qr/\n  in \d+ \(a\\x1b\[31m b\)\n    $provider:testmod:f:n\\xff\(int\)\n/,
+	    qr/\n  in \d+ \(a\\x1b\[31m b\)\n    $provider:testmod:f:n\\xff\(int\) \[direct\]\n/,
 	    'is shown as bytes');
 });
 

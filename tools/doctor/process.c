@@ -325,6 +325,29 @@ has_over_12(const struct seen *seen, const struct probe *probe)
 	return arguments(seen, probe) > 12;
 }
 
+/* By uprobe, though others of its file go direct. */
+static int
+has_code(const struct seen *seen, const struct probe *probe)
+{
+	return seen->image->direct.magic != 0 && (probe->elsewhere ||
+	    probe->twin != NULL);
+}
+
+static int
+goes_by_uprobe(const struct seen *seen, const struct probe *probe)
+{
+	return seen->image->direct.magic != 0 && probe->note_name != NULL &&
+	    !probe->unreachable && !has_code(seen, probe) &&
+	    direct_obstacle(seen->image, probe) != NULL;
+}
+
+static int
+has_no_sites(const struct seen *seen, const struct probe *probe)
+{
+	return seen->image->dof && seen->image->direct.magic == 0 &&
+	    probe->note_name != NULL;
+}
+
 static int
 has_odd_name(const struct seen *seen, const struct probe *probe)
 {
@@ -375,6 +398,14 @@ ask_probes(struct process *process, const struct seen *seen)
 	show_if(process, seen, has_over_12, VERDICT_NOTE, NULL, "has more than "
 	    "12 arguments, of which bpftrace, perf and gdb show 12; "
 	    "`usdt watch` shows all");
+	show_if(process, seen, has_code, VERDICT_NOTE, NULL, "has code of its "
+	    "own: `usdt watch` takes its events by uprobe, not direct");
+	show_if(process, seen, goes_by_uprobe, VERDICT_NOTE, NULL, "has an "
+	    "argument that points to a struct: `usdt watch` takes its events "
+	    "by uprobe, not direct");
+	show_if(process, seen, has_no_sites, VERDICT_NOTE, NULL, "is in an "
+	    "image without direct sites: `usdt watch` takes its events by "
+	    "uprobe");
 	if (seen->image->machine == EM_386 && row->narrow != NULL)
 		show(process, finding_make(VERDICT_NOTE, NULL, "is a 32-bit "
 		    "process, which DTrace can't trace: %s", row->narrow));
@@ -411,14 +442,13 @@ address_of(pid_t pid, const struct mapped *file, uint64_t offset, size_t at,
 	return found;
 }
 
-/* Has a tracer put a breakpoint at the site?  -1: unknown. */
+/* Has a tracer put a breakpoint at that site of the file?  -1: unknown. */
 static int
-is_patched(const struct seen *seen, const struct probe *probe, pid_t pid,
-    int memory)
+is_patched(const struct seen *seen, uint64_t site, pid_t pid, int memory)
 {
 	uint8_t file[SITE_SPAN], now[SITE_SPAN];
-	uint64_t at = address_of(pid, seen->file, probe->site, 2, 'x');
-	ssize_t n = pread(seen->fd, file, sizeof file, (off_t)probe->site);
+	uint64_t at = address_of(pid, seen->file, site, 2, 'x');
+	ssize_t n = pread(seen->fd, file, sizeof file, (off_t)site);
 
 	if (at == 0 || n <= 0 ||
 	    pread(memory, now, (size_t)n, (off_t)at) != n)
@@ -436,9 +466,25 @@ is_traced(const struct seen *seen, uint64_t semaphore, pid_t pid, int memory)
 
 	for (i = 0; i < seen->image->count; i++, probe++)
 		if (probe->semaphore == semaphore && !probe->unreachable &&
-		    (patched = is_patched(seen, probe, pid, memory)) != 0)
+		    (patched = is_patched(seen, probe->site, pid,
+		    memory)) != 0)
 			return patched;
 	return 0;
+}
+
+/* Is a reader of direct events at the probe, whose gate is at AT? */
+static int
+is_read_direct(const struct process *process, const struct seen *seen,
+    const struct probe *probe, uint64_t at, int memory)
+{
+	uint16_t count;
+
+	if (direct_obstacle(seen->image, probe) != NULL ||
+	    pread(memory, &count, sizeof count, (off_t)at + 2) !=
+	    sizeof count || count == 0)
+		return 0;
+	return is_patched(seen, direct_site(seen->image, probe),
+	    process->pid, memory) == 1;
 }
 
 static void
@@ -456,6 +502,11 @@ ask_semaphores(struct process *process, const struct seen *seen)
 		    address_of(process->pid, seen->file, probe->semaphore, 1,
 		    'w') : 0;
 
+		if (at != 0 && is_read_direct(process, seen, probe, at,
+		    memory)) {
+			traced++;
+			continue;
+		}
 		if (at == 0 || pread(memory, &count, sizeof count,
 		    (off_t)at) != sizeof count || count == 0)
 			continue;
@@ -610,6 +661,10 @@ ask_all(struct process *process)
 		return;
 	}
 	ask_namespaces(process);
+	if (direct_is_filtered(process->pid) == 1)
+		show(process, finding_make(VERDICT_NOTE, NULL, "has a seccomp "
+		    "filter, which may forbid what direct events need: `usdt "
+		    "watch` takes all its events by uprobe"));
 	for (i = 0; i < process->count; i++)
 		ask_file(process, &process->seen[i]);
 	ask_twins(process);

@@ -59,6 +59,9 @@ help(FILE *out)
 	    "\n"
 	    "Show the probes of live processes, and how to trace them.\n"
 	    "\n"
+	    "[direct] are those whose events usdt watch reads from the process\n"
+	    "itself; [uprobe] come through the kernel.\n"
+	    "\n"
 	    "  -p, --pid=PID   of this process only\n"
 	    "  -v, --verbose   with all processes, and commands to paste even\n"
 	    "                  if there are many files\n"
@@ -159,6 +162,20 @@ show_processes(const struct list *list, const struct mapped *file)
 	putchar('\n');
 }
 
+/* On which way `usdt watch` gets the events of a probe of ours. */
+static void
+show_way(const struct image *image, const struct probe *probe)
+{
+	const char *why = direct_obstacle(image, probe);
+
+	if (image->direct.magic == 0)
+		fputs(image->dof ? " [uprobe]" : "", stdout);
+	else if (why == NULL)
+		fputs(" [direct]", stdout);
+	else
+		printf(" [uprobe: %s]", why);
+}
+
 static void
 show_probe(const struct image *image, const struct probe *probe,
     const char *path)
@@ -178,6 +195,8 @@ show_probe(const struct image *image, const struct probe *probe,
 		printf(" [broken: %s]", probe->unreachable);
 	else if (probe->note_name == NULL)
 		fputs(" [for DTrace only]", stdout);
+	else
+		show_way(image, probe);
 	putchar('\n');
 }
 
