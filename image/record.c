@@ -116,9 +116,12 @@ run(const struct usdt_probe *probe, const uint64_t *words)
 
 /* Is the length of a text in another argument? */
 static inline int
-is_measured(const struct usdt_probe *probe, unsigned index)
+is_measured(const struct usdt_probe *probe, unsigned index,
+    const uint64_t *words)
 {
-	return probe->lengths != NULL && probe->lengths[index] >= 0;
+	/* A negative one says that it is not known; none is that long. */
+	return probe->lengths != NULL && probe->lengths[index] >= 0 &&
+	    words[probe->lengths[index]] <= INT32_MAX;
 }
 
 /*
@@ -133,7 +136,7 @@ measure(const struct usdt_probe *probe, unsigned index, const uint64_t *words)
 
 	if (text == NULL)
 		return USDT__TEXT_NULL;
-	if (__builtin_expect(is_measured(probe, index), 0))
+	if (__builtin_expect(is_measured(probe, index, words), 0))
 		length = words[probe->lengths[index]];
 	else if (probe->vouched)
 		length = strnlen(text, USDT__TEXT_MAX + 1);
@@ -208,7 +211,7 @@ write_texts(const struct usdt_probe *probe, const uint64_t *words,
 			out[USDT__TEXT_LENGTH(word)] = '\0';
 		} else {
 			word = read_text((const char *)(uintptr_t)words[i],
-			    word, out, is_measured(probe, i)) |
+			    word, out, is_measured(probe, i, words)) |
 			    (uint64_t)room << 40;
 		}
 		value[i] = word;

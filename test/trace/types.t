@@ -32,7 +32,7 @@ tracer_case('usdt list' => sub {
 	like($out, qr/^\ +\Q$request->{provider}\E:server:handle:request-start
 		\(int\ id,\ char\ \*url,\ struct\ myapp_request\ \*req,
 		\ double\ took,\ char\ \*body,\ int\ body_len,\ long\ size,
-		\ char\ \*agent\)\ \[uprobe:\ an\ argument\ points\ to\ a\ struct/mx,
+		\ char\ \*agent\)\ \[uprobe,\ since\ an\ argument\ points\ to\ a\ struct/mx,
 	    'a prototype, and why it does not go direct');
 	(undef, $out) = run_usdt('list', '-l', $request->{provider});
 	like($out, qr/\tint, char \*, struct myapp_request \*, double, /,

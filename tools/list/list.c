@@ -173,7 +173,7 @@ show_way(const struct image *image, const struct probe *probe)
 	else if (why == NULL)
 		fputs(" [direct]", stdout);
 	else
-		printf(" [uprobe: %s]", why);
+		printf(" [uprobe, since %s]", why);
 }
 
 static void
