@@ -155,6 +155,11 @@ void rings_announced_loss(struct rings *rings, pid_t pid,
     struct target *target);
 /* Read the rings that a process has already, from now on. */
 void rings_search(struct rings *rings, pid_t pid);
+/*
+ * Announcements were lost: look for the rings that processes we know have made
+ * since then.  Those are read whole.
+ */
+void rings_search_again(struct rings *rings);
 
 /* Copy what is new; NOW is CLOCK_MONOTONIC.  Returns 1 if there was something. */
 int rings_read(struct rings *rings, uint64_t now);

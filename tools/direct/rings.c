@@ -515,8 +515,8 @@ read_comm(struct source *source, uint64_t now)
 	}
 }
 
-void
-rings_search(struct rings *rings, pid_t pid)
+static void
+search(struct rings *rings, pid_t pid, int whole)
 {
 	FILE *maps = process_maps(pid);
 	char *line = NULL;
@@ -530,8 +530,8 @@ rings_search(struct rings *rings, pid_t pid)
 		    sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &end) != 2)
 			continue;
 		fd = open_mapping(pid, start, end);
-		source = fd < 0 ? NULL : open_source(rings, fd, pid, 0,
-		    &known);
+		source = fd < 0 ? NULL : open_source(rings, fd, pid,
+		    whole, &known);
 		if (fd >= 0)
 			close(fd);
 		if (source != NULL) {
@@ -544,6 +544,22 @@ rings_search(struct rings *rings, pid_t pid)
 	free(line);
 	if (maps != NULL)
 		fclose(maps);
+}
+
+void
+rings_search(struct rings *rings, pid_t pid)
+{
+	search(rings, pid, 0);
+}
+
+void
+rings_search_again(struct rings *rings)
+{
+	size_t i;
+
+	for (i = 0; i < rings->process_count; i++)
+		if (!rings->processes[i]->ended)
+			search(rings, rings->processes[i]->pid, 1);
 }
 
 /* --- images --- */

@@ -57,6 +57,7 @@ struct stream {
 	uint64_t length;	/* of all of it, or 0 */
 	const struct consumer *consumer;
 	uint64_t lost;		/* by the kernel, already reported */
+	uint64_t unheard;	/* announcements that it lost */
 	uint64_t traffic;	/* when direct events came last */
 	unsigned losses;	/* printed in this second */
 	uint64_t more_losses;	/* events that are in no line of it */
@@ -271,6 +272,18 @@ hear_all(struct stream *stream)
 	perf_done(stream->to.announcements, count);
 }
 
+/* A ring whose announcement was lost is in its process's maps. */
+static void
+look_for_unheard(struct stream *stream)
+{
+	uint64_t lost = stream->to.announcements == NULL ? 0 :
+	    perf_lost(stream->to.announcements);
+
+	if (lost > stream->unheard)
+		rings_search_again(stream->to.rings);
+	stream->unheard = lost;
+}
+
 /* Read what is new on both ways. */
 static void
 read_all(struct stream *stream)
@@ -378,8 +391,10 @@ finish(struct stream *stream)
 	to->gates = NULL;
 	until = clock_now(CLOCK_MONOTONIC);
 	hear_all(stream);
-	if (to->rings != NULL)
+	if (to->rings != NULL) {
+		look_for_unheard(stream);
 		rings_count_all(to->rings);
+	}
 	for (i = 0; i <= FINISH_MS; i++) {
 		if (take_until(stream, i == 0 ? UINT64_MAX : until) < 0 ||
 		    to->rings == NULL || rings_are_counted(to->rings))
@@ -477,8 +492,10 @@ attend(struct stream *stream, uint64_t now, uint64_t *scan)
 	uint64_t every = stream->to.only || stream->to.wait ? SCAN_ONE :
 	    SCAN_ALL;
 
-	if (stream->to.rings != NULL)
+	if (stream->to.rings != NULL) {
+		look_for_unheard(stream);
 		rings_attend(stream->to.rings, now);
+	}
 	if (stream->to.rings != NULL || now >= *scan)
 		report_lost(stream);
 	if (now < *scan)
