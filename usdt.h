@@ -346,12 +346,12 @@ USDT_API void usdt_probe_fire64(usdt_probedef_t *probedef, size_t argc,
  * usdt_provider_set_texts - say whether the provider's texts are sure.
  *
  * A reader of direct events (`usdt watch`, `usdt record`) has the process itself
- * copy each "char *" argument, up to 255 bytes, while the probe fires.  With
+ * copy each "char *" argument, up to 512 bytes, while the probe fires.  With
  * VOUCHED not 0 you promise that each is NULL, or points to a string with its
- * zero, or, if it is named "body" and there is an argument "body_len", to as many
- * bytes as that one says: then the copy is a few instructions.  Otherwise, as in
- * a new provider, the kernel is asked to read the text, one system call each, and
- * a pointer to nothing shows as unreadable.
+ * zero, or, if it is named "body" and there is an argument "body_len" that is
+ * not negative, to as many bytes as that one says: then the copy is a few
+ * instructions.  Otherwise, as in a new provider, the kernel is asked to read
+ * the text, one system call each, and a pointer to nothing shows as unreadable.
  *	It holds from the next fire on.  Returns 0, or -1 if PROVIDER is NULL.
  */
 USDT_API int usdt_provider_set_texts(usdt_provider_t *provider, int vouched);

@@ -88,6 +88,14 @@ length_of(const struct arguments *args, size_t argc, size_t index)
 	return -1;
 }
 
+/* Bytes of an integer argument, negative if signed; of others those of a word. */
+static int
+word_size(const struct usdt__declarator *arg)
+{
+	return arg->pointers == 0 && arg->dimensions == 0 &&
+	    arg->base == USDT__BASE_INTEGER ? arg->size : 8;
+}
+
 /* Does an earlier argument have the same name? */
 static int
 has_namesake(const struct usdt__declarator *args, size_t index)
@@ -219,7 +227,7 @@ usdt_create_probe(const char *func, const char *name, size_t argc,
 	for (i = 0; i < argc; i++)
 		size += strlen(types[i]) + 1;
 	if (args.measured)
-		size += argc;
+		size += 2 * argc;
 	block = calloc(1, size);
 	if (block == NULL) {
 		usdt__fail(NULL, USDT_ERROR_MALLOC);
@@ -247,10 +255,15 @@ usdt_create_probe(const char *func, const char *name, size_t argc,
 	block->state.probe.extended = args.extended;
 	block->state.probe.texts = args.texts;
 	if (args.measured) {
-		signed char *lengths = (signed char *)block + size - argc;
+		signed char *lengths = (signed char *)block + size - 2 * argc;
 
-		for (i = 0; i < argc; i++)
-			lengths[i] = (signed char)length_of(&args, argc, i);
+		for (i = 0; i < argc; i++) {
+			int of = length_of(&args, argc, i);
+
+			lengths[i] = (signed char)of;
+			lengths[argc + i] = (signed char)(of < 0 ? 0 :
+			    word_size(&args.of[of]));
+		}
 		block->state.probe.lengths = lengths;
 	}
 	usdt__probe_unbind(&block->def);

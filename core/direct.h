@@ -154,15 +154,15 @@ struct usdt__record {
 	 */
 };
 
-#define USDT__RECORD_WORDS(meta)	((meta) & 0x7ff)  /* with the first two */
-#define USDT__RECORD_HAS_TEXTS		0x800u
-#define USDT__RECORD_INDEX(meta)	((meta) >> 12)	/* images[].first + cell */
-#define USDT__RECORD_MAX	(3 + 32 + 32 * 32)	/* words */
+#define USDT__RECORD_WORDS(meta)	((meta) & 0xfff)  /* with the first two */
+#define USDT__RECORD_HAS_TEXTS		0x1000u
+#define USDT__RECORD_INDEX(meta)	((meta) >> 13)	/* images[].first + cell */
+#define USDT__RECORD_MAX	(3 + 32 + 32 * 65)	/* words */
 
 /* A text's word. */
 #define USDT__TEXT_LENGTH(word)	((uint32_t)(word))	/* bytes in the record */
 #define USDT__TEXT_ROOM(word)	((uint32_t)((word) >> 40 & 0xff))  /* words */
-#define USDT__TEXT_MAX		255
+#define USDT__TEXT_MAX		512	/* as much as uprobes can read */
 #define USDT__TEXT_NULL		((uint64_t)1 << 32)	/* a NULL pointer */
 #define USDT__TEXT_UNREADABLE	((uint64_t)1 << 33)
 #define USDT__TEXT_CUT		((uint64_t)1 << 34)	/* it was longer */

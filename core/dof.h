@@ -62,7 +62,9 @@ struct usdt_probe {		/* its gate is in the definition */
 	const uint8_t *stubs;	/* the first stub of the image; only if it has
 				 * direct sites */
 	const signed char *lengths;	/* for each argument, which one is its
-				 * length, or -1; NULL: none has any */
+				 * length, or -1; then for each the size of
+				 * that one, negative if it is signed.  NULL:
+				 * none has any */
 	int vouched;		/* its provider vouches for its texts */
 };
 

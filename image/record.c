@@ -90,7 +90,7 @@ begin(struct target *target, uint32_t words, uint32_t more,
 	    words);
 	record = (void *)(ring + USDT__RING_DATA + (size_t)(*place &
 	    target->writer->mask) * 8);
-	record->meta = words | more | target->index << 12;
+	record->meta = words | more | target->index << 13;
 	target->record = record;
 	return record;
 }
@@ -114,14 +114,27 @@ run(const struct usdt_probe *probe, const uint64_t *words)
 	    probe->argc, words);
 }
 
-/* Is the length of a text in another argument? */
+/*
+ * Is the length of a text in another argument?  A negative one says nothing: then
+ * a zero ends the text.
+ */
 static inline int
 is_measured(const struct usdt_probe *probe, unsigned index,
-    const uint64_t *words)
+    const uint64_t *words, uint64_t *length)
 {
-	/* A negative one says that it is not known; none is that long. */
-	return probe->lengths != NULL && probe->lengths[index] >= 0 &&
-	    words[probe->lengths[index]] <= INT32_MAX;
+	unsigned unused;
+	int size;
+
+	if (__builtin_expect(probe->lengths == NULL ||
+	    probe->lengths[index] < 0, 1))
+		return 0;
+	size = probe->lengths[probe->argc + index];
+	unused = 64 - 8 * (unsigned)(size < 0 ? -size : size);
+	*length = words[probe->lengths[index]] << unused;
+	if (size < 0 && (int64_t)*length < 0)
+		return 0;
+	*length >>= unused;
+	return 1;
 }
 
 /*
@@ -136,12 +149,9 @@ measure(const struct usdt_probe *probe, unsigned index, const uint64_t *words)
 
 	if (text == NULL)
 		return USDT__TEXT_NULL;
-	if (__builtin_expect(is_measured(probe, index, words), 0))
-		length = words[probe->lengths[index]];
-	else if (probe->vouched)
-		length = strnlen(text, USDT__TEXT_MAX + 1);
-	else
-		length = USDT__TEXT_MAX;
+	if (!is_measured(probe, index, words, &length))
+		length = probe->vouched ? strnlen(text, USDT__TEXT_MAX + 1) :
+		    USDT__TEXT_MAX;
 	return length <= USDT__TEXT_MAX ? length :
 	    USDT__TEXT_MAX | USDT__TEXT_CUT;
 }
@@ -180,7 +190,7 @@ write_texts(const struct usdt_probe *probe, const uint64_t *words,
     struct target *target)
 {
 	const uint32_t texts = probe->texts, argc = probe->argc;
-	uint64_t measured[USDT_ARG_MAX], *value, word;
+	uint64_t measured[USDT_ARG_MAX], *value, word, length;
 	struct usdt__record *record;
 	uint32_t i, n, left, room, place, size = 3 + argc;
 	uint8_t *out;
@@ -211,7 +221,7 @@ write_texts(const struct usdt_probe *probe, const uint64_t *words,
 			out[USDT__TEXT_LENGTH(word)] = '\0';
 		} else {
 			word = read_text((const char *)(uintptr_t)words[i],
-			    word, out, is_measured(probe, i, words)) |
+			    word, out, is_measured(probe, i, words, &length)) |
 			    (uint64_t)room << 40;
 		}
 		value[i] = word;

@@ -78,7 +78,7 @@ finish(uint32_t place, uint32_t index, uint32_t words)
 	uint64_t *value = (uint64_t *)(void *)(record + 1);
 	uint32_t i;
 
-	record->meta = words | index << 12;
+	record->meta = words | index << 13;
 	record->time = place;
 	for (i = 0; i + 2 < words; i++)
 		value[i] = place;
