@@ -18,7 +18,8 @@ alarm 3600;
 
 my $dir = scratch_dir();
 my $build = $ENV{USDT_BUILD} // '.';
-my $PATTERN = 'direct-host:*';
+my $PROVIDER = $ENV{DIRECT_PROVIDER} = "direct$$";
+my $PATTERN = "$PROVIDER:*";
 my ($PRINTED, $LOST, $UNREAD) = 0 .. 2;
 
 delete @ENV{qw(USDT_DISABLE USDT_DEBUG USDT_BACKENDS USDT_NOP)};
@@ -93,7 +94,7 @@ sub ended
 	open(my $in, '<', $watch->{file}) or die "$watch->{file}: $!\n";
 	my ($n, $last) = (0);
 	while (<$in>) {
-		if (!/^\d\d:\d\d:\d\d\.\d{6} \S+ \S+ direct-host:event source=(\d+) serial=(\d+)$/) {
+		if (!/^\d\d:\d\d:\d\d\.\d{6} \S+ \S+ $PROVIDER:event source=(\d+) serial=(\d+)$/) {
 			push @odd, $_;
 			next;
 		}
@@ -165,11 +166,11 @@ tracer_case('both ways print the same' => sub {
 
 tracer_case('two readers at once, and bpftrace' => sub {
 	my $host = host('bursts', 20);
-	my $image = (glob "$dir/images/direct-host/*/host")[0];
+	my $image = (glob "$dir/images/$PROVIDER/*/host")[0];
 	my $bpftrace = Usdt::Tracer::Run->start(
 		Usdt::Tracer::Bpftrace::command('host', '-e',
 		"BEGIN { printf(\"ready\\n\"); } "
-		. "usdt:$image:direct-host:event { \@n = count(); }"));
+		. "usdt:$image:$PROVIDER:event { \@n = count(); }"));
 
 	# All three wait for the gate, which the first of them opens.
 	kill('STOP', $host->pid);

@@ -3,7 +3,8 @@
  *
  *	direct_host SCENARIO COUNT
  *
- * It waits until its probe is enabled, fires, and prints "fired N" at its end.
+ * Its provider has the name in DIRECT_PROVIDER.  It waits until its probe is
+ * enabled, fires, and prints "fired N" at its end.
  * An event has the number of its source (a thread, a child, a handler) and
  * counts up from 0 within it.
  */
@@ -226,7 +227,7 @@ main(int argc, char **argv)
 	if (argc == 3 && ftruncate(fd, 4096) < 0)
 		return 1;
 	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	provider = usdt_create_provider("direct-host", "host");
+	provider = usdt_create_provider(getenv("DIRECT_PROVIDER"), "host");
 	probe = usdt_create_probe("main", "event", 2, types);
 	if (provider == NULL || probe == NULL ||
 	    usdt_provider_add_probe(provider, probe) < 0 ||

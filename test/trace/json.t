@@ -65,7 +65,7 @@ tracer_case('what every event has' => sub {
 });
 
 # A process copies less of a text than the kernel does.
-for my $way ([255], [512, '--uprobe']) {
+for my $way ([512], [512, '--uprobe']) {
 my ($most, @option) = @$way;
 tracer_case("numbers and texts @option" => sub {
 	my $provider = "j${$}b" . @option;

@@ -96,7 +96,7 @@ tracer_case('text' => sub {
 		["\e[31mred", '"\\x1b[31mred"'],
 	);
 	# The process copies fewer bytes than the kernel.
-	for my $way (['--uprobe', 512], [undef, 255]) {
+	for my $way (['--uprobe', 512], [undef, 512]) {
 	my ($option, $most) = @$way;
 	my @case = (@case, map { ['x' x $_, '"' . 'x' x ($_ < $most ? $_ :
 	    $most) . '"' . ($_ > $most - !!$option ? '...' : '')] }
@@ -155,7 +155,7 @@ tracer_case('0 to 32 arguments' => sub {
 tracer_case('32 texts' => sub {
 	my $provider = fresh();
 	my $process = process($provider, ['f', 'n', ('char *') x 32]);
-	for my $way (['--uprobe', 80], [undef, 255]) {
+	for my $way (['--uprobe', 80], [undef, 512]) {
 	my $watch = Usdt::Watch->attach(1, $way->[0] // (), $provider);
 
 	$process->ask(join(' ', 'fire 0', map { "text$_" } 1 .. 32));
@@ -984,11 +984,12 @@ tracer_case('SIGKILL' => sub {
 	my ($pid, $living) = ($watch->pid, $other->pid);
 
 	$watch->stop('KILL');
-	is(scalar leftovers($pid), 1, 'it leaves its event');
+	is(scalar leftovers($pid), 2, 'it leaves its events: a gate\'s, and ' .
+		'the announcer\'s');
 	is($process->ask('enabled 0'), 'enabled 1', 'another watch goes on');
 	my $next = Usdt::Watch->attach(1, $provider);
 	is(scalar leftovers($pid), 0, 'the next run removes it');
-	is(scalar leftovers($living), 1, '... and not that of the living');
+	is(scalar leftovers($living), 2, '... and not those of the living');
 	$next->stop('INT');
 	$process->ask('fire 0 6');
 	is(scalar $other->take(1), 1, '... which still works');
@@ -1011,10 +1012,10 @@ tracer_case('lost events are counted' => sub {
 	is($process->ask("loop 0 $fires @{[ 1 .. 32 ]}"), "fired $fires",
 	    'fired');
 	kill('CONT', $watch->pid);
-	$watch->told(qr/(\d+) events lost/);
+	$watch->told(qr/(\d+) events of \S+ lost/);
 	is($watch->code_of('INT'), 0, 'exit 0');
 	my ($lost, $errors) = (0, $watch->errors);
-	$lost += $1 while $errors =~ /(\d+) events lost/g;
+	$lost += $1 while $errors =~ /(\d+) events of \S+ lost in all/g;
 	cmp_ok($lost, '>', 0, 'some were lost');
 	is(@{ $watch->{lines} } + $lost, $fires, 'printed and lost are all');
 	my %printed = map { s/^\S+ //r => 1 } @{ $watch->{lines} };
@@ -1027,7 +1028,7 @@ tracer_case('a tracer that ignores the semaphore' => sub {
 	my $process = process($provider, ['f', 'n', 'int'], ['g', 'm', 'int']);
 	my ($image) = map { $_->{path} } $process->images;
 	my ($site) = map { / \S+:0x([0-9a-f]+)\(0x/ ? hex $1 : () } do {
-		my $watch = Usdt::Watch->attach(1, "$provider:n");
+		my $watch = Usdt::Watch->attach(1, '--uprobe', "$provider:n");
 		my @lines = leftovers($watch->pid);
 		$watch->stop('INT');
 		@lines;
@@ -1054,11 +1055,11 @@ tracer_case('a tracer that ignores the semaphore' => sub {
 sub beside_another
 {
 	my ($process, $provider, $image) = @_;
-	my ($status, $out, $err) = run_usdt('watch', "$provider:n");
+	my ($status, $out, $err) = run_usdt('watch', '--uprobe', "$provider:n");
 
 	is($status, 1, 'that probe alone: exit 1');
 	like($err, qr/$provider:n in \Q$image\E .*another tracer/, '... why');
-	my $watch = Usdt::Watch->attach(1, $provider);
+	my $watch = Usdt::Watch->attach(1, '--uprobe', $provider);
 	$process->ask('fire 1 5');
 	like(($watch->take(1))[0], qr/ $provider:m 5$/,
 	    'another probe of the same kind is watched without it');
