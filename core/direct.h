@@ -57,22 +57,22 @@ struct usdt__direct {
  * processor's probes have them.
  */
 enum usdt__announcement {
-	USDT__ANNOUNCE_RING = 1,	/* address, size: a ring was made */
+	USDT__ANNOUNCE_RING = 1,	/* address, size: a ring was made, and
+					 * its first records are announced, too */
 	USDT__ANNOUNCE_LOST = 2,	/* cell, errno: this thread can have no
 					 * ring, so an event of this image's
 					 * probe was lost */
 	USDT__ANNOUNCE_RECORD = 3,	/* address, cell: this record was
-					 * written to a thread's first ring,
-					 * which is so new that no reader may
-					 * have it yet */
+					 * written to a ring so soon that no
+					 * reader may have the ring yet */
 	USDT__ANNOUNCE_NEXT = 4		/* address, size: a thread got another
 					 * ring, whose records are not
 					 * announced */
 };
 
 /*
- * A process may end before a reader has mapped its ring.  So in the first
- * moments of a thread's first ring each record is announced, too: the kernel can
+ * A process may end before a reader has mapped its ring.  So for some moments
+ * after a thread's first ring was made each record is announced, too: the kernel can
  * copy it from the address, as far as it copies so many bytes.  A reader that
  * later finds a record with the same tag in the ring has it already.
  */

@@ -259,7 +259,7 @@ long usdt__ring_find(const uint8_t *stubs, size_t at,
 void usdt__ring_tell(struct usdt__writer *writer, const uint8_t *stubs,
     const void *record, uint32_t cell);
 /* A record reached the end of the ring. */
-void usdt__ring_lap(struct usdt__writer *writer);
+void usdt__ring_lap(struct usdt__writer *writer, const uint8_t *stubs);
 /* Nanoseconds of CLOCK_MONOTONIC. */
 uint64_t usdt__ring_time(void);
 /* Read the program's own memory, as far as it can be read.  Returns how many

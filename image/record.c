@@ -228,7 +228,8 @@ write_texts(const struct usdt_probe *probe, const uint64_t *words,
 		out += room * 8;
 	}
 	if (end(target, record, place, size))
-		usdt__ring_lap(target->writer);
+		usdt__ring_lap(target->writer, __atomic_load_n(&probe->stubs,
+		    __ATOMIC_ACQUIRE));
 }
 
 static inline int
@@ -261,7 +262,7 @@ write_slowly(const struct usdt_probe *probe, const uint64_t *words)
 		write_texts(probe, words, &target);
 	else if (write_words(probe, words, &target,
 	    target.writer->by_counter ? usdt__counter() : usdt__ring_time()))
-		usdt__ring_lap(target.writer);
+		usdt__ring_lap(target.writer, stubs);
 	if (target.writer->early)
 		usdt__ring_tell(target.writer, stubs, target.record,
 		    (uint32_t)(at / USDT__CELL));
@@ -280,7 +281,8 @@ __attribute__((noinline)) static void
 lap_and_run(const struct usdt_probe *probe, const uint64_t *words,
     struct usdt__writer *writer)
 {
-	usdt__ring_lap(writer);
+	usdt__ring_lap(writer, __atomic_load_n(&probe->stubs,
+	    __ATOMIC_ACQUIRE));
 	run(probe, words);
 }
 

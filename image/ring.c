@@ -350,12 +350,14 @@ make(uint32_t units, const uint8_t *stubs, struct usdt__writer *old)
 	}
 	retire(old, tid);
 	writer->previous = old;
-	writer->early = old == NULL;
+	writer->early = old == NULL || old->early;
+	if (old != NULL)
+		writer->made = old->made;
 	__atomic_store_n(&writer->owner, tid, __ATOMIC_RELEASE);
 	if (key_state > 0)
 		pthread_setspecific(key, writer);
-	announce(stubs, old == NULL ? USDT__ANNOUNCE_RING : USDT__ANNOUNCE_NEXT,
-	    (uintptr_t)ring, size);
+	announce(stubs, writer->early ? USDT__ANNOUNCE_RING :
+	    USDT__ANNOUNCE_NEXT, (uintptr_t)ring, size);
 	return writer;
 }
 
@@ -468,14 +470,13 @@ usdt__ring_tell(struct usdt__writer *writer, const uint8_t *stubs,
 }
 
 void
-usdt__ring_lap(struct usdt__writer *writer)
+usdt__ring_lap(struct usdt__writer *writer, const uint8_t *stubs)
 {
 	uint64_t now = usdt__ring_time(), lap = now - writer->lap;
-	const uint8_t *stubs = writer->stubs;
 	int error = errno;
 
 	writer->lap = now;
-	if (stubs != NULL && writer->mask < LARGE - 1 && lap < QUICK &&
+	if (writer->mask < LARGE - 1 && lap < QUICK &&
 	    writer == find_writer())
 		make(LARGE, stubs, writer);
 	errno = error;
