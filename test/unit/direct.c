@@ -784,6 +784,29 @@ test_images(void)
 	pthread_join(thread, NULL);
 }
 
+/* From now on this thread's ring has its final size. */
+static void
+grow(void)
+{
+	uint32_t units;
+	long i;
+
+	begin("grow");
+	probe = add("grows", 2, two);
+	enable();
+	watch(probe, 1);
+	fire(0, 0);
+	units = the_ring().ring->units;
+	for (i = 0; i < 100000000 && the_ring().ring->units == units; i++) {
+		long k;
+
+		for (k = 0; k < 100000; k++)
+			fire(0, 0);
+	}
+	usdt_provider_free(p);
+	usdt_probe_release(probe);
+}
+
 int
 main(void)
 {
@@ -794,6 +817,7 @@ main(void)
 		return done_testing();
 	}
 	test_words();
+	grow();
 	test_texts(0);
 	test_texts(1);
 	test_laps();
