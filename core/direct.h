@@ -65,17 +65,21 @@ enum usdt__announcement {
 	USDT__ANNOUNCE_RECORD = 3,	/* address, cell: this record was
 					 * written to a ring so soon that no
 					 * reader may have the ring yet */
-	USDT__ANNOUNCE_NEXT = 4		/* address, size: a thread got another
+	USDT__ANNOUNCE_NEXT = 4,	/* address, size: a thread got another
 					 * ring, whose records are not
 					 * announced */
+	USDT__ANNOUNCE_MORE = 5		/* address, cell: the next piece of the
+					 * record that the thread announced
+					 * last */
 };
 
 /*
  * A process may end before a reader has mapped its ring.  So for some moments
- * after a thread's first ring was made each record is announced, too: the kernel can
- * copy it from the address, as far as it copies so many bytes.  A reader that
- * later finds a record with the same tag in the ring has it already.
+ * after a thread's first ring was made each record is announced, too: the kernel
+ * can copy it from the address, in pieces of as many words as it copies.  A reader
+ * that later finds a record with the same tag in the ring has it already.
  */
+#define USDT__RING_PIECE	64		/* words */
 #define USDT__RING_EARLY	100000000	/* nanoseconds */
 
 /*

@@ -464,7 +464,13 @@ void
 usdt__ring_tell(struct usdt__writer *writer, const uint8_t *stubs,
     const void *record, uint32_t cell)
 {
-	announce(stubs, USDT__ANNOUNCE_RECORD, (uintptr_t)record, cell);
+	const uint32_t words = USDT__RECORD_WORDS(
+	    ((const struct usdt__record *)record)->meta);
+	uint32_t at;
+
+	for (at = 0; at < words; at += USDT__RING_PIECE)
+		announce(stubs, at == 0 ? USDT__ANNOUNCE_RECORD :
+		    USDT__ANNOUNCE_MORE, (uintptr_t)record + at * 8, cell);
 	if (usdt__ring_time() - writer->made > USDT__RING_EARLY)
 		writer->early = 0;
 }

@@ -67,7 +67,7 @@ sub traced
 	my ($provider, $nop) = @_;
 
 	$process = process($provider, $nop);
-	$watch = Usdt::Watch->attach(1, "$provider:n");
+	$watch = Usdt::Watch->attach(1, '--uprobe', "$provider:n");
 	is($process->ask('wait 0 1 100'), 'enabled 1', 'is traced');
 	is($process->ask('loop 0 5 7'), 'fired 5', 'fires');
 }
@@ -93,7 +93,7 @@ tracer_case("the nop of Linux $release" => sub {
 	is($watch->stop('INT'), 0, 'the tracer leaves');
 	is($process->ask('wait 0 0 100'), 'enabled 0', 'not traced now');
 	is($process->ask('loop 0 5 8'), 'fired 5', 'fires on');
-	$watch = Usdt::Watch->attach(1, 'traced:n');
+	$watch = Usdt::Watch->attach(1, '--uprobe', 'traced:n');
 	is($process->ask('loop 0 5 9'), 'fired 5', 'traced again');
 	is_deeply([seen(5)], [(($process->pid) . ' 9') x 5], 'counted again');
 	like(site($process), $traced{$best}, 'in the same way');
@@ -164,7 +164,7 @@ tracer_case('names, and a uprobe at their symbol' => sub {
 	my $event = Usdt::Uprobe->new($image->{path}, $symbol->{value});
 
 	is($symbol->{value} & 0xfff, $SITE, 'the symbol is there');
-	$watch = Usdt::Watch->attach(1, 'typed:n');
+	$watch = Usdt::Watch->attach(1, '--uprobe', 'typed:n');
 	is($process->ask('wait 0 1 100'), 'enabled 1', 'is traced');
 	is($process->ask('loop 0 5 7'), 'fired 5', 'fires');
 	like(site($process), $traced{$best},

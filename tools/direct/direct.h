@@ -144,12 +144,11 @@ void rings_want(struct rings *rings, struct wanted *image);
 void rings_announced(struct rings *rings, const struct fire *who, int first,
     uint64_t address, uint64_t size, const void *head, size_t copied);
 /*
- * A thread announced a record of TARGET's, of which the kernel copied SIZE bytes.
+ * A thread announced a record of TARGET's, or MORE of the last one: SIZE bytes.
  * It counts if the thread ended before we had its ring.
  */
-#define RINGS_RECORD_WORDS	64	/* the kernel copies no more */
 void rings_announced_record(struct rings *rings, const struct fire *who,
-    struct target *target, const void *bytes, size_t size);
+    struct target *target, int more, const void *bytes, size_t size);
 /* A thread announced that an event was lost. */
 void rings_announced_loss(struct rings *rings, pid_t pid,
     struct target *target);

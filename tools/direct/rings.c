@@ -88,7 +88,8 @@ struct early {
 	pid_t pid, tid;
 	char comm[32];
 	struct target *target;
-	uint64_t words[RINGS_RECORD_WORDS];
+	uint64_t *words;
+	uint32_t count, have;	/* words; some pieces may be missing yet */
 };
 
 struct rings {
@@ -378,51 +379,101 @@ is_orphan(const struct rings *rings, const struct fire *who)
 	return 0;
 }
 
+static void
+free_early(struct early *early)
+{
+	free(early->words);
+	early->words = NULL;
+}
+
+/* The last record of a thread, if a piece of it is missing; or NULL. */
+static struct early *
+unfinished(const struct rings *rings, const struct fire *who)
+{
+	size_t i;
+
+	for (i = rings->early_count; i-- > rings->early_first; ) {
+		struct early *early = &rings->early[i];
+
+		if (early->pid == who->pid && early->tid == who->tid)
+			return early->have < early->count ? early : NULL;
+	}
+	return NULL;
+}
+
+static void
+add_piece(struct early *early, const void *bytes, size_t size)
+{
+	size_t words = size / 8;
+
+	if (words > early->count - early->have)
+		words = early->count - early->have;
+	memcpy(early->words + early->have, bytes, words * 8);
+	early->have += (uint32_t)words;
+}
+
 void
 rings_announced_record(struct rings *rings, const struct fire *who,
-    struct target *target, const void *bytes, size_t size)
+    struct target *target, int more, const void *bytes, size_t size)
 {
 	struct early *early;
+	struct usdt__record record;
 	uint32_t words;
 
-	if (!is_orphan(rings, who))
+	if (!is_orphan(rings, who) || size < sizeof record)
 		return;			/* its ring has the record */
-	ROOM_FOR_ONE(rings->early, rings->early_count, rings->early_space);
-	early = &rings->early[rings->early_count];
-	memset(early->words, 0, sizeof early->words);
-	memcpy(early->words, bytes, size < sizeof early->words ? size :
-	    sizeof early->words);
-	words = USDT__RECORD_WORDS(((struct usdt__record *)(void *)
-	    early->words)->meta);
-	if (words < 2 || words > RINGS_RECORD_WORDS) {
+	early = unfinished(rings, who);
+	if (more) {
+		if (early != NULL)
+			add_piece(early, bytes, size);
+		return;
+	}
+	memcpy(&record, bytes, sizeof record);
+	words = USDT__RECORD_WORDS(record.meta);
+	if (words < 2 || words > USDT__RECORD_MAX) {
 		add_lost(process_of(rings, who->pid), target, 1);
 		return;
 	}
+	ROOM_FOR_ONE(rings->early, rings->early_count, rings->early_space);
+	early = &rings->early[rings->early_count++];
+	early->words = xcalloc(words, 8);
+	early->count = words;
+	early->have = 0;
 	early->time = who->time;
 	early->pid = who->pid;
 	early->tid = who->tid;
 	early->target = target;
 	snprintf(early->comm, sizeof early->comm, "%s", who->comm);
-	rings->early_count++;
-}
-
-/* The first of them, if it comes before all in the queue. */
-static struct early *
-next_early(const struct rings *rings)
-{
-	struct early *early = &rings->early[rings->early_first];
-
-	if (rings->early_first == rings->early_count ||
-	    (rings->queued > 0 && rings->queue[0]->time < early->time))
-		return NULL;
-	return early;
+	add_piece(early, bytes, size);
 }
 
 static void
 pass_early(struct rings *rings)
 {
+	free_early(&rings->early[rings->early_first]);
 	if (++rings->early_first == rings->early_count)
 		rings->early_first = rings->early_count = 0;
+}
+
+/* The first of them, if it comes before all in the queue.  A piece that is not
+ * there soon was lost. */
+static struct early *
+next_early(struct rings *rings)
+{
+	struct early *early;
+
+	for (;; pass_early(rings)) {
+		early = &rings->early[rings->early_first];
+		if (rings->early_first == rings->early_count ||
+		    (rings->queued > 0 &&
+		    rings->queue[0]->time < early->time))
+			return NULL;
+		if (early->have == early->count)
+			return early;
+		if (rings->now - early->time < USDT__RING_EARLY)
+			return NULL;
+		add_lost(process_of(rings, early->pid), early->target, 1);
+	}
 }
 
 /* After that time an orphan announces no more. */
@@ -944,6 +995,8 @@ rings_close(struct rings *rings)
 	free(rings->processes);
 	free(rings->wanted);
 	free(rings->orphans);
+	for (i = rings->early_first; i < rings->early_count; i++)
+		free_early(&rings->early[i]);
 	free(rings->early);
 	free(rings->queue);
 	free(rings);

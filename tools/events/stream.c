@@ -243,11 +243,13 @@ hear(struct stream *stream, const struct sample *sample)
 		    stream->values[0].bits == USDT__ANNOUNCE_RING,
 		    stream->values[1].bits, stream->values[2].bits,
 		    stream->values[1].text, stream->values[1].space);
-	} else if (stream->values[0].bits == USDT__ANNOUNCE_RECORD) {
+	} else if (stream->values[0].bits == USDT__ANNOUNCE_RECORD ||
+	    stream->values[0].bits == USDT__ANNOUNCE_MORE) {
 		target = attach_target(&stream->to, announcer,
 		    stream->values[2].bits);
 		if (target != NULL && stream->values[1].text != NULL)
 			rings_announced_record(stream->to.rings, &who, target,
+			    stream->values[0].bits == USDT__ANNOUNCE_MORE,
 			    stream->values[1].text, stream->values[1].space);
 	} else if (stream->values[0].bits == USDT__ANNOUNCE_LOST) {
 		target = attach_target(&stream->to, announcer,

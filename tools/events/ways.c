@@ -70,7 +70,7 @@ make_announcer(struct watched *file)
 	target->fd = file->fd;
 	target->announcer = 1;
 	target_prepare(target);
-	target->words = RINGS_RECORD_WORDS;
+	target->words = USDT__RING_PIECE;
 	file->announcer = target;
 }
 
