@@ -21,9 +21,14 @@
 #define USDT_INLINE USDT_API	/* the header's inline function, exported */
 #include "core/provider.h"
 
-static const uint32_t never;		/* the gate of hidden probes */
-static const uint32_t observed = 1;	/* of observed ones */
-static const uint32_t helped = 1;	/* of those that a helper has */
+/* Gates without an image.  Only kernels count in halfword 0, so the Node package
+ * takes a probe for traced, without asking, if that is not 0. */
+static const union {
+	uint16_t halves[2];
+	uint32_t word;
+} never,				/* of hidden probes */
+    observed = { { 0, 1 } },		/* of observed ones */
+    helped = { { 0, 1 } };		/* of those that a helper has */
 
 /* A probe's definition. */
 static inline usdt_probedef_t *
@@ -304,7 +309,7 @@ code_of(int (*function)(volatile int *))
 void
 usdt__probe_bind(usdt_probedef_t *probedef, const struct usdt__binding *to)
 {
-	const uint32_t *gate = to->gate != NULL ? to->gate : &never;
+	const uint32_t *gate = to->gate != NULL ? to->gate : &never.word;
 	struct usdt_probe *probe = probedef->probe;
 
 	/* A thread that reads a small "simple" finds a stub: so a large one
@@ -330,9 +335,9 @@ usdt__probe_bind(usdt_probedef_t *probedef, const struct usdt__binding *to)
 		__atomic_store_n(&probe->simple, probe->argc - 1,
 		    __ATOMIC_RELEASE);
 	if (to->observer != NULL)
-		gate = &observed;
+		gate = &observed.word;
 	else if (to->helped)
-		gate = &helped;
+		gate = &helped.word;
 	__atomic_store_n(&probedef->gate, gate, __ATOMIC_RELEASE);
 }
 
@@ -348,7 +353,7 @@ void
 usdt__probe_set_helped(usdt_probedef_t *probedef, int helped_now)
 {
 	const struct usdt_probe *probe = probedef->probe;
-	const uint32_t *gate = helped_now ? &helped : probe->image_gate;
+	const uint32_t *gate = helped_now ? &helped.word : probe->image_gate;
 
 	/* A store makes the kernel copy the page in a child. */
 	if (probe->visible && probe->observer == NULL && probedef->gate != gate)

@@ -13,8 +13,8 @@ const ARG_MAX = 32;
 
 /*
  * A probe's gate is a word that is 0 while no tracer uses the probe.  In one
- * halfword the kernel counts tracers.  libusdt sets the other if DTrace has the
- * probe; then only the library knows whether it is traced.
+ * halfword the kernel counts tracers.  If only the other one is not 0, the library
+ * knows whether the probe is traced: DTrace has it, or the process records it.
  */
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 const KERNEL = LITTLE_ENDIAN ? 0x0000ffff : 0xffff0000;
