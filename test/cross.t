@@ -37,6 +37,8 @@ my %emulator = (
 	direct => [
 		[qr/^not vouched: of each/, 'the emulator has no process_vm_readv'],
 		[qr/^(?:a clone writes|neither writes|vfork)/, $WIPE],
+		[qr/^whatever system call is refused/,
+		    'the emulator has no filters of system calls'],
 	],
 	fork_guard => [[qr/one that was cloned knows/, $WIPE]],
 	slow_helper => [[qr/made by clone/, $WIPE]],

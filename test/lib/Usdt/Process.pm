@@ -412,7 +412,7 @@ sub images
 
 	for my $map ($self->maps($pid)) {
 		next unless $map->{path} =~
-		    m{/\d+-[0-9a-f]{16}(?:\.\d+)?/[^/]+$|^/memfd:usdt-};
+		    m{/\d+-[0-9a-f]{16}(?:\.\d+)?/[^/]+$|^/memfd:usdt-(?!ring$)};
 		my $base = $map->{start} - $map->{offset};
 		my $key = "$map->{dev} $map->{inode} $base";
 		push @images, $image{$key} = {
