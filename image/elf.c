@@ -538,7 +538,7 @@ write_text(const struct usdt__elf *elf, struct usdt__sink *sink)
 {
 	size_t i, at = elf->stubs_size;
 
-	for (i = 0; i < elf->stubs_size / elf->stub->size; i++)
+	for (i = 0; i < elf->description->count + (elf->direct != 0); i++)
 		memcpy(usdt__sink_room(sink, elf->stub->size),
 		    elf->stub->code, elf->stub->size);
 	for (i = 0; i < elf->description->count; i++) {
