@@ -336,7 +336,8 @@ make(uint32_t units, const uint8_t *stubs, struct usdt__writer *old)
 	ring->size = (uint32_t)size;
 	ring->pid = (uint32_t)getpid();
 	ring->tid = (uint32_t)tid;
-	__atomic_store_n(&ring->magic, USDT__RING_MAGIC, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	ring->magic = USDT__RING_MAGIC;
 	__atomic_store_n(&any, 1, __ATOMIC_RELEASE);
 	now = find_writer();
 	if (now != old) {		/* a signal handler made one */
