@@ -113,15 +113,6 @@ struct rings {
 
 /* --- time --- */
 
-static uint64_t
-monotonic(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* A pair whose halves are as near to each other as we can get them. */
 static void
 take_pair(struct counter_clock *clock)
@@ -130,7 +121,7 @@ take_pair(struct counter_clock *clock)
 	int i;
 
 	for (i = 0; i < 5; i++) {
-		uint64_t before = usdt__counter(), at = monotonic(),
+		uint64_t before = usdt__counter(), at = clock_now(CLOCK_MONOTONIC),
 		    after = usdt__counter();
 
 		if (after - before < best) {
@@ -354,10 +345,10 @@ rings_announced(struct rings *rings, const struct fire *who, int first,
 	if (source != NULL) {
 		source->tid = who->tid;
 		snprintf(source->comm, sizeof source->comm, "%s", who->comm);
-		source->comm_at = monotonic();
+		source->comm_at = clock_now(CLOCK_MONOTONIC);
 	} else if (!known) {
 		/* Its first records were announced, too; maybe not all. */
-		if (!first || monotonic() - who->time > USDT__RING_EARLY)
+		if (!first || clock_now(CLOCK_MONOTONIC) - who->time > USDT__RING_EARLY)
 			rings->unread++;
 		ROOM_FOR_ONE(rings->orphans, rings->orphan_count,
 		    rings->orphan_space);
@@ -589,7 +580,7 @@ search(struct rings *rings, pid_t pid, int whole)
 			source->tid = thread_number(pid,
 			    (pid_t)source->ring.tid);
 			snprintf(source->comm, sizeof source->comm, "?");
-			read_comm(source, monotonic());
+			read_comm(source, clock_now(CLOCK_MONOTONIC));
 		}
 	}
 	free(line);
@@ -976,7 +967,7 @@ rings_open(void)
 	struct rings *rings = xcalloc(1, sizeof *rings);
 
 	take_pair(&rings->clock);
-	while (monotonic() - rings->clock.time[1] < PAIRS_LEAST)
+	while (clock_now(CLOCK_MONOTONIC) - rings->clock.time[1] < PAIRS_LEAST)
 		;
 	take_pair(&rings->clock);
 	return rings;

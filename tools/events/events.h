@@ -26,6 +26,8 @@
 #ifndef TOOLS_EVENTS_H
 #define TOOLS_EVENTS_H
 
+#include <time.h>
+
 #include "tools/common/common.h"
 
 /* --- line.c: how is text put together fast? ------------------------------- */
@@ -152,6 +154,9 @@ int wish_patterns(struct stream_wish *wish, char **words,
 void wish_done(struct stream_wish *wish);
 
 /* --- stream.c: which events happen, in the order of time? ----------------- */
+
+/* Nanoseconds of a clock. */
+uint64_t clock_now(clockid_t clock);
 
 /* One value of an event: of a leaf. */
 struct value {

@@ -66,7 +66,7 @@ struct stream {
 	size_t value_space;
 };
 
-static uint64_t
+uint64_t
 clock_now(clockid_t clock)
 {
 	struct timespec now;

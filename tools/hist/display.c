@@ -16,15 +16,6 @@
 
 #define SECOND	((uint64_t)1000000000)
 
-static uint64_t
-now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * SECOND + (uint64_t)time.tv_nsec;
-}
-
 int
 display_option(struct display *display, int option, const char *text)
 {
@@ -49,7 +40,7 @@ display_open(struct display *display)
 		display->screen = screen_open();
 	if (display->screen != NULL && display->interval == 0)
 		display->interval = SECOND;
-	display->next = now() + display->interval;
+	display->next = clock_now(CLOCK_MONOTONIC) + display->interval;
 }
 
 void
@@ -107,7 +98,7 @@ refresh(struct display *display)
 int
 display_flush(struct display *display)
 {
-	uint64_t time = now();
+	uint64_t time = clock_now(CLOCK_MONOTONIC);
 
 	if (display->screen != NULL && screen_quits(display->screen))
 		return -1;

@@ -74,15 +74,6 @@ help(FILE *out)
 	    "PATTERN is as for usdt watch.\n", out);
 }
 
-static uint64_t
-now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * SECOND + (uint64_t)time.tv_nsec;
-}
-
 /* --- fields --- */
 
 struct fields {
@@ -309,7 +300,7 @@ static int
 flush(void *self)
 {
 	struct record *record = self;
-	uint64_t time = now();
+	uint64_t time = clock_now(CLOCK_MONOTONIC);
 
 	if (ctf_error(record->ctf) != 0)
 		return -1;
@@ -331,7 +322,7 @@ lost(void *self, const struct loss *loss)
 	process = process_of(record, loss->pid, loss->comm);
 	process->idle = 0;
 	record->lost += loss->count;
-	ctf_lost(process->stream, now(), loss->count);
+	ctf_lost(process->stream, clock_now(CLOCK_MONOTONIC), loss->count);
 	fprintf(stderr, "usdt: %" PRIu64 " events lost", loss->count);
 	if (loss->target != NULL) {
 		fputs(" of ", stderr);
@@ -404,9 +395,9 @@ epoch(void)
 	int i;
 
 	for (i = 0; i < 20; i++) {
-		before = now();
+		before = clock_now(CLOCK_MONOTONIC);
 		clock_gettime(CLOCK_REALTIME, &time);
-		after = now();
+		after = clock_now(CLOCK_MONOTONIC);
 		if (after - before >= best)
 			continue;
 		best = after - before;

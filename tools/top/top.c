@@ -52,15 +52,6 @@ help(FILE *out)
 	    "PATTERN is as for usdt watch.\n", out);
 }
 
-static uint64_t
-now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * SECOND + (uint64_t)time.tv_nsec;
-}
-
 /* --- printing --- */
 
 static void
@@ -127,7 +118,7 @@ static int
 flush(void *self)
 {
 	struct top *top = self;
-	uint64_t time = now();
+	uint64_t time = clock_now(CLOCK_MONOTONIC);
 
 	if (top->screen != NULL && screen_quits(top->screen))
 		return -1;
@@ -164,11 +155,11 @@ run(struct top *top)
 		else
 			line_text(&top->line,
 			    "TIME EVENTS/S TOTAL PID PROGRAM PROBE\n");
-		top->begin = now();
+		top->begin = clock_now(CLOCK_MONOTONIC);
 		result = stream_run(top->stream, &consumer);
 		/* What came in an interval that was cut short. */
 		if (top->screen == NULL && !top->done)
-			refresh(top, now());
+			refresh(top, clock_now(CLOCK_MONOTONIC));
 	}
 	screen_close(top->screen);
 	stream_close(top->stream);
