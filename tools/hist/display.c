@@ -9,6 +9,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <getopt.h>
 #include <time.h>
 
 #include "tools/hist/hist.h"
@@ -16,8 +17,9 @@
 
 #define SECOND	((uint64_t)1000000000)
 
-int
-display_option(struct display *display, int option, const char *text)
+/* Take an option.  Returns 0 if it is another one, -1 if its TEXT is wrong. */
+static int
+take_option(struct display *display, int option, const char *text)
 {
 	switch (option) {
 	case 'b':
@@ -31,6 +33,29 @@ display_option(struct display *display, int option, const char *text)
 		return 1;
 	}
 	return 0;
+}
+
+int
+display_arguments(struct display *display, struct stream_wish *wish, int argc,
+    char **argv, void (*help)(FILE *out))
+{
+	static const struct option options[] = {
+		HIST_OPTIONS, WISH_OPTIONS,
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 }
+	};
+	int option, taken;
+
+	while ((option = getopt_long(argc, argv, "b:i:jp:wd:h", options,
+	    NULL)) != -1) {
+		taken = take_option(display, option, optarg);
+		if (taken == 0)
+			taken = wish_option(wish, option, optarg);
+		if (taken <= 0)
+			return taken < 0 ? EXIT_USAGE :
+			    print_help(option, help);
+	}
+	return -1;
 }
 
 void

@@ -148,23 +148,12 @@ run(struct hist *hist)
 int
 command_hist(int argc, char **argv)
 {
-	static const struct option options[] = {
-		HIST_OPTIONS, WISH_OPTIONS,
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 }
-	};
 	struct hist hist = { .places = NULL };
-	int option, taken, result;
+	int result;
 
-	while ((option = getopt_long(argc, argv, "b:i:jp:wd:h", options,
-	    NULL)) != -1) {
-		taken = display_option(&hist.display, option, optarg);
-		if (taken == 0)
-			taken = wish_option(&hist.wish, option, optarg);
-		if (taken <= 0)
-			return taken < 0 ? EXIT_USAGE :
-			    print_help(option, help);
-	}
+	result = display_arguments(&hist.display, &hist.wish, argc, argv, help);
+	if (result >= 0)
+		return result;
 	if (argc - optind < 2)
 		return misuse(help, "name the probes, as PROVIDER:PROBE, and "
 		    "an argument of theirs");

@@ -98,8 +98,10 @@ struct display {
 	{ "interval", required_argument, NULL, 'i' }, \
 	{ "json", no_argument, NULL, 'j' }
 
-/* Take an option.  Returns 0 if it is another one, -1 if its TEXT is wrong. */
-int display_option(struct display *display, int option, const char *text);
+/* Take all options, these and those of a stream.  Returns -1, or what to exit
+ * with. */
+int display_arguments(struct display *display, struct stream_wish *wish,
+    int argc, char **argv, void (*help)(FILE *out));
 
 void display_open(struct display *display);
 /* To be called after each round of events.  -1: stop. */

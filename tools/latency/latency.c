@@ -174,23 +174,12 @@ run(struct latency *latency)
 int
 command_latency(int argc, char **argv)
 {
-	static const struct option options[] = {
-		HIST_OPTIONS, WISH_OPTIONS,
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 }
-	};
 	struct latency latency = { .roles = NULL };
-	int option, taken, result;
+	int result;
 
-	while ((option = getopt_long(argc, argv, "b:i:jp:wd:h", options,
-	    NULL)) != -1) {
-		taken = display_option(&latency.display, option, optarg);
-		if (taken == 0)
-			taken = wish_option(&latency.wish, option, optarg);
-		if (taken <= 0)
-			return taken < 0 ? EXIT_USAGE :
-			    print_help(option, help);
-	}
+	result = display_arguments(&latency.display, &latency.wish, argc, argv, help);
+	if (result >= 0)
+		return result;
 	if (argc - optind != 2)
 		return misuse(help, "name two probes, as PROVIDER:PROBE: where "
 		    "it starts, and where it ends");
