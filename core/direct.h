@@ -118,7 +118,7 @@ enum usdt__ring_clock {
  */
 struct usdt__ring {
 	uint64_t magic;
-	uint32_t version;
+	uint32_t version;	/* stored last, with release; 0: not made yet */
 	uint32_t clock;		/* enum usdt__ring_clock */
 	uint32_t key;		/* see the record */
 	uint32_t units;		/* a power of two */

@@ -326,7 +326,7 @@ make(uint32_t units, const uint8_t *stubs, struct usdt__writer *old)
 	writer->stubs = NULL;
 	writer->cells = writer->images = 0;
 	writer->early = 0;
-	ring->version = USDT__RING_VERSION;
+	ring->magic = USDT__RING_MAGIC;
 	ring->clock = clock_kind;
 	ring->key = writer->key;
 	ring->units = units;
@@ -336,8 +336,7 @@ make(uint32_t units, const uint8_t *stubs, struct usdt__writer *old)
 	ring->size = (uint32_t)size;
 	ring->pid = (uint32_t)getpid();
 	ring->tid = (uint32_t)tid;
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	ring->magic = USDT__RING_MAGIC;
+	__atomic_store_n(&ring->version, USDT__RING_VERSION, __ATOMIC_RELEASE);
 	__atomic_store_n(&any, 1, __ATOMIC_RELEASE);
 	now = find_writer();
 	if (now != old) {		/* a signal handler made one */

@@ -167,7 +167,9 @@ check_operands(const char *text)
 		if (result < 0)
 			continue;
 		must(strlen(text) <= USDT__NOTE_ARGS * 24 && n <= 12);
-		must(made_of(text, "0123456789abcdefgilopsrx", "@-%$()[]+, "));
+		must(made_of(text, "0123456789abcdefgiloprstx",
+		    arch->syntax == USDT__SYNTAX_ARM32 ? "@-[], #" :
+		    "@-%$()[]+, "));
 		must(strstr(text, "  ") == NULL && *text != ' ');
 		if (n != 1)
 			must(usdt__operands_check(text, "p", 1, arch,

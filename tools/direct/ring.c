@@ -165,14 +165,14 @@ check(struct ring *ring)
 {
 	const struct usdt__ring *head = head_of(ring);
 	uint64_t end;
-	uint32_t clock;
+	uint32_t clock, version;
 
 	if (ring->size < sizeof *head)
 		return "it is too small";
-	if (__atomic_load_n(&head->magic, __ATOMIC_ACQUIRE) !=
-	    USDT__RING_MAGIC)
+	version = __atomic_load_n(&head->version, __ATOMIC_ACQUIRE);
+	if (head->magic != USDT__RING_MAGIC || version == 0)
 		return "it is no ring";
-	if (load(&head->version) != USDT__RING_VERSION)
+	if (version != USDT__RING_VERSION)
 		return "it is of another version of libusdt";
 	ring->key = load(&head->key);
 	ring->units = load(&head->units);
