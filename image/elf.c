@@ -25,10 +25,6 @@
  */
 #include "image/image.h"
 
-#include <stdio.h>
-
-#define ARGS_SIZE	(USDT__NOTE_ARGS * 24)
-
 enum section {
 	SECTION_NULL, SECTION_BUILD_ID, SECTION_UNWIND_HEAD, SECTION_UNWIND,
 	SECTION_BASE, SECTION_DOF, SECTION_TEXT, SECTION_GATES, SECTION_NOTE,
@@ -134,95 +130,7 @@ class_size(const struct usdt__arch *arch, size_t elf64, size_t elf32)
 #define SHDR_SIZE(arch)	class_size(arch, 64, 40)
 #define SYM_SIZE(arch)	class_size(arch, 24, 16)
 
-/*
- * The offset from the stack pointer of an argument of SIZE bytes.  It has a
- * word of its own; its lowest bits are at the end on big-endian processors.
- */
-unsigned
-usdt__stack_offset(const struct usdt__arch *arch, size_t index, int size)
-{
-	unsigned offset = arch->stack_start +
-	    (unsigned)(index - arch->registers) * arch->word;
-
-	return arch->big_endian ? offset + arch->word - (unsigned)size :
-	    offset;
-}
-
-size_t
-usdt__operand_write(const struct usdt__arch *arch, size_t index, int size,
-    char *out)
-{
-	if (usdt__is_wide(size, arch))
-		return (size_t)snprintf(out, USDT__OPERAND_SIZE,
-		    arch->wide_format, (unsigned)index * 8);
-	if (index < arch->registers)
-		return (size_t)(stpcpy(out, arch->register_names[index]) -
-		    out);
-	return (size_t)snprintf(out, USDT__OPERAND_SIZE, arch->stack_format,
-	    usdt__stack_offset(arch, index, size < 0 ? -size : size));
-}
-
-/*
- * A cache of types' sizes, since a provider has few types and uses each of them
- * many times.
- */
-#define KNOWN_TYPES	64
-
-struct known_types {
-	const char *type[KNOWN_TYPES];
-	int size[KNOWN_TYPES];
-	char args[ARGS_SIZE];	/* of the last probe */
-	size_t length;
-};
-
-static int
-word_size(struct known_types *known, const char *type,
-    const struct usdt__arch *arch)
-{
-	size_t n = strlen(type);
-	unsigned at = ((unsigned)n * 5 + (uint8_t)type[0] * 3U +
-	    (uint8_t)type[n / 2] * 7U) % KNOWN_TYPES;
-
-	if (known->type[at] == NULL || strcmp(known->type[at], type) != 0) {
-		known->type[at] = type;
-		known->size[at] = usdt__type_word_size(type, arch);
-	}
-	return known->size[at];
-}
-
-/*
- * The arguments in the notes' format, "-4@%rdi 8@%rsi": sign, size and place.
- * Registers have their full names, whatever the size: every reader accepts
- * those.  The text is in KNOWN; returns its length.
- */
-static size_t
-format_args(const usdt_probedef_t *probedef, int same_types,
-    const struct usdt__arch *arch, struct known_types *known)
-{
-	char *out = known->args;
-	size_t i, n = 0;
-
-	if (same_types)
-		return known->length;
-	for (i = 0; i < probedef->argc && i < USDT__NOTE_ARGS; i++) {
-		int size = word_size(known, probedef->state->dof_types[i],
-		    arch);
-
-		if (i > 0)
-			out[n++] = ' ';
-		if (size < 0)
-			out[n++] = '-';
-		out[n++] = (char)('0' + (size < 0 ? -size : size));
-		out[n++] = '@';
-		n += usdt__operand_write(arch, i, size, out + n);
-	}
-	out[n] = '\0';
-	known->length = n;
-	return n;
-}
-
 #define NOTE_HEADER_SIZE	12
-#define BUILD_ID_SIZE		(NOTE_HEADER_SIZE + sizeof "GNU" + USDT__ID_SIZE)
 #define STAPSDT			"stapsdt"
 
 /* A symbol for each stub, for code, and for each uprobe site. */
@@ -343,7 +251,7 @@ usdt__elf_layout(struct usdt__elf *elf,
     const struct usdt__platform *row, const struct usdt__arch *arch,
     const struct usdt__stub *stub, int notes, struct usdt__why *why)
 {
-	struct known_types known = { .length = 0 };
+	struct usdt__operands operands = { .length = 0 };
 	struct usdt__extent scratch;
 	size_t i, at, count = description->count;
 
@@ -357,7 +265,7 @@ usdt__elf_layout(struct usdt__elf *elf,
 
 	at = EHDR_SIZE(arch) + SEGMENTS * PHDR_SIZE(arch);
 	elf->build_id = usdt__align(at, 4);
-	elf->unwind = usdt__align(elf->build_id + BUILD_ID_SIZE, 8);
+	elf->unwind = usdt__align(elf->build_id + USDT__BUILD_ID_SIZE, 8);
 	elf->unwind_size = usdt__unwind_write(arch, stub, 0, 0, NULL);
 	elf->base = elf->unwind + elf->unwind_size;
 	elf->document = usdt__align(elf->base + 1, 8);
@@ -380,8 +288,8 @@ usdt__elf_layout(struct usdt__elf *elf,
 
 		if (notes)
 			elf->note_size += note_bytes(elf, extent->note_name,
-			    format_args(description->probes[i],
-			    extent->same_types, arch, &known));
+			    usdt__operands_format(description->probes[i],
+			    extent->same_types, arch, &operands));
 		if (!extent->same_function)
 			elf->strtab_size += extent->function;
 		if (description->typed)
@@ -456,7 +364,7 @@ write_phdrs(const struct usdt__elf *elf, struct usdt__sink *sink)
 	    page);
 	write_phdr(&out, PT_LOAD, PF_R | PF_W, elf->gates, elf->gates_size,
 	    page);
-	write_phdr(&out, PT_NOTE, PF_R, elf->build_id, BUILD_ID_SIZE, 4);
+	write_phdr(&out, PT_NOTE, PF_R, elf->build_id, USDT__BUILD_ID_SIZE, 4);
 	write_phdr(&out, PT_GNU_EH_FRAME, PF_R, elf->unwind, USDT__UNWIND_HEAD,
 	    4);
 	write_phdr(&out, PT_GNU_STACK, PF_R | PF_W, 0, 0, 16);
@@ -475,9 +383,9 @@ write_note_header(const struct usdt__elf *elf, struct usdt__sink *sink,
 	usdt__sink_string(sink, owner);
 }
 
-static void
-write_build_id(const struct usdt__elf *elf, const uint8_t *id,
-    struct usdt__sink *sink)
+void
+usdt__build_id_write(const struct usdt__elf *elf,
+    const uint8_t id[USDT__ID_SIZE], struct usdt__sink *sink)
 {
 	write_note_header(elf, sink, "GNU", USDT__ID_SIZE, NT_GNU_BUILD_ID);
 	usdt__sink_write(sink, id, USDT__ID_SIZE);
@@ -588,17 +496,17 @@ static void
 write_notes(const struct usdt__elf *elf, struct usdt__sink *sink)
 {
 	const struct usdt__description *description = elf->description;
-	struct known_types known = { .length = 0 };
+	struct usdt__operands operands = { .length = 0 };
 	struct usdt__extent scratch;
 	const struct usdt__code *code;
 	size_t i, length, at = elf->stubs_size;
 
 	for (i = 0; i < description->count; i++) {
-		length = format_args(description->probes[i],
+		length = usdt__operands_format(description->probes[i],
 		    usdt__extent_of(description, i, &scratch)->same_types,
-		    elf->arch, &known);
+		    elf->arch, &operands);
 		write_note(elf, i, i * elf->stub->size + elf->stub->sdt_site,
-		    known.args, length, sink);
+		    operands.text, length, sink);
 	}
 	for (i = 0; elf->codes > 0 && i < description->count; i++) {
 		code = code_at(elf, i, &at);
@@ -725,7 +633,7 @@ write_shdr(const struct usdt__elf *elf, struct out *out, enum section section,
 		size_t offset, size, link, info, align, entsize;
 	} all[SECTIONS] = {
 		[SECTION_BUILD_ID] = { SHT_NOTE, SHF_ALLOC, elf->build_id,
-		    BUILD_ID_SIZE, 0, 0, 4, 0 },
+		    USDT__BUILD_ID_SIZE, 0, 0, 4, 0 },
 		[SECTION_UNWIND_HEAD] = { SHT_PROGBITS, SHF_ALLOC, elf->unwind,
 		    USDT__UNWIND_HEAD, 0, 0, 4, 0 },
 		[SECTION_UNWIND] = { SHT_PROGBITS, SHF_ALLOC, frame,
@@ -824,7 +732,7 @@ usdt__elf_emit(const struct usdt__elf *elf, const uint8_t id[USDT__ID_SIZE],
 	write_phdrs(elf, sink);
 	usdt__sink_pad(sink, elf->build_id);
 	if (id != NULL)
-		write_build_id(elf, id, sink);
+		usdt__build_id_write(elf, id, sink);
 	usdt__sink_pad(sink, elf->unwind);
 	write_unwind(elf, sink);
 	usdt__sink_pad(sink, elf->document);	/* .stapsdt.base is 0 */
@@ -840,100 +748,4 @@ usdt__elf_emit(const struct usdt__elf *elf, const uint8_t id[USDT__ID_SIZE],
 	write_symbols(elf, sink);
 	write_symbol_names(elf, sink);
 	write_sections(elf, sink);
-}
-
-/* --- identity ----------------------------------------------------------- */
-
-/* The finalizer of SplitMix64: every bit of the input changes all others. */
-static uint64_t
-mix(uint64_t x)
-{
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-	return x ^ x >> 31;
-}
-
-static uint64_t
-rotate(uint64_t x, int by)
-{
-	return x << by | x >> (64 - by);
-}
-
-/*
- * A hash to tell images apart.  It need not resist an attacker: a file is
- * compared byte for byte before it is used.
- */
-struct hash {
-	struct usdt__sink sink;		/* first */
-	uint64_t a, b;
-	uint8_t last;			/* byte */
-};
-
-/* Add bytes: whole words, except at the end. */
-static void
-hash(struct hash *state, const uint8_t *p, size_t size)
-{
-	uint64_t a = state->a, b = state->b, w;
-	size_t n;
-
-	if (size > 0)
-		state->last = p[size - 1];
-	for (; size > 0; p += n, size -= n) {
-		if (size >= sizeof w) {
-			n = sizeof w;
-			memcpy(&w, p, sizeof w);
-		} else {
-			n = size;
-			w = 0;
-			memcpy(&w, p, n);
-		}
-		a = rotate((a ^ w) * 0x9e3779b97f4a7c15u, 29) + b;
-		b = rotate((b + w) * 0xc2b2ae3d27d4eb4fu, 31) ^ a;
-	}
-	state->a = a;
-	state->b = b;
-}
-
-static void
-hash_end(struct hash *state)
-{
-	state->a = mix(state->a + state->last);
-	state->b = mix(state->b + state->a);
-}
-
-static int
-drain_to_hash(struct usdt__sink *sink, const uint8_t *bytes, size_t size)
-{
-	hash((struct hash *)sink, bytes, size);
-	return 0;
-}
-
-/* The hash becomes the build-id, so it is of an image without one. */
-void
-usdt__elf_identify(const struct usdt__elf *elf, uint8_t *window, size_t size,
-    uint8_t id[USDT__ID_SIZE])
-{
-	const char *module = elf->description->module;
-	struct hash state = {
-		.sink = { .buffer = window, .size = size,
-		    .drain = drain_to_hash },
-		.a = USDT__LAYOUT,
-		.b = elf->size
-	};
-
-	usdt__elf_emit(elf, NULL, &state.sink);
-	usdt__sink_end(&state.sink);
-	hash_end(&state);
-	hash(&state, (const uint8_t *)module, strlen(module) + 1);
-	hash_end(&state);
-	usdt__store(id, 8, state.a, 1);
-	usdt__store(id + 8, 8, state.b, 1);
-	usdt__store(id + 16, 4, mix(state.a ^ rotate(state.b, 32)), 1);
-	if (size >= elf->size) {
-		struct usdt__sink note = {
-			.buffer = window + elf->build_id, .size = BUILD_ID_SIZE
-		};
-
-		write_build_id(elf, id, &note);
-	}
 }

@@ -61,6 +61,8 @@ void usdt__sizing_sink(struct usdt__sink *sink, void *buffer, size_t size);
 
 /* Bytes of an image's identity: also its build-id. */
 #define USDT__ID_SIZE	20
+#define USDT__ID_IN_NOTE	16	/* bytes before it in the build-id's note */
+#define USDT__BUILD_ID_SIZE	(USDT__ID_IN_NOTE + USDT__ID_SIZE)
 
 struct usdt__elf {
 	const struct usdt__description *description;
@@ -95,6 +97,16 @@ int usdt__elf_layout(struct usdt__elf *elf,
     const struct usdt__platform *row, const struct usdt__arch *arch,
     const struct usdt__stub *stub, int notes, struct usdt__why *why);
 
+/* Build an image with its identity, or with zeros instead of the build-id's
+ * note. */
+void usdt__elf_emit(const struct usdt__elf *elf,
+    const uint8_t id[USDT__ID_SIZE], struct usdt__sink *sink);
+/* Write that note, USDT__BUILD_ID_SIZE bytes. */
+void usdt__build_id_write(const struct usdt__elf *elf,
+    const uint8_t id[USDT__ID_SIZE], struct usdt__sink *sink);
+
+/* --- image/identity.c: by what are images told apart? --------------------- */
+
 /*
  * Build an image to get its identity: a hash of all bytes and of the module's
  * name.  The window of SIZE bytes is the sink's buffer.  If it has room for
@@ -102,9 +114,9 @@ int usdt__elf_layout(struct usdt__elf *elf,
  */
 void usdt__elf_identify(const struct usdt__elf *elf, uint8_t *window,
     size_t size, uint8_t id[USDT__ID_SIZE]);
-/* Build it again with its identity, or with zeros instead of the build-id. */
-void usdt__elf_emit(const struct usdt__elf *elf,
-    const uint8_t id[USDT__ID_SIZE], struct usdt__sink *sink);
+
+/* --- image/operands.c: how does a note say where a stub has its arguments? - */
+
 /* Where argument INDEX of SIZE bytes lies on the stack, from its pointer. */
 unsigned usdt__stack_offset(const struct usdt__arch *arch, size_t index,
     int size);
@@ -113,6 +125,21 @@ unsigned usdt__stack_offset(const struct usdt__arch *arch, size_t index,
 #define USDT__OPERAND_SIZE	24
 size_t usdt__operand_write(const struct usdt__arch *arch, size_t index,
     int size, char *out);
+
+/* Texts of operands, and the sizes of the types that were met. */
+#define USDT__KNOWN_TYPES	64
+struct usdt__operands {
+	const char *type[USDT__KNOWN_TYPES];
+	int size[USDT__KNOWN_TYPES];
+	char text[USDT__NOTE_ARGS * USDT__OPERAND_SIZE];	/* of the last
+								 * probe */
+	size_t length;
+};
+
+/* Write a probe's operands, or keep those of the last one if SAME_TYPES.
+ * Returns the text's length. */
+size_t usdt__operands_format(const usdt_probedef_t *probedef, int same_types,
+    const struct usdt__arch *arch, struct usdt__operands *known);
 
 /* --- image/unwind.c: how does a debugger find the caller of a stub? ------ */
 

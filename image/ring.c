@@ -35,7 +35,6 @@
 #define PATIENCE	1000000000	/* after which a failed thread tries again */
 #define KEYS		32	/* glibc has memory for the first ones */
 #define PAGE		4096
-#define ID_IN_NOTE	16	/* bytes before the identity in its note */
 
 #if !defined(F_ADD_SEALS)
 #define F_ADD_SEALS	1033
@@ -382,7 +381,7 @@ enter(struct usdt__writer *writer, const uint8_t *stubs, size_t at)
 {
 	const struct usdt__direct *direct = (const void *)(stubs -
 	    sizeof *direct);
-	const uint8_t *id = stubs - direct->text + direct->id + ID_IN_NOTE;
+	const uint8_t *id = stubs - direct->text + direct->id + USDT__ID_IN_NOTE;
 	uint32_t cells = direct->stubs / USDT__CELL, i, first;
 	struct usdt__ring_image *image =
 	    ((struct usdt__ring *)(void *)writer->ring)->images;

@@ -49,7 +49,9 @@ my %allowed = (
 	'core/declarator' => $memory,
 	'image/dwarf' => $memory,
 	'core/visible' => $memory,
-	'image/elf' => "$memory snprintf",
+	'image/elf' => $memory,
+	'image/identity' => $memory,
+	'image/operands' => "$memory snprintf",
 	'image/file' => "$memory calloc free snprintf vsnprintf "
 	    . 'openat pread write close unlinkat mkdirat linkat chmod fchmod fchmodat fstat fstatat stat '
 	    . 'fstatvfs futimens fcntl getrlimit getrlimit64 readlink geteuid getpid sysconf nanosleep __errno_location',
