@@ -107,6 +107,55 @@ EOF
 	    '-v: commands for each');
 });
 
+# 300 probes of 5 providers in 10 processes, each with a file of its own.
+tracer_case('hundreds of probes' => sub {
+	my $base = fresh();
+	my (%pids, %dirs, @processes);
+	my $run = sub {
+		my ($provider, $directory, @names) = @_;
+		mkdir($dirs{$provider} = "$dir/$directory", 0700);
+		my $process = Usdt::Process->new(args => ['-p', $provider,
+		    '-m', 'mod', map { $_ ? '--' : (), 'f', $names[$_], 'int id' }
+		    0 .. $#names], env => { USDT_IMAGE_DIR => "$dir/$directory" });
+		$process->ready or die $process->greeting;
+		push @processes, $process;
+		push @{ $pids{$provider} }, $process->pid;
+	};
+	for my $provider (map { "$base$_" } 'a' .. 'e') {
+		my @names = map { "probe-$_" } 1 .. 60;
+		$run->($provider, "one-$provider", @names);
+		# in another order, so that the file is another, too
+		$run->($provider, "two-$provider", reverse
+		    $provider eq "${base}c" ? @names[1 .. 59] : @names);
+	}
+	my ($status, $out, $err) = run_usdt('list', "$base*");
+
+	is($status, 0, 'exit 0');
+	is(scalar(() = $out =~ /^    $base.:mod:f:probe-\d+\(int id\)/mg), 300,
+	    'a line for each probe');
+	is(scalar(split /\n/, $out), 300 + 5 * 4 + 2, '... and few others');
+	for my $provider (map { "$base$_" } 'a' .. 'e') {
+		my $in = join(', ', map { "$_ (test_usdt)" }
+		    sort { $a <=> $b } @{ $pids{$provider} });
+		like($out, qr{^$provider: 60 probes \[direct\]\n  /\S+/(?:one|two)-$provider/\S+ and 1 more file\n  in \Q$in\E\n    $provider:mod:f:probe-(?:1|60)\(int id\)(?: \[in \d+\])?\n}m,
+		    "$provider: what all of its probes have");
+	}
+	my ($first) = @{ $pids{"${base}c"} };
+	is_deeply([ $out =~ /^    (\S+\(.*\)) (.+)$/mg ],
+	    ["${base}c:mod:f:probe-1(int id)", "[in $first]"],
+	    'a probe says who has it only where not all have it');
+	like($out, qr/\n\n300 probes of 5 providers in 10 processes\.\nWith -v /,
+	    'how many there are');
+	is(scalar(() = (run_usdt('list', '-v', "$base*"))[1] =~ m{^/}mg), 10,
+	    '-v: all files');
+	is(scalar(() = (run_usdt('list', "$base*:probe-1*"))[1] =~ m{^/}mg),
+	    0, '110 of them: lines');
+	is(scalar(() = (run_usdt('list', "$base*:probe-1"))[1] =~ m{^/}mg), 9,
+	    '9 of them: their files');
+	($status, $out) = run_usdt('list', '-l', "$base*");
+	is(scalar(split /\n/, $out), 599, '-l: each process and probe');
+});
+
 tracer_case('for scripts' => sub {
 	my $provider = fresh();
 	my $process = process($provider, ['handle', 'a-b', 'int', 'char *'],

@@ -27,6 +27,9 @@ void *xreallocarray(void *old, size_t count, size_t size);
 char *xstrndup(const char *text, size_t length);
 char *xasprintf(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
+/* A stream that makes a text, which is whole after text_end and to be freed. */
+FILE *text_begin(char **text, size_t *size);
+void text_end(FILE *stream);
 
 /* Make room for one more element at the end of ARRAY, which has COUNT. */
 #define ROOM_FOR_ONE(array, count, space) do { \

@@ -58,3 +58,17 @@ xasprintf(const char *format, ...)
 	va_end(args);
 	return needed(text);
 }
+
+FILE *
+text_begin(char **text, size_t *size)
+{
+	*text = NULL;
+	return needed(open_memstream(text, size));
+}
+
+void
+text_end(FILE *stream)
+{
+	if (fclose(stream) != 0)
+		needed(NULL);
+}

@@ -2,9 +2,10 @@
  * list.c - the subcommand "list": which probes do live processes have?
  *
  * Probes belong to files, and processes share files.  So the output has for
- * each file the processes that map it and its probes.  With --lines there is
- * one line for each process and probe, for scripts; a named file that no
- * process maps has a line for each probe.
+ * each file the processes that map it and its probes; hundreds of probes are
+ * printed by provider instead (rows.c).  With --lines there is one line for
+ * each process and probe, for scripts; a named file that no process maps has a
+ * line for each probe.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -21,12 +22,10 @@
 #include "tools/list/list.h"
 #include "tools/subcommands.h"
 
-/*
- * How many processes are listed, and for how many files commands are printed,
- * without -v.
- */
-#define FEW_PROCESSES	6
+/* For how many files commands are printed, without -v. */
 #define FEW_FILES	3
+/* More probes than this are printed as rows, without -v. */
+#define MANY_PROBES	100
 
 /* A file with probes to print. */
 struct shown {
@@ -49,6 +48,7 @@ struct list {
 	int *met;		/* a process has mapped it */
 	struct shown *shown;
 	size_t count, space;
+	size_t probes;		/* to print, of all files */
 	size_t unreadable;	/* files that we could not read */
 };
 
@@ -63,8 +63,8 @@ help(FILE *out)
 	    "itself; [uprobe] come through the kernel.\n"
 	    "\n"
 	    "  -p, --pid=PID   of this process only\n"
-	    "  -v, --verbose   with all processes, and commands to paste even\n"
-	    "                  if there are many files\n"
+	    "  -v, --verbose   with all processes, and files and commands to\n"
+	    "                  paste even if there are many\n"
 	    "  -l, --lines     for scripts: pid, command, provider, module,\n"
 	    "                  function, name, types and path, with tabs; pid\n"
 	    "                  and command are - if no process maps the file\n"
@@ -143,61 +143,65 @@ show_types(FILE *out, const struct image *image, const struct probe *probe,
 
 /* --- for people --- */
 
-static void
-show_processes(const struct list *list, const struct mapped *file)
+void
+list_processes(const struct holder *holders, size_t count, size_t most)
 {
-	size_t i, most = list->verbose ? file->count : FEW_PROCESSES;
 	char *command;
+	size_t i;
 
 	fputs("  in ", stdout);
-	for (i = 0; i < file->count && i < most; i++) {
-		command = process_command(file->holders[i].pid);
-		printf("%s%d (", i ? ", " : "", (int)file->holders[i].pid);
+	for (i = 0; i < count && i < most; i++) {
+		command = process_command(holders[i].pid);
+		printf("%s%d (", i ? ", " : "", (int)holders[i].pid);
 		quote_line(stdout, command);
 		putchar(')');
 		free(command);
 	}
-	if (file->count > most)
-		printf(" and %zu more", file->count - most);
+	if (count > most)
+		printf(" and %zu more", count - most);
 	putchar('\n');
 }
 
-/* On which way `usdt watch` gets the events of a probe of ours. */
-static void
-show_way(const struct image *image, const struct probe *probe)
+static int
+is_direct(const struct image *image, const struct probe *probe)
 {
-	const char *why = direct_obstacle(image, probe);
-
-	if (image->direct.magic == 0)
-		fputs(image->dof ? " [uprobe]" : "", stdout);
-	else if (why == NULL)
-		fputs(" [direct]", stdout);
-	else
-		printf(" [uprobe, since %s]", why);
+	return !probe->unreachable && probe->note_name != NULL &&
+	    image->direct.magic != 0 && direct_obstacle(image, probe) == NULL;
 }
 
+/* Why `usdt watch` does not read the events of a probe of ours directly. */
 static void
-show_probe(const struct image *image, const struct probe *probe,
+show_obstacle(FILE *out, const struct image *image, const struct probe *probe)
+{
+	if (probe->unreachable)
+		fprintf(out, " [broken: %s]", probe->unreachable);
+	else if (probe->note_name == NULL)
+		fputs(" [for DTrace only]", out);
+	else if (image->direct.magic != 0)
+		fprintf(out, " [uprobe, since %s]",
+		    direct_obstacle(image, probe));
+	else if (image->dof)
+		fputs(" [uprobe]", out);
+}
+
+/* Its line, but for the end. */
+static void
+show_probe(FILE *out, const struct image *image, const struct probe *probe,
     const char *path)
 {
-	fputs("    ", stdout);
-	quote_line(stdout, probe->provider);
-	putchar(':');
-	quote_line(stdout, mapped_module(path));
-	putchar(':');
-	quote_line(stdout, probe->function);
-	putchar(':');
-	quote_line(stdout, probe->name);
-	putchar('(');
-	show_types(stdout, image, probe, 1);
-	putchar(')');
-	if (probe->unreachable)
-		printf(" [broken: %s]", probe->unreachable);
-	else if (probe->note_name == NULL)
-		fputs(" [for DTrace only]", stdout);
-	else
-		show_way(image, probe);
-	putchar('\n');
+	fputs("    ", out);
+	quote_line(out, probe->provider);
+	putc(':', out);
+	quote_line(out, mapped_module(path));
+	putc(':', out);
+	quote_line(out, probe->function);
+	putc(':', out);
+	quote_line(out, probe->name);
+	putc('(', out);
+	show_types(out, image, probe, 1);
+	putc(')', out);
+	if (!is_direct(image, probe))
+		show_obstacle(out, image, probe);
 }
 
 /* A path by which we reach the very file that was read, or NULL. */
@@ -261,7 +265,8 @@ show_file(const struct list *list, const struct shown *shown, int commands)
 	quote_line(stdout, file->path);
 	puts(file->deleted ? " (deleted)" : "");
 	if (file->count > 0)
-		show_processes(list, file);
+		list_processes(file->holders, file->count, list->verbose ?
+		    file->count : FEW_PROCESSES);
 	for (i = 0; i < image->count; i++) {
 		const struct probe *probe = &image->probes[i];
 
@@ -269,7 +274,8 @@ show_file(const struct list *list, const struct shown *shown, int commands)
 			continue;
 		if (example == NULL || example->unreachable)
 			example = probe;
-		show_probe(image, probe, file->path);
+		show_probe(stdout, image, probe, file->path);
+		puts(is_direct(image, probe) ? " [direct]" : "");
 	}
 	if (commands)
 		show_commands(shown, example);
@@ -308,6 +314,45 @@ show_files(const struct list *list)
 	}
 	if (!all && (!some || first < list->count))
 		puts("\nWith -v there are commands to trace each.");
+}
+
+/* --- for people, of hundreds --- */
+
+static void
+add_row(struct rows *rows, const struct shown *shown, const struct probe *probe)
+{
+	size_t length;
+	char *text;
+	FILE *line = text_begin(&text, &length);
+
+	show_probe(line, shown->image, probe, shown->file->path);
+	text_end(line);
+	rows_add(rows, probe->provider, text, is_direct(shown->image, probe),
+	    shown->file);
+	free(text);
+}
+
+static void
+show_rows(const struct list *list)
+{
+	struct rows rows = { 0 };
+	size_t i, k;
+
+	for (i = 0; i < list->count; i++) {
+		const struct shown *shown = &list->shown[i];
+
+		for (k = 0; k < shown->image->count; k++) {
+			const struct probe *probe = &shown->image->probes[k];
+
+			if (is_wanted(list, shown->file->path, &shown->stat,
+			    probe))
+				add_row(&rows, shown, probe);
+		}
+	}
+	rows_print(&rows);
+	rows_free(&rows);
+	puts("With -v there are all files and processes, and commands to trace "
+	    "each.");
 }
 
 /* --- for scripts --- */
@@ -437,6 +482,7 @@ list_file(struct list *list, const struct mapped *file, int fd)
 		image_free(shown.image);
 		return;
 	}
+	list->probes += wanted;
 	shown.order = list->count;
 	ROOM_FOR_ONE(list->shown, list->count, list->space);
 	list->shown[list->count++] = shown;
@@ -548,6 +594,8 @@ run(struct list *list)
 			    by_dof);
 		if (list->lines || list->json)
 			show_lines(list);
+		else if (list->probes > MANY_PROBES && !list->verbose)
+			show_rows(list);
 		else
 			show_files(list);
 		result |= report_rest(list, &census);
