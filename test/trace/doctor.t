@@ -210,6 +210,38 @@ tracer_case('all is well' => sub {
 	is_deeply([of($process)], \@lines, 'nothing of that is seen');
 });
 
+tracer_case('several processes of one finding' => sub {
+	my $provider = fresh();
+	my @processes = map { process({}, '-p', $provider, qw(f a-b int)) }
+		1 .. 9;
+	my $other = process({ USDT_BACKENDS => 'sdt',
+		USDT_IMAGE_DIR => "$dir/other" }, '-p', $provider,
+		qw(f a-b int));
+	my @pids = sort { $a <=> $b } map { $_->pid } @processes;
+	my @all = sort { $a <=> $b } @pids, $other->pid;
+	my $some = sub { join(', ', @_[0 .. 6]) . ' and ' . (@_ - 7) . ' more' };
+	my $image = image($processes[0]);
+	my @lines = grep { /\b$provider\b|^\S+ +@{[$other->pid]}: / } doctor();
+
+	my $nine = 'in 9 processes: ' . $some->(@pids);
+	my $ten = 'in 10 processes: ' . $some->(@all);
+	finds(qr/^ok      \Q$nine: $image\E: .*visible/, 'one line', @lines);
+	finds(qr/^note    \Q$nine: $image\E: gdb .* "usdt list -v -p PID" /,
+		'a text with the number of the process', @lines);
+	finds(qr/^note    \Q$ten\E: $provider:a-b: .* write __ for/,
+		'one that all have', @lines);
+	finds(qr/^note    @{[$other->pid]}: USDT_BACKENDS=sdt is in/,
+		'what one has says which', @lines);
+	is(scalar(grep { /\Q$nine\E|\Q$ten\E/ } @lines),
+		scalar(grep { !/^\S+ +@{[$other->pid]}: / } @lines),
+		'all others are together');
+	@lines = doctor('-v');
+	finds(qr/^ok      in 9 processes: @{[join ', ', @pids]}: \Q$image\E: .*vis/,
+		'-v: all of them', @lines);
+	is_deeply([map { /"usdt list -v -p (\w+)"/ } of($processes[0])],
+		[$processes[0]->pid], '-p: the number of that one');
+});
+
 tracer_case('no process, or none to look into' => sub {
 	my $process = process({}, '-p', fresh(), qw(f n int));
 	finds(qr/^PROBLEM this user may not look into it: .*-- sudo usdt/,

@@ -4,7 +4,7 @@
  * It prints one line for each finding: "ok" for what is well, "note" for what
  * is worth knowing, and "PROBLEM" for what could be better, with the remedy.
  * First come findings about the system, for the user who runs the command, then
- * those about processes.  Nothing is changed.
+ * those about processes (report.c).  Nothing is changed.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -27,34 +27,19 @@
 static void
 help(FILE *out)
 {
-	fputs("usage: usdt doctor [-p PID]\n"
+	fputs("usage: usdt doctor [-v] [-p PID]\n"
 	    "\n"
 	    "Say which tracers can see the probes of live processes, and what\n"
 	    "keeps others from it: of this system and user, then of process\n"
 	    "PID, or of each that has probes.\n"
 	    "\n"
 	    "A line begins with ok, note or PROBLEM; a problem comes with\n"
-	    "its remedy.  Exit status: 0 without a problem, 1 with some.\n",
+	    "its remedy.  What several processes have is one line.\n"
+	    "Exit status: 0 without a problem, 1 with some.\n"
+	    "\n"
+	    "  -p, --pid=PID   this process only\n"
+	    "  -v, --verbose   name all processes in such a line\n",
 	    out);
-}
-
-int
-finding_print(pid_t pid, struct finding finding)
-{
-	static const char *const word[] = { "ok     ", "note   ", "PROBLEM" };
-	int problem = finding.verdict == VERDICT_PROBLEM;
-
-	printf("%s ", word[finding.verdict]);
-	if (pid != 0)
-		printf("%d: ", (int)pid);
-	quote_line(stdout, finding.text);
-	if (finding.remedy != NULL) {
-		fputs(" -- ", stdout);
-		quote_line(stdout, finding.remedy);
-	}
-	putchar('\n');
-	finding_free(&finding);
-	return problem;
 }
 
 /* --- the system --- */
@@ -110,7 +95,7 @@ look_at_tracefs(void)
 			error = errno;
 		free(events);
 	}
-	problem = finding_print(0, fact_tracefs(mount, error, geteuid() == 0));
+	problem = finding_print(fact_tracefs(mount, error, geteuid() == 0));
 	free(mount);
 	return problem;
 }
@@ -150,7 +135,7 @@ look_at_helper(void)
 		return 0;
 	if (stat(device, &st) < 0)
 		error = errno;
-	return finding_print(0, fact_helper(device, error, st.st_mode,
+	return finding_print(fact_helper(device, error, st.st_mode,
 	    there("/usr/sbin/dtprobed") || there("/usr/local/sbin/dtprobed") ||
 	    there("/run/dtrace"), is_running("dtprobed")));
 }
@@ -192,7 +177,7 @@ look_at_places(void)
 {
 	static const char *const parents[] = { "/dev/shm", "/tmp" };
 	int noexec[] = { is_noexec("/dev/shm"), is_noexec("/tmp") };
-	int problems = finding_print(0, fact_places(noexec[0], noexec[1]));
+	int problems = finding_print(fact_places(noexec[0], noexec[1]));
 	int systemd = there("/run/systemd/system"), taken = 0;
 	char dir[USDT__DIR_SIZE];
 	struct stat st;
@@ -202,15 +187,15 @@ look_at_places(void)
 		if (noexec[i])
 			continue;
 		usdt__image_dir(parents[i], dir);
-		taken = lstat(dir, &st) < 0 || !finding_print(0,
+		taken = lstat(dir, &st) < 0 || !finding_print(
 		    fact_directory(dir, st.st_uid, geteuid(), st.st_mode));
 		if (!taken)
 			problems++;
 		else if (systemd && i == 0 && is_running("systemd-logind"))
-			problems += finding_print(0, fact_logind(removes_ipc(),
+			problems += finding_print(fact_logind(removes_ipc(),
 			    geteuid()));
 		else if (systemd && i == 1)
-			problems += finding_print(0, fact_ageing(parents[i]));
+			problems += finding_print(fact_ageing(parents[i]));
 	}
 	return problems;
 }
@@ -226,21 +211,21 @@ look_at_system(void)
 	int apart = is_apart(), problems = 0, privileged, error;
 
 	if (status == NULL) {
-		problems += finding_print(0, finding_make(VERDICT_PROBLEM,
+		problems += finding_print(finding_make(VERDICT_PROBLEM,
 		    "mount -t proc proc /proc", "/proc is not mounted: no "
 		    "tracer finds any process"));
 		status = xstrndup("", 0);
 	}
 	privileged = fact_privileged(status, apart);
-	problems += finding_print(0, fact_privilege(status, apart,
+	problems += finding_print(fact_privilege(status, apart,
 	    geteuid() == 0));
-	problems += finding_print(0, fact_paranoid(paranoid, privileged,
+	problems += finding_print(fact_paranoid(paranoid, privileged,
 	    geteuid() == 0));
-	problems += finding_print(0, fact_lockdown(lockdown));
-	problems += finding_print(0, fact_uprobes(there("/sys/kernel"),
+	problems += finding_print(fact_lockdown(lockdown));
+	problems += finding_print(fact_uprobes(there("/sys/kernel"),
 	    there(uprobe), there(counter)));
 	error = syscall(SYS_bpf, -1, NULL, 0) < 0 ? errno : 0;
-	problems += finding_print(0, fact_bpf(error, privileged));
+	problems += finding_print(fact_bpf(error, privileged));
 	problems += look_at_tracefs();
 	problems += look_at_helper();
 	problems += look_at_places();
@@ -256,6 +241,7 @@ look_at_system(void)
 static int
 look_at_process(pid_t pid)
 {
+	struct report report = { 0 };
 	struct census census;
 	int error = census_take(&census, pid), problems;
 	char *remedy = geteuid() == 0 ? xasprintf("run usdt where it was "
@@ -263,15 +249,16 @@ look_at_process(pid_t pid)
 	    xasprintf("sudo usdt doctor -p %d", (int)pid);
 
 	if (error == 0)
-		problems = process_examine(pid, &census, 1);
+		problems = process_examine(&report, pid, &census, 1);
 	else if (error == ENOENT || error == ESRCH)
-		problems = finding_print(pid, finding_make(VERDICT_PROBLEM,
+		problems = report_add(&report, pid, finding_make(VERDICT_PROBLEM,
 		    NULL, "there is no such process in this pid namespace"));
 	else
-		problems = finding_print(pid, finding_make(VERDICT_PROBLEM,
+		problems = report_add(&report, pid, finding_make(VERDICT_PROBLEM,
 		    remedy, "%s look into it: %s", geteuid() == 0 ?
 		    "the kernel does not let root" : "this user may not",
 		    strerror(error)));
+	report_print(&report, 1);
 	free(remedy);
 	census_free(&census);
 	return problems;
@@ -285,8 +272,9 @@ is_process(const struct dirent *entry)
 }
 
 static int
-look_at_processes(void)
+look_at_processes(int all)
 {
+	struct report report = { 0 };
 	struct dirent **entries;
 	int count = scandir("/proc", &entries, is_process, versionsort);
 	int i, n, problems = 0, printed = 0;
@@ -299,7 +287,7 @@ look_at_processes(void)
 
 		/* A process that is gone meanwhile is of no interest. */
 		n = census_take(&census, pid) == 0 ?
-		    process_examine(pid, &census, 0) : -1;
+		    process_examine(&report, pid, &census, 0) : -1;
 		hidden += census.hidden;
 		census_free(&census);
 		problems += n > 0 ? n : 0;
@@ -308,12 +296,13 @@ look_at_processes(void)
 	}
 	if (count >= 0)
 		free(entries);
+	report_print(&report, all);
 	if (printed == 0)
-		finding_print(0, finding_make(VERDICT_NOTE, NULL, "no process "
+		finding_print(finding_make(VERDICT_NOTE, NULL, "no process "
 		    "has probes but those of system libraries"));
 	if (hidden > 0) {
 		text = hidden_text(hidden);
-		finding_print(0, finding_make(VERDICT_NOTE, geteuid() == 0 ?
+		finding_print(finding_make(VERDICT_NOTE, geteuid() == 0 ?
 		    NULL : "sudo usdt doctor", "%s", text));
 		free(text);
 	}
@@ -325,17 +314,21 @@ command_doctor(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "pid", required_argument, NULL, 'p' },
+		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
 	};
-	int option, problems;
+	int option, problems, all = 0;
 	pid_t pid = 0;
 
-	while ((option = getopt_long(argc, argv, "p:h", options, NULL)) != -1)
+	while ((option = getopt_long(argc, argv, "p:vh", options, NULL)) != -1)
 		switch (option) {
 		case 'p':
 			if ((pid = parse_pid(optarg)) < 0)
 				return EXIT_USAGE;
+			break;
+		case 'v':
+			all = 1;
 			break;
 		default:
 			return print_help(option, help);
@@ -345,6 +338,6 @@ command_doctor(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	problems = look_at_system();
-	problems += pid != 0 ? look_at_process(pid) : look_at_processes();
+	problems += pid != 0 ? look_at_process(pid) : look_at_processes(all);
 	return problems > 0 ? EXIT_TROUBLE : EXIT_FINE;
 }

@@ -19,6 +19,7 @@ enum verdict {
 struct finding {
 	enum verdict verdict;
 	char *text;
+	char *common;		/* the text for several processes, if another */
 	char *remedy;		/* what to do or type; NULL: nothing helps */
 };
 
@@ -62,19 +63,34 @@ struct finding fact_ageing(const char *dir);
 /* May a process with that status trace at all?  For the calls above. */
 int fact_privileged(const char *status, int apart);
 
+/* --- report.c: which processes have one finding? -------------------------- */
+
+struct report {			/* begins with zeros */
+	struct shared *shared;
+	size_t count, space;
+};
+
+/*
+ * The word "PID" in FORMAT is for that of the process; it stays where several
+ * processes have the finding.
+ */
+struct finding finding_with_pid(enum verdict verdict, const char *remedy,
+    pid_t pid, const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Print a finding about the system, and free it.  Returns 1 for a problem. */
+int finding_print(struct finding finding);
+/* Keep a finding about a process.  Returns 1 for a problem. */
+int report_add(struct report *report, pid_t pid, struct finding finding);
+/* Print what was kept, with ALL the processes that have it, and free it. */
+void report_print(struct report *report, int all);
+
 /* --- process.c: what of a process's probes do tracers see? ---------------- */
 
 /*
- * Print a finding about PID, or about the system if that is 0, and free it.
- * Returns 1 for a problem.
+ * Report the findings about a process; CENSUS has the files of this process
+ * only.  Without ALWAYS there are none if its only probes are those of system
+ * libraries.  Returns how many problems, or -1: no findings.
  */
-int finding_print(pid_t pid, struct finding finding);	/* doctor.c */
-
-/*
- * Print the findings about a process; CENSUS has the files of this process
- * only.  Without ALWAYS nothing is printed if its only probes are those of
- * system libraries.  Returns how many problems, or -1: nothing was printed.
- */
-int process_examine(pid_t pid, const struct census *census, int always);
+int process_examine(struct report *report, pid_t pid,
+    const struct census *census, int always);
 
 #endif /* TOOLS_DOCTOR_H */

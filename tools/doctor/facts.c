@@ -26,7 +26,7 @@ struct finding
 finding_make(enum verdict verdict, const char *remedy, const char *format,
     ...)
 {
-	struct finding finding = { verdict, NULL, NULL };
+	struct finding finding = { .verdict = verdict };
 	va_list args;
 	size_t size;
 	FILE *out = open_memstream(&finding.text, &size);
@@ -44,6 +44,7 @@ void
 finding_free(struct finding *finding)
 {
 	free(finding->text);
+	free(finding->common);
 	free(finding->remedy);
 }
 

@@ -36,6 +36,7 @@ struct seen {
 
 struct process {
 	pid_t pid;
+	struct report *report;
 	struct seen *seen;	/* files with probes of its own */
 	size_t count, space;
 	size_t unreadable;
@@ -45,7 +46,8 @@ struct process {
 static void
 show(struct process *process, struct finding finding)
 {
-	process->problems += finding_print(process->pid, finding);
+	process->problems += report_add(process->report, process->pid,
+	    finding);
 }
 
 /* --- what it has --- */
@@ -156,13 +158,13 @@ static void
 ask_namespaces(struct process *process)
 {
 	if (is_elsewhere(process->pid, "mnt"))
-		show(process, finding_make(VERDICT_NOTE, NULL, "is in another "
-		    "mount namespace: put /proc/%d/root before paths of its "
-		    "files", (int)process->pid));
+		show(process, finding_with_pid(VERDICT_NOTE, NULL,
+		    process->pid, "is in another mount namespace: put "
+		    "/proc/PID/root before paths of its files"));
 	if (is_elsewhere(process->pid, "pid"))
-		show(process, finding_make(VERDICT_NOTE, NULL, "is in another "
-		    "pid namespace: tracers out here need its number out "
-		    "here, %d", (int)process->pid));
+		show(process, finding_with_pid(VERDICT_NOTE, NULL,
+		    process->pid, "is in another pid namespace: tracers out "
+		    "here need its number out here, PID"));
 }
 
 /* --- a file: how is it found? --- */
@@ -200,13 +202,14 @@ ask_memfd(struct process *process, const struct seen *seen)
 		    "does not find it, but `usdt watch` does",
 		    seen->file->path));
 	else
-		show(process, finding_make(VERDICT_PROBLEM, "set "
+		show(process, finding_with_pid(VERDICT_PROBLEM, "set "
 		    "USDT_IMAGE_DIR to a directory of its user, mode 700, on "
-		    "a mount with exec, and restart it", "%s: is a memfd%s: "
-		    "bpftrace 0.25 and later does not see it with -p, only by "
-		    "the path %s, and perf does not see it", seen->file->path,
-		    noexec ? ", since /dev/shm and /tmp are mounted noexec or "
-		    "missing" : "", descriptor));
+		    "a mount with exec, and restart it", process->pid, "%s: "
+		    "is a memfd%s: bpftrace 0.25 and later does not see it "
+		    "with -p, only by the path /proc/PID%s, and perf does not "
+		    "see it", seen->file->path, noexec ? ", since /dev/shm "
+		    "and /tmp are mounted noexec or missing" : "",
+		    strstr(descriptor, "/fd/")));
 	free(descriptor);
 }
 
@@ -590,11 +593,11 @@ ask_file(struct process *process, const struct seen *seen)
 		    "-Wl,--build-id", "%s: has no build-id: perf and "
 		    "SystemTap do not accept it", seen->file->path));
 	if (named != 0 && image->dof)
-		show(process, finding_make(VERDICT_NOTE, NULL, "%s: gdb has "
-		    "to load it, as \"usdt list -v -p %d\" says; "
-		    "SystemTap lists its probes, but misplaces their "
-		    "semaphores: is-enabled stays false for it",
-		    seen->file->path, (int)process->pid));
+		show(process, finding_with_pid(VERDICT_NOTE, NULL,
+		    process->pid, "%s: gdb has to load it, as \"usdt list -v "
+		    "-p PID\" says; SystemTap lists its probes, but misplaces "
+		    "their semaphores: is-enabled stays false for it",
+		    seen->file->path));
 	ask_probes(process, seen);
 	ask_semaphores(process, seen);
 	if (image->dof)
@@ -671,9 +674,10 @@ ask_all(struct process *process)
 }
 
 int
-process_examine(pid_t pid, const struct census *census, int always)
+process_examine(struct report *report, pid_t pid, const struct census *census,
+    int always)
 {
-	struct process process = { .pid = pid };
+	struct process process = { .pid = pid, .report = report };
 
 	find_files(&process, census);
 	if (process.count > 0 || always)
