@@ -120,6 +120,8 @@ struct census {
  * all processes if it is 0.  Returns 0, or an errno if ONLY can't be read.
  */
 int census_take(struct census *census, pid_t only);
+/* Add those of one more process.  Returns 0 or an errno. */
+int census_add(struct census *census, pid_t pid);
 void census_free(struct census *census);
 
 /* DTrace's name for a file mapped by that path: the module. */

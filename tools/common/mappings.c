@@ -185,8 +185,8 @@ process_maps(pid_t pid)
 	return in;
 }
 
-static int
-add_process(struct census *census, pid_t pid)
+int
+census_add(struct census *census, pid_t pid)
 {
 	FILE *in = process_maps(pid);
 	char *line = NULL;
@@ -217,7 +217,7 @@ census_take(struct census *census, pid_t only)
 
 	memset(census, 0, sizeof *census);
 	if (only != 0)
-		return add_process(census, only);
+		return census_add(census, only);
 	count = scandir("/proc", &entries, NULL, versionsort);
 	if (count < 0)
 		return errno;
@@ -227,7 +227,7 @@ census_take(struct census *census, pid_t only)
 
 		/* Leave out our own process, which soon ends. */
 		if (*end == '\0' && pid > 0 && pid != getpid())
-			add_process(census, (pid_t)pid);
+			census_add(census, (pid_t)pid);
 		free(entries[i]);
 	}
 	free(entries);

@@ -126,12 +126,14 @@ attach_event(struct attachment *to, struct target *const *targets,
 	struct event event = { .number = ++to->numbers };
 	int error;
 
-	if (*perf == NULL && (*perf = perf_open(1)) == NULL)
+	if (*perf == NULL && (*perf = perf_open(1, to->family != NULL)) == NULL)
 		return ENOMEM;
 	error = event_define(to->tracefs, &event, targets, count);
 	if (error != 0)
 		return error;
-	error = perf_attach(*perf, event.id, to->only);
+	error = to->family != NULL ?
+	    family_attach(to->family, *perf, event.id) :
+	    perf_attach(*perf, event.id, to->only);
 	if (error != 0) {
 		tracefs_remove(to->tracefs, event.number);
 		event_done(&event);
@@ -547,12 +549,32 @@ forget(struct attachment *to, const struct mapped *file, uint64_t changed)
 	free(old);
 }
 
+/* What do those of the family map that have mapped something lately? */
+static void
+take_family(struct attachment *to, struct census *census)
+{
+	size_t i;
+
+	for (i = 0; i < family_count(to->family); i++) {
+		struct member *member = family_member(to->family, i);
+
+		if (member->fresh || family_lost(to->family))
+			census_add(census, member->pid);
+		member->fresh = 0;
+	}
+}
+
 /* Which files do processes map? */
 static void
 take_census(struct attachment *to, struct census *census)
 {
-	int error = census_take(census, to->only);
+	int error;
 
+	if (to->family != NULL) {
+		take_family(to, census);
+		return;
+	}
+	error = census_take(census, to->only);
 	if (to->only != 0 && (error == EACCES || error == EPERM)) {
 		fprintf(stderr, "usdt: process %d: %s\n", (int)to->only,
 		    strerror(error));
@@ -602,7 +624,7 @@ static void
 add_named(struct attachment *to, int fd, const char *path,
     const struct stat *st, struct census *census)
 {
-	if (census->count == 0)
+	if (census->count == 0 && to->family == NULL)
 		census_take(census, to->only);
 	add_file(to, fd, path, path, holders_of(census, st));
 }
@@ -645,7 +667,7 @@ attach_scan(struct attachment *to)
 
 	for (i = 0; i < to->pattern_count; i++)
 		mapped |= to->patterns[i].path == NULL;
-	if (mapped)
+	if (mapped || to->family != NULL)
 		take_census(to, &census);
 	for (i = 0; i < to->pattern_count; i++)
 		if (to->patterns[i].path != NULL)
@@ -655,6 +677,22 @@ attach_scan(struct attachment *to)
 	census_free(&census);
 	if (!to->fatal)
 		attach_new(to, before, first);
+}
+
+int
+attach_is_complete(const struct attachment *to)
+{
+	size_t i, k;
+
+	for (i = 0; i < to->pattern_count; i++) {
+		for (k = 0; k < to->target_count; k++)
+			if (pattern_matches(&to->patterns[i],
+			    to->targets[k]->path, to->targets[k]->probe))
+				break;
+		if (k == to->target_count)
+			return 0;
+	}
+	return 1;
 }
 
 /* --- finding nothing --- */
@@ -696,6 +734,8 @@ report_none_of(const struct attachment *to, const struct pattern *pattern)
 		fprintf(stderr, " in process %d; \"usdt list -p %d\" shows "
 		    "those that it has, -w waits for one", (int)to->only,
 		    (int)to->only);
+	} else if (to->family != NULL) {
+		fputs(" in the command", stderr);
 	} else {
 		fputs(" in any live process; \"usdt list\" shows those that "
 		    "there are, -w waits for one", stderr);

@@ -130,14 +130,17 @@ struct stream_wish {
 	struct filter **filters;	/* of each pattern; NULL: it has none */
 	size_t pattern_count;
 	pid_t only;		/* the process, or 0 for all */
+	const char *command;	/* start this, and watch only what descends from
+				 * it, until it ends; or NULL */
 	int wait;		/* go on though no probe matches yet */
 	int uprobes;		/* never direct */
 	uint64_t length;	/* end after so many nanoseconds; 0: never */
 };
 
 #define WISH_UPROBES	1000	/* an option without a letter */
-/* The rows of these options for getopt_long; the letters are "p:wd:". */
+/* The rows of these options for getopt_long; the letters are "c:p:wd:". */
 #define WISH_OPTIONS \
+	{ "command", required_argument, NULL, 'c' }, \
 	{ "duration", required_argument, NULL, 'd' }, \
 	{ "pid", required_argument, NULL, 'p' }, \
 	{ "wait", no_argument, NULL, 'w' }, \
@@ -275,8 +278,9 @@ struct stream;
  */
 struct stream *stream_open(const struct stream_wish *wish);
 /*
- * Hand events over until a signal comes, the process of "only" ends, or the
- * consumer says stop.  Returns an exit code.
+ * Hand events over until a signal comes, the process of "only" or the command
+ * ends, or the consumer says stop.  Returns an exit code: the command's, if it
+ * ended by itself.
  */
 int stream_run(struct stream *stream, const struct consumer *consumer);
 /* Detach and free everything.  NULL is allowed. */

@@ -89,15 +89,19 @@ struct perf;
 
 /*
  * Make one ring per processor.  URGENT: for events that are few and that we want
- * to be woken for.  On failure prints why and returns NULL.
+ * to be woken for.  CHILDREN: what a process forks belongs to it.  On failure
+ * prints why and returns NULL.
  */
-struct perf *perf_open(int urgent);
+struct perf *perf_open(int urgent, int children);
 void perf_close(struct perf *perf);
 /*
  * Attach the event with the kernel's number ID to all processes, or to the
  * threads of ONLY.  Returns 0 or an errno; then nothing stays attached.
  */
 int perf_attach(struct perf *perf, unsigned id, pid_t only);
+/* How many descriptors are attached; close all but the first COUNT. */
+size_t perf_attached(const struct perf *perf);
+void perf_detach(struct perf *perf, size_t count);
 /* Read new records; returns how many samples there are. */
 size_t perf_read(struct perf *perf);
 /* The samples that were read before UNTIL, in order of time: how many? */
@@ -110,6 +114,90 @@ uint64_t perf_lost(struct perf *perf);
 /* The rings' descriptors, for poll. */
 size_t perf_count(const struct perf *perf);
 int perf_fd(const struct perf *perf, size_t index);
+
+enum perf_fact_kind {
+	PERF_FACT_FORK, PERF_FACT_EXIT,
+	PERF_FACT_MAP,		/* it mapped a file executable */
+	PERF_FACT_LOST		/* there were others */
+};
+
+struct perf_fact {
+	enum perf_fact_kind kind;
+	pid_t pid, parent, tid;	/* as far as the kind has them */
+	uint64_t time;
+};
+
+/*
+ * Rings with the facts on a process and on those that descend from it.  NULL: it
+ * printed why not.
+ */
+struct perf *perf_open_facts(pid_t first);
+void perf_read_facts(struct perf *perf,
+    void (*take)(void *self, const struct perf_fact *fact), void *self);
+
+/* --- family.c: which processes belong to a command, what did they map? ---- */
+
+struct member {
+	pid_t pid, parent;
+	uint64_t born;
+	uint64_t attached;	/* since when it has the last event */
+	int fresh;		/* it was forked, or mapped a file, since this was
+				 * set to 0 */
+	int ended;		/* its first thread has ended */
+};
+
+struct family;
+
+/* The family of a process and of those that it will fork; or prints why not. */
+struct family *family_open(pid_t first);
+void family_close(struct family *family);
+/* Read what is new.  Did a member map a file executable since the last call? */
+int family_read(struct family *family);
+/* The members so far; a pointer is good until family_read. */
+size_t family_count(const struct family *family);
+struct member *family_member(const struct family *family, size_t index);
+/* Its rings, for poll.  Were there facts that it has missed? */
+const struct perf *family_perf(const struct family *family);
+int family_lost(const struct family *family);
+/* As perf_attach, for all members and those that they fork. */
+int family_attach(struct family *family, struct perf *perf, unsigned id);
+
+/* --- command.c: how is a command started, held, and ended? ---------------- */
+
+struct command;
+
+/*
+ * Start a process that will execute the command, and does not yet.  NULL: it
+ * printed why not.
+ */
+struct command *command_start(const char *text);
+struct family *command_family(const struct command *command);
+/*
+ * Let it begin.  If HOLD, it and its children are stopped at the end of each
+ * system call, until command_release.
+ */
+void command_begin(struct command *command, int hold);
+/* For poll: it has something for command_attend. */
+int command_fd(const struct command *command);
+/*
+ * Attend to it.  LOOK is called while a process is stopped that has mapped a file;
+ * it returns 1 when the processes need not be held any longer.  Returns 1 if the
+ * command has ended.
+ */
+int command_attend(struct command *command, int (*look)(void *self), void *self);
+void command_release(struct command *command);
+/* A signal for us: pass it on, unless the command got it from the terminal too.
+ * Returns 1 if it is time to stop. */
+int command_signal(struct command *command, int signo, int from_process);
+/*
+ * The end: terminate it if it lives.  Returns what to exit with: its own exit
+ * code, 128 and the signal's number, or EXIT_FINE if we ended it.
+ */
+int command_end(struct command *command);
+/* Could it not be executed?  That was printed at its end. */
+int command_failed(const struct command *command);
+/* Free it.  It is killed if it never began.  NULL is allowed. */
+void command_free(struct command *command);
 
 /* --- ways.c: on which way do the events of a file come? ------------------- */
 
@@ -145,6 +233,7 @@ void way_done(struct watched *file);
 
 struct attachment {
 	pid_t only;		/* the process, or 0 for all */
+	struct family *family;	/* or only these, or NULL */
 	int wait;		/* named files may be missing for now */
 	const struct pattern *patterns;
 	struct filter *const *filters;	/* of each pattern, or NULL */
@@ -173,6 +262,8 @@ struct attachment {
 
 /* Look for matching probes that are not attached yet, and attach them. */
 void attach_scan(struct attachment *to);
+/* Is there a probe for each pattern? */
+int attach_is_complete(const struct attachment *to);
 /* Print an error for each pattern that matches no probe. */
 void attach_report_none(const struct attachment *to);
 /* The target of a cell in the image that has this announcer, or NULL. */

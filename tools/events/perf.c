@@ -55,6 +55,7 @@ struct perf {
 	size_t count;
 	int *fds;		/* of the attached events */
 	size_t fd_count, fd_space;
+	int children;		/* those that a process forks belong to it */
 	int counts_lost;	/* the kernel has PERF_FORMAT_LOST */
 	int only_threads;	/* the kernel has inherit_thread */
 	uint64_t lost;		/* according to the rings */
@@ -106,8 +107,12 @@ is_known(struct perf_event_attr *attr)
 	return 1;
 }
 
+/*
+ * Make a ring on that processor; with FIRST it gets the facts on that process and
+ * on those that descend from it.
+ */
 static int
-open_ring(struct buffer *ring, int cpu, size_t most, size_t wake)
+open_ring(struct buffer *ring, pid_t first, int cpu, size_t most, size_t wake)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
@@ -117,13 +122,16 @@ open_ring(struct buffer *ring, int cpu, size_t most, size_t wake)
 		.watermark = 1,
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC,
+		.inherit = first != 0,
+		.mmap = first != 0,
+		.task = first != 0,
 	};
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), size;
 	void *map = MAP_FAILED;
 
 	ring->cpu = cpu;
 	attr.wakeup_watermark = (uint32_t)wake;
-	ring->fd = open_perf(&attr, -1, cpu);
+	ring->fd = open_perf(&attr, first != 0 ? first : -1, cpu);
 	if (ring->fd < 0)
 		return errno;
 	for (size = most; size >= page; size /= 2) {
@@ -167,8 +175,8 @@ raise_limit(size_t wanted)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-struct perf *
-perf_open(int urgent)
+static struct perf *
+open_rings(pid_t first, int urgent)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_CONF), cpu;
 	struct perf *perf = xcalloc(1, sizeof *perf);
@@ -182,8 +190,8 @@ perf_open(int urgent)
 	});
 	perf->ring = xcalloc((size_t)cpus, sizeof *perf->ring);
 	for (cpu = 0; cpu < cpus; cpu++) {
-		int error = open_ring(&perf->ring[perf->count], (int)cpu,
-		    urgent ? RING_URGENT : RING_MAX,
+		int error = open_ring(&perf->ring[perf->count], first,
+		    (int)cpu, urgent ? RING_URGENT : RING_MAX,
 		    urgent ? 1 : RING_WAKE);
 
 		if (error == 0) {
@@ -195,6 +203,22 @@ perf_open(int urgent)
 		}
 	}
 	return perf;
+}
+
+struct perf *
+perf_open(int urgent, int children)
+{
+	struct perf *perf = open_rings(0, urgent);
+
+	if (perf != NULL)
+		perf->children = children;
+	return perf;
+}
+
+struct perf *
+perf_open_facts(pid_t first)
+{
+	return open_rings(first, 1);
 }
 
 void
@@ -230,7 +254,8 @@ open_event(struct perf *perf, unsigned id, pid_t thread, int cpu)
 		    PERF_SAMPLE_RAW,
 		.read_format = perf->counts_lost ? PERF_FORMAT_LOST : 0,
 		.inherit = thread > 0,	/* for threads that it starts */
-		.inherit_thread = thread > 0 && perf->only_threads,
+		.inherit_thread = thread > 0 && perf->only_threads &&
+		    !perf->children,
 		.watermark = 1,
 		.wakeup_watermark = 1,
 		.use_clockid = 1,
@@ -316,9 +341,22 @@ perf_attach(struct perf *perf, unsigned id, pid_t only)
 	raise_limit(perf->fd_count + perf->count + 64);
 	error = only ? attach_threads(perf, id, only) :
 	    attach_thread(perf, id, -1);
-	while (error != 0 && perf->fd_count > before)
-		close(perf->fds[--perf->fd_count]);
+	if (error != 0)
+		perf_detach(perf, before);
 	return error;
+}
+
+size_t
+perf_attached(const struct perf *perf)
+{
+	return perf->fd_count;
+}
+
+void
+perf_detach(struct perf *perf, size_t count)
+{
+	while (perf->fd_count > count)
+		close(perf->fds[--perf->fd_count]);
 }
 
 /* --- reading --- */
@@ -363,6 +401,59 @@ take_sample(struct perf *perf, const struct buffer *ring, uint64_t at,
 	sample->size = head.size;
 	sample->record = xcalloc(head.size, 1);
 	copy_out(ring, at + fixed, sample->record, head.size);
+}
+
+/* Read all records in a ring of facts. */
+static void
+drain_facts(struct buffer *ring, void (*take)(void *, const struct perf_fact *),
+    void *self)
+{
+	uint64_t head = __atomic_load_n(&ring->page->data_head,
+	    __ATOMIC_ACQUIRE);
+	uint64_t tail = ring->page->data_tail;
+	struct perf_event_header header;
+	/* FORK, EXIT: pid, ppid, tid, ptid, time.  MMAP begins with pid, tid. */
+	struct {
+		uint32_t pid, ppid, tid, ptid;
+		uint64_t time;
+	} task;
+
+	for (; tail < head; tail += header.size) {
+		struct perf_fact fact = { .kind = PERF_FACT_LOST };
+
+		copy_out(ring, tail, &header, sizeof header);
+		if (header.size < sizeof header)
+			break;
+		if (header.type == PERF_RECORD_FORK)
+			fact.kind = PERF_FACT_FORK;
+		else if (header.type == PERF_RECORD_EXIT)
+			fact.kind = PERF_FACT_EXIT;
+		else if (header.type == PERF_RECORD_MMAP)
+			fact.kind = PERF_FACT_MAP;
+		else if (header.type != PERF_RECORD_LOST)
+			continue;
+		if (header.type != PERF_RECORD_LOST &&
+		    header.size >= sizeof header + sizeof task) {
+			copy_out(ring, tail + sizeof header, &task,
+			    sizeof task);
+			fact.pid = (pid_t)task.pid;
+			fact.parent = (pid_t)task.ppid;
+			fact.tid = (pid_t)task.tid;
+			fact.time = task.time;
+		}
+		take(self, &fact);
+	}
+	__atomic_store_n(&ring->page->data_tail, head, __ATOMIC_RELEASE);
+}
+
+void
+perf_read_facts(struct perf *perf,
+    void (*take)(void *self, const struct perf_fact *fact), void *self)
+{
+	size_t i;
+
+	for (i = 0; i < perf->count; i++)
+		drain_facts(&perf->ring[i], take, self);
 }
 
 /* Read all records in a ring. */

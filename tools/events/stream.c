@@ -54,6 +54,7 @@ struct stream {
 	size_t out_most;	/* bytes of one write */
 	int signals;		/* signalfd */
 	int process;		/* pidfd of "only", or -1 */
+	struct command *command;	/* that we started, or NULL */
 	uint64_t length;	/* of all of it, or 0 */
 	const struct consumer *consumer;
 	uint64_t lost;		/* by the kernel, already reported */
@@ -455,6 +456,65 @@ wait_ms(const struct stream *stream)
 	return quiet < ROUND_MS ? (int)quiet : ROUND_MS;
 }
 
+/* --- the command --- */
+
+/* What has been mapped?  Returns 1 when there is nothing to wait for any more. */
+static int
+look(void *self)
+{
+	struct stream *stream = self;
+
+	attach_scan(&stream->to);
+	return attach_is_complete(&stream->to) || stream->to.fatal;
+}
+
+/* A signal has come; it may be the command's.  Returns 1 to stop. */
+static int
+take_signal(const struct stream *stream)
+{
+	struct signalfd_siginfo info;
+
+	if (stream->command == NULL)
+		return 1;
+	if (read(stream->signals, &info, sizeof info) != sizeof info)
+		return 0;
+	/* Our own alarm, of the duration, comes from the kernel. */
+	if (info.ssi_signo == SIGALRM && info.ssi_code == SI_KERNEL)
+		return 1;
+	return command_signal(stream->command, (int)info.ssi_signo,
+	    info.ssi_code <= 0);
+}
+
+/* Attend to the command: stops of its threads, its end, what it has mapped. */
+static int
+attend_command(struct stream *stream)
+{
+	if (stream->command == NULL)
+		return 0;
+	if (command_attend(stream->command, look, stream))
+		return 1;
+	if (family_read(stream->to.family))
+		look(stream);
+	return 0;
+}
+
+/* What to exit with. */
+static int
+result_of(const struct stream *stream)
+{
+	int result = EXIT_FINE;
+
+	if (stream->command != NULL)
+		result = command_end(stream->command);
+	if (stream->to.fatal)
+		return EXIT_TROUBLE;
+	if (stream->command == NULL || stream->to.target_count > 0 ||
+	    command_failed(stream->command))
+		return result;
+	attach_report_none(&stream->to);
+	return result != EXIT_FINE ? result : EXIT_TROUBLE;
+}
+
 static size_t
 add_fds(struct pollfd *fds, size_t count, const struct perf *perf)
 {
@@ -469,22 +529,28 @@ add_fds(struct pollfd *fds, size_t count, const struct perf *perf)
 
 /* Sleep until there is something to do.  Returns 1 to stop. */
 static int
-sleep_round(const struct stream *stream)
+sleep_round(struct stream *stream)
 {
-	size_t count = 2;
-	struct pollfd *fds = xcalloc(count + 2 * perf_count(stream->to.perf),
+	size_t count = 3;
+	struct pollfd *fds = xcalloc(count + 3 * perf_count(stream->to.perf),
 	    sizeof *fds);
 	int stop;
 
 	fds[0] = (struct pollfd){ .fd = stream->signals, .events = POLLIN };
 	fds[1] = (struct pollfd){ .fd = stream->process, .events = POLLIN };
+	fds[2] = (struct pollfd){ .fd = -1, .events = POLLIN };
+	if (stream->command != NULL) {
+		fds[2].fd = command_fd(stream->command);
+		count = add_fds(fds, count, family_perf(stream->to.family));
+	}
 	count = add_fds(fds, count, stream->to.perf);
 	count = add_fds(fds, count, stream->to.announcements);
 	if (poll(fds, (nfds_t)count, wait_ms(stream)) < 0)
 		fds[0].revents = fds[1].revents = 0;
-	stop = fds[0].revents != 0 || fds[1].revents != 0;
+	stop = (fds[0].revents != 0 && take_signal(stream)) ||
+	    fds[1].revents != 0;
 	free(fds);
-	return stop;
+	return attend_command(stream) || stop;
 }
 
 /* What is done once a second, and less often. */
@@ -560,6 +626,20 @@ open_process(struct stream *stream)
 	return -1;
 }
 
+/* The command must be started before signals are ours alone. */
+static int
+open_command(struct stream *stream, const char *text)
+{
+	if (text == NULL)
+		return 0;
+	stream->command = command_start(text);
+	if (stream->command == NULL)
+		return -1;
+	stream->to.family = command_family(stream->command);
+	stream->to.wait = 1;
+	return 0;
+}
+
 /* Is there something to wait for?  If not, print why, unless it was printed. */
 static int
 is_going(const struct stream *stream)
@@ -568,6 +648,8 @@ is_going(const struct stream *stream)
 
 	if (to->fatal)
 		return 0;
+	if (to->family != NULL)
+		return 1;
 	if (to->watching == 0 && to->wait)
 		fputs("usdt: waiting for such a probe\n", stderr);
 	else if (to->target_count == 0 && to->troubles == 0)
@@ -593,12 +675,16 @@ stream_open(const struct stream_wish *wish)
 	stream->to.wait = wish->wait;
 	stream->to.uprobes = wish->uprobes;
 	stream->length = wish->length;
+	if (open_command(stream, wish->command) < 0) {
+		stream_close(stream);
+		return NULL;
+	}
 	if (stream->length > 0)
 		signal(SIGALRM, SIG_DFL);	/* it might be ignored */
 	open_output(stream);
 	stream->signals = take_signals();
-	if (open_process(stream) == 0 &&
-	    (stream->to.perf = perf_open(0)) != NULL) {
+	if (open_process(stream) == 0 && (stream->to.perf = perf_open(0,
+	    stream->command != NULL)) != NULL) {
 		attach_scan(&stream->to);
 		if (is_going(stream))
 			return stream;
@@ -628,8 +714,11 @@ stream_run(struct stream *stream, const struct consumer *consumer)
 	stream->consumer = consumer;
 	if (stream->length > 0)
 		set_alarm(stream->length);
+	if (stream->command != NULL)
+		command_begin(stream->command,
+		    !attach_is_complete(&stream->to));
 	loop(stream);
-	return stream->to.fatal ? EXIT_TROUBLE : EXIT_FINE;
+	return result_of(stream);
 }
 
 void
@@ -638,6 +727,7 @@ stream_close(struct stream *stream)
 	if (stream == NULL)
 		return;
 	attach_end(&stream->to);
+	command_free(stream->command);
 	if (stream->process >= 0)
 		close(stream->process);
 	if (stream->signals >= 0)

@@ -24,6 +24,12 @@ wish_option(struct stream_wish *wish, int option, const char *text)
 	case 'w':
 		wish->wait = 1;
 		return 1;
+	case 'c':
+		wish->command = text;
+		if (text[strspn(text, " \t")] != '\0')
+			return 1;
+		fputs("usdt: --command is empty\n", stderr);
+		return -1;
 	case WISH_UPROBES:
 		wish->uprobes = 1;
 		return 1;
@@ -66,6 +72,8 @@ wish_patterns(struct stream_wish *wish, char **words, void (*help)(FILE *out))
 
 	if (*words == NULL)
 		return misuse(help, "name the probes, as PROVIDER[:PROBE]");
+	if (wish->only != 0 && wish->command != NULL)
+		return misuse(help, "--pid and --command exclude each other");
 	while (words[count] != NULL)
 		count++;
 	wish->filters = xcalloc(count, sizeof *wish->filters);

@@ -46,7 +46,7 @@ display_arguments(struct display *display, struct stream_wish *wish, int argc,
 	};
 	int option, taken;
 
-	while ((option = getopt_long(argc, argv, "b:i:jp:wd:h", options,
+	while ((option = getopt_long(argc, argv, "b:i:jc:p:wd:h", options,
 	    NULL)) != -1) {
 		taken = take_option(display, option, optarg);
 		if (taken == 0)

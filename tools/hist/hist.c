@@ -30,8 +30,8 @@ struct hist {
 static void
 help(FILE *out)
 {
-	fputs("usage: usdt hist [-jw] [-p PID] [-d SECONDS] [-i SECONDS] "
-	    "[--by ARG] PATTERN... ARG\n"
+	fputs("usage: usdt hist [-jw] [-c COMMAND | -p PID] [-d SECONDS] "
+	    "[-i SECONDS] [--by ARG] PATTERN... ARG\n"
 	    "\n"
 	    "Show how often an argument has which values: numbers by powers of\n"
 	    "two, texts one by one.  On a terminal that is a chart, until q is\n"
@@ -42,6 +42,7 @@ help(FILE *out)
 	    "  -i, --interval=SECONDS  print it again and again\n"
 	    "  -j, --json              print JSON objects, one a line\n"
 	    "  -d, --duration=SECONDS  for so long\n"
+	    "  -c, --command=COMMAND   start this, and only in it, until it ends\n"
 	    "  -p, --pid=PID           in this process only, until it ends\n"
 	    "  -w, --wait              if there is no such probe, wait for one\n"
 	    "  --uprobe                never direct, always through the kernel\n"

@@ -33,8 +33,8 @@ struct latency {
 static void
 help(FILE *out)
 {
-	fputs("usage: usdt latency [-jw] [-p PID] [-d SECONDS] [-i SECONDS] "
-	    "[--by ARG] START END\n"
+	fputs("usage: usdt latency [-jw] [-c COMMAND | -p PID] [-d SECONDS] "
+	    "[-i SECONDS] [--by ARG] START END\n"
 	    "\n"
 	    "Show how long it takes from an event of START to one of END, two\n"
 	    "patterns, in the same process and with the same value of ARG; or\n"
@@ -46,6 +46,7 @@ help(FILE *out)
 	    "  -i, --interval=SECONDS  print it again and again\n"
 	    "  -j, --json              print JSON objects, one a line\n"
 	    "  -d, --duration=SECONDS  for so long\n"
+	    "  -c, --command=COMMAND   start this, and only in it, until it ends\n"
 	    "  -p, --pid=PID           in this process only, until it ends\n"
 	    "  -w, --wait              if there is no such probe, wait for one\n"
 	    "  --uprobe                never direct, always through the kernel\n"

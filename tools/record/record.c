@@ -58,14 +58,15 @@ struct record {
 static void
 help(FILE *out)
 {
-	fputs("usage: usdt record [-w] [-p PID] [-d SECONDS] -o DIRECTORY "
-	    "PATTERN...\n"
+	fputs("usage: usdt record [-w] [-c COMMAND | -p PID] [-d SECONDS] "
+	    "-o DIRECTORY PATTERN...\n"
 	    "\n"
 	    "Write each event to a trace in the Common Trace Format (CTF 1.8),\n"
 	    "which babeltrace2 and Trace Compass read.  Needs root.\n"
 	    "\n"
 	    "  -o, --output=DIRECTORY  the trace: a new directory, or an empty "
 	    "one\n"
+	    "  -c, --command=COMMAND   start this, and only in it, until it ends\n"
 	    "  -p, --pid=PID           in this process only, until it ends\n"
 	    "  -d, --duration=SECONDS  for so long\n"
 	    "  -w, --wait              if there is no such probe, wait for one\n"
@@ -492,7 +493,7 @@ command_record(int argc, char **argv)
 	const char *name = NULL;
 	int option, taken, result;
 
-	while ((option = getopt_long(argc, argv, "o:p:d:wh", options,
+	while ((option = getopt_long(argc, argv, "o:c:p:d:wh", options,
 	    NULL)) != -1)
 		switch (option) {
 		case 'o':

@@ -34,8 +34,8 @@ struct top {
 static void
 help(FILE *out)
 {
-	fputs("usage: usdt top [-w] [-p PID] [-d SECONDS] [-i SECONDS] "
-	    "[-n COUNT] PATTERN...\n"
+	fputs("usage: usdt top [-w] [-c COMMAND | -p PID] [-d SECONDS] "
+	    "[-i SECONDS] [-n COUNT] PATTERN...\n"
 	    "\n"
 	    "Count how often probes fire, by probe and process.  On a terminal\n"
 	    "that is a table, until q is pressed, otherwise a line for each\n"
@@ -45,6 +45,7 @@ help(FILE *out)
 	    "  -i, --interval=SECONDS  how often it is printed (1)\n"
 	    "  -n, --count=COUNT       so many times\n"
 	    "  -d, --duration=SECONDS  for so long\n"
+	    "  -c, --command=COMMAND   start this, and only in it, until it ends\n"
 	    "  -p, --pid=PID           in this process only, until it ends\n"
 	    "  -w, --wait              if there is no such probe, wait for one\n"
 	    "  --uprobe                never direct, always through the kernel\n"
@@ -183,7 +184,7 @@ command_top(int argc, char **argv)
 	struct top top = { .interval = SECOND };
 	int option, taken, result;
 
-	while ((option = getopt_long(argc, argv, "i:n:p:wd:h", options,
+	while ((option = getopt_long(argc, argv, "i:n:c:p:wd:h", options,
 	    NULL)) != -1)
 		switch (option) {
 		case 'i':

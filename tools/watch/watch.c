@@ -29,12 +29,13 @@ struct watch {
 static void
 help(FILE *out)
 {
-	fputs("usage: usdt watch [-jw] [-p PID] [-n COUNT] [-d SECONDS] "
-	    "PATTERN...\n"
+	fputs("usage: usdt watch [-jw] [-c COMMAND | -p PID] [-n COUNT] "
+	    "[-d SECONDS] PATTERN...\n"
 	    "\n"
 	    "Print a line each time that one of the probes fires: time,\n"
 	    "process, program, probe, arguments.  Needs root, but no tracer.\n"
 	    "\n"
+	    "  -c, --command=COMMAND   start this, and only in it, until it ends\n"
 	    "  -p, --pid=PID           in this process only, until it ends\n"
 	    "  -n, --count=COUNT       until COUNT lines are printed\n"
 	    "  -d, --duration=SECONDS  for so long\n"
@@ -113,7 +114,7 @@ command_watch(int argc, char **argv)
 	struct watch watch = { .count = 0 };
 	int option, taken, result;
 
-	while ((option = getopt_long(argc, argv, "p:n:wd:jh", options,
+	while ((option = getopt_long(argc, argv, "c:p:n:wd:jh", options,
 	    NULL)) != -1)
 		switch (option) {
 		case 'n':
