@@ -37,9 +37,14 @@ clock_time(const struct counter_clock *clock, uint64_t counter)
 	int past = counter < clock->counter[1];
 	uint64_t ticks = past ? clock->counter[1] - counter :
 	    counter - clock->counter[1];
-	uint64_t span = (ticks >> 32) * clock->slope +
-	    ((ticks & 0xffffffff) * (clock->slope >> 32)) +
-	    ((ticks & 0xffffffff) * (clock->slope & 0xffffffff) >> 32);
+	uint64_t span;
+
+	if ((ticks | clock->slope) >> 32 == 0)	/* as a rule */
+		span = ticks * clock->slope >> 32;
+	else
+		span = (ticks >> 32) * clock->slope +
+		    (ticks & 0xffffffff) * (clock->slope >> 32) +
+		    ((ticks & 0xffffffff) * (clock->slope & 0xffffffff) >> 32);
 
 	return past ? clock->time[1] - span : clock->time[1] + span;
 }

@@ -71,7 +71,7 @@ struct ring {
 	uint32_t head;		/* after they were copied */
 
 	struct ring_image *images;
-	uint32_t image_count;
+	uint32_t image_count, last_image;
 	uint32_t cells;		/* of all images */
 };
 
@@ -101,7 +101,13 @@ int ring_read(struct ring *ring, uint64_t now, int ended);
 /* The first copied record.  Returns 0 if there is none. */
 int ring_peek(struct ring *ring, struct ring_record *record);
 /* It is read. */
-void ring_pass(struct ring *ring, const struct ring_record *record);
+static inline void
+ring_pass(struct ring *ring, const struct ring_record *record)
+{
+	record->image->tallies[record->cell].read++;
+	ring->at += 2 + (uint32_t)record->count;
+}
+
 /*
  * Note the counters.  When ring_is_counted says so, all that was counted then
  * was read, or is lost.
@@ -121,6 +127,56 @@ int ring_is_closed(const struct ring *ring);
 /* The values of all leaves of a target that is direct. */
 void record_values(const struct ring_record *record,
     const struct target *target, struct value *values);
+
+/* --- early.c: which events had a thread whose ring was gone? -------------- */
+
+/* A thread whose ring was gone before we could map it. */
+struct orphan {
+	pid_t pid, tid;
+	uint64_t made;		/* when it announced the ring */
+};
+
+/* An event of such a thread. */
+struct early {
+	uint64_t time;
+	pid_t pid, tid;
+	char comm[32];
+	struct target *target;
+	uint64_t *words;
+	uint32_t count, have;	/* words; some pieces may be missing yet */
+};
+
+struct early_list {		/* begins with zeros */
+	struct orphan *orphans;
+	size_t orphan_count, orphan_space;
+	struct early *early;	/* in the order of their time ... */
+	size_t first, count, space;	/* ... from the first one on */
+};
+
+/* WHO announced a ring that we don't get. */
+void early_without_ring(struct early_list *list, const struct fire *who);
+/* As rings_announced_record.  Returns 0 if the event is lost. */
+int early_add(struct early_list *list, const struct fire *who,
+    struct target *target, int more, const void *bytes, size_t size);
+/* The first one is done with. */
+void early_pass(struct early_list *list);
+/* As an event, and as a record. */
+void early_view(const struct early *early, struct fire *fire,
+    struct ring_record *view);
+void early_attend(struct early_list *list, uint64_t now);
+void early_done(struct early_list *list);
+
+static inline struct early *
+early_first(const struct early_list *list)
+{
+	return list->first == list->count ? NULL : &list->early[list->first];
+}
+
+static inline int
+early_is_whole(const struct early *early)
+{
+	return early->have == early->count;
+}
 
 /* --- rings.c: which rings are there, what comes next? --------------------- */
 
@@ -162,12 +218,14 @@ void rings_search_again(struct rings *rings);
 
 /* Copy what is new; NOW is CLOCK_MONOTONIC.  Returns 1 if there was something. */
 int rings_read(struct rings *rings, uint64_t now);
-/* Whose event comes next, and when?  NULL: there is none. */
-struct target *rings_next(struct rings *rings, uint64_t *time);
-/* Get it; VALUES has room for its target's. */
-void rings_take(struct rings *rings, struct fire *fire, struct value *values);
-/* It was used. */
-void rings_pass(struct rings *rings);
+/*
+ * Hand over what was copied and happened before UNTIL, in the order of time; the
+ * fire has no values yet.  Not 0: stop, which is returned.
+ */
+typedef int rings_take(void *self, struct fire *fire,
+    const struct ring_record *record);
+int rings_hand_over(struct rings *rings, uint64_t until, rings_take *take,
+    void *self);
 
 /* Once a second: which threads and processes have ended, what was lost? */
 void rings_attend(struct rings *rings, uint64_t now);

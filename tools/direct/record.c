@@ -57,28 +57,48 @@ word_value(uint64_t word, const struct leaf *leaf)
 	return value;
 }
 
-void
-record_values(const struct ring_record *record, const struct target *target,
+/* No texts: all arguments are numbers. */
+static void
+word_values(const struct ring_record *record, const struct target *target,
+    struct value *values)
+{
+	size_t count = record->count < target->argc ? record->count :
+	    target->argc, i;
+
+	for (i = 0; i < count; i++)
+		values[i] = word_value(record->words[i], &target->leaves[i]);
+	for (; i < target->leaf_count; i++)
+		values[i] = (struct value){ .bits = 0 };
+}
+
+static void
+text_values(const struct ring_record *record, const struct target *target,
     struct value *values)
 {
 	const uint64_t *word = record->words;
-	size_t count = record->count, i;
-	struct texts texts = { word + count, word + count };
-	uint64_t mask = 0;
+	const uint64_t mask = *word & 0xffffffff, argc = *word >> 32;
+	size_t count = record->count - 1, i;
+	struct texts texts;
 
-	if (record->has_texts && count > 0) {
-		mask = *word & 0xffffffff;
-		i = (size_t)(*word >> 32);
-		word++;
-		count--;
-		if (i < count)
-			count = i;
-		texts.at = word + count;
-	}
+	word++;
+	if (argc < count)
+		count = (size_t)argc;
+	texts.at = word + count;
+	texts.end = record->words + record->count;
 	memset(values, 0, target->leaf_count * sizeof *values);
 	for (i = 0; i < target->argc && i < count; i++)
 		values[i] = i < 32 && mask >> i & 1 ?
 		    text_value(word[i], &texts) :
 		    word_value(word[i], &target->leaves[i]);
 	values_end_texts(target, values);
+}
+
+void
+record_values(const struct ring_record *record, const struct target *target,
+    struct value *values)
+{
+	if (record->has_texts && record->count > 0)
+		text_values(record, target, values);
+	else
+		word_values(record, target, values);
 }

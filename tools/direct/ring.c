@@ -113,14 +113,22 @@ learn_images(struct ring *ring)
 	}
 }
 
+/* Most records are of the image that had the last one. */
 static struct ring_image *
-image_of(const struct ring *ring, uint32_t index)
+image_of(struct ring *ring, uint32_t index)
 {
+	struct ring_image *image = &ring->images[ring->last_image];
 	uint32_t i;
 
-	for (i = 0; i < ring->image_count; i++)
-		if (index - ring->images[i].first < ring->images[i].count)
-			return &ring->images[i];
+	if (index - image->first < image->count)
+		return image;
+	for (i = 0; i < ring->image_count; i++) {
+		image = &ring->images[i];
+		if (index - image->first >= image->count)
+			continue;
+		ring->last_image = i;
+		return image;
+	}
 	return NULL;
 }
 
@@ -449,11 +457,4 @@ ring_peek(struct ring *ring, struct ring_record *record)
 		ring->gaps++;
 	}
 	return 0;
-}
-
-void
-ring_pass(struct ring *ring, const struct ring_record *record)
-{
-	record->image->tallies[record->cell].read++;
-	ring->at += 2 + (uint32_t)record->count;
 }

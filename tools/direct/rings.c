@@ -76,22 +76,6 @@ struct source {			/* a ring */
 	int counting;
 };
 
-/* A thread whose ring was gone before we could map it. */
-struct orphan {
-	pid_t pid, tid;
-	uint64_t made;		/* when it announced the ring */
-};
-
-/* An event of such a thread. */
-struct early {
-	uint64_t time;
-	pid_t pid, tid;
-	char comm[32];
-	struct target *target;
-	uint64_t *words;
-	uint32_t count, have;	/* words; some pieces may be missing yet */
-};
-
 struct rings {
 	struct source **sources;
 	size_t count, space;
@@ -101,11 +85,7 @@ struct rings {
 	size_t wanted_count, wanted_space;
 	struct source **queue;	/* a heap: those with records, by time */
 	size_t queued, queue_space;
-	struct orphan *orphans;
-	size_t orphan_count, orphan_space;
-	struct early *early;	/* in the order of their time ... */
-	size_t early_first, early_count, early_space;	/* ... from the first
-							 * one on */
+	struct early_list early;
 	struct counter_clock clock;
 	uint64_t now;
 	uint64_t unread;
@@ -350,133 +330,16 @@ rings_announced(struct rings *rings, const struct fire *who, int first,
 		/* Its first records were announced, too; maybe not all. */
 		if (!first || clock_now(CLOCK_MONOTONIC) - who->time > USDT__RING_EARLY)
 			rings->unread++;
-		ROOM_FOR_ONE(rings->orphans, rings->orphan_count,
-		    rings->orphan_space);
-		rings->orphans[rings->orphan_count++] = (struct orphan){
-			who->pid, who->tid, who->time
-		};
+		early_without_ring(&rings->early, who);
 	}
-}
-
-static int
-is_orphan(const struct rings *rings, const struct fire *who)
-{
-	size_t i;
-
-	for (i = rings->orphan_count; i-- > 0; )
-		if (rings->orphans[i].pid == who->pid &&
-		    rings->orphans[i].tid == who->tid)
-			return 1;
-	return 0;
-}
-
-static void
-free_early(struct early *early)
-{
-	free(early->words);
-	early->words = NULL;
-}
-
-/* The last record of a thread, if a piece of it is missing; or NULL. */
-static struct early *
-unfinished(const struct rings *rings, const struct fire *who)
-{
-	size_t i;
-
-	for (i = rings->early_count; i-- > rings->early_first; ) {
-		struct early *early = &rings->early[i];
-
-		if (early->pid == who->pid && early->tid == who->tid)
-			return early->have < early->count ? early : NULL;
-	}
-	return NULL;
-}
-
-static void
-add_piece(struct early *early, const void *bytes, size_t size)
-{
-	size_t words = size / 8;
-
-	if (words > early->count - early->have)
-		words = early->count - early->have;
-	memcpy(early->words + early->have, bytes, words * 8);
-	early->have += (uint32_t)words;
 }
 
 void
 rings_announced_record(struct rings *rings, const struct fire *who,
     struct target *target, int more, const void *bytes, size_t size)
 {
-	struct early *early;
-	struct usdt__record record;
-	uint32_t words;
-
-	if (!is_orphan(rings, who) || size < sizeof record)
-		return;			/* its ring has the record */
-	early = unfinished(rings, who);
-	if (more) {
-		if (early != NULL)
-			add_piece(early, bytes, size);
-		return;
-	}
-	memcpy(&record, bytes, sizeof record);
-	words = USDT__RECORD_WORDS(record.meta);
-	if (words < 2 || words > USDT__RECORD_MAX) {
+	if (!early_add(&rings->early, who, target, more, bytes, size))
 		add_lost(process_of(rings, who->pid), target, 1);
-		return;
-	}
-	ROOM_FOR_ONE(rings->early, rings->early_count, rings->early_space);
-	early = &rings->early[rings->early_count++];
-	early->words = xcalloc(words, 8);
-	early->count = words;
-	early->have = 0;
-	early->time = who->time;
-	early->pid = who->pid;
-	early->tid = who->tid;
-	early->target = target;
-	snprintf(early->comm, sizeof early->comm, "%s", who->comm);
-	add_piece(early, bytes, size);
-}
-
-static void
-pass_early(struct rings *rings)
-{
-	free_early(&rings->early[rings->early_first]);
-	if (++rings->early_first == rings->early_count)
-		rings->early_first = rings->early_count = 0;
-}
-
-/* The first of them, if it comes before all in the queue.  A piece that is not
- * there soon was lost. */
-static struct early *
-next_early(struct rings *rings)
-{
-	struct early *early;
-
-	for (;; pass_early(rings)) {
-		early = &rings->early[rings->early_first];
-		if (rings->early_first == rings->early_count ||
-		    (rings->queued > 0 &&
-		    rings->queue[0]->time < early->time))
-			return NULL;
-		if (early->have == early->count)
-			return early;
-		if (rings->now - early->time < USDT__RING_EARLY)
-			return NULL;
-		add_lost(process_of(rings, early->pid), early->target, 1);
-	}
-}
-
-/* After that time an orphan announces no more. */
-static void
-forget_orphans(struct rings *rings, uint64_t now)
-{
-	size_t i;
-
-	for (i = 0; i < rings->orphan_count; i++)
-		if (now - rings->orphans[i].made > 10 * USDT__RING_EARLY)
-			rings->orphans[i--] =
-			    rings->orphans[--rings->orphan_count];
 }
 
 void
@@ -741,76 +604,96 @@ rings_read(struct rings *rings, uint64_t now)
 	return rings->queued > 0;
 }
 
-struct target *
-rings_next(struct rings *rings, uint64_t *time)
+/* The first early record.  A piece that is not there soon was lost. */
+static const struct early *
+next_early(struct rings *rings)
 {
-	const struct early *early = next_early(rings);
+	const struct early *early;
 
-	if (early != NULL) {
-		*time = early->time;
-		return early->target;
+	while ((early = early_first(&rings->early)) != NULL &&
+	    !early_is_whole(early)) {
+		if (rings->now - early->time < USDT__RING_EARLY)
+			return NULL;
+		add_lost(process_of(rings, early->pid), early->target, 1);
+		early_pass(&rings->early);
 	}
-	if (rings->queued == 0)
-		return NULL;
-	*time = rings->queue[0]->time;
-	return rings->queue[0]->target;
+	return early;
 }
 
-static void
-take_early(struct early *early, struct fire *fire, struct value *values)
+/* Until when is the first in the queue before all others, and before UNTIL? */
+static uint64_t
+turn_of_first(const struct rings *rings, uint64_t until)
 {
-	const struct usdt__record *record = (const void *)early->words;
-	const struct ring_record view = {
-		.words = early->words + 2,
-		.count = USDT__RECORD_WORDS(record->meta) - 2,
-		.has_texts = (record->meta & USDT__RECORD_HAS_TEXTS) != 0
+	size_t i;
+
+	for (i = 1; i < 3 && i < rings->queued; i++)
+		if (rings->queue[i]->time < until)
+			until = rings->queue[i]->time;
+	return until;
+}
+
+/* Hand over the events of the first in the queue, as long as it is its turn. */
+static int
+hand_over_first(struct rings *rings, uint64_t until, rings_take *take,
+    void *self)
+{
+	struct source *source = rings->queue[0];
+	struct fire fire = {
+		.pid = source->process->pid, .tid = source->tid,
+		.comm = source->comm
 	};
+	int result, more;
 
-	fire->time = early->time;
-	fire->pid = early->pid;
-	fire->tid = early->tid;
-	fire->comm = early->comm;
-	fire->target = early->target;
-	record_values(&view, early->target, values);
-}
-
-void
-rings_take(struct rings *rings, struct fire *fire, struct value *values)
-{
-	struct early *early = next_early(rings);
-	struct source *source;
-
-	fire->values = values;
-	if (early != NULL) {
-		take_early(early, fire, values);
-		return;
-	}
-	source = rings->queue[0];
-	fire->time = source->time;
-	fire->pid = source->process->pid;
-	fire->tid = source->tid;
-	fire->comm = source->comm;
-	fire->target = source->target;
-	record_values(&source->record, source->target, values);
-}
-
-void
-rings_pass(struct rings *rings)
-{
-	struct source *source;
-
-	if (next_early(rings) != NULL) {
-		pass_early(rings);
-		return;
-	}
-	source = rings->queue[0];
-	ring_pass(&source->ring, &source->record);
-	if (!advance(rings, source)) {
+	until = turn_of_first(rings, until);
+	do {
+		fire.time = source->time;
+		fire.target = source->target;
+		result = take(self, &fire, &source->record);
+		ring_pass(&source->ring, &source->record);
+		more = advance(rings, source);
+	} while (more && result == 0 && source->time < until);
+	if (!more) {
 		source->queued = 0;
 		rings->queue[0] = rings->queue[--rings->queued];
 	}
 	if (rings->queued > 1)
 		sink(rings, 0);
+	return result;
+}
+
+static int
+hand_over_early(struct rings *rings, const struct early *early,
+    rings_take *take, void *self)
+{
+	struct ring_record record;
+	struct fire fire;
+	int result;
+
+	early_view(early, &fire, &record);
+	result = take(self, &fire, &record);
+	early_pass(&rings->early);
+	return result;
+}
+
+int
+rings_hand_over(struct rings *rings, uint64_t until, rings_take *take,
+    void *self)
+{
+	int result = 0;
+
+	while (result == 0) {
+		const struct early *early = next_early(rings);
+		uint64_t time = early != NULL && early->time < until ?
+		    early->time : until;
+
+		if (rings->queued > 0 && rings->queue[0]->time < time)
+			result = hand_over_first(rings, time, take, self);
+		else if (early != NULL && early->time < until)
+			result = hand_over_early(rings, early, take, self);
+		else
+			break;
+	}
+	return result;
 }
 
 /* --- once a second --- */
@@ -848,7 +731,7 @@ rings_attend(struct rings *rings, uint64_t now)
 	size_t i;
 
 	look_for_ended(rings);
-	forget_orphans(rings, now);
+	early_attend(&rings->early, now);
 	rings_read(rings, now);
 	for (i = 0; i < rings->count; i++) {
 		struct source *source = rings->sources[i];
@@ -985,10 +868,7 @@ rings_close(struct rings *rings)
 	free(rings->sources);
 	free(rings->processes);
 	free(rings->wanted);
-	free(rings->orphans);
-	for (i = rings->early_first; i < rings->early_count; i++)
-		free_early(&rings->early[i]);
-	free(rings->early);
+	early_done(&rings->early);
 	free(rings->queue);
 	free(rings);
 }

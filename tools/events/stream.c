@@ -204,16 +204,14 @@ take_sample(struct stream *stream, const struct sample *sample,
 }
 
 static int
-take_direct(struct stream *stream, struct target *target)
+take_direct(void *self, struct fire *fire, const struct ring_record *record)
 {
-	struct fire fire;
-	int result;
+	struct stream *stream = self;
 
-	make_room(stream, target);
-	rings_take(stream->to.rings, &fire, stream->values);
-	result = hand_over(stream, &fire);
-	rings_pass(stream->to.rings);
-	return result;
+	make_room(stream, fire->target);
+	record_values(record, fire->target, stream->values);
+	fire->values = stream->values;
+	return hand_over(stream, fire);
 }
 
 /* A thread has got a ring, or can't get one. */
@@ -306,22 +304,19 @@ take_until(struct stream *stream, uint64_t until)
 	const struct consumer *consumer = stream->consumer;
 	struct lookups lookups = { 0 };
 	struct sample *samples;
-	struct target *target;
 	size_t count, i = 0;
-	uint64_t time;
 	int result = 0;
 
 	read_all(stream);
 	count = perf_take(stream->to.perf, until, &samples);
-	while (result == 0) {
-		target = stream->to.rings != NULL ?
-		    rings_next(stream->to.rings, &time) : NULL;
-		if (target != NULL && time < until &&
-		    (i == count || time < samples[i].time))
-			result = take_direct(stream, target);
-		else if (i < count)
-			result = take_sample(stream, &samples[i++], &lookups);
-		else
+	for (;; i++) {
+		if (stream->to.rings != NULL)
+			result = rings_hand_over(stream->to.rings, i < count ?
+			    samples[i].time : until, take_direct, stream);
+		if (i == count || result != 0)
+			break;
+		result = take_sample(stream, &samples[i], &lookups);
+		if (result != 0)
 			break;
 	}
 	perf_done(stream->to.perf, count);
