@@ -55,7 +55,16 @@ line_char(struct line *line, char c)
 	line->bytes[line->length++] = c;
 }
 
-void line_put(struct line *line, const char *bytes, size_t length);
+static inline void
+line_put(struct line *line, const char *bytes, size_t length)
+{
+	if (length == 0)
+		return;		/* there may be no bytes yet */
+	line_room(line, length);
+	memcpy(line->bytes + line->length, bytes, length);
+	line->length += length;
+}
+
 void line_text(struct line *line, const char *text);
 void line_unsigned(struct line *line, uint64_t value);
 void line_signed(struct line *line, int64_t value);

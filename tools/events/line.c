@@ -33,16 +33,6 @@ line_free(struct line *line)
 }
 
 void
-line_put(struct line *line, const char *bytes, size_t length)
-{
-	if (length == 0)
-		return;		/* there may be no bytes yet */
-	line_room(line, length);
-	memcpy(line->bytes + line->length, bytes, length);
-	line->length += length;
-}
-
-void
 line_text(struct line *line, const char *text)
 {
 	line_put(line, text, strlen(text));
@@ -59,21 +49,23 @@ static const char two_digits[] =
 void
 line_unsigned(struct line *line, uint64_t value)
 {
-	char digits[20];
-	size_t at = sizeof digits;
+	char *to;
+	unsigned digits = 1;
+	uint64_t above;
 
-	while (value >= 100) {
-		at -= 2;
-		memcpy(digits + at, two_digits + value % 100 * 2, 2);
-		value /= 100;
+	for (above = value; above >= 10000; above /= 10000)
+		digits += 4;
+	digits += (above >= 10) + (above >= 100) + (above >= 1000);
+	line_room(line, digits);
+	line->length += digits;
+	for (to = line->bytes + line->length; value >= 100; value /= 100) {
+		to -= 2;
+		memcpy(to, two_digits + value % 100 * 2, 2);
 	}
-	if (value >= 10) {
-		at -= 2;
-		memcpy(digits + at, two_digits + value * 2, 2);
-	} else {
-		digits[--at] = (char)('0' + value);
-	}
-	line_put(line, digits + at, sizeof digits - at);
+	if (value >= 10)
+		memcpy(to - 2, two_digits + value * 2, 2);
+	else
+		to[-1] = (char)('0' + value);
 }
 
 void
@@ -89,13 +81,16 @@ void
 line_digits(struct line *line, unsigned value, unsigned digits)
 {
 	char *to;
-	unsigned i;
 
 	line_room(line, digits);
-	to = line->bytes + line->length;
-	for (i = digits; i-- > 0; value /= 10)
-		to[i] = (char)('0' + value % 10);
 	line->length += digits;
+	to = line->bytes + line->length;
+	for (; digits >= 2; digits -= 2, value /= 100) {
+		to -= 2;
+		memcpy(to, two_digits + value % 100 * 2, 2);
+	}
+	if (digits > 0)
+		to[-1] = (char)('0' + value % 10);
 }
 
 void

@@ -239,26 +239,64 @@ show_time(struct show *show, uint64_t time)
 		strftime(show->clock, sizeof show->clock, "%H:%M:%S.", &tm);
 		show->second = second;
 	}
-	line_text(&show->line, show->clock);
+	line_put(&show->line, show->clock, sizeof "HH:MM:SS." - 1);
 	line_digits(&show->line, (unsigned)(time % SECOND / 1000), 6);
+}
+
+static void
+make_head(struct show_head *head, const struct fire *fire)
+{
+	struct line *text = &head->text;
+
+	text->length = 0;
+	head->target = fire->target;
+	head->pid = fire->pid;
+	head->tid = fire->tid;
+	snprintf(head->comm, sizeof head->comm, "%s", fire->comm);
+	line_char(text, ' ');
+	line_unsigned(text, (uint64_t)fire->pid);
+	if (fire->tid != fire->pid) {
+		line_char(text, '/');
+		line_unsigned(text, (uint64_t)fire->tid);
+	}
+	line_char(text, ' ');
+	line_word(text, fire->comm);
+	line_char(text, ' ');
+	line_put(text, fire->target->label.bytes, fire->target->label.length);
+}
+
+static const struct line *
+head_of(struct show *show, const struct fire *fire)
+{
+	struct show_head *head = &show->heads[((size_t)fire->tid +
+	    fire->target->number) % (sizeof show->heads /
+	    sizeof *show->heads)];
+
+	if (head->target != fire->target || head->tid != fire->tid ||
+	    head->pid != fire->pid || strcmp(head->comm, fire->comm) != 0)
+		make_head(head, fire);
+	return &head->text;
 }
 
 void
 show_fire(struct show *show, const struct fire *fire)
 {
+	const struct line *head = head_of(show, fire);
 	struct line *line = &show->line;
 
+	line_room(line, 64 + head->length);
 	show_time(show, fire->time + show->since_epoch);
-	line_char(line, ' ');
-	line_unsigned(line, (uint64_t)fire->pid);
-	if (fire->tid != fire->pid) {
-		line_char(line, '/');
-		line_unsigned(line, (uint64_t)fire->tid);
-	}
-	line_char(line, ' ');
-	line_word(line, fire->comm);
-	line_char(line, ' ');
-	line_put(line, fire->target->label.bytes, fire->target->label.length);
+	line_put(line, head->bytes, head->length);
 	show_args(line, fire);
 	line_char(line, '\n');
+}
+
+void
+show_done(struct show *show)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof show->heads / sizeof *show->heads; i++)
+		line_free(&show->heads[i].text);
+	line_free(&show->line);
 }

@@ -97,7 +97,7 @@ run(struct watch *watch)
 	}
 	stream_close(watch->stream);
 	json_done(&watch->show);
-	line_free(&watch->show.line);
+	show_done(&watch->show);
 	return result;
 }
 
