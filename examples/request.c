@@ -3,8 +3,8 @@
  * and a text with its length.
  *
  * It fires the probe for each line of its input, or without input five times a
- * second, as the number of the request.  The page "Types" of README.md shows
- * what each tracer prints.  Its first line of output is its pid and the path of
+ * second, as the number of the request.  usdt(7) shows what each
+ * tracer prints.  Its first line of output is its pid and the path of
  * its image; an argument is the provider's name.
  *
  * SPDX-License-Identifier: BSD-2-Clause

@@ -296,10 +296,10 @@ sub slurp
 	return scalar <$in>;
 }
 
-my $readme = slurp('README.md') =~ s/.*^### Typed firing$//msr =~ s/^#.*//msr;
-my ($fire, $declare, $cpp) = $readme =~ /^```c(?:pp)?\n(.*?)^```$/msg;
+my ($page) = slurp('man/usdt.7') =~ /^\.Ss Typed firing$(.*?)^\.S[sh] /ms;
+my ($fire, $declare, $cpp) = map { s/\\e/\\/gr } $page =~ /^\.Bd [^\n]*\n(.*?)^\.Ed$/msg;
 my ($above_main, $inside) = split /\n\n/, $declare // '';
-my $example = spew('readme.c', <<"END");
+my $example = spew('page.c', <<"END");
 #include <stdio.h>
 #include "usdt.h"
 struct request;
@@ -313,9 +313,9 @@ work(usdt_probedef_t *req)
 	$fire$inside
 }
 END
-accepts('what README shows of C', "gcc -std=c11 $warnings -I. -c -o "
-    . "$dir/readme.o $example");
-$example = spew('readme.cc', <<"END");
+accepts('what usdt(7) shows of C', "gcc -std=c11 $warnings -I. -c -o "
+    . "$dir/page.o $example");
+$example = spew('page.cc', <<"END");
 #include <iostream>
 #include "usdt.hpp"
 enum class verb { get, put };
@@ -328,7 +328,7 @@ work(request *request)
 	$cpp
 }
 END
-accepts('what README shows of C++', "g++ -std=c++20 $warnings -I. -c -o "
-    . "$dir/readme.o $example");
+accepts('what usdt(7) shows of C++', "g++ -std=c++20 $warnings -I. -c -o "
+    . "$dir/page.o $example");
 cmp_ok($in_cxx, '>', 10, 'C++: wrong calls were compiled');
 done_testing();

@@ -1,6 +1,6 @@
 # What can this DTrace not do, for any library?
 #
-# README's table of limits rests on this.  A test here that fails after an
+# The list of limits in usdt(7) rests on this.  A test here that fails after an
 # upgrade is good news: the limit is gone.
 use strict;
 use warnings;

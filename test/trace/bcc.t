@@ -3,10 +3,9 @@
 use strict;
 use warnings;
 
-use File::Basename qw(basename);
 use Test::More;
 use Usdt::Process;
-use Usdt::Tracer qw(need scratch_dir tracer_case kernel_headers);
+use Usdt::Tracer qw(need scratch_dir tracer_case bcc_headers);
 
 need('root', 'bcc', 'kernel headers');
 alarm 3600;
@@ -15,25 +14,7 @@ my $dir = scratch_dir();
 my $provider = "bcc$$" . 'x';
 my $python = '/usr/bin/python3';	# Debian's, for its module
 
-# Debian has two trees of headers, bcc uses one.
-sub one_tree
-{
-	my $headers = kernel_headers();
-	my $common = $headers =~ s/-[^-]+$/-common/r;
-	my $tree = "$dir/headers";
-
-	mkdir($tree);
-	for my $in ('include', map { "arch/$_/include" }
-	    map { basename($_) } glob("$headers/arch/*")) {
-		my $to = $tree;
-		mkdir($to .= "/$_") for split m{/}, $in;
-		symlink($_, "$to/" . basename($_))
-		    for glob("$common/$in/* $headers/$in/*");
-	}
-	return $tree;
-}
-
-$ENV{BCC_KERNEL_SOURCE} = one_tree();
+$ENV{BCC_KERNEL_SOURCE} = bcc_headers($dir);
 $ENV{PYTHONUNBUFFERED} = 1;
 
 sub process

@@ -51,7 +51,7 @@ tracer_case('it lists probes' => sub {
 });
 
 # The code of the module that it would load.  It moves the semaphore, whose
-# address is right, by as much as the probe: README says so.
+# address is right, by as much as the probe: usdt(7) says so.
 tracer_case('where it would attach' => sub {
 	my ($note) = grep { $_->{name} eq 'a__b' } $elf->notes;
 	my ($code) = grep { /\Q$image->{path}\E.*sdt_sem_offset/ } stap('-p3',

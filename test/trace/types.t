@@ -1,8 +1,7 @@
 #!/usr/bin/perl
 # What do tracers print of named arguments, structs and doubles?
 #
-# The program is examples/request.c; README's page "Types" quotes what is
-# printed here.
+# The program is examples/request.c; usdt(7) quotes what is printed here.
 use strict;
 use warnings;
 

@@ -16,7 +16,7 @@ use Test::More;
 use Usdt::Cross ();
 
 our @EXPORT_OK = qw(need tracer_case scratch_dir build_c source_dir
-    kernel_headers);
+    kernel_headers bcc_headers);
 
 # The time that any single step may take.  Machines that run tests are often
 # busy: this is a limit for what hangs, not for speed.
@@ -156,6 +156,25 @@ sub kernel_headers
 	my ($newest) = sort { -M $a <=> -M $b }
 	    glob('/usr/src/linux-headers-*/include/generated/autoconf.h');
 	return defined $newest ? dirname(dirname(dirname($newest))) : undef;
+}
+
+# bcc_headers(DIR): such headers as one tree, made in DIR. Debian has two, bcc uses
+# one.
+sub bcc_headers
+{
+	my $headers = kernel_headers();
+	my $common = $headers =~ s/-[^-]+$/-common/r;
+	my $tree = "$_[0]/headers";
+
+	mkdir($tree);
+	for my $in ('include', map { "arch/$_/include" }
+	    map { basename($_) } glob("$headers/arch/*")) {
+		my $to = $tree;
+		mkdir($to .= "/$_") for split m{/}, $in;
+		symlink($_, "$to/" . basename($_))
+		    for glob("$common/$in/* $headers/$in/*");
+	}
+	return $tree;
 }
 
 sub lacks_tracefs

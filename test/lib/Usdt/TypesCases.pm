@@ -143,7 +143,7 @@ sub run_types
 		});
 	}
 
-	# bpftrace 0.17 prints "{  }", or dies of the double: README says so.
+	# bpftrace 0.17 prints "{  }", or dies of the double: usdt(7) says so.
 	tracer_case('a struct that an argument leads to' => sub {
 		my $request = request($dir);
 		my $at = "$request->{path}:";
