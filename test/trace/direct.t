@@ -7,117 +7,22 @@
 use strict;
 use warnings;
 
-use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep);
+use Usdt::Direct qw(begin build_host fired watch attached ended exactly
+    $PROVIDER $PATTERN);
 use Usdt::Tracer qw(need tracer_case scratch_dir);
-use Usdt::Watch qw(usdt_command);
 
 need('root', 'cc', 'bpftrace');
 alarm 3600;
 
 my $dir = scratch_dir();
-my $build = $ENV{USDT_BUILD} // '.';
-my $PROVIDER = $ENV{DIRECT_PROVIDER} = "direct$$";
-my $PATTERN = "$PROVIDER:*";
-my ($PRINTED, $LOST, $UNREAD) = 0 .. 2;
+begin($dir);
+my $program = build_host('direct_host');
 
-delete @ENV{qw(USDT_DISABLE USDT_DEBUG USDT_BACKENDS USDT_NOP)};
-$ENV{USDT_HELPER} = '/nonexistent/helper';
-$ENV{USDT_IMAGE_DIR} = "$dir/images";
-mkdir("$dir/images", 0700) or die "$dir/images: $!\n";
-
-my @compiler = split ' ', $ENV{CC} // 'cc';
-system(@compiler, qw(-std=gnu11 -O2 -Wall -Wextra -Werror), "-I.", '-o',
-    "$dir/direct_host", 'test/trace/direct_host.c', "$build/libusdt.a",
-    '-pthread') == 0 or BAIL_OUT('direct_host.c does not compile');
-
-# --- programs and watches ---------------------------------------------------
-
-# A program that has said that it is ready.
 sub host
 {
-	my $run = Usdt::Tracer::Run->start("$dir/direct_host", @_);
-
-	$run->wait_for(qr/^ready/) or die "no host:\n" . $run->report;
-	return $run;
-}
-
-# It ends: how many fires it has done, and begun.
-sub fired
-{
-	my ($host) = @_;
-	my $line = $host->wait_for(qr/^fired \d+ to \d+$/)
-	    or die "it does not end:\n" . $host->report;
-
-	$host->reap;
-	return grep { defined } map { /^fired (\d+) to (\d+)$/ }
-	    @{ $host->{lines} };
-}
-
-# A watch that writes to a file: there may be millions of lines.
-my $watches = 0;
-
-sub watch
-{
-	my (@arguments) = @_;
-	my $file = "$dir/lines" . ++$watches;
-	my $run = Usdt::Watch->start('sh', '-c', 'exec "$@" >"$0"', $file,
-		usdt_command(), 'watch', @arguments);
-
-	return { run => $run, file => $file };
-}
-
-# A uprobe's gate opens before the uprobe is there.  So then the program waits.
-sub attached
-{
-	my ($host, @arguments) = @_;
-
-	kill('STOP', $host->pid) if @arguments;
-	my $watch = watch(@arguments, $PATTERN);
-	$watch->{run}->told(qr/(watching 1 probe)/);
-	kill('CONT', $host->pid) if @arguments;
-	return $watch;
-}
-
-# It ends: what it printed, and said to be lost and unread.
-sub ended
-{
-	my ($watch, $signal) = @_;
-	my ($lost, $unread, %seen, @odd) = (0, 0);
-
-	sleep(0.3);
-	$watch->{run}->stop($signal // 'INT');
-	my $said = $watch->{run}->errors;
-	$lost += $1 while $said =~ /: (\d+) events? of .* lost in all$/mg;
-	$unread += $1 while $said =~ /^usdt: (\d+) .*unread/mg;
-	open(my $in, '<', $watch->{file}) or die "$watch->{file}: $!\n";
-	my ($n, $last) = (0);
-	while (<$in>) {
-		if (!/^\d\d:\d\d:\d\d\.\d{6} \S+ \S+ $PROVIDER:event source=(\d+) serial=(\d+)$/) {
-			push @odd, $_;
-			next;
-		}
-		$n++;
-		push @odd, "twice, or not in order: $_"
-		    if defined $seen{$1} && $seen{$1} >= $2;
-		$seen{$1} = $2;
-	}
-	diag("not a line that is expected: $odd[0]") if @odd;
-	return ($n, $lost, $unread, scalar @odd, $said);
-}
-
-# exactly(WHAT, FIRED, ENDED): all of it, and where a process was killed maybe
-# one event more.
-sub exactly
-{
-	my ($what, $done, $begun, @ended) = @_;
-	my ($printed, $lost, $unread, $odd, $said) = @ended;
-	my $sum = $printed + $lost;
-
-	ok($sum >= $done && $sum <= $begun && $odd == 0 && $unread == 0,
-	    "$what: $done to $begun fired, $printed printed, $lost lost")
-	    or diag("$odd odd lines, $unread unread\n$said");
+	return Usdt::Direct::host($program, @_);
 }
 
 sub run_scenario
@@ -128,10 +33,10 @@ sub run_scenario
 		my $host = host($scenario, $count);
 		my $watch = attached($host, @arguments);
 		my ($done, $begun) = fired($host);
-		my @ended = ended($watch);
+		my $end = ended($watch);
 
-		exactly($what, $done, $begun, @ended);
-		is($ended[$LOST], 0, "$what: nothing is lost") if !$losses;
+		exactly($what, $done, $begun, $end);
+		is($end->{lost}, 0, "$what: nothing is lost") if !$losses;
 	});
 }
 
@@ -175,7 +80,7 @@ tracer_case('two readers at once, and bpftrace' => sub {
 	# All three wait for the gate, which the first of them opens.
 	kill('STOP', $host->pid);
 	$bpftrace->wait_for(qr/^ready/) or die $bpftrace->report;
-	my @watches = map { attached($host) } 1 .. 2;
+	my @watches = map { watch($PATTERN) } 1 .. 2;
 	kill('CONT', $host->pid);
 	my ($done, $begun) = fired($host);
 	exactly('each reader', $done, $begun, ended($_)) for @watches;
@@ -193,10 +98,11 @@ tracer_case('a reader that is killed, and another' => sub {
 	$watch->{run}->stop('KILL');
 	my $next = attached($host);
 	my ($done) = fired($host);
-	my ($printed, $lost, $unread, $odd) = ended($next);
+	my $end = ended($next);
 
-	ok($printed > 0 && $printed + $lost < $done && $odd == 0,
-	    "the second prints what was fired since: $printed of $done");
+	ok($end->{printed} > 0 && $end->{printed} + $end->{lost} < $done &&
+	    $end->{odd} == 0, 'the second prints what was fired since: '
+	    . "$end->{printed} of $done");
 });
 
 tracer_case('nothing stays' => sub {

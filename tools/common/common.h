@@ -300,6 +300,7 @@ struct image {
 	uint8_t id[20];		/* that, if it has 20 bytes; else zeros */
 	struct usdt__direct direct;	/* offsets are in the file; magic is 0:
 					 * it has no direct sites */
+	int filtered;		/* see direct_ask_filters */
 	uint64_t gates;		/* offset of its semaphores in the file */
 	int dof;		/* it has DOF that describes probes */
 	int linked;		/* the linker loads it: gdb knows where */
@@ -404,6 +405,12 @@ uint64_t direct_semaphore(const struct probe *probe);
  * -1: unknown, or the process is gone.
  */
 int direct_is_filtered(pid_t pid);
+/*
+ * Has one of the processes that map the file?  Then its probes can't go direct:
+ * gates open in all of them.
+ */
+#define DIRECT_FILTERED	"a process has a seccomp filter"
+void direct_ask_filters(struct image *image, const struct mapped *file);
 
 /* --- operand.c: how does the kernel fetch an argument? -------------------- */
 

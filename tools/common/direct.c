@@ -10,6 +10,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <dirent.h>
 #include <stdlib.h>
 
 #include "tools/common/common.h"
@@ -55,6 +56,8 @@ direct_obstacle(const struct image *image, const struct probe *probe)
 	if (site_in_stubs(image, probe) < 0 || probe->semaphore < image->gates ||
 	    direct_gate(image, probe) >= image->direct.gates)
 		return "its stub writes no events";
+	if (image->filtered)
+		return DIRECT_FILTERED;
 	if (has_struct(image, probe))
 		return "an argument points to a struct, whose members only the "
 		    "kernel can read";
@@ -91,21 +94,67 @@ direct_semaphore(const struct probe *probe)
 	return probe->semaphore + 2;
 }
 
-int
-direct_is_filtered(pid_t pid)
+/* What a status file of /proc says of filters, or -1; and how many threads there
+ * are. */
+static int
+status_filtered(const char *name, int *threads)
 {
-	char *name = xasprintf("/proc/%d/status", (int)pid);
 	FILE *in = fopen(name, "re");
 	char *line = NULL;
 	size_t space = 0;
 	int filtered = -1;
 
-	free(name);
-	while (in != NULL && filtered < 0 && getline(&line, &space, in) > 0)
+	while (in != NULL && filtered < 0 && getline(&line, &space, in) > 0) {
+		if (strncmp(line, "Threads:", 8) == 0)
+			*threads = atoi(line + 8);
 		if (strncmp(line, "Seccomp:", 8) == 0)
 			filtered = atoi(line + 8) != 0;
+	}
 	free(line);
 	if (in != NULL)
 		fclose(in);
 	return filtered;
+}
+
+/* Each thread has filters of its own. */
+static int
+is_thread_filtered(pid_t pid)
+{
+	char *name = xasprintf("/proc/%d/task", (int)pid);
+	DIR *threads = opendir(name);
+	struct dirent *entry;
+	int filtered = 0, unused;
+
+	free(name);
+	while (threads != NULL && filtered != 1 &&
+	    (entry = readdir(threads)) != NULL) {
+		name = xasprintf("/proc/%d/task/%s/status", (int)pid,
+		    entry->d_name);
+		filtered = status_filtered(name, &unused);
+		free(name);
+	}
+	if (threads != NULL)
+		closedir(threads);
+	return filtered == 1;
+}
+
+int
+direct_is_filtered(pid_t pid)
+{
+	char *name = xasprintf("/proc/%d/status", (int)pid);
+	int threads = 1, filtered = status_filtered(name, &threads);
+
+	free(name);
+	return filtered == 0 && threads > 1 ? is_thread_filtered(pid) :
+	    filtered;
+}
+
+void
+direct_ask_filters(struct image *image, const struct mapped *file)
+{
+	size_t i;
+
+	for (i = 0; image->direct.magic != 0 && i < file->count &&
+	    !image->filtered; i++)
+		image->filtered = direct_is_filtered(file->holders[i].pid) == 1;
 }

@@ -23,19 +23,8 @@
  * from there, as of a text. */
 #define ANNOUNCED	"unsigned long\0char *\0unsigned long"
 
-static int
-is_filtered(const struct mapped *holders)
-{
-	size_t i;
-
-	for (i = 0; holders != NULL && i < holders->count; i++)
-		if (direct_is_filtered(holders->holders[i].pid) == 1)
-			return 1;
-	return 0;
-}
-
 static const char *
-obstacle_of(const struct attachment *to, const struct image *image,
+obstacle_of(const struct attachment *to, struct image *image,
     const struct mapped *holders)
 {
 	const char *why;
@@ -49,7 +38,9 @@ obstacle_of(const struct attachment *to, const struct image *image,
 		return "this kernel's pages are too large";
 	if ((why = rings_obstacle()) != NULL)
 		return why;
-	return is_filtered(holders) ? "a process has a seccomp filter" : NULL;
+	if (holders != NULL)
+		direct_ask_filters(image, holders);
+	return image->filtered ? DIRECT_FILTERED : NULL;
 }
 
 static void

@@ -471,6 +471,7 @@ list_file(struct list *list, const struct mapped *file, int fd)
 		image_free(shown.image);
 		return;
 	}
+	direct_ask_filters(shown.image, file);
 	for (i = 0; i < shown.image->count; i++)
 		wanted += (size_t)is_wanted(list, file->path, &shown.stat,
 		    &shown.image->probes[i]);
