@@ -20,7 +20,7 @@ endif
 endif
 TARGET	:= $(shell $(CC) -dumpmachine 2>/dev/null)
 # A processor by its name in the rows.
-ours	= $(shell echo $(1) | sed 's/^i.86$$/i386/; s/^amd64$$/x86_64/; s/^arm64$$/aarch64/; s/^sparcv9$$/sparc64/; s/^powerpc64le$$/ppc64le/; s/^arm$$/armhf/; s/^armv[6-9].*$$/armhf/')
+ours	= $(shell echo $(1) | sed 's/^i.86$$/i386/; s/^amd64$$/x86_64/; s/^arm64$$/aarch64/; s/^sparcv9$$/sparc64/; s/^powerpc/ppc/; s/^arm$$/armhf/; s/^armv[6-9].*$$/armhf/')
 NATIVE	:= $(call ours,$(firstword $(subst -, ,$(TARGET))))
 ARCH	?= $(NATIVE)
 override ARCH := $(call ours,$(ARCH))
@@ -113,7 +113,7 @@ $(OBJ)/%.o: %.c | $(HAS_LIBRARY)
 	@echo "  CC      $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -I. -MMD -MP -c -o $@ $<
 
-$(OBJ)/%.o: %.s core/symbols.inc core/stubs_x86.inc | $(HAS_LIBRARY)
+$(OBJ)/%.o: %.s $(wildcard core/*.inc) | $(HAS_LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  AS      $<"
 	$(Q)$(CC) $(ARCHFLAGS_$(ARCH)) $(ASFLAGS_$(SYSTEM)) -I. -c -o $@ $<
@@ -161,7 +161,7 @@ units	= $(UNITS:%=$(OBJ)/%)
 machines = test/vm/dtrace.t test/vm/sid.t test/vm/arm64.t test/vm/processor.t
 checks	= $(filter-out $(longer),$(sort $(wildcard test/*.t))) $(units)
 # Not in `make check`, which should take less than a minute.
-longer	= $(patsubst %,test/%.t,amalgamation bindings builds costs cross deb fuzz none \
+longer	= $(patsubst %,test/%.t,amalgamation bindings builds costs cross deb fuzz none power \
 	  sanitize standards targets typed widths)
 # Both build a package for npm, and ask its registry.
 nodes	= test/node/node.t test/node/consumer.t

@@ -197,10 +197,21 @@ int
 usdt__helper_remove(const struct usdt__platform *row, const char *device,
     int generation, struct usdt__answer *answer)
 {
+	void *argument = NULL;
 	int n;
 
-	n = ask(row, device, row->remove_request, row->remove_by_pointer ?
-	    (void *)&generation : (void *)(uintptr_t)generation, answer);
+	switch (row->remove_shape) {
+	case USDT__REMOVE_VALUE:
+		argument = (void *)(uintptr_t)generation;
+		break;
+	case USDT__REMOVE_POINTER:
+		argument = &generation;
+		break;
+	case USDT__REMOVE_FIRST_BYTES:
+		memcpy(&argument, &generation, sizeof generation);
+		break;
+	}
+	n = ask(row, device, row->remove_request, argument, answer);
 	answer->seconds = 0;		/* patience is for documents */
 	if (n < 0 && !answer->opened && (answer->error == ENOENT ||
 	    answer->error == ENXIO || answer->error == ENODEV))

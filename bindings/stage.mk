@@ -7,7 +7,7 @@
 #	make unstage	remove them again
 
 SYSTEMS	= linux freebsd illumos macos
-ARCHS	= x86_64 i386 aarch64 sparc64 riscv64 s390x armhf ppc64le other
+ARCHS	= x86_64 i386 aarch64 sparc64 riscv64 s390x armhf ppc64le ppc ppc64 other
 ROOMS	= core image none
 LIBRARY	= $(wildcard ../../usdt*.[chs]) $(ROOMS:%=../../%) ../vouch.h
 FILES	= $(LIBRARY) $(wildcard $(ROOMS:%=../../%/*.[ch])) ../../Makefile

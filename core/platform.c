@@ -44,6 +44,8 @@ const struct usdt__platform usdt__platforms[] = {
 		.patience_of = "dtprobed gives its parser 5 s a try unless "
 		    "started with -t",
 		.narrow = "DTrace on Linux accepts no 32-bit processes",
+		.archs = { "x86_64", "i386", "aarch64", "sparc64", "riscv64",
+		    "s390x", "armhf", "ppc64le" },
 		.reserved = { "pid" },
 		.stash = "/run/dtrace/stash/dof-pid",
 		.stash_pids = 0xeffffffc,	/* PROC_PID_INIT_INO */
@@ -84,7 +86,7 @@ const struct usdt__platform usdt__platforms[] = {
 		.remove_request = 0x80047a02,	/* _IOW('z', 2, int) */
 		.add_shape = USDT__ADD_HELPER_PID,
 		.generation = USDT__GENERATION_IN_HELPER,
-		.remove_by_pointer = 1,
+		.remove_shape = USDT__REMOVE_POINTER,
 		.dof_version = 2,
 		.offsets = USDT__OFFSET_PROBE,
 		.isenabled = USDT__ISENABLED_REGISTER,
@@ -111,6 +113,7 @@ const struct usdt__platform usdt__platforms[] = {
 		.add_request = 0x80086804,	/* _IOW('h', 4, user_addr_t) */
 		.remove_request = 0x20006802,	/* _IO('h', 2) */
 		.add_shape = USDT__ADD_ENVELOPE,
+		.remove_shape = USDT__REMOVE_FIRST_BYTES,
 		.generation = USDT__GENERATION_IN_DOF,
 		.dof_version = 3,
 		.offsets = USDT__OFFSET_DOF,
@@ -125,7 +128,7 @@ const struct usdt__platform usdt__platforms[] = {
 		.max_type = 127,
 		.max_dof = 512 * 1024 - 1,	/* kern.dtrace.dof_maxsize */
 		.max_documents = 64,
-		.archs = { "x86_64", "aarch64" },	/* i386 is gone */
+		.archs = { "x86_64", "aarch64", "ppc", "ppc64" },
 		.reserved = { "pid", "objc", "oneshot" },	/* fasttrap.c */
 		.provider_chars = "._-",
 		.limits = "DTrace",
@@ -164,7 +167,7 @@ static const char *const s390x_registers[] = {
 static const char *const armhf_registers[] = {
 	"r0", "r1", "r2", "r3"
 };
-static const char *const ppc64le_registers[] = {
+static const char *const power_registers[] = {
 	"%r3", "%r4", "%r5", "%r6", "%r7", "%r8", "%r9", "%r10"
 };
 /* Whole registers: every reader knows these names, whatever the size. */
@@ -200,7 +203,7 @@ static const char *const armhf_operands[] = {
 	"r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10",
 	"fp", "ip", "sp", "lr", NULL
 };
-static const char *const ppc64le_operands[] = {
+static const char *const power_operands[] = {
 	"%r0", "%r1", "%r2", "%r3", "%r4", "%r5", "%r6", "%r7", "%r8", "%r9",
 	"%r10", "%r11", "%r12", "%r13", "%r14", "%r15", "%r16", "%r17", "%r18",
 	"%r19", "%r20", "%r21", "%r22", "%r23", "%r24", "%r25", "%r26", "%r27",
@@ -212,7 +215,7 @@ static const uint8_t riscv64_numbers[] = { 10, 11, 12, 13, 14, 15, 16, 17 };
 static const uint8_t sparc64_numbers[] = { 8, 9, 10, 11, 12, 13 };
 static const uint8_t s390x_numbers[] = { 2, 3, 4, 5, 6 };
 static const uint8_t armhf_numbers[] = { 0, 1, 2, 3 };
-static const uint8_t ppc64le_numbers[] = { 3, 4, 5, 6, 7, 8, 9, 10 };
+static const uint8_t power_numbers[] = { 3, 4, 5, 6, 7, 8, 9, 10 };
 static const struct usdt__own_type aarch64_types[] = {
 	{ "nlink_t", 4 }, { "blksize_t", -4 }, { "wchar_t", 4 }, { NULL, 0 }
 };
@@ -363,12 +366,49 @@ const struct usdt__arch usdt__archs[] = {
 		.align = 8,
 		.page = 65536,
 		.registers = 8,
-		.register_names = ppc64le_registers,
-		.dwarf_registers = ppc64le_numbers,
+		.register_names = power_registers,
+		.dwarf_registers = power_numbers,
 		.stack_format = "%u(%%r1)",
-		.operands = ppc64le_operands,
+		.operands = power_operands,
 		.syntax = USDT__SYNTAX_POWER,
 		.stack_start = 96,	/* a frame's head, room for 8 words */
+		.unwind = { 65, 1, 0, 0 },
+		.sites = { { 0, 12, 32 }, { 0, 12, 32 } },
+	},
+	{
+		/* macOS alone.  Its kernel shifts no offsets there. */
+		.name = "ppc",
+		.elf_machine = 20,	/* EM_PPC */
+		.word = 4,
+		.align = 8,
+		.big_endian = 1,
+		.page = 4096,
+		.registers = 8,
+		.register_names = power_registers,
+		.dwarf_registers = power_numbers,
+		.stack_format = "%u(%%r1)",
+		.operands = power_operands,
+		.syntax = USDT__SYNTAX_POWER,
+		.wide_format = "%u(%%r12)",
+		.wide_register = 12,
+		.stack_start = 56,	/* a frame's head, room for 8 words */
+		.unwind = { 65, 1, 0, 0 },
+		.sites = { { 0, 12, 32 }, { 0, 12, 32 } },
+	},
+	{
+		.name = "ppc64",
+		.elf_machine = 21,	/* EM_PPC64 */
+		.word = 8,
+		.align = 8,
+		.big_endian = 1,
+		.page = 4096,
+		.registers = 8,
+		.register_names = power_registers,
+		.dwarf_registers = power_numbers,
+		.stack_format = "%u(%%r1)",
+		.operands = power_operands,
+		.syntax = USDT__SYNTAX_POWER,
+		.stack_start = 112,	/* a frame's head, room for 8 words */
 		.unwind = { 65, 1, 0, 0 },
 		.sites = { { 0, 12, 32 }, { 0, 12, 32 } },
 	},
@@ -408,6 +448,10 @@ const size_t usdt__arch_count = sizeof(usdt__archs) / sizeof(usdt__archs[0]);
 #define NATIVE_ARCH	"armhf"
 #elif defined(__powerpc64__) && defined(__LITTLE_ENDIAN__)
 #define NATIVE_ARCH	"ppc64le"
+#elif defined(__ppc64__) || (defined(__powerpc64__) && defined(__BIG_ENDIAN__))
+#define NATIVE_ARCH	"ppc64"
+#elif defined(__ppc__) || (defined(__powerpc__) && !defined(__powerpc64__))
+#define NATIVE_ARCH	"ppc"
 #else
 #define NATIVE_ARCH	"unknown"
 #endif
@@ -450,8 +494,6 @@ usdt__native_supported(void)
 
 	if (row->helper == NULL || arch == NULL || usdt__stub_count == 0)
 		return 0;
-	if (row->archs[0] == NULL)
-		return 1;
 	for (i = 0; i < sizeof row->archs / sizeof row->archs[0] &&
 	    row->archs[i] != NULL; i++)
 		if (strcmp(row->archs[i], arch->name) == 0)

@@ -73,6 +73,13 @@ enum usdt__add_shape {		/* the argument of the ADDDOF ioctl */
 	USDT__ADD_ENVELOPE	/* a pointer to a pointer to count + helpers */
 };
 
+enum usdt__remove_shape {	/* the argument of the REMOVE ioctl */
+	USDT__REMOVE_VALUE,	/* the generation's number */
+	USDT__REMOVE_POINTER,	/* a pointer to it */
+	USDT__REMOVE_FIRST_BYTES /* a word that begins with it: the kernel
+				 * reads an int where it keeps the word */
+};
+
 enum usdt__generation_from {	/* where it puts the generation's number */
 	USDT__GENERATION_RETURNED,	/* the ioctl returns it */
 	USDT__GENERATION_IN_HELPER,	/* dofhp_gen */
@@ -101,7 +108,7 @@ struct usdt__platform {
 	unsigned long remove_request;
 	enum usdt__add_shape add_shape;
 	enum usdt__generation_from generation;
-	int remove_by_pointer;		/* else by value */
+	enum usdt__remove_shape remove_shape;
 	uint8_t dof_version;
 	int relocate;			/* SETX relocations add dofhp_addr */
 	enum usdt__offset_base offsets;
@@ -133,8 +140,7 @@ struct usdt__platform {
 					 * inode of /proc/PID/ns/pid */
 	const char *stale;		/* a possible cause of EINVAL if the
 					 * stash can't be read */
-	const char *archs[4];		/* processors that the system traces;
-					 * none: all */
+	const char *archs[8];		/* processors that the system traces */
 	const char *reserved[4];	/* the system's own providers: it drops
 					 * ours of these names silently */
 	const char *provider_chars;	/* besides letters and digits */

@@ -94,6 +94,11 @@ for my $row (qw(linux illumos freebsd)) {
 	($problems, $document) = judge('macos', $bytes, machine => 'arm64');
 	is_deeply($document->{probes}[0]{sites}, [$base + 0x2000],
 		'macos on arm64: the lowest bit is cut off');
+	($problems, $document) = judge('macos', $bytes, machine => 'ppc');
+	is_deeply([map { @{ $_->{sites} }, @{ $_->{ensites} } }
+		@{ $document->{probes} }], [$base + 0x2001, $base + 0x1ffe,
+		$base - 0x1fdf, $base - 0x1fe2],
+		'macos on PowerPC: not shifted');
 
 	($problems, $document) = judge('freebsd', build(good('freebsd',
 		relocate => 1, probes => [probe(addr => 8)],
@@ -152,6 +157,9 @@ my %instruction = (
 	ppc64le => { nop => "\0\0\0\x60", clear => "\0\0\x60\x38",
 		breakpoint => "\x08\0\xe0\x7f", other => "\0\0\x80\x38",
 		return => "\x20\0\x80\x4e" },
+	ppc => { nop => "\x60\0\0\0", clear => "\x38\x60\0\0",
+		breakpoint => "\x0f\xff\xdd\xdd", other => "\x38\x80\0\0",
+		return => "\x4e\x80\0\x20", big => 1 },
 );
 
 # code(ROW, MACHINE, AT => BYTES...): problems of a good document whose stub, of
@@ -189,7 +197,7 @@ my @machines = (['linux', 'x86_64'], ['linux', 'arm64'],
 	['linux', 'ppc64le'],
 	['illumos', 'x86_64'], ['illumos', 'i386'], ['illumos', 'sparc'],
 	['freebsd', 'x86_64'], ['freebsd', 'i386'], ['macos', 'x86_64'],
-	['macos', 'arm64']);
+	['macos', 'arm64'], ['macos', 'ppc']);
 for (@machines) {
 	my ($row, $machine) = @$_;
 	my $x86 = $machine =~ /86/;

@@ -89,10 +89,11 @@ my %archs = (
 	linux => [qw(x86_64 i386 aarch64 sparc64 riscv64 s390x armhf ppc64le)],
 	illumos => [qw(x86_64 i386 sparc64)],
 	freebsd => [qw(x86_64 i386)],
-	macos => [qw(x86_64 aarch64)],
+	macos => [qw(x86_64 aarch64 ppc ppc64)],
 );
 my %model = (x86_64 => 2, i386 => 1, aarch64 => 2, sparc64 => 2,
-	riscv64 => 2, s390x => 2, armhf => 1, ppc64le => 2);
+	riscv64 => 2, s390x => 2, armhf => 1, ppc64le => 2,
+	ppc => 1, ppc64 => 2);
 
 # --- usage ------------------------------------------------------------------
 
@@ -109,9 +110,11 @@ for ([[], 2, qr/^usdt: what is to be printed\?\nusage: /],
 	[['--os', 'none', 'p:m:f:n'], 2, qr/is not known; there are $known\n$/],
 	[['--arch', "vax\e", 'p:m:f:n'], 2, qr/^usdt: --arch vax\\x1b is not known;/],
 	[['--arch', 'vax', 'p:m:f:n'], 2,
-		qr/; there are @{$archs{linux}}\n$/],
+		qr/; there are @{$archs{linux}} ppc ppc64\n$/],
 	[['--os', 'macos', '--arch', 'sparc64', 'p:m:f:n'], 2,
-		qr/^usdt: macos has no probes on sparc64, only on x86_64 aarch64\n$/],
+		qr/^usdt: macos has no probes on sparc64, only on x86_64 aarch64 ppc ppc64\n$/],
+	[['--os', 'linux', '--arch', 'ppc', 'p:m:f:n'], 2,
+		qr/^usdt: linux has no probes on ppc, only on @{$archs{linux}}\n$/],
 	[['--os', 'freebsd', '--arch', 'aarch64', 'p:m:f:n'], 2,
 		qr/only on x86_64 i386\n$/],
 	[["$dir/none"], 1, qr/none: No such file or directory\n$/],
@@ -219,11 +222,12 @@ for my $os (qw(linux illumos freebsd macos)) {
 		my $bytes = $raw{$os}{$arch} = fine(@for, '--raw',
 			@definitions);
 		my $address = $os eq 'linux' ? 0 : hex $at;
-		my $big = $arch =~ /^(?:sparc64|s390x)$/;
+		my $big = $arch =~ /^(?:sparc64|s390x|ppc|ppc64)$/;
 		my ($problems, $document) = Usdt::Dof::judge($bytes, $os,
 			addr => $address, encoding => $big ? 2 : 1,
 			model => $model{$arch}, module => 'mod.1',
-			machine => $arch eq 'aarch64' ? 'arm64' : 'x86_64');
+			machine => $arch eq 'aarch64' ? 'arm64' :
+			    $arch =~ /^ppc(?:64)?$/ ? 'ppc' : 'x86_64');
 		my $title = "$os on $arch";
 
 		is_deeply([Usdt::Dof::texts(@$problems)], [],

@@ -36,8 +36,7 @@ show_all(void)
 			    row->archs[j] != NULL; j++)
 				if (strcmp(row->archs[j], arch->name) == 0)
 					break;
-			if (row->archs[0] == NULL || (j < COUNT(row->archs) &&
-			    row->archs[j] != NULL))
+			if (j < COUNT(row->archs) && row->archs[j] != NULL)
 				printf("%s %s\n", row->name, arch->name);
 		}
 }

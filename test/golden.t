@@ -82,9 +82,11 @@ my %target = (
 	s390x => ['s390x-linux-gnu', 's390x'],
 	armhf => ['armv7-linux-gnueabihf', 'arm'],
 	ppc64le => ['powerpc64le-linux-gnu', 'ppc64le'],
+	ppc => ['powerpc-linux-gnu', 'ppc'],
+	ppc64 => ['powerpc64-linux-gnu', 'ppc'],
 );
 
-my %big_endian = map { $_ => 1 } qw(sparc64 s390x);
+my %big_endian = map { $_ => 1 } qw(sparc64 s390x ppc ppc64);
 
 # stub_of(ARCH, ANSWER): the assembled code of the stub with the shortest nop
 # and this way of answering (1: through a pointer).
@@ -157,7 +159,7 @@ sub check
 
 	my ($problems, $read) = Usdt::Dof::judge($bytes, $os,
 		addr => $document, encoding => $big_endian{$arch} ? 2 : 1,
-		model => $arch =~ /^(?:i386|armhf)$/ ? 1 : 2, module => 'golden',
+		model => $arch =~ /^(?:i386|armhf|ppc)$/ ? 1 : 2, module => 'golden',
 		machine => $target{$arch}[1],
 		code => [$stubs, stub_of($arch, $linux) x @declared]);
 	is_deeply([Usdt::Dof::texts(@$problems)], [], "$os accepts it");

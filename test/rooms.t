@@ -76,6 +76,8 @@ my %allowed = (
 	usdt_tracepoints_riscv64 => '',
 	usdt_tracepoints_s390x => '',
 	usdt_tracepoints_armhf => '',
+	usdt_tracepoints_ppc => '',
+	usdt_tracepoints_ppc64 => '',
 	usdt_tracepoints_ppc64le => '',
 );
 # Calls of usdt.h that a room makes, as any program could.

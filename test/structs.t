@@ -26,6 +26,8 @@ my %target = (
 	s390x => 's390x-linux-gnu',
 	armhf => 'armv7-linux-gnueabihf',
 	ppc64le => 'powerpc64le-linux-gnu',
+	ppc => 'powerpc-linux-gnu',
+	ppc64 => 'powerpc64-linux-gnu',
 );
 
 require_compiler(system('clang --version >/dev/null 2>&1') == 0,

@@ -33,6 +33,8 @@ my @assembled = (
 	['s390x-linux-gnu', 'linux', 's390x'],
 	['armv7-linux-gnueabihf', 'linux', 'armhf'],
 	['powerpc64le-linux-gnu', 'linux', 'ppc64le'],
+	['powerpc-linux-gnu', 'linux', 'ppc'],
+	['powerpc64-linux-gnu', 'linux', 'ppc64'],
 	['aarch64-unknown-freebsd13', 'freebsd', 'aarch64'],
 	['i386-apple-macos10.13', 'macos', 'i386'],
 );

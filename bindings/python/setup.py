@@ -20,7 +20,9 @@ except ImportError:
 SYSTEMS = {"linux": "linux", "freebsd": "freebsd", "sunos": "illumos",
            "darwin": "macos"}
 PROCESSORS = {"amd64": "x86_64", "arm64": "aarch64", "sparcv9": "sparc64",
-              "arm": "armhf", "powerpc64le": "ppc64le"}
+              "arm": "armhf", "powerpc64le": "ppc64le",
+              "powerpc64": "ppc64", "powerpc": "ppc",
+              "Power Macintosh": "ppc"}
 
 # Free-threaded Pythons before 3.15 have no stable ABI.
 STABLE = not sysconfig.get_config_var("Py_GIL_DISABLED")
@@ -39,6 +41,8 @@ def target():
     if cpu[0] == "i" and cpu[2:] == "86" or \
             cpu == "x86_64" and sys.maxsize < 2**32:
         cpu = "i386"
+    if cpu == "ppc" and sys.maxsize > 2**32:
+        cpu = "ppc64"
     return system, cpu
 
 

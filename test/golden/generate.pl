@@ -60,6 +60,9 @@ my %processors = (
 		tracepoint => 12, memory => 0, register => 0 },
 	ppc64le => { model => 2, encoding => 1,
 		tracepoint => 12, memory => 0, register => 0 },
+	# macOS alone, which shifts no offsets here.
+	ppc => { model => 1, encoding => 2, tracepoint => 12, register => 0 },
+	ppc64 => { model => 2, encoding => 2, tracepoint => 12, register => 0 },
 );
 
 my ($os, $arch) = @ARGV;

@@ -69,8 +69,6 @@ check_both(const struct usdt__platform *row, const struct usdt__arch *arch)
 	for (i = 0; i < most && row->archs[i] != NULL; i++)
 		if (strcmp(row->archs[i], arch->name) == 0)
 			return 0;
-	if (i == 0)
-		return 0;	/* any */
 	fprintf(stderr, "usdt: %s has no probes on %s, only on", row->name,
 	    arch->name);
 	for (i = 0; i < most && row->archs[i] != NULL; i++)

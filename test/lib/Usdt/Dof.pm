@@ -27,7 +27,7 @@ ROW is linux, illumos, freebsd or macos.  Options:
 	dof	 the document's address (default: addr)
 	encoding 1 or 2: the byte order of the process (default: this host's)
 	model	 1 or 2: its pointers, 32 or 64 bits (default: any)
-	machine	 x86_64 (the default), i386, arm64 or sparc: whose sites
+	machine	 x86_64 (the default), i386, arm64, sparc, ppc: whose sites
 	code	 [ADDRESS, BYTES]: the code around the sites, which is judged
 		 too
 	module	 dofhp_mod, which is judged too
@@ -859,9 +859,11 @@ sub sites
 	my $macos = $self->{row} eq 'macos';
 
 	if ($macos) {
-		my $arm = ($self->{machine} // 'x86_64') eq 'arm64';
-		($base, $bias, $enabled_bias, $mask) = $arm ?
-		    ($self->{addr}, 0, 0, 1) : ($self->{addr}, -1, 2, 0);
+		my $machine = $self->{machine} // 'x86_64';
+		($base, $bias, $enabled_bias, $mask) =
+		    $machine eq 'arm64' ? ($self->{addr}, 0, 0, 1) :
+		    $machine eq 'ppc' ? ($self->{addr}, 0, 0, 0) :
+		    ($self->{addr}, -1, 2, 0);
 	}
 	my $site = sub {
 		my ($offset, $more) = @_;
@@ -880,7 +882,8 @@ sub sites
 # --- the code at a site -----------------------------------------------------
 
 my %code_of = (x86_64 => \&x86_code, i386 => \&x86_code,
-	arm64 => \&arm64_code, sparc => \&sparc_code);
+	arm64 => \&arm64_code, sparc => \&sparc_code,
+	ppc => \&power_code);
 # Of processors that only Linux traces.
 my %nop_of = (
 	riscv64 => "\x13\0\0\0",
@@ -960,6 +963,19 @@ sub sparc_code
 	my $cleared = $before =~ /\x90\x10\x20\x00(?:\x01\x00\x00\x00)*\z/;
 	$self->avoid('code', "$where: nothing says no while nobody traces")
 	    if $word != 0x90102000 && !($word == 0x01000000 && $cleared);
+}
+
+# macOS on PowerPC puts 1 into r3 and goes on behind the instruction.
+sub power_code
+{
+	my ($self, $where, $found, $asks, $before) = @_;
+	my $word = unpack('N', $found);
+	my ($nop, $clear) = ($word == 0x60000000, $word == 0x38600000);
+
+	return $self->avoid('code', "$where is not a nop") if !$asks && !$nop;
+	my $cleared = $before =~ /\x38\x60\x00\x00(?:\x60\x00\x00\x00)*\z/;
+	$self->avoid('code', "$where: nothing says no while nobody traces")
+	    if $asks && !$clear && !($nop && $cleared);
 }
 
 sub linux_code

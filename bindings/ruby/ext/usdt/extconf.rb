@@ -32,7 +32,8 @@ SYSTEMS = { "linux" => "linux", "freebsd" => "freebsd", "solaris" => "illumos",
             "darwin" => "macos" }.freeze
 PROCESSORS = { "amd64" => "x86_64", "x64" => "x86_64", "arm64" => "aarch64",
                "sparcv9" => "sparc64", "arm" => "armhf",
-               "powerpc64le" => "ppc64le" }.freeze
+               "powerpc64le" => "ppc64le", "powerpc64" => "ppc64",
+               "powerpc" => "ppc" }.freeze
 
 def processor
   cpu = RbConfig::CONFIG["target_cpu"].downcase
