@@ -14,6 +14,7 @@
 #include "tools/common/quote.c"
 #include "tools/common/argument.c"
 #include "tools/events/line.c"
+#include "tools/events/as.c"
 #include "tools/events/plan.c"
 #include "tools/events/filter.c"
 

@@ -48,13 +48,36 @@ report(const struct target *target, const char *why)
 	fprintf(stderr, " can't be watched: %s\n", why);
 }
 
-static void
-trouble(struct attachment *to, const struct target *target, const char *why)
+static int
+is_one_more(struct attachment *to)
 {
 	if (to->troubles++ == TROUBLES_MAX)
 		fputs("usdt: further errors are not printed\n", stderr);
-	if (to->troubles <= TROUBLES_MAX)
+	return to->troubles <= TROUBLES_MAX;
+}
+
+static void
+trouble(struct attachment *to, const struct target *target, const char *why)
+{
+	if (is_one_more(to))
 		report(target, why);
+}
+
+/* It is watched, though not in the way in which the user wants it. */
+static void
+complain_of(struct attachment *to, const struct target *target)
+{
+	size_t i;
+
+	for (i = 0; i < to->as->count; i++) {
+		char *why = as_complaint(target, i);
+
+		if (why != NULL && is_one_more(to))
+			fprintf(stderr, "usdt: %.*s: %s\n",
+			    (int)target->label.length, target->label.bytes,
+			    why);
+		free(why);
+	}
 }
 
 static const char *
@@ -384,6 +407,7 @@ add_target(struct attachment *to, struct watched *file,
 		copy = xcalloc(1, sizeof *copy);
 		*copy = *target;
 		copy->number = to->target_numbers++;
+		copy->as = to->as;
 		target_prepare(copy);
 		to->targets[to->target_count++] = copy;
 		way_of_target(file, copy);
@@ -393,6 +417,8 @@ add_target(struct attachment *to, struct watched *file,
 		else if (!copy->direct && !is_kind(to, kinds, count))
 			drop_target(to, file, "the file has probes with too "
 			    "many different kinds of arguments; name fewer");
+		else
+			complain_of(to, copy);
 		free(why);
 	}
 }

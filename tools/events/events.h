@@ -78,6 +78,29 @@ void line_float(struct line *line, uint64_t bits, size_t size);
 void line_string(struct line *line, const char *bytes, size_t length);
 void line_word(struct line *line, const char *word);
 
+/* --- as.c: how does the user want arguments to be taken? ------------------ */
+
+enum as_form {
+	AS_IT_IS,
+	AS_TEXT,		/* a pointer to a text */
+	AS_HEX			/* a number, or a pointer and nothing at it */
+};
+
+struct as {
+	char *name;		/* of the argument, or argN */
+	enum as_form form;
+};
+
+struct as_list {		/* begins with zeros */
+	struct as *as;
+	size_t count, space;
+};
+
+/* Add those in TEXT, NAME=FORM with commas; or print what is wrong and return
+ * -1. */
+int as_parse(struct as_list *list, const char *text);
+void as_free(struct as_list *list);
+
 /* --- plan.c: which values are taken of a probe's arguments? --------------- */
 
 enum leaf_kind { KIND_UNSIGNED, KIND_SIGNED, KIND_POINTER, KIND_FLOAT };
@@ -119,9 +142,17 @@ struct target {
 	size_t words;		/* that are fetched of each text */
 	char *signature;	/* of the leaves */
 	struct line label;	/* PROVIDER:PROBE, safe to be printed */
+	const struct as_list *as;	/* what the user knows of arguments */
 	struct sieve *sieves;	/* one of these has to let an event pass ... */
 	int unsifted;		/* ... unless some pattern has no filter */
 };
+
+/*
+ * Which argument has the name at the beginning of PATH, and what is behind it?
+ * argc: none has.
+ */
+size_t target_argument(const struct target *target, const char *path,
+    const char **rest);
 
 /* The struct that an argument points to, if its members are known. */
 const struct type_struct *argument_struct(const struct argument *argument);
@@ -143,16 +174,19 @@ struct stream_wish {
 				 * it, until it ends; or NULL */
 	int wait;		/* go on though no probe matches yet */
 	int uprobes;		/* never direct */
+	struct as_list as;
 	uint64_t length;	/* end after so many nanoseconds; 0: never */
 };
 
-#define WISH_UPROBES	1000	/* an option without a letter */
+#define WISH_UPROBES	1000	/* options without a letter */
+#define WISH_AS		1001
 /* The rows of these options for getopt_long; the letters are "c:p:wd:". */
 #define WISH_OPTIONS \
 	{ "command", required_argument, NULL, 'c' }, \
 	{ "duration", required_argument, NULL, 'd' }, \
 	{ "pid", required_argument, NULL, 'p' }, \
 	{ "wait", no_argument, NULL, 'w' }, \
+	{ "as", required_argument, NULL, WISH_AS }, \
 	{ "uprobe", no_argument, NULL, WISH_UPROBES }
 
 /* Take an option.  Returns 0 if it is another one, -1 if its TEXT is wrong. */

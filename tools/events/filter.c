@@ -460,9 +460,8 @@ find_member(const struct type_struct *type, const char *path, size_t *leaf,
 	return NULL;
 }
 
-/* Which argument has the name at the beginning of PATH?  argc: none. */
-static size_t
-find_argument(const struct target *target, const char *path,
+size_t
+target_argument(const struct target *target, const char *path,
     const char **rest)
 {
 	size_t i;
@@ -529,7 +528,7 @@ place_find(const struct target *target, const char *name, struct place *place)
 	const struct type_member *member;
 	const struct type_struct *type;
 	const char *rest;
-	size_t i = find_argument(target, name, &rest);
+	size_t i = target_argument(target, name, &rest);
 
 	if (i == target->argc)
 		return find_special(name, place) ? NULL :

@@ -9,6 +9,17 @@
 #include "tools/direct/direct.h"
 #include "tools/events/events.h"
 
+/* --- as.c ------------------------------------------------------------------ */
+
+/* What did the user say of that argument? */
+enum as_form as_of(const struct target *target, size_t index);
+/* Is it taken as a text?  Its leaf has its fetch argument. */
+int as_is_text(const struct target *target, size_t index);
+/* Does the process write another value of it than the user wants? */
+int as_needs_uprobe(const struct target *target);
+/* Why can't it be taken as the user said at WHICH place?  To be freed; or NULL. */
+char *as_complaint(const struct target *target, size_t which);
+
 /* --- plan.c --------------------------------------------------------------- */
 
 /* Fill in the members from args on, and free them. */
@@ -234,6 +245,7 @@ void way_done(struct watched *file);
 struct attachment {
 	pid_t only;		/* the process, or 0 for all */
 	struct family *family;	/* or only these, or NULL */
+	const struct as_list *as;	/* what the user knows of arguments */
 	int wait;		/* named files may be missing for now */
 	const struct pattern *patterns;
 	struct filter *const *filters;	/* of each pattern, or NULL */

@@ -90,9 +90,11 @@ add_leaf(struct plan *plan, char letter, char *fetch)
 }
 
 static enum leaf_kind
-kind_of(const struct argument *argument, size_t size)
+kind_of(const struct target *target, size_t index, size_t size)
 {
-	if (argument_is_pointer(argument))
+	const struct argument *argument = &target->args[index];
+
+	if (argument_is_pointer(argument) || as_of(target, index) == AS_HEX)
 		return KIND_POINTER;
 	if (argument_is_float(argument, size))
 		return KIND_FLOAT;
@@ -114,16 +116,17 @@ plan_argument(struct plan *plan, size_t index)
 		letter = '-';
 	else if (high)
 		letter = 'H';
+	leaf = add_leaf(plan, letter, fetch);
 	/*
 	 * A 64-bit kernel follows a pointer in memory as 8 bytes: a pointer of
 	 * 4 bytes would get its neighbour as the upper half.
 	 */
-	else if (argument_is_text(argument) && *fetch != '\\' &&
-	    (size == 8 || *fetch == '%'))
-		letter = 'T';
-	leaf = add_leaf(plan, letter, fetch);
+	if (letter != '-' && letter != 'H' && *fetch != '\\' &&
+	    (size == 8 || *fetch == '%') && as_is_text(target, index))
+		leaf->letter = letter = 'T';
+	leaf->is_text = letter == 'T';
 	leaf->argument = argument;
-	leaf->kind = kind_of(argument, letter == 'H' ? 1 : (size_t)size);
+	leaf->kind = kind_of(target, index, letter == 'H' ? 1 : (size_t)size);
 	plan->fields += letter == 'T' ? 2 : letter != '-';
 	plan->bytes += 8;
 	plan->line += fetch == NULL ? 0 : 2 * strlen(fetch) + 24;
@@ -377,7 +380,8 @@ target_prepare(struct target *target)
 		char letter = target->leaves[i].letter;
 
 		target->members[i] = target->leaf_count;
-		if (type != NULL && (letter == '8' ||
+		if (type != NULL && as_of(target, i) == AS_IT_IS &&
+		    (letter == '8' ||
 		    (letter == '4' && *target->leaves[i].fetch == '%')))
 			plan_struct(&plan, type, target->leaves[i].fetch, 0);
 	}

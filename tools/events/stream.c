@@ -669,6 +669,7 @@ stream_open(const struct stream_wish *wish)
 	stream->to.only = wish->only;
 	stream->to.wait = wish->wait;
 	stream->to.uprobes = wish->uprobes;
+	stream->to.as = &wish->as;
 	stream->length = wish->length;
 	if (open_command(stream, wish->command) < 0) {
 		stream_close(stream);

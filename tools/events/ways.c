@@ -102,7 +102,7 @@ set_cells(const struct watched *file, const struct target *target,
 void
 way_of_target(struct watched *file, struct target *target)
 {
-	if (file->wanted == NULL ||
+	if (file->wanted == NULL || as_needs_uprobe(target) ||
 	    direct_obstacle(target->image, target->probe) != NULL)
 		return;
 	target_goes(target, 1);

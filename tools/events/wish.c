@@ -30,6 +30,8 @@ wish_option(struct stream_wish *wish, int option, const char *text)
 			return 1;
 		fputs("usdt: --command is empty\n", stderr);
 		return -1;
+	case WISH_AS:
+		return as_parse(&wish->as, text) < 0 ? -1 : 1;
 	case WISH_UPROBES:
 		wish->uprobes = 1;
 		return 1;
@@ -99,6 +101,7 @@ wish_done(struct stream_wish *wish)
 	free(wish->filters);
 	if (wish->patterns != NULL)
 		patterns_free(wish->patterns, wish->pattern_count);
+	as_free(&wish->as);
 	wish->filters = NULL;
 	wish->patterns = NULL;
 	wish->pattern_count = 0;

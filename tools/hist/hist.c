@@ -45,6 +45,7 @@ help(FILE *out)
 	    "  -c, --command=COMMAND   start this, and only in it, until it ends\n"
 	    "  -p, --pid=PID           in this process only, until it ends\n"
 	    "  -w, --wait              if there is no such probe, wait for one\n"
+	    "  --as=ARG=str,ARG=hex    take arguments for texts or hex numbers\n"
 	    "  --uprobe                never direct, always through the kernel\n"
 	    "\n"
 	    "PATTERN is as for usdt watch, also with a filter.  ARG is a name,\n"

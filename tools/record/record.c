@@ -70,6 +70,7 @@ help(FILE *out)
 	    "  -p, --pid=PID           in this process only, until it ends\n"
 	    "  -d, --duration=SECONDS  for so long\n"
 	    "  -w, --wait              if there is no such probe, wait for one\n"
+	    "  --as=ARG=str,ARG=hex    take arguments for texts or hex numbers\n"
 	    "  --uprobe                never direct, always through the kernel\n"
 	    "\n"
 	    "PATTERN is as for usdt watch.\n", out);

@@ -41,6 +41,7 @@ help(FILE *out)
 	    "  -d, --duration=SECONDS  for so long\n"
 	    "  -j, --json              print JSON objects, one a line\n"
 	    "  -w, --wait              if there is no such probe, wait for one\n"
+	    "  --as=ARG=str,ARG=hex    take arguments for texts or hex numbers\n"
 	    "  --uprobe                never direct, always through the kernel\n"
 	    "\n"
 	    "PATTERN is [PATH:]PROVIDER[:PROBE], or with four parts, as\n"
