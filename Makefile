@@ -167,10 +167,11 @@ longer	= $(patsubst %,test/%.t,amalgamation bindings builds costs cross deb fuzz
 nodes	= test/node/node.t test/node/consumer.t
 LANGUAGES = python ruby perl lua
 languages = $(foreach l,$(LANGUAGES),test/$l/$l.t)
+debians	= test/debians/check.t
 traces	= $(sort $(wildcard test/trace/*.t test/kernel/*.t))
 
 # All that `make check` and `make test` need, and nothing else.
-WANTED	= check trace sid cross vm deb fuzz bench node $(LANGUAGES)
+WANTED	= check trace sid check-trixie cross vm deb fuzz bench node $(LANGUAGES)
 deps:
 	@test/setup $(WANTED)
 
@@ -199,7 +200,7 @@ test:
 run-test: all $(units)
 	$(PROVE) -j$(CPUS) $(checks); checked=$$?; \
 	$(PROVE) -j2 --rules='seq=test/{trace,kernel}/*.t' --rules='par=**' \
-	    $(traces) $(nodes) $(languages) $(machines) $(longer) && \
+	    $(traces) $(nodes) $(languages) $(machines) $(debians) $(longer) && \
 	    exit $$checked
 
 # All of one processor: `make test-arch ARCH=s390x`.
@@ -224,12 +225,14 @@ $(LANGUAGES:%=test-%): test-%:
 $(LANGUAGES:%=run-%): run-%: all
 	$(PROVE) test/$*/$*.t
 
-# The same packages on the next Debian, unpacked beside this one.
+# On other Debians: the same packages, and `make check`, which `make test` does on
+# the next one alone.
+SUITES	?= bookworm trixie sid
 test-debians:
-	@test/setup trace trixie
+	@test/setup trace trixie $(SUITES:%=check-%)
 	$(AGAIN) run-debians
 run-debians: all
-	$(PROVE) test/debians/trixie.t
+	USDT_DEBIANS='$(SUITES)' $(PROVE) test/debians/trixie.t test/debians/check.t
 
 # Each fuzzer for $(FUZZ_SECONDS).
 fuzz:

@@ -99,8 +99,7 @@ FORCE:
 deb: $(O)/$(DIST).tar.gz
 	@packaging/deb '$<' '$(O)/deb' '$(VERSION)'
 
-# In clean chroots of these suites, as root.
-SUITES	?= bookworm trixie sid
+# In clean chroots of $(SUITES), as root.
 test-deb: $(O)/$(DIST).tar.gz
 	@test/setup vm deb
 	@test/debian '$<' '$(VERSION)' $(SUITES)

@@ -108,10 +108,18 @@ for (
 	'p4: Unsigned integer (32-bit, Base 16)', 'p8: Unsigned integer (64-bit, Base 16)',
 	'f4: Single-precision real', 'f8: Double-precision real', 'text: String',
 	'pid: Signed integer (32-bit, Base 10)', 'tracer_name: usdt',
-	'Frequency (Hz): 1,000,000,000', 'Offset (s): 1,700,000,000',
-	'Origin is Unix epoch: Yes',
-	'UUID: 11111111-2222-3333-4444-555555555555') {
+	'Frequency (Hz): 1,000,000,000') {
 	like($details, qr/^\s*\Q$_\E/m, $_);
+}
+# babeltrace2 before and since 2.1.
+for (
+	[qr/Offset \(s\): /, qr/Offset from origin \(s\): /, '1,700,000,000'],
+	[qr/Origin is Unix epoch: /, qr/Origin: /, 'Yes', 'Unix epoch'],
+	[qr/UUID: /, qr/UID: /, '11111111-2222-3333-4444-555555555555']) {
+	my ($old, $new, $value, $new_value) = @$_;
+
+	$new_value //= $value;
+	like($details, qr/^\s*(?:$old\Q$value\E|$new\Q$new_value\E)$/m, "$old$value");
 }
 
 # A kernel trace of LTTng has this clock; here it is half a second ahead.
