@@ -234,9 +234,9 @@ typedef struct usdt_field {
  *	usdt_provider_add_struct(p, "myapp_request", sizeof (struct request), 2,
  *	    fields);
  *
- * NAME need not be the struct's name in the program, nor are the fields'; not
- * all fields have to be told.  Tracers know the structs of the system too: a
- * prefix like "myapp_" keeps them apart.
+ * The struct and its fields may have other names in the program, and fields may
+ * be left out.  Tracers know the structs of the system too: a prefix like
+ * "myapp_" keeps them apart.
  *	A field is declared as an argument is, with a name.  It may be of each
  * type whose size is known (see usdt_create_probe), a pointer to anything, a
  * struct that was declared before, or an array of one dimension of these.
@@ -643,8 +643,8 @@ USDT_API void usdt_static_free(usdt_static_provider_t *declared);
  * record` or `usdt top` watches a probe, each fire also writes a record to memory
  * of its thread.  The thread's first such fire makes some system calls and maps
  * 256 KiB; a thread that fills them in less than 25 ms gets 4 MiB.  The memory
- * goes when the thread ends; nobody else can write it.  If there is none, events
- * are lost, and the reader is told.  "char *" arguments are read then: see
+ * goes when the thread ends; nobody else can write it.  Without such
+ * memory events are lost, and the reader reports how many.  "char *" arguments are read then: see
  * usdt_provider_set_texts.  Nothing of this happens without a reader.
  *
  * Shared objects.  Each program and shared object has its own copy of the

@@ -15,8 +15,8 @@
  *	start.lazily([&] { return std::tuple(next_id(), url(), verb::get,
  *	    seconds()); });
  *
- * Types come from the template, and are told to tracers by their size and
- * sign: int is "int32_t", an enum its underlying type, a pointer to char
+ * Types come from the template.  Tracers get their size and sign: int is
+ * "int32_t", an enum its underlying type, a pointer to char
  * "char *", any other pointer "void *".  A program may name its own, so that
  * tracers show what a pointer leads to (usdt_provider_add_struct):
  *
@@ -119,7 +119,7 @@ inline constexpr usdt_probedef_t none = {
 
 } /* namespace detail */
 
-/* How tracers are told a type.  Specialize it for your own. */
+/* The name by which tracers know a type.  Specialize it for your own. */
 template <argument T>
 inline constexpr const char *type_of = detail::type_name<T>();
 

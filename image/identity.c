@@ -1,5 +1,5 @@
 /*
- * image/identity.c - by what are images told apart?
+ * image/identity.c - how are images told apart?
  *
  * Pure.  Processes with the same probes build images of the same identity, and
  * map one file.  It is in the file's name, and is the image's build-id.

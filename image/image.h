@@ -105,7 +105,7 @@ void usdt__elf_emit(const struct usdt__elf *elf,
 void usdt__build_id_write(const struct usdt__elf *elf,
     const uint8_t id[USDT__ID_SIZE], struct usdt__sink *sink);
 
-/* --- image/identity.c: by what are images told apart? --------------------- */
+/* --- image/identity.c: how are images told apart? --------------------- */
 
 /*
  * Build an image to get its identity: a hash of all bytes and of the module's
@@ -276,8 +276,8 @@ usdt__writer_place(uintptr_t thread)
 
 /*
  * The index of the cell AT bytes after an image's STUBS in the thread's ring,
- * which is made if there is none, and its writer; or -1: the event is lost, and
- * the reader told.  Only system calls.  Keeps errno.
+ * which is made if there is none, and its writer.  -1: the event is lost, and
+ * counted for the reader.  Makes only system calls.  Keeps errno.
  */
 long usdt__ring_find(const uint8_t *stubs, size_t at,
     struct usdt__writer **writer);

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# direct.t - is each direct event printed, or told to be lost?
+# direct.t - is each direct event either printed or counted as lost?
 #
 # direct_host.c counts what it fires.  A watch prints it, or says how many events
 # were lost; nothing may be missing, and nothing may come twice or be invented,

@@ -227,11 +227,11 @@ tracer_case('several processes of one finding' => sub {
 	my $ten = 'in 10 processes: ' . $some->(@all);
 	finds(qr/^ok      \Q$nine: $image\E: .*visible/, 'one line', @lines);
 	finds(qr/^note    \Q$nine: $image\E: gdb .* "usdt list -v -p PID" /,
-		'a text with the number of the process', @lines);
+		'a finding whose text has the pid is given once, with PID', @lines);
 	finds(qr/^note    \Q$ten\E: $provider:a-b: .* write __ for/,
-		'one that all have', @lines);
+		'a finding of all processes', @lines);
 	finds(qr/^note    @{[$other->pid]}: USDT_BACKENDS=sdt is in/,
-		'what one has says which', @lines);
+		'a finding of one process names it', @lines);
 	is(scalar(grep { /\Q$nine\E|\Q$ten\E/ } @lines),
 		scalar(grep { !/^\S+ +@{[$other->pid]}: / } @lines),
 		'all others are together');
@@ -407,7 +407,7 @@ tracer_case('whether dtprobed knows it' => sub {
 		$provider, qw(f n int));
 	my $closed = apart("$stash && chmod 700 /run/dtrace");
 	finds(qr/^note    this user can't see whether dtprobed knows/,
-		'nobody has no right to see', of($process, [@$closed, @nobody]));
+		'the user nobody may not look', of($process, [@$closed, @nobody]));
 });
 
 # --- compiled files ---------------------------------------------------------

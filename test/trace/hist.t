@@ -81,7 +81,7 @@ tracer_case('lines in a pipe' => sub {
 		fire($process);
 		is_deeply(lines_of($run), \@lines, "@$arguments $value");
 		is($run->errors =~ /^usdt: 1 event without a value$/m ? 1 : 0,
-		    $value eq 'took' ? 1 : 0, '... and NaN is told');
+		    $value eq 'took' ? 1 : 0, '... and NaN is reported');
 		is(scalar leftovers($pid), 0, '... no event is left');
 	}
 });

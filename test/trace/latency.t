@@ -61,7 +61,7 @@ for my $way ([], ['--uprobe']) {
 		    || diag($run->report);
 		cmp_ok($buckets[0][1], '>', 50_000_000, '... of 50 ms at least');
 		like($run->errors, qr/^usdt: 1 started and not ended, 1 started again before an end, 1 ended without a start$/m,
-		    'others are told');
+		    'others are reported');
 		is(scalar leftovers($pid), 0, 'no event is left');
 	});
 }

@@ -143,7 +143,7 @@ tracer_case('hundreds of probes' => sub {
 	my ($first) = @{ $pids{"${base}c"} };
 	is_deeply([ $out =~ /^    (\S+\(.*\)) (.+)$/mg ],
 	    ["${base}c:mod:f:probe-1(int id)", "[in $first]"],
-	    'a probe says who has it only where not all have it');
+	    'a probe names its processes only if not all have it');
 	like($out, qr/\n\n300 probes of 5 providers in 10 processes\.\nWith -v /,
 	    'how many there are');
 	is(scalar(() = (run_usdt('list', '-v', "$base*"))[1] =~ m{^/}mg), 10,
@@ -173,7 +173,7 @@ tracer_case('for scripts' => sub {
 	    'with -p it is alone');
 });
 
-tracer_case('32 arguments, of which notes tell 12' => sub {
+tracer_case('32 arguments, of which notes have 12' => sub {
 	my @types = map { $_ % 2 ? 'int' : "struct s$_ *" } 1 .. 32;
 	my $provider = fresh();
 	my $process = process($provider, ['f', 'n', @types]);

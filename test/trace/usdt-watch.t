@@ -1057,7 +1057,7 @@ sub beside_another
 	my ($process, $provider, $image) = @_;
 	my ($status, $out, $err) = run_usdt('watch', '--uprobe', "$provider:n");
 
-	is($status, 1, 'that probe alone: exit 1');
+	is($status, 1, 'a watch of that probe alone: exit 1');
 	like($err, qr/$provider:n in \Q$image\E .*another tracer/, '... why');
 	my $watch = Usdt::Watch->attach(1, '--uprobe', $provider);
 	$process->ask('fire 1 5');

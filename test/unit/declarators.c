@@ -234,7 +234,7 @@ check_declared(void)
 		    got.elements);
 		usdt__declarator_keep(&got, &kept);
 		usdt__declarator_get(&again, &kept, text, arch("x86_64"));
-		try(is_same(&got, &again), "\"%s\" is kept otherwise", text);
+		try(is_same(&got, &again), "\"%s\" is kept as something else", text);
 	}
 	ok_all("%zu spellings", i);
 }

@@ -260,7 +260,7 @@ test_texts(int vouched)
 	mprotect(memory + page, (size_t)page, PROT_NONE);
 	begin(vouched ? "vouched" : "texts");
 	probe = add("t", 4, types);
-	is_int(usdt_provider_set_texts(p, vouched), 0, "%s: it is said", how);
+	is_int(usdt_provider_set_texts(p, vouched), 0, "%s: set_texts", how);
 	enable();
 	watch(probe, 1);
 	argv[0] = argv[2] = 0;

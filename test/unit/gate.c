@@ -205,9 +205,9 @@ test_fork(void)
 		_exit(fine ? 0 : 1);
 	}
 	waitpid(pid, &status, 0);
-	is_int(status, 0, "a child has its parent's probes, to do as it likes");
-	is_int(is_enabled(b), 0, "which the parent does not feel");
-	is_int(is_enabled(a), 1, "at all");
+	is_int(status, 0, "a child enables and disables its parent's probes");
+	is_int(is_enabled(b), 0, "which changes nothing in the parent: one is off");
+	is_int(is_enabled(a), 1, "and the other on");
 }
 
 int

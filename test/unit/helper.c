@@ -201,9 +201,9 @@ test_taken(void)
 	    status.dof.error == 0 && status.dof.reason[0] == '\0',
 	    "the helper has it");
 	is_str(status.dof.path, device, "and is named");
-	is_str(device_seen, device, "it is the one that was asked");
+	is_str(device_seen, device, "the device is the one that was asked");
 	ok(adds == 1 && present() == 1 && says_helper(a) == 1,
-	    "once, and the probe says so");
+	    "it has it once, and the probe says so");
 	is_int(usdt_is_enabled(a->probe), 0, "not traced yet");
 	is_int(usdt_provider_enable(p), 0, "enable again");
 	is_int(adds, 1, "says nothing to the helper");

@@ -191,7 +191,7 @@ main(void)
 	is_int(found.more, 0, "closed: one more probe is enabled");
 	is_int((int)found.images, 2, "with an image of its own");
 	ok(found.gate_kept, "tracers of the first one continue");
-	ok(found.again, "without him it gets another descriptor");
+	ok(found.again, "without a tracer it gets another descriptor");
 	is_int(found.freed, EBADF, "freed: the descriptor is given back");
 	is_int(found.maps, 0, "nothing stays mapped");
 	is_int(found.standard, 0, "and the first three are free");

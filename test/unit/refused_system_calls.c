@@ -629,12 +629,12 @@ test_kill(void)
 	};
 	int status;
 
-	is_int(life_with(filter, 4), 0, "without a device there is no ioctl, "
-	    "where it would be the end");
+	is_int(life_with(filter, 4), 0, "ioctl kills: without a device there "
+	    "is none");
 	setenv("USDT_HELPER", device, 1);
 	status = life_with(filter, 4);
 	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS,
-	    "with one there is");
+	    "with a device it kills");
 	setenv("USDT_HELPER", "/nonexistent/helper", 1);
 }
 

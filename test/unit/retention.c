@@ -121,8 +121,8 @@ main(void)
 	leave(5, 5);
 	fd = open(path_of(2, "/m"), O_RDONLY | O_CLOEXEC);
 	look();
-	is_str(there(5), ".2345", "of 25 MiB the oldest go, but for one that "
-	    "is held, which does not count");
+	is_str(there(5), ".2345", "of 25 MiB the oldest go; one that is held "
+	    "stays, and does not count");
 	close(fd);
 	look();
 	is_str(there(5), "..345", "that goes later");
@@ -132,7 +132,7 @@ main(void)
 	is_str(there(7), "......7", "the youngest stays, however large");
 	leave(8, 1);
 	look();
-	is_str(there(8), ".......8", "until it is the youngest no more");
+	is_str(there(8), ".......8", "until a younger one comes");
 
 	/* More files, or more bytes. */
 	leave(9, 15);

@@ -156,7 +156,7 @@ test_order(void)
 	all += read_all(&ring, i, 0);
 	is_int(all, n, "each record is read, in all laps");
 	ok(is_exact(&ring, &lost) && lost == 0, "none is lost");
-	ok(ring.gaps == 0, "none is passed over");
+	ok(ring.gaps == 0, "the reader passes over none");
 	fire(0, 0);		/* a record of no words can't be */
 	ok(!ring_read(&ring, 0, 0) && !ring_read(&ring, LATER, 0),
 	    "one of another form is not");
@@ -229,17 +229,17 @@ test_unfinished(void)
 	fire(2, 5);
 	inner = reserve(3, 3);
 	fire(4, 9);
-	is_int(read_all(&ring, PATIENCE, 0), 0, "two unfinished ones");
-	is_int(read_all(&ring, 3 * PATIENCE, 0), 1, "the first is passed over");
+	is_int(read_all(&ring, PATIENCE, 0), 0, "two are unfinished, none is read");
+	is_int(read_all(&ring, 3 * PATIENCE, 0), 1, "the reader passes over the first");
 	finish(place, 1, 6);
 	is_int(read_all(&ring, 3 * PATIENCE, 0), 0, "and does not come later");
-	is_int(read_all(&ring, 5 * PATIENCE, 0), 1, "so is the second");
+	is_int(read_all(&ring, 5 * PATIENCE, 0), 1, "and later over the second");
 	finish(inner, 3, 3);
 	ok(is_exact(&ring, &lost) && lost == 2, "both are lost");
 	reserve(5, 7);
-	is_int(read_all(&ring, 9 * PATIENCE, 0), 0, "the last one");
-	is_int(read_all(&ring, 19 * PATIENCE, 0), 0, "waits as long as its "
-	    "process lives");
+	is_int(read_all(&ring, 9 * PATIENCE, 0), 0, "the third is waited for");
+	is_int(read_all(&ring, 19 * PATIENCE, 0), 0, "as long as its process "
+	    "lives");
 	ok(!ring_is_drained(&ring), "the ring is not drained");
 	is_int(read_all(&ring, 20 * PATIENCE, 1), 0, "until that ends");
 	ok(ring_is_drained(&ring), "then it is");
@@ -261,7 +261,7 @@ test_late(void)
 		fire(i % CELLS, 5);
 	memset(fired, 0, sizeof fired);
 	ring_begin(&ring, memory, SIZE, 0);
-	is_int(read_all(&ring, 0, 0), 0, "who comes late reads nothing old");
+	is_int(read_all(&ring, 0, 0), 0, "a reader that comes late reads nothing old");
 	fire(1, 3);
 	fire(9, 3);
 	is_int(read_all(&ring, 0, 0), 2, "but what comes then");

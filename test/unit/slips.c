@@ -1,7 +1,7 @@
 /*
- * slips.c - which types, names and orders are told to look like a slip?
+ * slips.c - which types, names and orders are noted as a slip?
  *
- * What is right, or another language's, is never told.
+ * What is right, or another language's, is never noted.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

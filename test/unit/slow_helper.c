@@ -208,7 +208,7 @@ end(const char *what)
 	usdt_probe_release(a);
 	usdt_probe_release(b);
 	ok(present() == 0 && odd == 0 && too_many == 0 && inside == 0,
-	    "%s: the helper has nothing left, and heard one thing at a time",
+	    "%s: the helper has nothing left, and got one call at a time",
 	    what);
 }
 

@@ -101,7 +101,7 @@ main(void)
 	usdt_provider_remove_probe(p, a);
 	usdt_provider_add_probe(p, b);
 	ok(enable() == 0 && strcmp(path, status.sdt.path) == 0,
-	    "which comes back with the same probe and structs");
+	    "the old image comes back with the same probe and structs");
 	usdt_provider_disable(p);
 	usdt_provider_remove_probe(p, b);
 	is_int(usdt_provider_add_struct(p, "second", 16, 2, fields), 0,
@@ -109,9 +109,9 @@ main(void)
 	usdt_provider_add_probe(p, b);
 	ok(enable() == 1 && has("first") == 1 && has("second") == 1,
 	    "the same probe with another struct is another image");
-	is_int(in_child(), 0, "a child has its parent's structs, and more");
+	is_int(in_child(), 0, "a child has its parent's structs, and adds one");
 	ok(has("second") == 1 && has("of_child") == 0,
-	    "of which the parent knows nothing");
+	    "which the parent does not get");
 	usdt_provider_free(p);
 
 	setenv("USDT_DISABLE", "1", 1);

@@ -1496,7 +1496,7 @@ test_gate(usdt_probedef_t *def)
 	    hit_count == 0, "a reader: enabled, no tracer is asked");
 	semaphore[1] = 0;
 	usdt__probe_set_helped(def, 1);
-	is_int((int)gate, 0, "telling of a helper leaves the gate");
+	is_int((int)gate, 0, "a helper that comes leaves the gate as it is");
 	ok(usdt_is_enabled(def->probe) == 1 && hit_count == 1,
 	    "helper: the is-enabled site is asked, and says yes");
 	answer = 0;
@@ -1510,7 +1510,7 @@ test_gate(usdt_probedef_t *def)
 	ok(usdt_is_enabled(def->probe) == 1 && hit_count == 3,
 	    "helper and reader: no tracer is asked");
 	usdt__probe_set_helped(def, 0);
-	is_int((int)semaphore[1], 1, "telling that it has gone leaves it too");
+	is_int((int)semaphore[1], 1, "and so does one that goes");
 	usdt__probe_unbind(def);
 	ok(usdt_is_enabled(def->probe) == 0 && usdt_probe_enabled(def) == 0,
 	    "not visible: not enabled, whatever the gate says");

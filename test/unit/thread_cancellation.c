@@ -82,9 +82,9 @@ main(void)
 	result = 1;
 	ok(run_thread(enable_cancelled) == PTHREAD_CANCELED,
 	    "a thread that was cancelled ends");
-	is_int(result, 0, "when it has enabled");
+	is_int(result, 0, "after it has enabled");
 	is_int(usdt_provider_status(p, &status), 0, "another makes calls");
-	is_int(status.sdt.taken, 1, "and finds all whole");
+	is_int(status.sdt.taken, 1, "and finds the provider enabled");
 	pid = fork();
 	if (pid == 0)
 		_exit(usdt_provider_disable(p) == 0 ? 0 : 1);
@@ -95,7 +95,7 @@ main(void)
 	run_thread(keep_state);
 	is_int(states[0], PTHREAD_CANCEL_ENABLE,
 	    "a thread that could be cancelled can be after a call");
-	is_int(states[1], PTHREAD_CANCEL_DISABLE, "one that could not cannot");
+	is_int(states[1], PTHREAD_CANCEL_DISABLE, "one that could not be cancelled still can not");
 
 	usdt_provider_free(p);
 	usdt_probe_release(probe);

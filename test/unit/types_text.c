@@ -148,7 +148,7 @@ test_structs(void)
 	};
 
 	begin();
-	is_text("", "nothing is no text");
+	is_text("", "without probes and structs there is no text");
 	add("my_peer", sizeof(struct peer), COUNT(peer), peer);
 	add("my_request", sizeof(struct request), COUNT(request), request);
 	is_text("struct my_peer { char host[16]; unsigned short port; };\n"

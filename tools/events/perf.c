@@ -31,8 +31,8 @@
 #include "tools/events/parts.h"
 
 /*
- * Bytes in a ring, halved until the kernel grants it; and of how many it tells
- * us.  Events that can't wait are few: we are told of each.
+ * The bytes in a ring, halved until the kernel grants it.  It wakes us when so
+ * many wait to be read; for events that can't wait, which are few, at each.
  */
 #define RING_MAX	((size_t)4 << 20)
 #define RING_WAKE	((size_t)32 << 10)

@@ -19,14 +19,14 @@ enum kind {
 
 /*
  * How values of a declared type become words.  OUT gets the type of C that
- * tracers get; DECLARED itself if there is nothing to change.
+ * tracers see, which is DECLARED itself if there is nothing to change.
  */
 enum kind values_type(const char *declared, char out[TYPE_SIZE]);
 
 /*
  * The word of the value at INDEX, which is not negative.  If the word is a
- * pointer, what it points to takes the value's place on the stack.  Raises
- * nothing, except that memory ran out.
+ * pointer, what it points to takes the value's place on the stack.  The only
+ * error that it raises is that memory ran out.
  */
 void *values_word(lua_State *L, int index, enum kind kind);
 

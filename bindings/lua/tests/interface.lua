@@ -131,7 +131,7 @@ case("what the library refuses is nil and its text", function()
   refuses("127", provider:probe("f", "p", ("x"):rep(200)))
 end)
 
-case("structs are told to tracers", function()
+case("tracers see structs", function()
   local provider = assert(usdt.provider("luastructs"))
   same(provider:struct("peer", 4, { ["uint16_t port"] = 0,
     ["char flags[2]"] = 2 }), true)

@@ -108,7 +108,7 @@ subtest 'structs' => sub {
 	my $told = join("\n", 'struct peer { uint16_t port; char flags[2]; };',
 		'struct request { int id; char *url; struct peer peer; };',
 		'void p1(struct request *request, char **list);');
-	ok(index($image, $told) >= 0, 'tracers are told');
+	ok(index($image, $told) >= 0, 'tracers see the structs');
 	is(Devel::USDT::_address(Math::BigInt->new(2)->bpow(64) - 1), ~0,
 		'an object is an address');
 	is(Devel::USDT::_address(bless {}, 'Raises'), 0, 'or nothing');

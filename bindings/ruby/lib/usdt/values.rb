@@ -24,8 +24,8 @@ module USDT
 
     module_function
 
-    # What tracers are told that an argument is, and how values become one: "i"
-    # an integer, "t" text, "j" JSON, "p" a pointer to anything else.
+    # The type of an argument that tracers get, and how values become one: "i" an
+    # integer, "t" text, "j" JSON, "p" a pointer to anything else.
     def argument(declared, name = nil)
       type = c_type(declared)
       type = "#{type}#{" " unless type.end_with?("*")}#{name}" if name
