@@ -109,18 +109,19 @@ sub stage_plugins
 	copy("$stage/equal", "$stage/plugin-one.so");
 }
 
-# stage_jit(STAGE): examples/jit, for test/dtrace/jit.t, which ends it.
-sub stage_jit
+# stage_example(STAGE, NAME, END, ENDLESS): an example that ends only when its test
+# ends it: with ENDLESS instead of END.
+sub stage_example
 {
-	my ($stage) = @_;
+	my ($stage, $name, $end, $endless) = @_;
 
-	open(my $in, '<', "$top/examples/jit.c") or die "jit.c: $!\n";
+	open(my $in, '<', "$top/examples/$name.c") or die "$name.c: $!\n";
 	my $source = join('', <$in>);
-	$source =~ s/ && turns > -60// or die 'jit.c ends otherwise';
-	open(my $out, '>', "$stage/jit.c") or die "$stage/jit.c: $!\n";
+	$source =~ s/\Q$end\E/$endless/ or die "$name.c ends otherwise";
+	open(my $out, '>', "$stage/$name.c") or die "$stage/$name.c: $!\n";
 	print $out $source;
 	close($out);
-	compile("$stage/jit", "$stage/jit.c");
+	compile("$stage/$name", "$stage/$name.c");
 }
 
 # stage_static(STAGE, NAME, WORKS, WHY, VARIABLE...): a static test_usdt, since
@@ -192,7 +193,12 @@ sub run_inside
 	    or can_not('the machine could not be built');
 	my $stage = stage($arch);
 	stage_plugins($stage) if grep { m{/copies\.t$} } @tests;
-	stage_jit($stage) if grep { m{/jit\.t$} } @tests;
+	stage_example($stage, 'jit', ' && turns > -60', '')
+	    if grep { m{/jit\.t$} } @tests;
+	if (grep { m{/readme\.t$} } @tests) {
+		stage_example($stage, 'hello', 'i < 60', '1');
+		copy($stage, "$top/README.md");
+	}
 	$more->($stage) if $more;
 
 	plan(tests => @tests + 1);
