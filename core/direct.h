@@ -61,7 +61,8 @@ enum usdt__announcement {
 					 * its first records are announced, too */
 	USDT__ANNOUNCE_LOST = 2,	/* cell, errno: this thread can have no
 					 * ring, so an event of this image's
-					 * probe was lost */
+					 * probe was lost.  EACCES: the thread
+					 * has a seccomp filter */
 	USDT__ANNOUNCE_RECORD = 3,	/* address, cell: this record was
 					 * written to a ring so soon that no
 					 * reader may have the ring yet */

@@ -255,6 +255,7 @@ struct usdt__writer {
 	size_t size;			/* of the ring's file */
 	uint32_t images, cells;		/* in its table */
 	uint64_t made, lap;		/* when it was, and the last lap began */
+	uint64_t allowed;		/* when it had no filter of calls, or 0 */
 	struct usdt__writer *previous;	/* the thread's */
 	uintptr_t thread;		/* usdt__thread() of the owner */
 };
@@ -289,6 +290,8 @@ void usdt__ring_tell(struct usdt__writer *writer, const uint8_t *stubs,
 void usdt__ring_lap(struct usdt__writer *writer, const uint8_t *stubs);
 /* Nanoseconds of CLOCK_MONOTONIC. */
 uint64_t usdt__ring_time(void);
+/* May its thread make system calls now?  Keeps errno. */
+int usdt__ring_may_call(struct usdt__writer *writer);
 /* Read the program's own memory, as far as it can be read.  Returns how many
  * bytes.  Keeps errno. */
 size_t usdt__ring_read(const void *from, void *to, size_t size);

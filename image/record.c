@@ -187,13 +187,15 @@ read_text(const char *text, uint64_t word, uint8_t *out, int measured)
  */
 static void
 write_texts(const struct usdt_probe *probe, const uint64_t *words,
-    struct target *target)
+    struct target *target, const uint8_t *stubs)
 {
 	const uint32_t texts = probe->texts, argc = probe->argc;
 	uint64_t measured[USDT_ARG_MAX], *value, word, length;
 	struct usdt__record *record;
 	uint32_t i, n, left, room, place, size = 3 + argc;
 	uint8_t *out;
+	const int may_read = probe->vouched ||
+	    usdt__ring_may_call(target->writer);
 
 	for (n = 0, left = texts; left != 0; left &= left - 1, n++) {
 		word = measure(probe, (unsigned)__builtin_ctz(left), words);
@@ -219,6 +221,9 @@ write_texts(const struct usdt_probe *probe, const uint64_t *words,
 			memcpy(out, (const char *)(uintptr_t)words[i],
 			    USDT__TEXT_LENGTH(word));
 			out[USDT__TEXT_LENGTH(word)] = '\0';
+		} else if (!may_read) {
+			memset(out, '\0', room * 8);
+			word = USDT__TEXT_UNREADABLE | (uint64_t)room << 40;
 		} else {
 			word = read_text((const char *)(uintptr_t)words[i],
 			    word, out, is_measured(probe, i, words, &length)) |
@@ -228,8 +233,7 @@ write_texts(const struct usdt_probe *probe, const uint64_t *words,
 		out += room * 8;
 	}
 	if (end(target, record, place, size))
-		usdt__ring_lap(target->writer, __atomic_load_n(&probe->stubs,
-		    __ATOMIC_ACQUIRE));
+		usdt__ring_lap(target->writer, stubs);
 }
 
 static inline int
@@ -259,7 +263,7 @@ write_slowly(const struct usdt_probe *probe, const uint64_t *words)
 	if (!aim_slowly(probe, &target, &stubs, &at))
 		return;
 	if (probe->texts != 0)
-		write_texts(probe, words, &target);
+		write_texts(probe, words, &target, stubs);
 	else if (write_words(probe, words, &target,
 	    target.writer->by_counter ? usdt__counter() : usdt__ring_time()))
 		usdt__ring_lap(target.writer, stubs);

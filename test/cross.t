@@ -37,7 +37,7 @@ my %emulator = (
 	direct => [
 		[qr/^not vouched: of each/, 'the emulator has no process_vm_readv'],
 		[qr/^(?:a clone writes|neither writes|vfork)/, $WIPE],
-		[qr/^whatever system call is refused/,
+		[qr/^whatever system call is refused|^a filter that ends/,
 		    'the emulator has no filters of system calls'],
 	],
 	fork_guard => [[qr/one that was cloned knows/, $WIPE]],

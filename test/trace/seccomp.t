@@ -50,6 +50,23 @@ for my $when (sort keys %by_thread) {
 	}
 }
 
+# Where the reader could not see it: the thread asks, if it may.
+for my $action ('ask', 'errno') {
+	tracer_case("a filter after it was attached: $action" => sub {
+		my $end = watched('late', $action);
+
+		is($end->{lost}, $COUNT, 'all are lost, which it says');
+	});
+}
+
+for my $action ('kill', 'errno') {
+	tracer_case("a filter after the first events: $action" => sub {
+		my $end = watched('warm', $action);
+
+		is($end->{printed}, 2 * $COUNT, 'the ring goes on');
+	});
+}
+
 tracer_case('no filter' => sub {
 	my $end = watched('early', 'allow');
 

@@ -5,8 +5,8 @@
  *
  * Its provider has the name in DIRECT_PROVIDER.  The filter allows what the loop
  * below needs, and no other system call: the ACTION is "kill", which ends the
- * process, "errno", which refuses, or "allow", which is no filter.  WHEN it is
- * installed:
+ * process, "ask", the same, but it allows prctl, "errno", which refuses, or
+ * "allow", which is no filter.  WHEN it is installed:
  *
  *	early	before anybody can be attached
  *	thread	the same, but by the thread that fires, and for it alone
@@ -45,8 +45,10 @@ static long count, fired;
 static void
 filter(void)
 {
-	const uint32_t other = strcmp(action, "kill") == 0 ?
-	    SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | EPERM;
+	const uint32_t other = strcmp(action, "errno") == 0 ?
+	    SECCOMP_RET_ERRNO | EPERM : SECCOMP_RET_KILL_PROCESS;
+	const uint32_t asked = strcmp(action, "ask") == 0 ?
+	    SECCOMP_RET_ALLOW : other;
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 		    offsetof(struct seccomp_data, nr)),
@@ -59,6 +61,8 @@ filter(void)
 		ALLOW(madvise),
 		ALLOW(rt_sigprocmask),
 		ALLOW(futex),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, asked),
 		BPF_STMT(BPF_RET | BPF_K, other),
 	};
 	const struct sock_fprog program = {

@@ -649,9 +649,21 @@ struct filter {
 #define RETURN		0x06	/* BPF_RET | BPF_K */
 #define REFUSE		0x00050000u	/* SECCOMP_RET_ERRNO */
 #define ALLOW		0x7fff0000u	/* SECCOMP_RET_ALLOW */
+#define KILL		0x80000000u	/* SECCOMP_RET_KILL_PROCESS */
+#define LOW_HALF	(__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0)
 #define MODE_FILTER	2		/* SECCOMP_MODE_FILTER */
 
-/* From now on the kernel answers this system call with an error. */
+static int
+install(const struct instruction *instructions, size_t count)
+{
+	const struct filter filter = { (unsigned short)count, instructions };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	    prctl(PR_SET_SECCOMP, MODE_FILTER, &filter) == 0;
+}
+
+/* From now on the kernel answers this system call with an error, and says that
+ * the thread has no filter. */
 static int
 refuse(int number, int error)
 {
@@ -659,14 +671,31 @@ refuse(int number, int error)
 		{ LOAD, 0, 0, 0 },		/* its number */
 		{ IF_EQUAL, 0, 1, (uint32_t)number },
 		{ RETURN, 0, 0, REFUSE | (uint32_t)error },
+		{ IF_EQUAL, 0, 3, SYS_prctl },
+		{ LOAD, 0, 0, 16 + LOW_HALF },	/* its first argument */
+		{ IF_EQUAL, 0, 1, PR_GET_SECCOMP },
+		{ RETURN, 0, 0, REFUSE | 0 },
 		{ RETURN, 0, 0, ALLOW }
 	};
-	const struct filter filter = {
-		sizeof instructions / sizeof instructions[0], instructions
+
+	return install(instructions,
+	    sizeof instructions / sizeof instructions[0]);
+}
+
+/* From now on any system call but prctl, and the last one, ends the process. */
+static int
+kill_for_calls(void)
+{
+	const struct instruction instructions[] = {
+		{ LOAD, 0, 0, 0 },
+		{ IF_EQUAL, 2, 0, SYS_prctl },
+		{ IF_EQUAL, 1, 0, SYS_exit_group },
+		{ RETURN, 0, 0, KILL },
+		{ RETURN, 0, 0, ALLOW }
 	};
 
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-	    prctl(PR_SET_SECCOMP, MODE_FILTER, &filter) == 0;
+	return install(instructions,
+	    sizeof instructions / sizeof instructions[0]);
 }
 
 /* Without memory, and by none of the system calls that are refused. */
@@ -741,6 +770,66 @@ test_refused(void)
 	}
 	ok_all("whatever system call is refused: no harm, errno stays, and no "
 	    "descriptor");
+	usdt_provider_free(p);
+	usdt_probe_release(probe);
+}
+
+/* In a child: WARM, it has a ring before it has the filter. */
+static int
+fire_filtered(int warm)
+{
+	const uint64_t argv[2] = { (uintptr_t)"a text", 5 };
+	struct reader reader;
+	uint64_t word;
+	int i;
+
+	watch(probe, 1);
+	if (warm)
+		usdt_probe_fire64(probe, 2, argv);
+	usleep(20000);		/* longer than an answer is good for */
+	if (warm)
+		reader = the_ring();
+	if (!kill_for_calls())
+		return 99;
+	errno = 77;
+	for (i = 0; i < 3; i++)
+		usdt_probe_fire64(probe, 2, argv);
+	if (errno != 77)
+		return 1;
+	if (!warm)
+		return 0;
+	for (i = 0; i < 4; i++) {
+		const struct usdt__record *record = next(&reader);
+
+		if (record == NULL)
+			return 2;
+		word = values(record)[1];
+		if ((i == 0) != ((word & USDT__TEXT_UNREADABLE) == 0))
+			return 3;
+	}
+	return next(&reader) == NULL ? 0 : 4;
+}
+
+static void
+test_filtered(void)
+{
+	const char *types[] = { "char *", "int" };
+	int warm, status;
+	pid_t pid;
+
+	begin("filtered");
+	probe = add("filtered", 2, types);
+	enable();
+	for (warm = 0; warm < 2; warm++) {
+		fflush(stdout);
+		pid = fork();
+		if (pid == 0)
+			_exit(fire_filtered(warm));
+		status = status_of(pid);
+		is_int(status, 0, "a filter that ends the process for any system "
+		    "call but prctl: %s", warm ? "the ring goes on, without "
+		    "texts" : "no ring, no harm");
+	}
 	usdt_provider_free(p);
 	usdt_probe_release(probe);
 }
@@ -827,6 +916,7 @@ main(void)
 	test_children();
 	test_limits();
 	test_refused();
+	test_filtered();
 	test_images();
 	is_int(usdt_provider_set_texts(NULL, 1), -1, "NULL fails");
 	return done_testing();
