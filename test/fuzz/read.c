@@ -108,6 +108,21 @@ dump_file_of(int fd, size_t size)
 	elf_file_free(file);
 }
 
+/* Which function has each byte? */
+static void
+read_functions_of(int fd, size_t size)
+{
+	struct functions *functions = functions_read(fd);
+	uint64_t offset, begin;
+	const char *name;
+
+	for (offset = 0; functions != NULL && offset < size; offset++) {
+		name = functions_at(functions, offset, &begin);
+		must(name == NULL || strlen(name) < 1024);
+	}
+	functions_free(functions);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
@@ -120,6 +135,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	must(fd >= 0 && ftruncate(fd, 0) == 0);
 	must(pwrite(fd, bytes, size, 0) == (ssize_t)size);
 	dump_file_of(fd, size);
+	read_functions_of(fd, size);
 	image = image_read(fd);
 	if (image == NULL)
 		return 0;

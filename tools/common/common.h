@@ -115,6 +115,16 @@ struct census {
 	size_t hidden;		/* processes that we may not read */
 };
 
+/* A line of /proc/PID/maps. */
+struct mapping {
+	uint64_t start, end, offset, device, inode;
+	int executable;
+	char *path;		/* in the line; "" if it has none */
+};
+
+/* Parse a line, which is changed.  Returns -1 if it makes no sense. */
+int mapping_parse(struct mapping *mapping, char *line);
+
 /*
  * Find the files that processes map executable: those of process ONLY, or of
  * all processes if it is 0.  Returns 0, or an errno if ONLY can't be read.
@@ -328,6 +338,17 @@ size_t image_operand(const char *text);
  */
 int image_symbol(const struct image *image, const char *name, size_t length,
     uint64_t *address);
+
+/* The functions of an ELF file; NULL if it is none. */
+struct functions;
+struct functions *functions_read(int fd);
+void functions_free(struct functions *functions);
+/*
+ * The function that has the byte at OFFSET of the file, and the offset at which
+ * it begins; or NULL.
+ */
+const char *functions_at(const struct functions *functions, uint64_t offset,
+    uint64_t *begin);
 
 /* --- pattern.c: which probes did the user name? --------------------------- */
 

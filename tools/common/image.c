@@ -514,9 +514,9 @@ by_name(const void *one, const void *other)
 	return a->order < b->order ? -1 : a->order > b->order;
 }
 
-/* The name of the function that ADDRESS is in, or "". */
-static const char *
-function_at(const struct symbols *functions, uint64_t address)
+/* The function that ADDRESS is in, or NULL. */
+static const struct symbol *
+find_function(const struct symbols *functions, uint64_t address)
 {
 	size_t low = 0, high = functions->count;
 	const struct symbol *symbol;
@@ -530,16 +530,23 @@ function_at(const struct symbols *functions, uint64_t address)
 			high = middle;
 	}
 	if (low == 0)
-		return "";
+		return NULL;
 	symbol = &functions->symbol[low - 1];
-	if (address - symbol->address >= symbol->size)
-		return "";
-	return symbol->name;
+	return address - symbol->address < symbol->size ? symbol : NULL;
 }
 
-/* Find the functions of probes for which DOF has none. */
-static void
-name_functions(struct image *image, const struct symbols *symbols)
+/* Its name, or "". */
+static const char *
+function_at(const struct symbols *functions, uint64_t address)
+{
+	const struct symbol *symbol = find_function(functions, address);
+
+	return symbol != NULL ? symbol->name : "";
+}
+
+/* Those of the symbols that are functions, by address. */
+static struct symbols
+functions_of(const struct symbols *symbols)
 {
 	struct symbols functions = { 0 };
 	size_t i;
@@ -554,6 +561,16 @@ name_functions(struct image *image, const struct symbols *symbols)
 	if (functions.count > 0)
 		qsort(functions.symbol, functions.count,
 		    sizeof *functions.symbol, by_address);
+	return functions;
+}
+
+/* Find the functions of probes for which DOF has none. */
+static void
+name_functions(struct image *image, const struct symbols *symbols)
+{
+	struct symbols functions = functions_of(symbols);
+	size_t i;
+
 	for (i = 0; i < image->count; i++)
 		if (image->probes[i].function == NULL)
 			image->probes[i].function = function_at(&functions,
@@ -613,6 +630,72 @@ read_symbols(struct reader *reader)
 	} else {
 		free(symbols.symbol);
 	}
+}
+
+/* --- functions of a file --- */
+
+struct functions {
+	struct image *image;	/* has the names */
+	struct symbols list;
+	GElf_Phdr *segments;
+	size_t segment_count;
+};
+
+struct functions *
+functions_read(int fd)
+{
+	struct functions *functions;
+	struct symbols symbols = { 0 };
+	struct reader reader;
+
+	if (open_elf(&reader, fd) < 0)
+		return NULL;
+	add_symbols(&reader, reader.symbols[0], &symbols);
+	add_symbols(&reader, reader.symbols[1], &symbols);
+	functions = xcalloc(1, sizeof *functions);
+	functions->list = functions_of(&symbols);
+	free(symbols.symbol);
+	functions->image = reader.image;
+	functions->segments = reader.segments;
+	functions->segment_count = reader.segment_count;
+	reader.segments = NULL;
+	close_elf(&reader);
+	return functions;
+}
+
+void
+functions_free(struct functions *functions)
+{
+	if (functions == NULL)
+		return;
+	image_free(functions->image);
+	free(functions->list.symbol);
+	free(functions->segments);
+	free(functions);
+}
+
+const char *
+functions_at(const struct functions *functions, uint64_t offset,
+    uint64_t *begin)
+{
+	const struct symbol *symbol;
+	size_t i;
+
+	for (i = 0; i < functions->segment_count; i++) {
+		const GElf_Phdr *s = &functions->segments[i];
+
+		if (s->p_type != PT_LOAD || (s->p_flags & PF_X) == 0 ||
+		    offset < s->p_offset ||
+		    offset - s->p_offset >= s->p_filesz)
+			continue;
+		symbol = find_function(&functions->list, offset -
+		    s->p_offset + s->p_vaddr);
+		if (symbol == NULL)
+			return NULL;
+		*begin = symbol->address - s->p_vaddr + s->p_offset;
+		return symbol->name;
+	}
+	return NULL;
 }
 
 /* --- code of programs --- */

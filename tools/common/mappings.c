@@ -116,24 +116,38 @@ add_holder(struct mapped *file, const struct holder *holder, char *path)
 }
 
 /* One line: START-END PERMS OFFSET MAJOR:MINOR INODE PATH */
-static void
-add_line(struct census *census, pid_t pid, char *line)
+int
+mapping_parse(struct mapping *mapping, char *line)
 {
-	struct holder holder = { .pid = pid };
 	unsigned major_no, minor_no;
-	uint64_t inode;
 	char perms[5];
 	int path = 0;
 
 	line[strcspn(line, "\n")] = '\0';
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %*x %x:%x %" SCNu64
-	    " %n", &holder.start, &holder.end, perms, &major_no, &minor_no,
-	    &inode, &path) < 6 || path == 0)
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %"
+	    SCNu64 " %n", &mapping->start, &mapping->end, perms,
+	    &mapping->offset, &major_no, &minor_no, &mapping->inode,
+	    &path) < 7 || path == 0)
+		return -1;
+	mapping->executable = perms[2] == 'x';
+	mapping->device = makedev(major_no, minor_no);
+	mapping->path = line + path;
+	return 0;
+}
+
+static void
+add_line(struct census *census, pid_t pid, char *line)
+{
+	struct holder holder = { .pid = pid };
+	struct mapping mapping;
+
+	if (mapping_parse(&mapping, line) < 0 || !mapping.executable ||
+	    mapping.inode == 0 || *mapping.path != '/')
 		return;
-	if (perms[2] != 'x' || inode == 0 || line[path] != '/')
-		return;
-	add_holder(file_of(census, makedev(major_no, minor_no), inode),
-	    &holder, line + path);
+	holder.start = mapping.start;
+	holder.end = mapping.end;
+	add_holder(file_of(census, mapping.device, mapping.inode), &holder,
+	    mapping.path);
 }
 
 /*

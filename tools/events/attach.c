@@ -586,6 +586,8 @@ take_family(struct attachment *to, struct census *census)
 
 		if (member->fresh || family_lost(to->family))
 			census_add(census, member->pid);
+		if (member->fresh && to->stacks != NULL)
+			stacks_meet(to->stacks, member->pid);
 		member->fresh = 0;
 	}
 }

@@ -174,6 +174,7 @@ struct stream_wish {
 				 * it, until it ends; or NULL */
 	int wait;		/* go on though no probe matches yet */
 	int uprobes;		/* never direct */
+	int stacks;		/* with a stack; then never direct, too */
 	struct as_list as;
 	uint64_t length;	/* end after so many nanoseconds; 0: never */
 };
@@ -234,7 +235,30 @@ struct fire {
 	 * target->members[i] on; its own value is the pointer.
 	 */
 	const struct value *values;
+	/* If they are wanted: where it fired, where that was called from, and so
+	 * on. */
+	struct stacks *stacks;
+	const uint64_t *stack;
+	size_t depth;
 };
+
+/* Where an address of a process is. */
+struct frame {
+	uint64_t address;
+	const char *function;	/* NULL: unknown */
+	uint64_t offset;	/* in the function, else in the file */
+	const char *module;	/* the file's last name; NULL: it is in none */
+};
+
+/* --- stack.c: which functions are on a stack? ----------------------------- */
+
+struct stacks;
+
+/*
+ * The frame at INDEX, 0 being where the event fired.  Returns 0 if there is none.
+ * What it points to is good until the stream is closed.
+ */
+int stack_frame(const struct fire *fire, size_t index, struct frame *frame);
 
 /* Events that were lost. */
 struct loss {

@@ -94,6 +94,9 @@ struct sample {
 	size_t order;		/* of arrival */
 	uint32_t size;
 	uint8_t *record;
+	uint64_t *stack;	/* innermost first; may have marks of the
+				 * kernel */
+	size_t depth;
 };
 
 struct perf;
@@ -110,6 +113,8 @@ void perf_close(struct perf *perf);
  * threads of ONLY.  Returns 0 or an errno; then nothing stays attached.
  */
 int perf_attach(struct perf *perf, unsigned id, pid_t only);
+/* Each sample is to have a stack; before anything is attached. */
+void perf_want_stacks(struct perf *perf);
 /* How many descriptors are attached; close all but the first COUNT. */
 size_t perf_attached(const struct perf *perf);
 void perf_detach(struct perf *perf, size_t count);
@@ -172,6 +177,13 @@ const struct perf *family_perf(const struct family *family);
 int family_lost(const struct family *family);
 /* As perf_attach, for all members and those that they fork. */
 int family_attach(struct family *family, struct perf *perf, unsigned id);
+
+/* --- stack.c: which functions are on a stack? ----------------------------- */
+
+struct stacks *stacks_open(void);
+void stacks_close(struct stacks *stacks);
+/* Learn what a process maps, if that was not done lately. */
+void stacks_meet(struct stacks *stacks, pid_t pid);
 
 /* --- command.c: how is a command started, held, and ended? ---------------- */
 
@@ -246,6 +258,7 @@ struct attachment {
 	pid_t only;		/* the process, or 0 for all */
 	struct family *family;	/* or only these, or NULL */
 	const struct as_list *as;	/* what the user knows of arguments */
+	struct stacks *stacks;	/* wanted, or NULL */
 	int wait;		/* named files may be missing for now */
 	const struct pattern *patterns;
 	struct filter *const *filters;	/* of each pattern, or NULL */

@@ -55,6 +55,7 @@ struct perf {
 	size_t count;
 	int *fds;		/* of the attached events */
 	size_t fd_count, fd_space;
+	int stacks;		/* of users, with each sample */
 	int children;		/* those that a process forks belong to it */
 	int counts_lost;	/* the kernel has PERF_FORMAT_LOST */
 	int only_threads;	/* the kernel has inherit_thread */
@@ -215,6 +216,12 @@ perf_open(int urgent, int children)
 	return perf;
 }
 
+void
+perf_want_stacks(struct perf *perf)
+{
+	perf->stacks = 1;
+}
+
 struct perf *
 perf_open_facts(pid_t first)
 {
@@ -251,7 +258,9 @@ open_event(struct perf *perf, unsigned id, pid_t thread, int cpu)
 		.config = id,
 		.sample_period = 1,
 		.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME |
-		    PERF_SAMPLE_RAW,
+		    PERF_SAMPLE_RAW |
+		    (perf->stacks ? PERF_SAMPLE_CALLCHAIN : 0),
+		.exclude_callchain_kernel = 1,
 		.read_format = perf->counts_lost ? PERF_FORMAT_LOST : 0,
 		.inherit = thread > 0,	/* for threads that it starts */
 		.inherit_thread = thread > 0 && perf->only_threads &&
@@ -373,7 +382,7 @@ copy_out(const struct buffer *ring, uint64_t at, void *to, size_t size)
 	memcpy((uint8_t *)to + first, ring->data, size - first);
 }
 
-/* PERF_RECORD_SAMPLE: header, pid, tid, time, size, bytes. */
+/* PERF_RECORD_SAMPLE: header, pid, tid, time, [depth, stack,] size, bytes. */
 static void
 take_sample(struct perf *perf, const struct buffer *ring, uint64_t at,
     size_t length)
@@ -381,15 +390,26 @@ take_sample(struct perf *perf, const struct buffer *ring, uint64_t at,
 	struct {
 		uint32_t pid, tid;
 		uint64_t time;
-		uint32_t size;
-	} head;
-	const size_t fixed = 20;
+		uint64_t depth;
+	} head = { .depth = 0 };
+	size_t fixed = perf->stacks ? sizeof head :
+	    offsetof(__typeof__(head), depth), space;
 	struct sample *sample;
+	uint64_t stack;
+	uint32_t size;
 
 	if (length < fixed)
 		return;
 	copy_out(ring, at, &head, fixed);
-	if (head.size > length - fixed)
+	if (head.depth > (length - fixed) / sizeof *sample->stack)
+		return;
+	stack = at + fixed;
+	fixed += head.depth * sizeof *sample->stack;
+	if (length - fixed < sizeof size)
+		return;
+	copy_out(ring, at + fixed, &size, sizeof size);
+	fixed += sizeof size;
+	if (size > length - fixed)
 		return;
 	ROOM_FOR_ONE(perf->samples, perf->sample_count,
 	    perf->sample_space);
@@ -398,9 +418,14 @@ take_sample(struct perf *perf, const struct buffer *ring, uint64_t at,
 	sample->tid = (pid_t)head.tid;
 	sample->time = head.time;
 	sample->order = perf->arrived++;
-	sample->size = head.size;
-	sample->record = xcalloc(head.size, 1);
-	copy_out(ring, at + fixed, sample->record, head.size);
+	sample->size = size;
+	space = (size + sizeof *sample->stack - 1) & -sizeof *sample->stack;
+	sample->record = xcalloc(space + head.depth * sizeof *sample->stack, 1);
+	copy_out(ring, at + fixed, sample->record, size);
+	sample->depth = head.depth;
+	sample->stack = (uint64_t *)(void *)(sample->record + space);
+	copy_out(ring, stack, sample->stack, head.depth *
+	    sizeof *sample->stack);
 }
 
 /* Read all records in a ring of facts. */

@@ -200,6 +200,11 @@ take_sample(struct stream *stream, const struct sample *sample,
 	    sample->size, lookups, stream->values);
 	fire.comm = comm;
 	fire.values = stream->values;
+	if (stream->to.stacks != NULL) {
+		fire.stacks = stream->to.stacks;
+		fire.stack = sample->stack;
+		fire.depth = sample->depth;
+	}
 	return hand_over(stream, &fire);
 }
 
@@ -670,6 +675,7 @@ stream_open(const struct stream_wish *wish)
 	stream->to.wait = wish->wait;
 	stream->to.uprobes = wish->uprobes;
 	stream->to.as = &wish->as;
+	stream->to.stacks = wish->stacks ? stacks_open() : NULL;
 	stream->length = wish->length;
 	if (open_command(stream, wish->command) < 0) {
 		stream_close(stream);
@@ -681,6 +687,8 @@ stream_open(const struct stream_wish *wish)
 	stream->signals = take_signals();
 	if (open_process(stream) == 0 && (stream->to.perf = perf_open(0,
 	    stream->command != NULL)) != NULL) {
+		if (wish->stacks)
+			perf_want_stacks(stream->to.perf);
 		attach_scan(&stream->to);
 		if (is_going(stream))
 			return stream;
@@ -723,6 +731,7 @@ stream_close(struct stream *stream)
 	if (stream == NULL)
 		return;
 	attach_end(&stream->to);
+	stacks_close(stream->to.stacks);
 	command_free(stream->command);
 	if (stream->process >= 0)
 		close(stream->process);

@@ -33,6 +33,8 @@ obstacle_of(const struct attachment *to, struct image *image,
 		return "";		/* nothing that is worth a line */
 	if (to->uprobes)
 		return "";
+	if (to->stacks != NULL)
+		return "direct events have no stack";
 	/* The library needs a page for itself that ends with its bytes. */
 	if (sysconf(_SC_PAGESIZE) > 4096)
 		return "this kernel's pages are too large";

@@ -343,6 +343,33 @@ words_of(struct show *show, struct target *target)
 	return words;
 }
 
+/* --- the stack --- */
+
+static void
+put_stack(struct line *line, const struct fire *fire)
+{
+	struct frame frame;
+	size_t i;
+
+	if (fire->stacks == NULL)
+		return;
+	line_text(line, ",\"stack\":[");
+	for (i = 0; stack_frame(fire, i, &frame); i++) {
+		line_text(line, i > 0 ? ",{\"address\":" : "{\"address\":");
+		line_unsigned(line, frame.address);
+		if (frame.function != NULL)
+			put_pair(line, ",\"function\":", frame.function);
+		if (frame.module != NULL)
+			put_pair(line, ",\"module\":", frame.module);
+		if (frame.function != NULL || frame.module != NULL) {
+			line_text(line, ",\"offset\":");
+			line_unsigned(line, frame.offset);
+		}
+		line_char(line, '}');
+	}
+	line_char(line, ']');
+}
+
 /* --- events --- */
 
 void
@@ -370,7 +397,9 @@ json_fire(struct show *show, const struct fire *fire)
 		line_char(line, ':');
 		put_argument(&view, i);
 	}
-	line_text(line, "}}\n");
+	line_char(line, '}');
+	put_stack(line, fire);
+	line_text(line, "}\n");
 }
 
 void

@@ -226,6 +226,37 @@ show_args(struct line *line, const struct fire *fire)
 	}
 }
 
+/* --- the stack --- */
+
+/* "	serve+18 (httpd)", a line for each frame. */
+static void
+show_stack(struct line *line, const struct fire *fire)
+{
+	struct frame frame;
+	size_t i;
+
+	for (i = 0; stack_frame(fire, i, &frame); i++) {
+		line_char(line, '\t');
+		if (frame.function != NULL) {
+			line_word(line, frame.function);
+			line_char(line, '+');
+			line_unsigned(line, frame.offset);
+		} else {
+			line_hex(line, frame.address);
+		}
+		if (frame.module != NULL) {
+			line_text(line, " (");
+			line_word(line, frame.module);
+			if (frame.function == NULL) {
+				line_char(line, '+');
+				line_hex(line, frame.offset);
+			}
+			line_char(line, ')');
+		}
+		line_char(line, '\n');
+	}
+}
+
 /* --- what stands before them --- */
 
 static void
@@ -289,6 +320,7 @@ show_fire(struct show *show, const struct fire *fire)
 	line_put(line, head->bytes, head->length);
 	show_args(line, fire);
 	line_char(line, '\n');
+	show_stack(line, fire);
 }
 
 void

@@ -29,7 +29,7 @@ struct watch {
 static void
 help(FILE *out)
 {
-	fputs("usage: usdt watch [-jw] [-c COMMAND | -p PID] [-n COUNT] "
+	fputs("usage: usdt watch [-jsw] [-c COMMAND | -p PID] [-n COUNT] "
 	    "[-d SECONDS] PATTERN...\n"
 	    "\n"
 	    "Print a line each time that one of the probes fires: time,\n"
@@ -40,6 +40,7 @@ help(FILE *out)
 	    "  -n, --count=COUNT       until COUNT lines are printed\n"
 	    "  -d, --duration=SECONDS  for so long\n"
 	    "  -j, --json              print JSON objects, one a line\n"
+	    "  -s, --stack             with the stack of each event\n"
 	    "  -w, --wait              if there is no such probe, wait for one\n"
 	    "  --as=ARG=str,ARG=hex    take arguments for texts or hex numbers\n"
 	    "  --uprobe                never direct, always through the kernel\n"
@@ -109,13 +110,14 @@ command_watch(int argc, char **argv)
 		{ "count", required_argument, NULL, 'n' },
 		WISH_OPTIONS,
 		{ "json", no_argument, NULL, 'j' },
+		{ "stack", no_argument, NULL, 's' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
 	};
 	struct watch watch = { .count = 0 };
 	int option, taken, result;
 
-	while ((option = getopt_long(argc, argv, "c:p:n:wd:jh", options,
+	while ((option = getopt_long(argc, argv, "c:p:n:wd:jsh", options,
 	    NULL)) != -1)
 		switch (option) {
 		case 'n':
@@ -124,6 +126,9 @@ command_watch(int argc, char **argv)
 			break;
 		case 'j':
 			watch.json = 1;
+			break;
+		case 's':
+			watch.wish.stacks = 1;
 			break;
 		default:
 			taken = wish_option(&watch.wish, option, optarg);
