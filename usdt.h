@@ -33,15 +33,15 @@
  * text: usdt_errstr(provider), or usdt_errstr(NULL) where the call has no
  * provider.  No call promises an errno.
  *
- * Threads.  usdt_is_enabled, usdt_probe_enabled, usdt_fire_probe and
- * usdt_probe_fire take no lock and allocate nothing.  Any thread and any
- * signal handler may call them at any time, also while another thread changes
- * the provider.  Any thread may make the other calls, but no signal handler
- * may, and a signal handler that can interrupt them may not fork.  They need
- * 20 KiB of stack, and a thread is not cancelled inside them.  Two calls
- * demand more: while usdt_provider_free or the last usdt_probe_release runs,
- * no thread may use the object that is freed, nor test or fire a probe that is
- * or was in the provider.
+ * Threads.  The calls that test and fire (usdt_probe_enabled, usdt_probe_fire,
+ * usdt_probe_fire64, usdt_is_enabled, usdt_fire_probe) take no lock and
+ * allocate nothing.  Any thread and any signal handler may call them at any
+ * time, also while another thread changes the provider.  Any thread may make
+ * the other calls, but no signal handler may, and a signal handler that can
+ * interrupt them may not fork.  They need 20 KiB of stack, and a thread is not
+ * cancelled inside them.  Two calls demand more: while usdt_provider_free or
+ * the last usdt_probe_release runs, no thread may use the object that is freed,
+ * nor test or fire a probe that is or was in the provider.
  *
  * References.  Probes are counted:
  *
@@ -51,7 +51,11 @@
  *	usdt_provider_free		- 1 of each of its probes
  *	usdt_probe_release		- 1, the caller's
  *
- * The section Notes at the end has special rules.
+ * Order.  First comes what every program needs: providers and probes, firing,
+ * errors and status.  Then structs, texts and observers, typed firing by
+ * macros, and code generators.  Notes at the end have the rules for special
+ * cases (fork, shared objects, other systems, the environment).  usdt(7)
+ * explains how tracers show probes.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -75,13 +79,6 @@ extern "C" {
 
 /* The most arguments that a probe can have. */
 #define USDT_ARG_MAX	32
-/* The most structs that a provider can have, and the most fields of each. */
-#define USDT_STRUCT_MAX	256
-#define USDT_FIELD_MAX	1024
-
-/* The most bytes of a probe's code, and of its site. */
-#define USDT_CODE_MAX	65536
-#define USDT_SITE_MAX	32
 
 /* Marks the interface. */
 #if !defined(USDT_API)
@@ -91,22 +88,6 @@ extern "C" {
 #define USDT_API
 #endif
 #endif
-
-/* What failed.  The first eight have the numbers and texts of libusdt 1.x. */
-typedef enum usdt_error {
-	USDT_ERROR_MALLOC = 0,
-	USDT_ERROR_VALLOC,
-	USDT_ERROR_NOPROBES,
-	USDT_ERROR_LOADDOF,
-	USDT_ERROR_ALREADYENABLED,
-	USDT_ERROR_UNLOADDOF,
-	USDT_ERROR_DUP_PROBE,
-	USDT_ERROR_REMOVE_PROBE,
-	USDT_ERROR_INVALID,	/* an argument is not valid */
-	USDT_ERROR_OWNED,	/* the probe belongs to another provider */
-	USDT_ERROR_IMAGE,	/* the probe image has no place */
-	USDT_ERROR_TOO_LARGE	/* the system's tracer has a limit */
-} usdt_error_t;
 
 /* What testing and firing needs of a probe.  Opaque. */
 typedef struct usdt_probe usdt_probe_t;
@@ -121,7 +102,7 @@ typedef struct usdt_probedef {
 	size_t argc;
 	char **types;			/* argc types, as they were given */
 	usdt_probe_t *probe;		/* never NULL, never changes */
-	const uint32_t *gate;		/* for code generators: see the notes */
+	const uint32_t *gate;		/* for code generators: see there */
 	struct usdt_probe_state *state;	/* private */
 } usdt_probedef_t;
 
@@ -131,6 +112,8 @@ typedef struct usdt_provider {
 	const char *module;
 	struct usdt_provider_state *state;	/* private */
 } usdt_provider_t;
+
+/* --- providers and probes ----------------------------------------------- */
 
 /*
  * usdt_create_provider - make an empty, disabled provider.
@@ -155,10 +138,8 @@ USDT_API usdt_provider_t *usdt_create_provider(const char *name,
  * FUNC has 1 to 127 bytes, NAME 1 to 63.  Neither may hold '/', ':', blanks or
  * control characters, or be "." or ".."; NAME may not hold ','.  DTrace can't
  * spell brackets and commas of a FUNC; '?' matches them there.
- * SDT notes can't hold '-' in a name: bpftrace, perf, bcc, SystemTap and gdb
- * show "request-start" as "request__start".  DTrace shows '-' for both, so
- * "a__b" and "a-b" name the same probe.  "_-" in a name is ambiguous, and
- * refused.
+ * All tracers but DTrace show '-' in a name as "__".  So "a__b" and "a-b" name
+ * the same probe, and "_-" in a name is ambiguous, and refused.
  *
  * TYPES holds ARGC (at most USDT_ARG_MAX) strings of 1 to 127 bytes without
  * control characters.  It may be NULL if ARGC is 0.  The library copies
@@ -166,7 +147,7 @@ USDT_API usdt_provider_t *usdt_create_provider(const char *name,
  * "int", "int id", "char *url", "struct request *req", "uint8_t key[16]".  The
  * last word is a name if a whole type precedes it; a name is a C identifier,
  * and no two arguments of a probe may have the same.  A string that begins like
- * a declaration but is none ("int my-id") is an error; one that is not C
+ * a declaration but is not one ("int my-id") is an error; one that is not C
  * ("std::string") is a type without a name.  A ':' may add the D type to which
  * a translator in a D library converts: "struct request *req : reqinfo_t *".
  *	Tracers show these types with their size and sign, up to 64 bits (see
@@ -183,11 +164,6 @@ USDT_API usdt_probedef_t *usdt_create_probe(const char *func,
     const char *name, size_t argc, const char **types);
 
 /*
- * usdt_probe_release - drop the caller's reference.  NULL is allowed.
- */
-USDT_API void usdt_probe_release(usdt_probedef_t *probedef);
-
-/*
  * usdt_provider_add_probe - add a probe to a provider.
  *
  * The next usdt_provider_enable makes the probe visible, also if the provider
@@ -196,62 +172,6 @@ USDT_API void usdt_probe_release(usdt_probedef_t *probedef);
  */
 USDT_API int usdt_provider_add_probe(usdt_provider_t *provider,
     usdt_probedef_t *probedef);
-
-/*
- * usdt_provider_remove_probe - take a probe out of its provider.
- *
- * The probe never fires for this provider again.  Fails if the provider has no
- * probe with this function and name.  Returns 0 or -1.
- *
- * Listings show the probe until the provider has been disabled and enabled.
- * If a tracer is attached to its image then, it keeps the other probes, and
- * listings show the probe until a usdt_provider_enable finds no tracer.
- */
-USDT_API int usdt_provider_remove_probe(usdt_provider_t *provider,
-    usdt_probedef_t *probedef);
-
-/* A field of a struct. */
-typedef struct usdt_field {
-	const char *declarator;		/* "char *url", "int count[4]" */
-	size_t offset;			/* bytes from the struct's start */
-} usdt_field_t;
-
-/* Field F of struct or type S, for a table: USDT_FIELD(struct r, id, "int id").
- */
-#define USDT_FIELD(s, f, declarator)	{ declarator, offsetof(s, f) }
-
-/*
- * usdt_provider_add_struct - tell tracers the layout of a struct.
- *
- * Arguments that are pointers to "struct NAME" then show its fields in tracers
- * that read them from the process.  SIZE is the struct's size in bytes, at most
- * 16 MiB, FIELDS a table of its COUNT fields in any order:
- *
- *	static const usdt_field_t fields[] = {
- *		USDT_FIELD(struct request, id, "int id"),
- *		USDT_FIELD(struct request, url, "char *url"),
- *	};
- *	usdt_provider_add_struct(p, "myapp_request", sizeof (struct request), 2,
- *	    fields);
- *
- * The struct and its fields may have other names in the program, and fields may
- * be left out.  Tracers know the structs of the system too: a prefix like
- * "myapp_" keeps them apart.
- *	A field is declared as an argument is, with a name.  It may be of each
- * type whose size is known (see usdt_create_probe), a pointer to anything, a
- * struct that was declared before, or an array of one dimension of these.
- * There are no bit fields, no unions, and no two fields in one place.  Offsets
- * need not be aligned: virtual machines lay out objects as they like.
- *
- * The provider keeps a copy until it is freed.  It is in the images that later
- * calls of usdt_provider_enable make; those that were made before stay as they
- * are.  Add structs before the first usdt_provider_enable.
- *
- * Returns 0, also if the provider has the same struct already; or -1, if it has
- * another one with this name, or an argument is not valid.
- */
-USDT_API int usdt_provider_add_struct(usdt_provider_t *provider,
-    const char *name, size_t size, size_t count, const usdt_field_t *fields);
 
 /*
  * usdt_provider_enable - make the provider's probes visible to tracers.
@@ -299,6 +219,24 @@ USDT_API int usdt_provider_enable(usdt_provider_t *provider);
 USDT_API int usdt_provider_disable(usdt_provider_t *provider);
 
 /*
+ * usdt_provider_remove_probe - take a probe out of its provider.
+ *
+ * The probe never fires for this provider again.  Fails if the provider has no
+ * probe with this function and name.  Returns 0 or -1.
+ *
+ * Listings show the probe until the provider has been disabled and enabled.
+ * If a tracer is attached to its image then, it keeps the other probes, and
+ * listings show the probe until a usdt_provider_enable finds no tracer.
+ */
+USDT_API int usdt_provider_remove_probe(usdt_provider_t *provider,
+    usdt_probedef_t *probedef);
+
+/*
+ * usdt_probe_release - drop the caller's reference.  NULL is allowed.
+ */
+USDT_API void usdt_probe_release(usdt_probedef_t *probedef);
+
+/*
  * usdt_provider_free - disable and free a provider.  NULL is allowed.
  *
  * Drops the provider's reference on each of its probes.  Probes that the
@@ -306,25 +244,27 @@ USDT_API int usdt_provider_disable(usdt_provider_t *provider);
  */
 USDT_API void usdt_provider_free(usdt_provider_t *provider);
 
-/*
- * usdt_is_enabled - is somebody tracing this probe?
- *
- * Returns 1 or 0; 0 for NULL.  Call it as usdt_is_enabled(probedef->probe).
- */
-USDT_API int usdt_is_enabled(usdt_probe_t *probe);
+/* --- firing ------------------------------------------------------------- */
 
 /*
- * usdt_fire_probe - fire a probe, whether or not somebody traces it.
+ * usdt_probe_enabled - is somebody tracing this probe?  Not 0 if so.
+ *
+ * The function is inline: while nobody traces, it costs two loads and a
+ * branch.  Compute arguments behind it.  PROBEDEF may not be NULL.  The
+ * library exports the function too, for languages that can't inline C.
+ */
+#ifndef USDT_INLINE
+#define USDT_INLINE	static __inline
+#endif
+USDT_INLINE int usdt_probe_enabled(const usdt_probedef_t *probedef);
+
+/*
+ * usdt_probe_fire - fire a probe, whether or not somebody traces it.
  *
  * ARGV holds ARGC machine words: integers as they are, pointers for strings.
  * What they point to must stay in place during the call.  Missing words count
- * as 0, surplus words are ignored.  Does nothing if PROBE is NULL or not
- * visible.  Call it as usdt_fire_probe(probedef->probe, ...).
- */
-USDT_API void usdt_fire_probe(usdt_probe_t *probe, size_t argc, void **argv);
-
-/*
- * usdt_probe_fire - the same for a definition; PROBEDEF may not be NULL.
+ * as 0, surplus words are ignored.  Does nothing if the probe is not visible.
+ * PROBEDEF may not be NULL.  USDT_FIRE, below, tests and fires in one line.
  */
 USDT_API void usdt_probe_fire(usdt_probedef_t *probedef, size_t argc,
     void **argv);
@@ -343,162 +283,30 @@ USDT_API void usdt_probe_fire64(usdt_probedef_t *probedef, size_t argc,
     const uint64_t *argv);
 
 /*
- * usdt_provider_set_texts - say whether the provider's texts are sure.
- *
- * A reader of direct events (`usdt watch`, `usdt record`) has the process itself
- * copy each "char *" argument, up to 512 bytes, while the probe fires.  With
- * VOUCHED not 0 you promise that each is NULL, or points to a string with its
- * zero, or, if it is named "body" and there is an argument "body_len" that is
- * not negative, to as many bytes as that one says: then the copy is a few
- * instructions.  Otherwise, as in a new provider, the kernel is asked to read
- * the text, one system call each, and a pointer to nothing shows as unreadable.
- *	It holds from the next fire on.  Returns 0, or -1 if PROVIDER is NULL.
+ * usdt_is_enabled, usdt_fire_probe - the same for probedef->probe, which is
+ * what libusdt 1.x has.  PROBE may be NULL: it is not enabled, and nothing is
+ * fired.  usdt_is_enabled returns 1 or 0.
  */
-USDT_API int usdt_provider_set_texts(usdt_provider_t *provider, int vouched);
+USDT_API int usdt_is_enabled(usdt_probe_t *probe);
+USDT_API void usdt_fire_probe(usdt_probe_t *probe, size_t argc, void **argv);
 
-/*
- * usdt_provider_observe - call CALL for each fire of the provider's probes.
- *
- * Use it to test probes, or to log them, on every system.  While the provider
- * is enabled, its probes are enabled for callers.  CALL runs in the thread
- * that fires, before tracers see the event.  It gets as many words as the
- * probe has arguments, as they were passed: not cut to their types, and 0 for
- * missing ones; of 64-bit words a 32-bit process gets the lower halves.  They
- * are valid until CALL returns.  CALL may not fire a probe
- * of this provider, and may do only what the place of the fire allows, for
- * example a signal handler.
- *
- * Another CALL or DATA replaces the earlier one; NULL ends observing.  A CALL
- * that began in another thread may still run, so keep what DATA points to
- * until no thread fires.  Each new pair of CALL and DATA takes about 32 bytes
- * until the provider is freed.  With USDT_DISABLE set nothing is observed.
- *
- * Returns 0, or -1 if there is no memory or PROVIDER is NULL.
- */
-typedef void usdt_observer_t(const usdt_probedef_t *probedef, size_t argc,
-    void *const *argv, void *data);
-USDT_API int usdt_provider_observe(usdt_provider_t *provider,
-    usdt_observer_t *call, void *data);
+/* --- errors and status -------------------------------------------------- */
 
-/*
- * usdt_probe_enabled - is somebody tracing this probe?  Not 0 if so.
- *
- * The function is inline: while nobody traces, it costs two loads and a
- * branch.  Compute arguments behind it.  PROBEDEF may not be NULL.  The
- * library exports the function too, for languages that can't inline C.
- */
-#if defined(__SANITIZE_THREAD__)
-#define USDT_TSAN	1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define USDT_TSAN	1
-#endif
-#endif
-/* All bits except the highest of the second halfword, which is not used. */
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-#define USDT_GATE_BITS	0xffff7fffu
-#else
-#define USDT_GATE_BITS	0x7fffffffu
-#endif
-#ifndef USDT_INLINE
-#define USDT_INLINE	static __inline
-#endif
-USDT_INLINE int usdt_probe_enabled(const usdt_probedef_t *probedef);
-
-/* private: the test behind the gate. */
-USDT_API int usdt_probe_ask(const usdt_probedef_t *probedef);
-
-USDT_INLINE int
-usdt_probe_enabled(const usdt_probedef_t *probedef)
-{
-#if defined(USDT_TSAN)	/* can't follow the next variant */
-	const uint32_t *gate =
-	    __atomic_load_n(&probedef->gate, __ATOMIC_ACQUIRE);
-
-	if (__atomic_load_n(gate, __ATOMIC_RELAXED) == 0)
-		return 0;
-#elif defined(__GNUC__)
-	const uint32_t *gate =
-	    __atomic_load_n(&probedef->gate, __ATOMIC_RELAXED);
-
-	/*
-	 * The compiler must read the gate each time, after its address;
-	 * processors keep that order by themselves.  With a volatile read, or
-	 * a test of all 32 bits, gcc needs one instruction more; for these 31
-	 * bits it makes a single "test memory".
-	 */
-	__asm__ __volatile__("" : "+r" (gate));
-	if (__builtin_expect((*gate & USDT_GATE_BITS) == 0, 1))
-		return 0;
-#else
-	const uint32_t *gate =
-	    *(const uint32_t *const volatile *)&probedef->gate;
-
-	if (*(const volatile uint32_t *)gate == 0)
-		return 0;
-#endif
-	return usdt_probe_ask(probedef);
-}
-
-/* A site in code of the caller's: where tracers attach. */
-typedef struct usdt_site {
-	size_t offset;			/* from the code's start */
-	const char *operands;		/* "-8@%rbx 4@16(%rsp)"; NULL:
-					 * the probe has no arguments */
-} usdt_site_t;
-
-/*
- * usdt_probe_set_code - give a probe machine code of the caller's.
- *
- * For code generators; see Code generators in the notes.  The next
- * usdt_provider_enable maps a copy of the code, where usdt_probe_code says, and
- * tells tracers of the site in it.  A run through the site is an event, with
- * the arguments in the places that the operands name.  The probe is then in two
- * places: usdt_probe_fire goes on working, for interpreters.
- *	CODE	SIZE bytes, at most USDT_CODE_MAX, which work at any address; the
- *		copy is executable and not writable, and begins at a multiple of
- *		64.  Processes share copies of equal bytes, so it should not
- *		hold addresses of this process.
- *	SITE	the offset of the instructions that usdt_site_nops writes, and
- *		an operand for each argument of the probe, at most 12: its size
- *		(1, 2, 4, 8, negative if it is signed), '@', and where it is.
- *		With one blank between them.
- *			x86-64, i386	%rbx	-8(%rbp)	$5
- *			aarch64		x19	[x29, -8]	5
- *			riscv64		s2	-8(s0)		5
- *			s390x		%r7	160(%r15)	5
- *			armhf		r6	[fp, #-8]	#5
- *			ppc64le		%r30	-8(%r31)	i5
- *			sparc64		%l0	[%fp+2039]	5
- *		Registers have the names of whole words, numbers have 32 bits.
- *
- * Only before the probe is enabled for the first time, or after it was removed
- * from its provider; another call replaces the code.  Everything is copied.
- * Where there are no probe images (usdt_site_nops returns 0), the call does
- * nothing and succeeds.
- *
- * Returns 0 or -1, with the text in usdt_errstr(NULL).
- */
-USDT_API int usdt_probe_set_code(usdt_probedef_t *probedef, const void *code,
-    size_t size, const usdt_site_t *site);
-
-/*
- * usdt_site_nops - write the instructions that a site of code consists of.
- *
- * They do nothing until a tracer replaces them; which ones they are depends on
- * the processor and the kernel.  OUT has room for USDT_SITE_MAX bytes, or is
- * NULL.  Returns their size, or 0 if the system has no probe images.
- */
-USDT_API size_t usdt_site_nops(void *out);
-
-/*
- * usdt_probe_code - where is the copy of the code of a probe?
- *
- * Returns its address; or NULL, if the probe has no code or its provider is
- * disabled.  Ask again after each usdt_provider_enable.  Earlier copies stay
- * mapped until the provider is freed, and tracers may no longer see them.
- */
-USDT_API const void *usdt_probe_code(const usdt_probedef_t *probedef);
+/* What failed.  The first eight have the numbers and texts of libusdt 1.x. */
+typedef enum usdt_error {
+	USDT_ERROR_MALLOC = 0,
+	USDT_ERROR_VALLOC,
+	USDT_ERROR_NOPROBES,
+	USDT_ERROR_LOADDOF,
+	USDT_ERROR_ALREADYENABLED,
+	USDT_ERROR_UNLOADDOF,
+	USDT_ERROR_DUP_PROBE,
+	USDT_ERROR_REMOVE_PROBE,
+	USDT_ERROR_INVALID,	/* an argument is not valid */
+	USDT_ERROR_OWNED,	/* the probe belongs to another provider */
+	USDT_ERROR_IMAGE,	/* the probe image has no place */
+	USDT_ERROR_TOO_LARGE	/* the system's tracer has a limit */
+} usdt_error_t;
 
 /*
  * usdt_errstr - the text of the last error, in English, on one line.
@@ -562,10 +370,137 @@ typedef struct usdt_status {
 USDT_API int usdt_provider_status(const usdt_provider_t *provider,
     usdt_status_t *status);
 
-/* --- static declarations -------------------------------------------------
+/* --- structs, texts, observers ------------------------------------------ */
+
+/* The most structs that a provider can have, and the most fields of each. */
+#define USDT_STRUCT_MAX	256
+#define USDT_FIELD_MAX	1024
+
+/* A field of a struct. */
+typedef struct usdt_field {
+	const char *declarator;		/* "char *url", "int count[4]" */
+	size_t offset;			/* bytes from the struct's start */
+} usdt_field_t;
+
+/* Field F of struct or type S, for a table: USDT_FIELD(struct r, id, "int id").
+ */
+#define USDT_FIELD(s, f, declarator)	{ declarator, offsetof(s, f) }
+
+/*
+ * usdt_provider_add_struct - tell tracers the layout of a struct.
  *
- * The macros USDT_PROBE and USDT_PROVIDER below write these structs; the calls
- * make probes of them.  Read the members, never write them.
+ * Arguments that are pointers to "struct NAME" then show its fields in tracers
+ * that read them from the process.  SIZE is the struct's size in bytes, at most
+ * 16 MiB, FIELDS a table of its COUNT fields in any order:
+ *
+ *	static const usdt_field_t fields[] = {
+ *		USDT_FIELD(struct request, id, "int id"),
+ *		USDT_FIELD(struct request, url, "char *url"),
+ *	};
+ *	usdt_provider_add_struct(p, "myapp_request", sizeof (struct request), 2,
+ *	    fields);
+ *
+ * The struct and its fields may have other names in the program, and fields may
+ * be left out.  Tracers know the structs of the system too: a prefix like
+ * "myapp_" keeps them apart.
+ *	A field is declared as an argument is, with a name.  It may be of each
+ * type whose size is known (see usdt_create_probe), a pointer to anything, a
+ * struct that was declared before, or an array of one dimension of these.
+ * There are no bit fields, no unions, and no two fields in one place.  Offsets
+ * need not be aligned: virtual machines lay out objects as they like.
+ *
+ * The provider keeps a copy until it is freed.  It is in the images that later
+ * calls of usdt_provider_enable make; those that were made before stay as they
+ * are.  Add structs before the first usdt_provider_enable.
+ *
+ * Returns 0, also if the provider has the same struct already; or -1, if it has
+ * another one with this name, or an argument is not valid.
+ */
+USDT_API int usdt_provider_add_struct(usdt_provider_t *provider,
+    const char *name, size_t size, size_t count, const usdt_field_t *fields);
+
+/*
+ * usdt_provider_set_texts - vouch for the provider's texts.
+ *
+ * For a reader of direct events (see the notes) the process itself copies each
+ * "char *" argument, up to 512 bytes, while the probe fires.  With VOUCHED not
+ * 0 you promise that each is NULL or points to a string that ends with a zero;
+ * or, if it is called NAME and an argument NAME_len is not negative, to that many
+ * bytes.  Then the copy takes a few instructions.  Otherwise, as in a new
+ * provider, the process asks the kernel to read each text, by a system call,
+ * and a pointer to nothing shows as unreadable.
+ *	The promise holds from the next fire on.  Returns 0, or -1 if PROVIDER is
+ * NULL.
+ */
+USDT_API int usdt_provider_set_texts(usdt_provider_t *provider, int vouched);
+
+/*
+ * usdt_provider_observe - call CALL for each fire of the provider's probes.
+ *
+ * Use it to test probes, or to log them, on every system.  While the provider
+ * is enabled, its probes are enabled for callers.  CALL runs in the thread
+ * that fires, before tracers see the event.  It gets as many words as the
+ * probe has arguments, as they were passed: not cut to their types, and 0 for
+ * missing ones; of 64-bit words a 32-bit process gets the lower halves.  They
+ * are valid until CALL returns.  CALL may not fire a probe of this provider,
+ * and may do only what the code that fires may do, which may be a signal
+ * handler.
+ *
+ * Another CALL or DATA replaces the earlier one; NULL ends observing.  A CALL
+ * that began in another thread may still run, so keep what DATA points to
+ * until no thread fires.  Each new pair of CALL and DATA takes about 32 bytes
+ * until the provider is freed.  With USDT_DISABLE set nothing is observed.
+ *
+ * Returns 0, or -1 if there is no memory or PROVIDER is NULL.
+ */
+typedef void usdt_observer_t(const usdt_probedef_t *probedef, size_t argc,
+    void *const *argv, void *data);
+USDT_API int usdt_provider_observe(usdt_provider_t *provider,
+    usdt_observer_t *call, void *data);
+
+/* --- typed firing, and probes declared in source files --------------------
+ *
+ * For C11, and for gcc and clang with gnu99.  C++20 has usdt.hpp.
+ *
+ * USDT_FIRE(probedef, argument, ...) - fire a probe if somebody traces it.
+ *
+ *	USDT_FIRE(request_start, 200, "/index", 3.25);
+ *
+ * A statement.  While nobody traces, it costs what usdt_probe_enabled costs,
+ * and no argument is evaluated.  Arguments, at most USDT_ARG_MAX, are integers,
+ * enums, pointers, arrays, floats and doubles; each becomes a word for
+ * usdt_probe_fire64.  Others, such as structs, long doubles and __int128, do
+ * not compile.  The compiler does not know the probe's types: pass 3.0, not 3,
+ * for a double.
+ *
+ * USDT_PROBE(ID, FUNCTION, NAME, (type, name), ...) - declare a probe.
+ * USDT_PROVIDER(ID, NAME, MODULE, &probe, ...) - declare a provider of such.
+ *
+ *	USDT_PROBE(request_start, "handle", "request-start",
+ *	    (int, id), (const char *, url), (double, took));
+ *	USDT_PROVIDER(myapp, "myapp", "mymodule", &request_start);
+ *
+ *	if (usdt_static_enable(&myapp) < 0)
+ *		fprintf(stderr, "%s\n", usdt_errstr(myapp.provider));
+ *	request_start_fire(200, "/index", 3.25);
+ *	USDT_FIRE_STATIC(request_start, next_id(), url_of(request), 3.25);
+ *
+ * They stand outside of functions, and declare for the source file alone.
+ * A probe's types are the texts "int id", "const char * url", ...  ID is a
+ * usdt_static_probe_t, and these functions belong to it:
+ *	ID_fire(int id, ...)	fires it if somebody traces it.  The compiler
+ *				checks the arguments, and computes those that
+ *				have side effects in any case.
+ *	ID_enabled()		is usdt_probe_enabled.
+ *	ID_probedef()		is the definition.  Before usdt_static_enable it
+ *				is none of the library's: only test it.
+ * USDT_FIRE_STATIC(ID, argument, ...) is ID_fire(argument, ...), but evaluates
+ * arguments only if somebody traces the probe.
+ */
+
+/*
+ * The macros USDT_PROBE and USDT_PROVIDER write these structs; the calls make
+ * probes of them.  Read the members, never write them.
  */
 typedef struct usdt_static_probe {
 	usdt_probedef_t *probedef;	/* private: see USDT_PROBE */
@@ -615,6 +550,117 @@ USDT_API int usdt_static_disable(usdt_static_provider_t *declared);
  */
 USDT_API void usdt_static_free(usdt_static_provider_t *declared);
 
+/* --- code generators -----------------------------------------------------
+ *
+ * Generated code can do what usdt_probe_enabled and usdt_probe_fire do:
+ *	load a pointer from &probedef->gate,
+ *	load 32 bits from there, and test them against USDT_GATE_BITS:
+ *	if all of these bits are 0, the probe is off.
+ * That is three instructions on x86-64 (examples/jit.c has a generator).  If a
+ * bit is set, call usdt_probe_fire.  If the arguments take long to compute, ask
+ * usdt_probe_enabled first: a bit is also set where DTrace may see the probe
+ * but does not trace it.
+ *	&probedef->gate never changes while the definition lives, so it may be a
+ * constant in the code.  What it holds changes whenever the provider is
+ * enabled or disabled: load it each time.  It is never NULL, and what it leads
+ * to stays readable as long as the definition and its provider live.  Nothing
+ * else is promised about the 32 bits: their parts and other values may change.
+ *	The two loads need no barrier: processors keep their order, since the
+ * second needs the first.  Like any test of a gate they may see a change late.
+ *	usdt_probe_fire is a function of C, with C's calling convention: it needs
+ * an aligned stack, and keeps the registers that callees keep.  ARGV may lie in
+ * any readable memory, such as the caller's frame.
+ *	Code that holds &probedef->gate or PROBEDEF must not run during or after
+ * the last usdt_probe_release, nor during usdt_provider_free.
+ *	usdt_probe_set_code goes further: arguments stay where the generated
+ * code has them, in registers or on its stack, and values are converted only in
+ * code that runs when the probe is on.  Where usdt_probe_code returns NULL, call
+ * usdt_probe_fire, which works on all systems.  Rules for such code:
+ *  - Run it only while the gate is on.  Tracers that stay attached would see
+ *    events of a disabled provider.
+ *  - Observers do not see its events.  DTrace on Linux sees at most those of
+ *    processes that it names (-p), since it takes them from SDT notes: DOF can't
+ *    say that arguments are elsewhere than C has them.  Symbols and DWARF, by
+ *    which tracers know the names of arguments, lead to usdt_probe_fire alone.
+ *  - A child of clone() may not run it before it calls usdt_provider_enable.
+ *  - It has no unwind table: keep a frame pointer.
+ *  - A provider has at most 32 images with code, and each stays mapped until
+ *    the provider is freed.  So add many probes and then enable once, or take
+ *    a provider for each batch of code.
+ *	Tracers find generated functions in stacks if they keep a frame pointer,
+ * and know their names if the process writes /tmp/perf-PID.map (Linux).
+ */
+
+/* All bits except the highest of the second halfword, which is not used. */
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define USDT_GATE_BITS	0xffff7fffu
+#else
+#define USDT_GATE_BITS	0x7fffffffu
+#endif
+
+/* The most bytes of a probe's code, and of its site. */
+#define USDT_CODE_MAX	65536
+#define USDT_SITE_MAX	32
+
+/* A site in code of the caller's: where tracers attach. */
+typedef struct usdt_site {
+	size_t offset;			/* from the code's start */
+	const char *operands;		/* "-8@%rbx 4@16(%rsp)"; NULL:
+					 * the probe has no arguments */
+} usdt_site_t;
+
+/*
+ * usdt_probe_set_code - give a probe machine code of the caller's.
+ *
+ * The next usdt_provider_enable maps a copy of the code, where usdt_probe_code
+ * says, and shows tracers the site in it.  A run through the site is an event,
+ * with the arguments in the places that the operands name.  The probe is then
+ * in two places: usdt_probe_fire goes on working, for interpreters.
+ *	CODE	SIZE bytes, at most USDT_CODE_MAX, which work at any address; the
+ *		copy is executable and not writable, and begins at a multiple of
+ *		64.  Processes share copies of equal bytes, so it should not
+ *		hold addresses of this process.
+ *	SITE	the offset of the instructions that usdt_site_nops writes, and
+ *		an operand for each argument of the probe, at most 12: its size
+ *		(1, 2, 4, 8, negative if it is signed), '@', and where it is.
+ *		With one blank between them.
+ *			x86-64, i386	%rbx	-8(%rbp)	$5
+ *			aarch64		x19	[x29, -8]	5
+ *			riscv64		s2	-8(s0)		5
+ *			s390x		%r7	160(%r15)	5
+ *			armhf		r6	[fp, #-8]	#5
+ *			ppc64le		%r30	-8(%r31)	i5
+ *			sparc64		%l0	[%fp+2039]	5
+ *		Registers have the names of whole words, numbers have 32 bits.
+ *
+ * Only before the probe is enabled for the first time, or after it was removed
+ * from its provider; another call replaces the code.  Everything is copied.
+ * Where there are no probe images (usdt_site_nops returns 0), the call does
+ * nothing and succeeds.
+ *
+ * Returns 0 or -1, with the text in usdt_errstr(NULL).
+ */
+USDT_API int usdt_probe_set_code(usdt_probedef_t *probedef, const void *code,
+    size_t size, const usdt_site_t *site);
+
+/*
+ * usdt_site_nops - write the instructions that a site of code consists of.
+ *
+ * They do nothing until a tracer replaces them; which ones they are depends on
+ * the processor and the kernel.  OUT has room for USDT_SITE_MAX bytes, or is
+ * NULL.  Returns their size, or 0 if the system has no probe images.
+ */
+USDT_API size_t usdt_site_nops(void *out);
+
+/*
+ * usdt_probe_code - where is the copy of the code of a probe?
+ *
+ * Returns its address; or NULL, if the probe has no code or its provider is
+ * disabled.  Ask again after each usdt_provider_enable.  Earlier copies stay
+ * mapped until the provider is freed, and tracers may no longer see them.
+ */
+USDT_API const void *usdt_probe_code(const usdt_probedef_t *probedef);
+
 /* --- notes ---------------------------------------------------------------
  *
  * Fork.  The first usdt_create_provider registers fork handlers.  If your
@@ -640,56 +686,18 @@ USDT_API void usdt_static_free(usdt_static_provider_t *declared);
  * asks it, that fork() waits.
  *
  * Direct events (Linux on x86-64, i386 and aarch64).  While `usdt watch`, `usdt
- * record` or `usdt top` watches a probe, each fire also writes a record to memory
- * of its thread.  The thread's first such fire makes some system calls and maps
- * 256 KiB; a thread that fills them in less than 25 ms gets 4 MiB.  The memory
- * goes when the thread ends; nobody else can write it.  Without such
- * memory events are lost, and the reader reports how many.  "char *" arguments are read then: see
- * usdt_provider_set_texts.  Nothing of this happens without a reader.
+ * record` or `usdt top` watches a probe, each fire also writes a record to
+ * memory of its thread.  The thread's first such fire makes some system calls
+ * and maps 256 KiB; a thread that fills them in less than 25 ms gets 4 MiB.
+ * The memory goes when the thread ends; nobody else can write it.  Without such
+ * memory events are lost, and the reader reports how many.  "char *" arguments
+ * are read then: see usdt_provider_set_texts.  Nothing of this happens without
+ * a reader.
  *
  * Shared objects.  Each program and shared object has its own copy of the
  * library, and does not export it.  Never pass an object of one copy to
  * another.  Free all providers before you unload a shared object; the others
  * stay mapped and listed.
- *
- * Code generators.  Generated code can do what usdt_probe_enabled and
- * usdt_probe_fire do.  Where a probe is off:
- *	load a pointer from &probedef->gate,
- *	load 32 bits from there, and test them against USDT_GATE_BITS:
- *	if all of these bits are 0, the probe is off.
- * That is three instructions on x86-64 (examples/jit.c has a generator).  If a
- * bit is set, call usdt_probe_fire.  If the arguments take long to compute, ask
- * usdt_probe_enabled first: DTrace may only be able to see the probe.
- *	&probedef->gate never changes while the definition lives, so it may be a
- * constant in the code.  What it holds changes whenever the provider is
- * enabled or disabled: load it each time.  It is never NULL, and what it leads
- * to stays readable as long as the definition and its provider live.  Nothing
- * else is said of the 32 bits: their parts and other values may change.
- *	The two loads need no barrier.  They have to be made in this order, as
- * all processors here do with loads of which one needs the other, and may see a
- * change late, as any test of a gate.
- *	usdt_probe_fire is a function of C, with C's calling convention: it needs
- * an aligned stack, and keeps the registers that callees keep.  ARGV may lie in
- * any readable memory, such as the caller's frame.
- *	Code that holds &probedef->gate or PROBEDEF must not run any more when
- * the last usdt_probe_release is made, nor during usdt_provider_free.
- *	usdt_probe_set_code goes further: arguments stay where the generated
- * code has them, in registers or on its stack, and values are converted only in
- * code that runs when the probe is on.  Where usdt_probe_code returns NULL, call
- * usdt_probe_fire, which works on all systems.  Rules for such code:
- *  - Run it only while the gate is on.  Tracers that stay attached would see
- *    events of a disabled provider.
- *  - Observers do not see its events.  DTrace on Linux sees at most those of
- *    processes that it names (-p), since it takes them from SDT notes: DOF can't
- *    say that arguments are elsewhere than C has them.  Symbols and DWARF, by
- *    which tracers know the names of arguments, lead to usdt_probe_fire alone.
- *  - A child of clone() may not run it before it calls usdt_provider_enable.
- *  - It has no unwind table: keep a frame pointer.
- *  - A provider has at most 32 images with code, and each stays mapped until
- *    the provider is freed.  So add many probes and then enable once, or take
- *    a provider for each batch of code.
- *	Tracers find generated functions in stacks if they keep a frame pointer,
- * and know their names if the process writes /tmp/perf-PID.map (Linux).
  *
  * Other roots.  A process may close all descriptors and change its root, user,
  * directory and umask.  Enabled probes stay visible; but if they are in a
@@ -728,45 +736,51 @@ USDT_API void usdt_static_free(usdt_static_provider_t *declared);
  *	USDT_NOP=1|5|10		the nop at a probe's sites (x86-64 only)
  */
 
-/* --- typed firing, and probes declared in source files --------------------
- *
- * For C11, and for gcc and clang with gnu99.  C++20 has usdt.hpp.
- *
- * USDT_FIRE(probedef, argument, ...) - fire a probe if somebody traces it.
- *
- *	USDT_FIRE(request_start, 200, "/index", 3.25);
- *
- * A statement.  While nobody traces, it costs what usdt_probe_enabled costs,
- * and no argument is evaluated.  Arguments, at most USDT_ARG_MAX, are integers,
- * enums, pointers, arrays, floats and doubles; each becomes a word for
- * usdt_probe_fire64.  Others, such as structs, long doubles and __int128, do
- * not compile.  The compiler does not know the probe's types: pass 3.0, not 3,
- * for a double.
- *
- * USDT_PROBE(ID, FUNCTION, NAME, (type, name), ...) - declare a probe.
- * USDT_PROVIDER(ID, NAME, MODULE, &probe, ...) - declare a provider of such.
- *
- *	USDT_PROBE(request_start, "handle", "request-start",
- *	    (int, id), (const char *, url), (double, took));
- *	USDT_PROVIDER(myapp, "myapp", "mymodule", &request_start);
- *
- *	if (usdt_static_enable(&myapp) < 0)
- *		fprintf(stderr, "%s\n", usdt_errstr(myapp.provider));
- *	request_start_fire(200, "/index", 3.25);
- *	USDT_FIRE_STATIC(request_start, next_id(), url_of(request), 3.25);
- *
- * They stand outside of functions, and declare for the source file alone.
- * A probe's types are the texts "int id", "const char * url", ...  ID is a
- * usdt_static_probe_t, and these functions belong to it:
- *	ID_fire(int id, ...)	fires it if somebody traces it.  The compiler
- *				checks the arguments, and computes those that
- *				have side effects in any case.
- *	ID_enabled()		is usdt_probe_enabled.
- *	ID_probedef()		is the definition.  Before usdt_static_enable it
- *				is none of the library's: only test it.
- * USDT_FIRE_STATIC(ID, argument, ...) is ID_fire(argument, ...), but evaluates
- * arguments only if somebody traces the probe.
- */
+/* --- private: the code of usdt_probe_enabled and of the macros ------------ */
+
+#if defined(__SANITIZE_THREAD__)
+#define USDT_TSAN	1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define USDT_TSAN	1
+#endif
+#endif
+
+/* The test behind the gate. */
+USDT_API int usdt_probe_ask(const usdt_probedef_t *probedef);
+
+USDT_INLINE int
+usdt_probe_enabled(const usdt_probedef_t *probedef)
+{
+#if defined(USDT_TSAN)	/* can't follow the next variant */
+	const uint32_t *gate =
+	    __atomic_load_n(&probedef->gate, __ATOMIC_ACQUIRE);
+
+	if (__atomic_load_n(gate, __ATOMIC_RELAXED) == 0)
+		return 0;
+#elif defined(__GNUC__)
+	const uint32_t *gate =
+	    __atomic_load_n(&probedef->gate, __ATOMIC_RELAXED);
+
+	/*
+	 * The compiler must read the gate each time, after its address;
+	 * processors keep that order by themselves.  With a volatile read, or
+	 * a test of all 32 bits, gcc needs one instruction more; for these 31
+	 * bits it makes a single "test memory".
+	 */
+	__asm__ __volatile__("" : "+r" (gate));
+	if (__builtin_expect((*gate & USDT_GATE_BITS) == 0, 1))
+		return 0;
+#else
+	const uint32_t *gate =
+	    *(const uint32_t *const volatile *)&probedef->gate;
+
+	if (*(const volatile uint32_t *)gate == 0)
+		return 0;
+#endif
+	return usdt_probe_ask(probedef);
+}
+
 #if !defined(__cplusplus) && defined(__STDC_VERSION__)
 #if __STDC_VERSION__ >= 201112L || (__STDC_VERSION__ >= 199901L && \
     defined(__GNUC__) && !defined(__STRICT_ANSI__))
@@ -781,8 +795,7 @@ USDT_API void usdt_static_free(usdt_static_provider_t *declared);
 #define USDT_FIRE_STATIC(...) \
 	USDT_FIRE_STATIC_(USDT_COUNT_(__VA_ARGS__), __VA_ARGS__, )
 
-/* private: the rest of this section.  The count goes first, and a last empty
- * argument stands where C11 wants one. */
+/* The count goes first, and a last empty argument stands where C11 wants one. */
 #define USDT_FIRE_(argc, definition, ...) \
 	do { \
 		usdt_probedef_t *usdt_fired = (definition); \
