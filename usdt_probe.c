@@ -38,12 +38,6 @@ probedef_of(const struct usdt_probe *probe)
 	    offsetof(struct usdt__probe_block, state));
 }
 
-static inline struct usdt_probe *
-probe_of(const usdt_probedef_t *probedef)
-{
-	return &((struct usdt__probe_block *)(uintptr_t)probedef)->state.probe;
-}
-
 static inline uint32_t
 gate_of(const usdt_probedef_t *probedef)
 {
@@ -115,7 +109,7 @@ usdt_is_enabled(usdt_probe_t *probe)
 int
 usdt_probe_ask(const usdt_probedef_t *probedef)
 {
-	const struct usdt_probe *probe = probe_of(probedef);
+	const struct usdt_probe *probe = usdt__probe_of(probedef);
 
 	/* The gate of the definition was not 0. */
 	if (__builtin_expect(load_gate(probe) == 0, 1))
@@ -183,7 +177,7 @@ tell(const struct usdt__observer *observer, const usdt_probedef_t *probedef,
 __attribute__((noinline)) static void
 fire_slowly(usdt_probedef_t *probedef, size_t argc, const word *words)
 {
-	struct usdt_probe *probe = probe_of(probedef);
+	struct usdt_probe *probe = usdt__probe_of(probedef);
 	const struct usdt__observer *observer =
 	    __atomic_load_n(&probe->observer, __ATOMIC_ACQUIRE);
 	int visible = __atomic_load_n(&probe->visible, __ATOMIC_ACQUIRE);
@@ -202,7 +196,7 @@ fire_slowly(usdt_probedef_t *probedef, size_t argc, const word *words)
 	if (!visible || !may_fire())
 		return;
 	if (is_recorded(probe))
-		usdt__record_and_run(probe, words);
+		usdt__record_and_run(probedef, argc, words);
 	else
 		run(probe, probe->argc, words);
 }
@@ -214,18 +208,20 @@ fire_slowly(usdt_probedef_t *probedef, size_t argc, const word *words)
 static inline void
 fire(usdt_probedef_t *probedef, size_t argc, const word *words)
 {
-	const struct usdt_probe *probe = probe_of(probedef);
+	const struct usdt_probe *probe = usdt__probe_of(probedef);
 
 	if (__builtin_expect((int32_t)argc <= usdt__load(&probe->simple), 0)) {
 		fire_slowly(probedef, argc, words);
 	} else if (words == NULL) {	/* valid without arguments */
 		if (argc == 0 && may_fire() && !is_recorded(probe))
 			run(probe, argc, words);
+		else if (argc == 0 && may_fire())
+			usdt__record_and_run(probedef, argc, words);
 		else
 			fire_slowly(probedef, argc, words);
 	} else if (__builtin_expect(may_fire(), 1)) {
 		if (__builtin_expect(is_recorded(probe), 0))
-			usdt__record_and_run(probe, words);
+			usdt__record_and_run(probedef, argc, words);
 		else
 			run(probe, probe->argc, words);
 	} else {
@@ -241,7 +237,7 @@ fire(usdt_probedef_t *probedef, size_t argc, const word *words)
 static void
 fire_extended(usdt_probedef_t *probedef, size_t argc, void **argv)
 {
-	const struct usdt_probe *probe = probe_of(probedef);
+	const struct usdt_probe *probe = usdt__probe_of(probedef);
 	word words[USDT_ARG_MAX];
 	size_t i;
 
@@ -311,6 +307,7 @@ usdt__probe_bind(usdt_probedef_t *probedef, const struct usdt__binding *to)
 {
 	const uint32_t *gate = to->gate != NULL ? to->gate : &never.word;
 	struct usdt_probe *probe = probedef->probe;
+	const uint8_t *fire;
 
 	/* A thread that reads a small "simple" finds a stub: so a large one
 	 * is stored first, and a small one last. */
@@ -321,8 +318,11 @@ usdt__probe_bind(usdt_probedef_t *probedef, const struct usdt__binding *to)
 	if (to->stub != NULL) {
 		__atomic_store_n(&probe->stubs, to->stubs, __ATOMIC_RELEASE);
 		__atomic_store_n(&probe->isenabled, to->stub, __ATOMIC_RELEASE);
-		__atomic_store_n(&probe->fire, to->stub + usdt__stubs[0].fire,
-		    __ATOMIC_RELEASE);
+		fire = to->stub + usdt__stubs[0].fire;
+		__atomic_store_n(&probe->fire, fire, __ATOMIC_RELEASE);
+		__atomic_store_n(&probe->plain, to->plain, __ATOMIC_RELAXED);
+		__atomic_store_n(&probe->direct, to->stubs == NULL ||
+		    probe->texts != 0 ? NULL : fire, __ATOMIC_RELEASE);
 	}
 	if (to->observer != NULL || to->stub == NULL)
 		__atomic_store_n(&probe->isenabled, code_of(to->observer !=

@@ -71,6 +71,7 @@ place_measured(usdt_provider_t *provider,
 		new->stub_size = elf.stub->size;
 		new->stubs_size = elf.stubs_size;
 		new->direct = elf.direct != 0;
+		new->plain = usdt__stub_plain(elf.stub);
 		new->gates = (void *)(new->image->base + elf.gates);
 	}
 	return result;

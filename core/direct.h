@@ -162,6 +162,7 @@ struct usdt__record {
 #define USDT__RECORD_WORDS(meta)	((meta) & 0xfff)  /* with the first two */
 #define USDT__RECORD_HAS_TEXTS		0x1000u
 #define USDT__RECORD_INDEX(meta)	((meta) >> 13)	/* images[].first + cell */
+#define USDT__RECORD_META(index)	((uint32_t)(index) << 13)
 #define USDT__RECORD_MAX	(3 + 32 + 32 * 65)	/* words */
 
 /* A text's word. */

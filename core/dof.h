@@ -61,6 +61,9 @@ struct usdt_probe {		/* its gate is in the definition */
 				 * the definition is another one */
 	const uint8_t *stubs;	/* the first stub of the image; only if it has
 				 * direct sites */
+	const uint8_t *direct;	/* "fire" in such an image; NULL also if there
+				 * are texts */
+	uintptr_t plain;	/* usdt__stub_plain of its stub */
 	const signed char *lengths;	/* for each argument, which one is its
 				 * length, or -1; then for each the size of
 				 * that one, negative if it is signed.  NULL:
@@ -92,6 +95,13 @@ struct usdt__probe_block {
 	char *types[];		/* the caller's, dof_types, then what named
 				 * arguments declare, then all texts */
 };
+
+/* The probe of a definition. */
+static inline struct usdt_probe *
+usdt__probe_of(const usdt_probedef_t *probedef)
+{
+	return &((struct usdt__probe_block *)(uintptr_t)probedef)->state.probe;
+}
 
 /* How many types does DOF have for a probe's arguments? */
 static inline size_t

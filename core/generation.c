@@ -68,6 +68,7 @@ usdt__generation_bind(const struct usdt__generation *generation)
 {
 	struct usdt__binding to = {
 		.stubs = generation->direct ? generation->stubs : NULL,
+		.plain = generation->plain,
 		/* Without gates each test asks the stub. */
 		.helped = generation->gates == NULL || generation->dof_taken
 	};

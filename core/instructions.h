@@ -32,16 +32,22 @@ usdt__advance(uint32_t *word, uint32_t by)
 #endif
 }
 
-/* Count one more in such a word. */
+/* Count one more in such a word of an array, AT bytes behind BASE. */
 static inline void
-usdt__count(uint32_t *word)
+usdt__count(uint8_t *base, size_t at, size_t index)
 {
 #if defined(__x86_64__) || defined(__i386__)
-	__asm__ __volatile__("incl %0" : "+m" (*word) : : "cc");
+	__asm__ __volatile__("incl %c1(%0, %2, 4)" : : "r" (base), "i" (at),
+	    "r" (index) : "memory", "cc");
 #else
-	__atomic_fetch_add(word, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add((uint32_t *)(void *)(base + at) + index, 1,
+	    __ATOMIC_RELAXED);
 #endif
 }
+
+/* The compiler must have this value in a register, and know nothing of it.  Else
+ * it has ideas that cost instructions. */
+#define USDT__OPAQUE(value)	__asm__("" : "+r" (value))
 
 /* A number that no other thread of this process has now.  Unlike a variable of the
  * thread's own, it needs no memory that a signal handler may not allocate. */
@@ -100,6 +106,21 @@ usdt__counter(void)
 	return now;
 #else
 	return 0;
+#endif
+}
+
+/* Store it. */
+static inline void
+usdt__stamp(uint64_t *to)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	uint32_t halves[2];
+
+	__asm__ __volatile__("rdtsc" : "=a" (halves[0]), "=d" (halves[1]));
+	memcpy(to, &halves[0], 4);
+	memcpy((char *)to + 4, &halves[1], 4);
+#else
+	*to = usdt__counter();
 #endif
 }
 

@@ -266,6 +266,42 @@ extern const uint32_t usdt__stub_count;		/* of the plain ones; 0: unknown
 						 * processor */
 
 /*
+ * Two pieces of a stub, behind its entry for fires.  All sites of most stubs begin
+ * in them.
+ */
+#define USDT__PIECE	8		/* bytes; from ... */
+#define USDT__PIECE_1	4
+#define USDT__PIECE_2	(USDT__PIECE_1 + USDT__PIECE)
+
+/*
+ * Their sum, which shows whether a tracer or a debugger has patched a site: no
+ * breakpoint and no call of the kernel's leaves it as it was (unit/stubs).
+ */
+static inline uintptr_t
+usdt__stub_sum(const uint8_t *fire)
+{
+	uintptr_t word, sum = 0;
+	size_t at;
+
+	for (at = 0; at < 2 * USDT__PIECE; at += sizeof word) {
+		memcpy(&word, fire + USDT__PIECE_1 + at, sizeof word);
+		sum += word;
+	}
+	return sum;
+}
+
+/* The sum of a stub that nobody has patched; 0: the pieces don't have all of its
+ * sites. */
+static inline uintptr_t
+usdt__stub_plain(const struct usdt__stub *stub)
+{
+	const uint32_t end = stub->fire + USDT__PIECE_2 + USDT__PIECE;
+
+	return stub->dof_site < end && stub->sdt_site < end ?
+	    usdt__stub_sum(stub->code + stub->fire) : 0;
+}
+
+/*
  * Put ARGC words where the calling convention puts arguments, as if the
  * sites called a function with them, and run through the stub.  Where the
  * machine's words have 32 bits, the function gets the lower halves.
@@ -493,6 +529,13 @@ usdt__load(const int32_t *word)
 	return *word;
 #endif
 }
+
+/* The same for other kinds of words. */
+#if defined(__SANITIZE_THREAD__)
+#define USDT__LOAD(word)	__atomic_load_n(&(word), __ATOMIC_ACQUIRE)
+#else
+#define USDT__LOAD(word)	(word)
+#endif
 
 static inline void
 usdt__load_fence(void)

@@ -27,6 +27,7 @@ struct usdt__binding {
 	const uint8_t *stub;		/* NULL: no tracer sees the probe */
 	const uint8_t *stubs;		/* the first of an image with direct
 					 * sites, or NULL */
+	uintptr_t plain;		/* usdt__stub_plain */
 	const struct usdt__observer *observer;	/* it makes the probe enabled */
 	int helped;			/* each test asks the stub */
 	int vouched;			/* texts are copied as they are passed */
@@ -86,6 +87,7 @@ struct usdt__generation {
 	size_t stub_size;		/* bytes of each */
 	size_t stubs_size;		/* of all, before code of the caller's */
 	int direct;			/* the image has direct sites */
+	uintptr_t plain;		/* usdt__stub_plain */
 	uint32_t *gates;		/* NULL: each test asks the stub */
 	size_t gate_count;
 	uint32_t *gate_of;		/* each stub's; NULL: 0, 1, 2 ... */

@@ -8,6 +8,7 @@
 
 #include "core/dof.h"
 #include "core/direct.h"
+#include "core/instructions.h"
 
 #if defined(__GNUC__)
 #pragma GCC visibility push(hidden)
@@ -241,38 +242,70 @@ int usdt__memfd(const char *name);
 #define USDT__RING_HEAD		8192	/* where the counters begin ... */
 #define USDT__RING_DATA		(USDT__RING_HEAD + USDT__RING_COUNTERS * 4)
 
-/* What a thread knows of its ring.  Nothing of it is shared. */
+/* An image from which a thread's ring has records. */
+struct usdt__view {
+	const uint8_t *fire;	/* the first stub's entry for fires */
+	size_t size;		/* bytes of the stubs; stored last, 0: no image */
+	uint32_t index;		/* of the first cell, as a record's meta has it */
+};
+
+#define USDT__VIEWS	8
+
+/*
+ * What a thread knows of its ring.  Nothing of it is shared.  A fire that was
+ * interrupted reads on here: so what it reads changes only while the writer is
+ * another thread's, or nobody's.
+ */
 struct usdt__writer {
+	uintptr_t thread;		/* usdt__thread() of the owner */
 	uint8_t *ring;
-	const uint8_t *stubs;		/* the last record's image's, or NULL */
-	uint32_t stubs_size;		/* their bytes */
-	uint32_t first;			/* index of their first cell */
+	const uint8_t *end;		/* of the units in it */
 	uint32_t mask;			/* units - 1 */
 	uint32_t key;
+	struct usdt__view views[USDT__VIEWS];	/* the first images */
+	uint32_t used_views;
+	uint32_t images, cells;		/* in the ring's table */
 	int by_counter;			/* time is the processor's counter */
 	int early;			/* each record is announced */
 	int32_t owner;			/* a thread */
 	size_t size;			/* of the ring's file */
-	uint32_t images, cells;		/* in its table */
 	uint64_t made, lap;		/* when it was, and the last lap began */
 	uint64_t allowed;		/* when it had no filter of calls, or 0 */
 	struct usdt__writer *previous;	/* the thread's */
-	uintptr_t thread;		/* usdt__thread() of the owner */
-};
+} __attribute__((aligned(64)));
 
 /*
- * The writers of threads, in the order of a hash of their numbers.  A writer is
- * at most USDT__WRITER_WINDOW places behind its own, and most are there.
+ * All writers, and those of threads, in the order of a hash of their numbers.  A
+ * thread's writer is at most USDT__WRITER_WINDOW places behind its own, and most
+ * are there.
  */
+#define USDT__WRITERS		4096	/* rings of a process, at most */
 #define USDT__WRITER_BITS	12
 #define USDT__WRITER_WINDOW	8
-extern struct usdt__writer *usdt__writers[];
+struct usdt__writers {
+	struct usdt__writer nobody;	/* its thread is 0 */
+	uint32_t at[(1 << USDT__WRITER_BITS) + USDT__WRITER_WINDOW];
+				/* bytes from "nobody"; 0: no thread's */
+	struct usdt__writer all[USDT__WRITERS];
+};
+extern struct usdt__writers usdt__writers;
 
 static inline size_t
 usdt__writer_place(uintptr_t thread)
 {
 	return (uint64_t)thread * 0x9e3779b97f4a7c15u >>
 	    (64 - USDT__WRITER_BITS);
+}
+
+/* The writer at a place.  Its thread is 0 if there is none. */
+static inline struct usdt__writer *
+usdt__writer_at(size_t place)
+{
+	struct usdt__writers *writers = &usdt__writers;
+
+	USDT__OPAQUE(writers);
+	return (void *)((char *)writers + __atomic_load_n(&writers->at[place],
+	    __ATOMIC_ACQUIRE));
 }
 
 /*
@@ -304,9 +337,9 @@ void usdt__rings_forget(void);
 
 /* --- image/record.c: how is an event written to its thread's ring? ------- */
 
-/* Write an event with all of a probe's words, and run through the stub: other
- * tracers may have the probe, too. */
-void usdt__record_and_run(const struct usdt_probe *probe,
+/* Write an event with all of a probe's words, of which there are at least ARGC, and
+ * run through the stub if another tracer has the probe, too. */
+void usdt__record_and_run(const usdt_probedef_t *probedef, size_t argc,
     const uint64_t *words);
 
 /* --- image/map.c: which images does this process map? -------------- */

@@ -12,106 +12,133 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "image/image.h"
-#include "core/instructions.h"
 
 #include <errno.h>
 
 /* Compilers must not move memory accesses across this. */
 #define BARRIER()	__atomic_signal_fence(__ATOMIC_SEQ_CST)
 
-/*
- * What the fast path has looked up: the thread's writer, and the index of the
- * probe's counter in its ring.
- */
+/* Where an event goes. */
 struct target {
-	struct usdt__writer *writer;
-	uint32_t index;
-	struct usdt__record *record;	/* that is being written */
+	struct usdt__writer *writer;	/* the thread's */
+	uint32_t index;			/* of the probe's counter in its ring, as
+					 * a record's meta has it */
 };
 
+/* This thread's writer, or NULL: to find it needs a call. */
+static inline struct usdt__writer *
+find_writer(void)
+{
+	const uintptr_t thread = usdt__thread();
+	struct usdt__writer *writer = usdt__writer_at(
+	    usdt__writer_place(thread));
+
+	return __builtin_expect(writer->thread == thread, 1) ? writer : NULL;
+}
+
 /*
- * Look them up.  Returns 0 if that needs a call: the thread has no ring, or its
- * last event was of another image, or only the kernel can tell the time.  Stub and image may not belong together for a
- * moment, when a probe moves.
+ * Is this stub's entry in that image?  The entry alone says which probe it is:
+ * when a probe moves, other words may belong to another image for a moment.
  */
 static inline int
-aim(const struct usdt_probe *probe, struct target *target)
+is_seen(const struct usdt__view *view, const uint8_t *entry, uint32_t *index)
 {
-	const uint8_t *stubs = __atomic_load_n(&probe->stubs,
-	    __ATOMIC_ACQUIRE);
-	size_t at = (size_t)(__atomic_load_n(&probe->fire, __ATOMIC_RELAXED) -
-	    stubs);
-	const uintptr_t thread = usdt__thread();
-	struct usdt__writer *writer = __atomic_load_n(
-	    &usdt__writers[usdt__writer_place(thread)], __ATOMIC_RELAXED);
-	uint32_t first, size;
+	size_t at = (size_t)(entry - USDT__LOAD(view->fire));
 
-	if (__builtin_expect(writer == NULL || writer->thread != thread, 0))
+	if (__builtin_expect(at >= USDT__LOAD(view->size), 0))
 		return 0;
-	first = writer->first;
-	size = writer->stubs_size;
 	BARRIER();
-	if (__builtin_expect(writer->stubs != stubs || at >= size, 0))
-		return 0;
-	target->writer = writer;
-	target->index = first + (uint32_t)(at / USDT__CELL);
+	*index = (uint32_t)at * (USDT__RECORD_META(1) / USDT__CELL) +
+	    view->index;
 	return 1;
 }
 
-/* The same with that call, and with where the stubs are.  Returns 0 if the event
- * is lost. */
-static int
-aim_slowly(const struct usdt_probe *probe, struct target *target,
-    const uint8_t **stubs, size_t *at)
+/*
+ * Returns 0 if a call is needed: the thread has no ring, or none with a view of the
+ * image, or only the kernel can tell the time.
+ */
+static inline int
+aim(const uint8_t *entry, struct target *target)
 {
-	long index;
+	uint32_t i;
 
-	*stubs = __atomic_load_n(&probe->stubs, __ATOMIC_ACQUIRE);
-	*at = (size_t)(__atomic_load_n(&probe->fire, __ATOMIC_RELAXED) -
-	    *stubs);
-	if (aim(probe, target))
-		return 1;
-	index = usdt__ring_find(*stubs, *at, &target->writer);
-	target->index = (uint32_t)index;
-	return index >= 0;
+	target->writer = find_writer();
+	if (target->writer == NULL)
+		return 0;
+	for (i = 0; i < USDT__VIEWS; i++)
+		if (is_seen(&target->writer->views[i], entry, &target->index))
+			return 1;
+	return 0;
 }
 
 /* Begin a record of WORDS words: returns where, and its PLACE. */
 static inline struct usdt__record *
-begin(struct target *target, uint32_t words, uint32_t more,
+begin(const struct target *target, uint32_t words, uint32_t more,
     uint32_t *place)
 {
 	uint8_t *ring = target->writer->ring;
+	const uint32_t meta = target->index + words + more;
 	struct usdt__record *record;
 
-	usdt__count((uint32_t *)(void *)(ring + USDT__RING_HEAD) +
-	    target->index);
+	usdt__count(ring, USDT__RING_HEAD, USDT__RECORD_INDEX(target->index));
 	*place = usdt__advance(&((struct usdt__ring *)(void *)ring)->head,
 	    words);
 	record = (void *)(ring + USDT__RING_DATA + (size_t)(*place &
 	    target->writer->mask) * 8);
-	record->meta = words | more | target->index << 13;
-	target->record = record;
+	record->meta = meta;
 	return record;
 }
 
 /* It is complete.  Returns 1 if it is the last of a lap. */
 static inline int
 end(const struct target *target, struct usdt__record *record, uint32_t place,
-    uint32_t words)
+    size_t words)
 {
-	const uint32_t mask = target->writer->mask;
-
 	__atomic_store_n(&record->tag, place + target->writer->key,
 	    __ATOMIC_RELEASE);
-	return __builtin_expect((place & mask) + words > mask, 0);
+	return __builtin_expect((const uint8_t *)record + words * 8 >=
+	    target->writer->end, 0);
 }
 
 static inline void
-run(const struct usdt_probe *probe, const uint64_t *words)
+copy_two(uint64_t *to, const uint64_t *from)
 {
-	usdt__fire(__atomic_load_n(&probe->fire, __ATOMIC_RELAXED),
-	    probe->argc, words);
+	memcpy(to, from, 2 * sizeof *to);
+}
+
+/* Most probes have few words.  Some are copied twice rather than asked for. */
+static inline void
+copy_words(uint64_t *to, const uint64_t *from, size_t n)
+{
+	size_t i;
+
+	if (n < 2) {
+		if (n == 1)
+			to[0] = from[0];
+		return;
+	}
+	copy_two(to, from);
+	if (n == 2)
+		return;
+	copy_two(to + n - 2, from + n - 2);
+	if (n > 4)
+		copy_two(to + 2, from + 2);
+	for (i = 4; i + 2 < n; i += 2)
+		copy_two(to + i, from + i);
+}
+
+/*
+ * Run through the stub for tracers that don't go by records.  Only a patched stub
+ * has any.
+ */
+static inline void
+run_if_patched(const struct usdt_probe *probe, const uint64_t *words)
+{
+	const uint8_t *entry = __atomic_load_n(&probe->fire, __ATOMIC_RELAXED);
+
+	if (__builtin_expect(usdt__stub_sum(entry) != USDT__LOAD(probe->plain),
+	    0))
+		usdt__fire(entry, probe->argc, words);
 }
 
 /*
@@ -181,46 +208,79 @@ read_text(const char *text, uint64_t word, uint8_t *out, int measured)
 	return length | (word & USDT__TEXT_CUT);
 }
 
+/* Most texts are so short that a call would cost more than their bytes.  The last
+ * ones may be copied twice. */
+static inline void
+copy_text(char *out, const char *text, size_t n)
+{
+	USDT__OPAQUE(n);	/* else gcc has "rep movs" for long ones: slow */
+	if (n > 32) {
+		memcpy(out, text, n);
+	} else if (n >= 16) {
+		memcpy(out, text, 16);
+		memcpy(out + n - 16, text + n - 16, 16);
+	} else if (n >= 8) {
+		memcpy(out, text, 8);
+		memcpy(out + n - 8, text + n - 8, 8);
+	} else if (n >= 4) {
+		memcpy(out, text, 4);
+		memcpy(out + n - 4, text + n - 4, 4);
+	} else if (n > 0) {
+		out[0] = text[0];
+		out[n / 2] = text[n / 2];
+		out[n - 1] = text[n - 1];
+	}
+	out[n] = '\0';
+}
+
+static inline void
+stamp(struct usdt__record *record, int by_counter)
+{
+	if (by_counter)
+		usdt__stamp(&record->time);
+	else
+		record->time = usdt__ring_time();
+}
+
 /*
  * With texts.  They are measured first, since a record's size can't change.  If
  * another thread changes a text meanwhile, no more is copied than there was.
  */
-static void
+static struct usdt__record *
 write_texts(const struct usdt_probe *probe, const uint64_t *words,
-    struct target *target, const uint8_t *stubs)
+    const struct target *target, int *is_last)
 {
 	const uint32_t texts = probe->texts, argc = probe->argc;
 	uint64_t measured[USDT_ARG_MAX], *value, word, length;
 	struct usdt__record *record;
-	uint32_t i, n, left, room, place, size = 3 + argc;
+	uint32_t i, left, room, place, size = 3 + argc;
 	uint8_t *out;
 	const int may_read = probe->vouched ||
 	    usdt__ring_may_call(target->writer);
 
-	for (n = 0, left = texts; left != 0; left &= left - 1, n++) {
-		word = measure(probe, (unsigned)__builtin_ctz(left), words);
+	for (left = texts; left != 0; left &= left - 1) {
+		i = (uint32_t)__builtin_ctz(left);
+		word = measure(probe, i, words);
 		room = USDT__TEXT_LENGTH(word) / 8 + 1;
-		measured[n] = word | (uint64_t)room << 40;
+		measured[i] = word | (uint64_t)room << 40;
 		size += room;
 	}
 	record = begin(target, size, USDT__RECORD_HAS_TEXTS, &place);
-	record->time = target->writer->by_counter ? usdt__counter() :
-	    usdt__ring_time();
+	stamp(record, target->writer->by_counter);
 	value = (uint64_t *)(void *)(record + 1);
 	*value++ = texts | (uint64_t)argc << 32;
-	for (i = 0; i < argc; i++)
-		value[i] = words[i];
+	copy_words(value, words, argc);
 	out = (uint8_t *)(value + argc);
-	for (n = 0, left = texts; left != 0; left &= left - 1, n++) {
+	for (left = texts; left != 0; left &= left - 1) {
 		i = (uint32_t)__builtin_ctz(left);
-		word = measured[n];
+		word = measured[i];
 		room = USDT__TEXT_ROOM(word);
-		if (word & USDT__TEXT_NULL) {
-			;
-		} else if (probe->vouched) {
-			memcpy(out, (const char *)(uintptr_t)words[i],
+		if (probe->vouched) {
+			copy_text((char *)out,
+			    (const char *)(uintptr_t)words[i],
 			    USDT__TEXT_LENGTH(word));
-			out[USDT__TEXT_LENGTH(word)] = '\0';
+		} else if (word & USDT__TEXT_NULL) {
+			;
 		} else if (!may_read) {
 			memset(out, '\0', room * 8);
 			word = USDT__TEXT_UNREADABLE | (uint64_t)room << 40;
@@ -232,74 +292,155 @@ write_texts(const struct usdt_probe *probe, const uint64_t *words,
 		value[i] = word;
 		out += room * 8;
 	}
-	if (end(target, record, place, size))
-		usdt__ring_lap(target->writer, stubs);
+	*is_last = end(target, record, place, size);
+	return record;
 }
 
-static inline int
+static inline struct usdt__record *
 write_words(const struct usdt_probe *probe, const uint64_t *words,
-    struct target *target, uint64_t now)
+    const struct target *target, int by_counter, int *is_last)
 {
-	const uint32_t argc = probe->argc;
 	struct usdt__record *record;
-	uint64_t *value;
-	uint32_t i, place;
+	size_t argc = probe->argc;
+	uint32_t place;
 
-	record = begin(target, 2 + argc, 0, &place);
-	record->time = now;
-	value = (uint64_t *)(void *)(record + 1);
-	for (i = 0; i < argc; i++)
-		value[i] = words[i];
-	return end(target, record, place, 2 + argc);
-}
-
-static void
-write_slowly(const struct usdt_probe *probe, const uint64_t *words)
-{
-	const uint8_t *stubs;
-	struct target target;
-	size_t at;
-
-	if (!aim_slowly(probe, &target, &stubs, &at))
-		return;
-	if (probe->texts != 0)
-		write_texts(probe, words, &target, stubs);
-	else if (write_words(probe, words, &target,
-	    target.writer->by_counter ? usdt__counter() : usdt__ring_time()))
-		usdt__ring_lap(target.writer, stubs);
-	if (target.writer->early)
-		usdt__ring_tell(target.writer, stubs, target.record,
-		    (uint32_t)(at / USDT__CELL));
+	USDT__OPAQUE(argc);
+	record = begin(target, 2 + (uint32_t)argc, 0, &place);
+	stamp(record, by_counter);
+	copy_words((uint64_t *)(void *)(record + 1), words, argc);
+	*is_last = end(target, record, place, 2 + argc);
+	return record;
 }
 
 /* Whatever needs a call. */
 __attribute__((noinline)) static void
-record_slowly(const struct usdt_probe *probe, const uint64_t *words)
+record_slowly(const usdt_probedef_t *probedef, size_t argc,
+    const uint64_t *words)
 {
-	write_slowly(probe, words);
-	run(probe, words);
+	const struct usdt_probe *probe = usdt__probe_of(probedef);
+	const uint8_t *stubs = __atomic_load_n(&probe->stubs,
+	    __ATOMIC_ACQUIRE);
+	const uint8_t *entry = __atomic_load_n(&probe->fire, __ATOMIC_RELAXED);
+	const size_t at = (size_t)(entry - stubs);
+	struct usdt__record *record;
+	struct target target;
+	long index;
+	int is_last;
+
+	(void)argc;
+	if (!aim(entry, &target)) {
+		index = usdt__ring_find(stubs, at, &target.writer);
+		if (index < 0) {	/* the event is lost */
+			usdt__fire(entry, probe->argc, words);
+			return;
+		}
+		target.index = USDT__RECORD_META(index);
+	}
+	if (probe->texts != 0)
+		record = write_texts(probe, words, &target, &is_last);
+	else
+		record = write_words(probe, words, &target,
+		    target.writer->by_counter, &is_last);
+	if (is_last)
+		usdt__ring_lap(target.writer, stubs);
+	if (target.writer->early)
+		usdt__ring_tell(target.writer, stubs, record,
+		    (uint32_t)(at / USDT__CELL));
+	run_if_patched(probe, words);
 }
 
 /* The last of a lap. */
 __attribute__((noinline)) static void
-lap_and_run(const struct usdt_probe *probe, const uint64_t *words,
-    struct usdt__writer *writer)
+lap_and_run(const usdt_probedef_t *probedef, struct usdt__writer *writer,
+    const uint64_t *words)
 {
+	const struct usdt_probe *probe = usdt__probe_of(probedef);
+
 	usdt__ring_lap(writer, __atomic_load_n(&probe->stubs,
 	    __ATOMIC_ACQUIRE));
-	run(probe, words);
+	usdt__fire(__atomic_load_n(&probe->fire, __ATOMIC_RELAXED),
+	    probe->argc, words);
 }
 
-/* This calls no function but at its end, so it saves no registers. */
-void
-usdt__record_and_run(const struct usdt_probe *probe, const uint64_t *words)
+/*
+ * One text, as most are: vouched for, and ended by a zero.  The writer is this
+ * thread's.
+ */
+__attribute__((noinline)) static void
+record_text(const usdt_probedef_t *probedef, struct usdt__writer *writer,
+    const uint64_t *words)
 {
-	struct target target;
+	const struct usdt_probe *probe = usdt__probe_of(probedef);
+	const uint32_t texts = probe->texts;
+	struct target target = { writer, 0 };
+	struct usdt__record *record;
+	uint64_t *value, flags = 0;
+	const char *text;
+	size_t i, length = 0, argc, size;
+	uint32_t place;
 
-	if (__builtin_expect(probe->texts != 0 || !aim(probe, &target), 0))
-		record_slowly(probe, words);
-	else if (write_words(probe, words, &target, usdt__counter()))
-		lap_and_run(probe, words, target.writer);
+	if (__builtin_expect(!probe->vouched || probe->lengths != NULL ||
+	    (texts & (texts - 1)) != 0 || !is_seen(&writer->views[0],
+	    __atomic_load_n(&probe->fire, __ATOMIC_RELAXED), &target.index),
+	    0)) {
+		record_slowly(probedef, 0, words);
+		return;
+	}
+	i = (size_t)__builtin_ctz(texts);
+	text = (const char *)(uintptr_t)words[i];
+	if (__builtin_expect(text == NULL, 0)) {
+		flags = USDT__TEXT_NULL;
+	} else {
+		length = strnlen(text, USDT__TEXT_MAX + 1);
+		if (__builtin_expect(length > USDT__TEXT_MAX, 0)) {
+			length = USDT__TEXT_MAX;
+			flags = USDT__TEXT_CUT;
+		}
+	}
+	argc = probe->argc;
+	USDT__OPAQUE(argc);
+	size = 4 + argc + length / 8;
+	record = begin(&target, (uint32_t)size, USDT__RECORD_HAS_TEXTS,
+	    &place);
+	usdt__stamp(&record->time);
+	value = (uint64_t *)(void *)(record + 1);
+	value[0] = texts | (uint64_t)argc << 32;
+	copy_words(value + 1, words, argc);
+	value[1 + i] = length | flags | (uint64_t)(length / 8 + 1) << 40;
+	copy_text((char *)(value + 1 + argc), text, length);
+	if (end(&target, record, place, size))
+		lap_and_run(probedef, writer, words);
 	else
-		run(probe, words);
+		run_if_patched(probe, words);
+}
+
+/* This calls no function but at its end, so it saves few registers. */
+void
+usdt__record_and_run(const usdt_probedef_t *probedef, size_t argc,
+    const uint64_t *words)
+{
+	const struct usdt_probe *probe = usdt__probe_of(probedef);
+	const uint8_t *entry = __atomic_load_n(&probe->direct,
+	    __ATOMIC_ACQUIRE);
+	struct target target;
+	int is_last;
+
+	target.writer = find_writer();
+	if (__builtin_expect(target.writer == NULL, 0)) {
+		record_slowly(probedef, argc, words);
+		return;
+	}
+	if (__builtin_expect(!is_seen(&target.writer->views[0], entry,
+	    &target.index), 0)) {
+		if (probe->texts != 0)
+			record_text(probedef, target.writer, words);
+		else
+			record_slowly(probedef, argc, words);
+		return;
+	}
+	write_words(probe, words, &target, 1, &is_last);
+	if (is_last)
+		lap_and_run(probedef, target.writer, words);
+	else
+		run_if_patched(probe, words);
 }

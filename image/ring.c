@@ -15,7 +15,6 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "image/image.h"
-#include "core/instructions.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +26,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define WRITERS		4096	/* rings of a process, at most */
 #define SMALL		(1u << 15)	/* units: 256 KiB */
 #define LARGE		(1u << 19)	/* 4 MiB, for a thread that comes round
 					 * in less than ... */
@@ -45,14 +43,13 @@
 #define MEMFD_FLAGS	0x03	/* MFD_CLOEXEC, MFD_ALLOW_SEALING */
 #define MEMFD_NOEXEC	0x08	/* MFD_NOEXEC_SEAL, Linux 6.3 */
 
-struct usdt__writer *usdt__writers[(1 << USDT__WRITER_BITS) +
-    USDT__WRITER_WINDOW];
+struct usdt__writers usdt__writers;
 
 /* The owner of a writer: a thread's number, or one of these. */
 #define FREE	0
 #define TAKEN	(-1)
 
-static struct usdt__writer writers[WRITERS];
+static struct usdt__writer *const writers = usdt__writers.all;
 static uint32_t used;		/* no writer from here on was ever taken */
 static int any;			/* there was a ring */
 static pthread_key_t key;
@@ -131,11 +128,17 @@ find_writer(void)
 	size_t i;
 
 	for (i = home; i < home + USDT__WRITER_WINDOW; i++) {
-		writer = __atomic_load_n(&usdt__writers[i], __ATOMIC_ACQUIRE);
-		if (writer != NULL && writer->thread == thread)
+		writer = usdt__writer_at(i);
+		if (writer->thread == thread)
 			return writer;
 	}
 	return NULL;
+}
+
+static uint32_t
+offset_of(const struct usdt__writer *writer)
+{
+	return (uint32_t)((const char *)writer - (const char *)&usdt__writers);
 }
 
 /* Make it this thread's, in place of OLD.  Returns 0 if there is no place. */
@@ -143,13 +146,13 @@ static int
 set_writer(struct usdt__writer *writer, struct usdt__writer *old)
 {
 	const size_t home = usdt__writer_place(writer->thread);
-	struct usdt__writer *found;
+	uint32_t found;
 	size_t i;
 
 	for (i = home; i < home + USDT__WRITER_WINDOW; i++) {
-		found = old;
-		if (__atomic_compare_exchange_n(&usdt__writers[i], &found,
-		    writer, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		found = old != NULL ? offset_of(old) : 0;
+		if (__atomic_compare_exchange_n(&usdt__writers.at[i], &found,
+		    offset_of(writer), 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 			return 1;
 	}
 	return 0;
@@ -163,9 +166,8 @@ unset_writer(const struct usdt__writer *writer)
 	size_t i;
 
 	for (i = home; i < home + USDT__WRITER_WINDOW; i++)
-		if (__atomic_load_n(&usdt__writers[i], __ATOMIC_ACQUIRE) ==
-		    writer)
-			__atomic_store_n(&usdt__writers[i], NULL,
+		if (usdt__writer_at(i) == writer)
+			__atomic_store_n(&usdt__writers.at[i], 0,
 			    __ATOMIC_RELEASE);
 }
 
@@ -178,9 +180,18 @@ free_writer(struct usdt__writer *writer)
 	__atomic_store_n(&ring->closed, 1, __ATOMIC_RELEASE);
 	munmap(ring, writer->size);
 	writer->ring = NULL;
-	writer->stubs = NULL;
 	writer->previous = NULL;
 	__atomic_store_n(&writer->owner, FREE, __ATOMIC_RELEASE);
+}
+
+/* Calls of other threads look for this image, too. */
+static void
+set_view(struct usdt__view *view, const uint8_t *fire, uint32_t first,
+    uint32_t size)
+{
+	__atomic_store_n(&view->fire, fire, __ATOMIC_RELAXED);
+	view->index = USDT__RECORD_META(first);
+	__atomic_store_n(&view->size, size, __ATOMIC_RELEASE);
 }
 
 static int
@@ -200,7 +211,7 @@ take_writer(void)
 		    FREE && claim(&writers[i], FREE))
 			return &writers[i];
 	do {
-		if (n >= WRITERS)
+		if (n >= USDT__WRITERS)
 			return NULL;
 	} while (!__atomic_compare_exchange_n(&used, &n, n + 1, 0,
 	    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
@@ -324,6 +335,7 @@ make(uint32_t units, const uint8_t *stubs, struct usdt__writer *old)
 	struct usdt__writer *writer, *now;
 	struct usdt__ring *ring;
 	int32_t tid;
+	uint32_t i;
 
 	if (is_filtered()) {
 		errno = EACCES;
@@ -350,12 +362,14 @@ make(uint32_t units, const uint8_t *stubs, struct usdt__writer *old)
 	writer->thread = usdt__thread();
 	writer->size = size;
 	writer->mask = units - 1;
+	writer->end = writer->ring + USDT__RING_DATA + (size_t)units * 8;
 	writer->by_counter = clock_kind == USDT__CLOCK_COUNTER;
 	writer->lap = writer->made = usdt__ring_time();
 	writer->key = (uint32_t)(writer->lap ^ writer->lap >> 32) * 2654435761u ^
 	    (uint32_t)tid << 16;
-	writer->stubs = NULL;
-	writer->cells = writer->images = 0;
+	for (i = 0; i < USDT__VIEWS; i++)
+		set_view(&writer->views[i], NULL, 0, 0);
+	writer->used_views = writer->cells = writer->images = 0;
 	writer->allowed = 0;
 	writer->early = 0;
 	ring->magic = USDT__RING_MAGIC;
@@ -395,17 +409,21 @@ make(uint32_t units, const uint8_t *stubs, struct usdt__writer *old)
 
 /* --- images in a ring ---------------------------------------------------- */
 
-/* Remember this image as the last one. */
-static long
-set_last(struct usdt__writer *writer, const uint8_t *stubs, uint32_t first,
-    uint32_t size, size_t at)
+/* From now on this image needs no call, if it is one of the first. */
+static void
+add_view(struct usdt__writer *writer, const uint8_t *stubs, uint32_t first,
+    uint32_t size)
 {
-	__atomic_store_n(&writer->stubs, NULL, __ATOMIC_SEQ_CST);
-	writer->first = first;
-	writer->stubs_size = size;
-	if (writer->by_counter && !writer->early) /* else each comes here */
-		__atomic_store_n(&writer->stubs, stubs, __ATOMIC_SEQ_CST);
-	return (long)first + (long)(at / USDT__CELL);
+	uint32_t i;
+
+	if (!writer->by_counter || writer->early)	/* each comes here */
+		return;
+	i = usdt__advance(&writer->used_views, 1);
+	if (i >= USDT__VIEWS) {
+		writer->used_views = USDT__VIEWS;
+		return;
+	}
+	set_view(&writer->views[i], stubs + usdt__stubs[0].fire, first, size);
 }
 
 /* The index of an image's cell in a ring, or -1: the ring is full of images. */
@@ -423,9 +441,10 @@ enter(struct usdt__writer *writer, const uint8_t *stubs, size_t at)
 		first = image[i].first;
 		if (image[i].count == cells &&
 		    first <= USDT__RING_COUNTERS - cells &&
-		    memcmp(image[i].id, id, sizeof image[i].id) == 0)
-			return set_last(writer, stubs, first, direct->stubs,
-			    at);
+		    memcmp(image[i].id, id, sizeof image[i].id) == 0) {
+			add_view(writer, stubs, first, direct->stubs);
+			return (long)first + (long)(at / USDT__CELL);
+		}
 	}
 	i = usdt__advance(&writer->images, 1);
 	first = usdt__advance(&writer->cells, cells);
@@ -436,7 +455,8 @@ enter(struct usdt__writer *writer, const uint8_t *stubs, size_t at)
 	memcpy(image[i].id, id, sizeof image[i].id);
 	image[i].first = first;
 	__atomic_store_n(&image[i].count, cells, __ATOMIC_RELEASE);
-	return set_last(writer, stubs, first, direct->stubs, at);
+	add_view(writer, stubs, first, direct->stubs);
+	return (long)first + (long)(at / USDT__CELL);
 }
 
 /* Without a ring the event is lost; the reader hears of each. */
@@ -549,13 +569,15 @@ usdt__ring_prepare(void)
 void
 usdt__ring_new_image(const uint8_t *stubs)
 {
-	uint32_t i, n = __atomic_load_n(&used, __ATOMIC_ACQUIRE);
+	const uint8_t *fire = stubs + usdt__stubs[0].fire;
+	uint32_t i, k, n = __atomic_load_n(&used, __ATOMIC_ACQUIRE);
 
 	for (i = 0; i < n; i++)
-		if (__atomic_load_n(&writers[i].stubs, __ATOMIC_RELAXED) ==
-		    stubs)
-			__atomic_store_n(&writers[i].stubs, NULL,
-			    __ATOMIC_RELAXED);
+		for (k = 0; k < USDT__VIEWS; k++)
+			if (__atomic_load_n(&writers[i].views[k].fire,
+			    __ATOMIC_RELAXED) == fire)
+				__atomic_store_n(&writers[i].views[k].size, 0,
+				    __ATOMIC_RELAXED);
 }
 
 void
@@ -565,10 +587,9 @@ usdt__rings_forget(void)
 
 	if (!__atomic_load_n(&any, __ATOMIC_ACQUIRE))
 		return;			/* no write: the pages stay shared */
-	memset(usdt__writers, 0, sizeof usdt__writers);
+	memset(usdt__writers.at, 0, sizeof usdt__writers.at);
 	for (i = 0; i < used; i++) {
 		writers[i].ring = NULL;
-		writers[i].stubs = NULL;
 		writers[i].owner = FREE;
 	}
 	failed_at = 0;

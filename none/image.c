@@ -77,8 +77,10 @@ usdt__delivery(void)
 }
 
 void
-usdt__record_and_run(const struct usdt_probe *probe, const uint64_t *words)
+usdt__record_and_run(const usdt_probedef_t *probedef, size_t argc,
+    const uint64_t *words)
 {
-	(void)probe;		/* no image has readers of direct events */
+	(void)probedef;		/* no image has readers of direct events */
+	(void)argc;
 	(void)words;
 }

@@ -5,6 +5,9 @@
  *	costs helper TIMES		the same for a probe that a stand-in for
  *					a DTrace helper has, and nobody traces
  *	costs fire ARGC TIMES		fire an enabled probe of ARGC arguments
+ *	costs direct KIND TIMES		fire one with a reader of direct events,
+ *					who never looks: with so many integers, or
+ *					"t": with an integer and a text of 20
  *	costs life COUNT		a provider of so many probes, from its
  *					creation to its end
  *	costs names COUNT		create and enable so many probes of
@@ -19,6 +22,7 @@
 #include <sys/ioctl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "usdt.h"
 
@@ -111,6 +115,44 @@ one_probe(size_t argc)
 		exit(1);
 	}
 	return probe;
+}
+
+/*
+ * Fire with a reader of direct events: the kernel would count it in the gate.
+ * The first events of a thread are announced one by one.
+ */
+static void
+direct(const char *kind, long times)
+{
+	static const char text[] = "a text of 20 letters";
+	const char *types[USDT_ARG_MAX];
+	int with_text = kind[0] == 't';
+	size_t i, argc = with_text ? 2 : (size_t)atol(kind);
+	void *argv[USDT_ARG_MAX];
+	usdt_provider_t *p = usdt_create_provider("costs", "costs");
+	usdt_probedef_t *probe;
+
+	for (i = 0; i < argc; i++) {
+		types[i] = "long";
+		argv[i] = (void *)(uintptr_t)i;
+	}
+	if (with_text) {
+		types[1] = "char *";
+		argv[1] = (void *)(uintptr_t)text;
+	}
+	probe = usdt_create_probe("f", "n", argc, types);
+	if (usdt_provider_add_probe(p, probe) < 0 ||
+	    usdt_provider_set_texts(p, 1) < 0 ||
+	    usdt_provider_enable(p) < 0) {
+		fprintf(stderr, "costs: not enabled: %s\n", usdt_errstr(p));
+		exit(1);
+	}
+	((volatile uint16_t *)(uintptr_t)probe->gate)[1] = 1;
+	usdt_probe_fire(probe, argc, argc > 0 ? argv : NULL);
+	usleep(150000);
+	usdt_probe_fire(probe, argc, argc > 0 ? argv : NULL);
+	while (times-- > 0)
+		usdt_probe_fire(probe, argc, argc > 0 ? argv : NULL);
 }
 
 static void
@@ -248,6 +290,8 @@ main(int argc, char **argv)
 
 		while (times-- > 0)
 			usdt_probe_fire(probe, n, n > 0 ? words : NULL);
+	} else if (strcmp(what, "direct") == 0 && argc == 4) {
+		direct(argv[2], times);
 	} else if (strcmp(what, "sites") == 0 || strcmp(what, "helper") == 0) {
 		usdt_probedef_t *probe;
 

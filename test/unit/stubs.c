@@ -1286,6 +1286,65 @@ test_bytes(const struct usdt__stub *s)
 	    nop);
 }
 
+/* What a tracer or debugger puts at a site: nothing, a breakpoint, or the call of
+ * recent kernels to a page at TO (from the stub). */
+enum patch { NONE, BREAKPOINT, CALL, PATCHES };
+
+static void
+patch(uint8_t *bytes, unsigned at, unsigned nop, enum patch by, uint32_t to)
+{
+	static const uint8_t lea[] = { 0x48, 0x8d, 0x64, 0x24, 0x80 };
+
+	if (by == BREAKPOINT)
+		memcpy(bytes + at, arch.breakpoint.bytes, arch.breakpoint.size);
+	if (by != CALL)
+		return;
+	if (nop == 10) {
+		memcpy(bytes + at, lea, sizeof lea);
+		at += sizeof lea;
+	}
+	to -= at + 5;
+	bytes[at] = 0xe8;
+	memcpy(bytes + at + 1, &to, sizeof to);
+}
+
+/* A patched site shows in the sum of the stub's bytes. */
+static void
+test_sum(const struct usdt__stub *s)
+{
+	const unsigned sites[] = { s->sdt_site, s->dof_site, s->uprobe_site };
+	const unsigned n = s->uprobe_site != 0 ? 3 : 2;
+	const unsigned kinds = s->nop >= 5 ? PATCHES : CALL;
+	const uintptr_t plain = usdt__stub_plain(s);
+	unsigned combinations = n == 3 ? kinds * kinds * kinds : kinds * kinds;
+	unsigned i, k, rest;
+	uint32_t to;
+
+	if (s->uprobe_site != 0 && s->nop == 10) {
+		ok(plain == 0, "the pieces have not all sites of this stub");
+		return;
+	}
+	ok(plain == usdt__stub_sum(s->code + s->fire),
+	    "%u-byte nop: the sum of an unpatched stub", s->nop);
+	for (i = 1; i < combinations; i++)
+		for (k = 0; k < 10000; k++) {
+			uint8_t bytes[USDT__STUB_MAX];
+			unsigned site;
+
+			to = k * 2654435761u & ~31u;
+			memcpy(bytes, s->code, sizeof bytes);
+			for (site = 0, rest = i; site < n; site++) {
+				patch(bytes, sites[site], s->nop,
+				    (enum patch)(rest % kinds), to);
+				rest /= kinds;
+			}
+			try(usdt__stub_sum(bytes + s->fire) != plain,
+			    "combination %u, to %#x", i, to);
+		}
+	ok_all("%u-byte nop: each way to patch its sites shows in the sum",
+	    s->nop);
+}
+
 /*
  * Documents for other processors get the places of sites from the row: it must
  * agree with the assembly, for the shortest nop.
@@ -1834,6 +1893,7 @@ test_stub(uint32_t number)
 	    is_typed && s->answer == USDT__ISENABLED_POINTER,
 	    "has a uprobe site if it is typed");
 	test_bytes(s);
+	test_sum(s);
 	test_firing(s, 0, "untraced");
 	test_firing(s, SDT, "traced at the SDT site");
 	test_firing(s, DOF, "traced at the DOF site");
