@@ -62,6 +62,7 @@ struct ring {
 				 * when we looked for a place in vain */
 	unsigned gaps;		/* how often records were passed over */
 	uint32_t counted;	/* the head at ring_count */
+	uint32_t waiting;	/* the most units that waited in it */
 
 	uint64_t *copy;		/* records that are read, one after another */
 	size_t space;		/* in words */
@@ -218,6 +219,9 @@ void rings_search_again(struct rings *rings);
 
 /* Copy what is new; NOW is CLOCK_MONOTONIC.  Returns 1 if there was something. */
 int rings_read(struct rings *rings, uint64_t now);
+/* How full was the fullest one since the last call, in percent?  More than 100:
+ * it lost something. */
+unsigned rings_fullest(struct rings *rings);
 /*
  * Hand over what was copied and happened before UNTIL, in the order of time; the
  * fire has no values yet.  Not 0: stop, which is returned.

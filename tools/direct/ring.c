@@ -397,6 +397,8 @@ ring_read(struct ring *ring, uint64_t now, int ended)
 		head = read_head(ring);
 		if (head == ring->place && !ring->lost_place)
 			return 0;
+		if (head - ring->place > ring->waiting)
+			ring->waiting = head - ring->place;
 		if (ring->lost_place && !ended &&
 		    now - ring->stuck_since < PAUSE)
 			return 0;

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <search.h>
 #include <signal.h>
@@ -602,6 +603,22 @@ rings_read(struct rings *rings, uint64_t now)
 		enqueue(rings, source);
 	}
 	return rings->queued > 0;
+}
+
+unsigned
+rings_fullest(struct rings *rings)
+{
+	uint64_t most = 0, percent;
+	size_t i;
+
+	for (i = 0; i < rings->count; i++) {
+		struct ring *ring = &rings->sources[i]->ring;
+
+		percent = (uint64_t)ring->waiting * 100 / ring->units;
+		most = percent > most ? percent : most;
+		ring->waiting = 0;
+	}
+	return most > UINT_MAX ? UINT_MAX : (unsigned)most;
 }
 
 /* The first early record.  A piece that is not there soon was lost. */

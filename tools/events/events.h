@@ -275,6 +275,14 @@ struct consumer {
 	/* An event.  -1: stop.  What it points to is good during the call. */
 	int (*take)(void *self, const struct fire *fire);
 	/*
+	 * It may come like this if it passes without a filter and has no texts:
+	 * without values, but with the first COUNT arguments as they were
+	 * passed, of which the bytes of their types count.  1: take it with
+	 * values instead.
+	 */
+	int (*take_words)(void *self, const struct fire *fire,
+	    const uint64_t *words, size_t count);
+	/*
 	 * After each round of events, and at least each 50 ms: write what is
 	 * ready.  -1: stop.
 	 */
@@ -300,6 +308,14 @@ void filter_free(struct filter *filter);
  */
 char *target_sift(struct target *target, const struct filter *filter);
 int target_passes(const struct target *target, const struct fire *fire);
+
+/* Do all pass? */
+static inline int
+target_is_open(const struct target *target)
+{
+	return target->unsifted || target->sieves == NULL;
+}
+
 /* Does it pass this filter, which the target has got? */
 int target_passes_one(const struct target *target,
     const struct filter *filter, const struct fire *fire);

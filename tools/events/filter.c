@@ -822,11 +822,11 @@ target_passes(const struct target *target, const struct fire *fire)
 {
 	const struct sieve *sieve = target->sieves;
 
-	if (target->unsifted)
+	if (target_is_open(target))
 		return 1;
 	while (sieve != NULL && !holds(sieve->filter, sieve->places, fire))
 		sieve = sieve->next;
-	return sieve != NULL || target->sieves == NULL;
+	return sieve != NULL;
 }
 
 int

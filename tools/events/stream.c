@@ -16,6 +16,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -29,14 +30,18 @@
 
 /*
  * How often we read, in milliseconds: no reader waits long, and an idle stream
- * sleeps.  Nobody wakes us for direct events: we look each millisecond as long as
- * some came lately, then less often, the less so the more rings there are.
+ * sleeps.  Nobody wakes us for direct events: while some come we look so often
+ * that no ring gets fuller than FULL percent, then less often the more rings
+ * there are.
  */
 #define ROUND_MS	50
 #define BUSY_MS		1
 #define QUIET_MS	4
+#define FULL		8
 #define RINGS_A_MS	100
 #define LATELY		(SECOND / 4)
+/* Our nice value while events come. */
+#define HURRY		(-10)
 /* How long we wait at the end for records that are being written, in ms. */
 #define FINISH_MS	100
 /* The most losses that are printed in a second. */
@@ -60,6 +65,7 @@ struct stream {
 	uint64_t lost;		/* by the kernel, already reported */
 	uint64_t unheard;	/* announcements that it lost */
 	uint64_t traffic;	/* when direct events came last */
+	unsigned busy_ms;	/* how often we look while they come */
 	unsigned losses;	/* printed in this second */
 	uint64_t more_losses;	/* events that are in no line of it */
 	int ended;		/* this is the end */
@@ -212,7 +218,18 @@ static int
 take_direct(void *self, struct fire *fire, const struct ring_record *record)
 {
 	struct stream *stream = self;
+	const struct consumer *consumer = stream->consumer;
+	int result;
 
+	fire->values = NULL;
+	if (consumer->take_words != NULL && !record->has_texts &&
+	    target_is_open(fire->target)) {
+		result = consumer->take_words(consumer->self, fire,
+		    record->words, record->count < fire->target->argc ?
+		    record->count : fire->target->argc);
+		if (result <= 0)
+			return result;
+	}
 	make_room(stream, fire->target);
 	record_values(record, fire->target, stream->values);
 	fire->values = stream->values;
@@ -442,8 +459,21 @@ take_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* Rings that get full need us at once, others less and less. */
+static unsigned
+busy_ms(struct stream *stream)
+{
+	unsigned full = rings_fullest(stream->to.rings);
+
+	if (full > FULL)
+		stream->busy_ms = BUSY_MS;
+	else if (full < FULL / 2 && stream->busy_ms < QUIET_MS)
+		stream->busy_ms++;
+	return stream->busy_ms;
+}
+
 static int
-wait_ms(const struct stream *stream)
+wait_ms(struct stream *stream)
 {
 	size_t rings = stream->to.rings != NULL ?
 	    rings_count(stream->to.rings) : 0;
@@ -452,7 +482,8 @@ wait_ms(const struct stream *stream)
 	if (rings == 0)
 		return ROUND_MS;
 	if (clock_now(CLOCK_MONOTONIC) - stream->traffic < LATELY)
-		return BUSY_MS;
+		return (int)busy_ms(stream);
+	stream->busy_ms = BUSY_MS;
 	return quiet < ROUND_MS ? (int)quiet : ROUND_MS;
 }
 
@@ -572,6 +603,18 @@ attend(struct stream *stream, uint64_t now, uint64_t *scan)
 	*scan = clock_now(CLOCK_MONOTONIC) + every;
 }
 
+/*
+ * Who reads late loses events: on a busy machine we come before other programs,
+ * unless somebody chose otherwise.
+ */
+static void
+hurry(void)
+{
+	errno = 0;
+	if (getpriority(PRIO_PROCESS, 0) == 0 && errno == 0)
+		setpriority(PRIO_PROCESS, 0, HURRY);	/* or it is not allowed */
+}
+
 static void
 loop(struct stream *stream)
 {
@@ -580,6 +623,8 @@ loop(struct stream *stream)
 	    SCAN_ALL);
 	int stop = 0;
 
+	stream->busy_ms = BUSY_MS;
+	hurry();
 	while (!stream->to.fatal && !stop) {
 		stop = sleep_round(stream);
 		if (stop)

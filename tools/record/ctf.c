@@ -64,6 +64,8 @@ struct ctf_class {
 	uint32_t number;
 	size_t room;		/* bytes that an event may need without texts */
 	int texts;		/* it has some */
+	size_t words;		/* the first values that are all it has, as
+				 * numbers; SIZE_MAX: there are others */
 	size_t count;
 	struct step steps[];
 };
@@ -404,6 +406,11 @@ add_step(struct ctf_class *class, const struct ctf_field *field)
 	step->leaf = field->leaf;
 	step->elements = field->elements;
 	step->chars = field->kind == CTF_CHARS;
+	if (field->kind == CTF_TEXT || field->kind == CTF_CHARS ||
+	    field->elements > 0)
+		class->words = SIZE_MAX;
+	else if (class->words <= field->leaf)
+		class->words = field->leaf + 1;
 	if (field->kind == CTF_TEXT || field->kind == CTF_CHARS) {
 		class->texts = 1;
 		return;
@@ -689,6 +696,25 @@ put_head(uint8_t *to, const struct ctf_stream *stream, uint32_t number,
 	return to;
 }
 
+/* Begin an event that needs ROOM bytes.  Returns where its fields go. */
+static inline uint8_t *
+begin_event(struct ctf_stream *stream, const struct ctf_class *class,
+    uint64_t time, pid_t tid, size_t room)
+{
+	uint8_t *to;
+
+	if (room > stream->space - stream->used)
+		make_room(stream, room);
+	advance(stream, time);
+	if (stream->is_empty)
+		stream->known = stream->begin;
+	stream->is_empty = 0;
+	to = put_head(stream->buffer + stream->used, stream, class->number,
+	    tid);
+	stream->known = stream->last;
+	return to;
+}
+
 void
 ctf_event(struct ctf_stream *stream, const struct ctf_class *class,
     uint64_t time, pid_t tid, const struct value *values)
@@ -701,15 +727,7 @@ ctf_event(struct ctf_stream *stream, const struct ctf_class *class,
 		for (; step < end; step++)
 			if (step->size == 0)
 				room += text_room(&values[step->leaf]);
-	if (room > stream->space - stream->used)
-		make_room(stream, room);
-	advance(stream, time);
-	if (stream->is_empty)
-		stream->known = stream->begin;
-	stream->is_empty = 0;
-	to = put_head(stream->buffer + stream->used, stream, class->number,
-	    tid);
-	stream->known = stream->last;
+	to = begin_event(stream, class, time, tid, room);
 	for (step = class->steps; step < end; step++) {
 		const struct value *value = &values[step->leaf];
 
@@ -721,6 +739,22 @@ ctf_event(struct ctf_stream *stream, const struct ctf_class *class,
 			to = put_number(to, value->bits, step->size);
 	}
 	stream->used = (size_t)(to - stream->buffer);
+}
+
+int
+ctf_words(struct ctf_stream *stream, const struct ctf_class *class,
+    uint64_t time, pid_t tid, const uint64_t *words, size_t count)
+{
+	const struct step *step = class->steps, *end = step + class->count;
+	uint8_t *to;
+
+	if (class->words > count)
+		return -1;
+	to = begin_event(stream, class, time, tid, class->room);
+	for (; step < end; step++)
+		to = put_number(to, words[step->leaf], step->size);
+	stream->used = (size_t)(to - stream->buffer);
+	return 0;
 }
 
 void

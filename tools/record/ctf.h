@@ -75,6 +75,12 @@ void ctf_stream_end(struct ctf_stream *stream);
  */
 void ctf_event(struct ctf_stream *stream, const struct ctf_class *class,
     uint64_t time, pid_t tid, const struct value *values);
+/*
+ * The same, with the first COUNT values as words, of which the low bytes count.
+ * Returns -1 if the event needs more than those: nothing is appended.
+ */
+int ctf_words(struct ctf_stream *stream, const struct ctf_class *class,
+    uint64_t time, pid_t tid, const uint64_t *words, size_t count);
 /* Say that COUNT more events of the process were lost before TIME. */
 void ctf_lost(struct ctf_stream *stream, uint64_t time, uint64_t count);
 

@@ -281,20 +281,43 @@ forget_processes(struct record *record)
 
 /* --- events --- */
 
+/* Where an event goes, and as what. */
+static struct ctf_stream *
+place_of(struct record *record, const struct fire *fire,
+    const struct ctf_class **class)
+{
+	*class = fire->target->own;
+	if (*class == NULL)
+		*class = class_of(record, fire->target);
+	if (record->last == NULL || record->last->pid != fire->pid)
+		record->last = process_of(record, fire->pid, fire->comm);
+	record->last->idle = 0;
+	return record->last->stream;
+}
+
 static int
 take(void *self, const struct fire *fire)
 {
 	struct record *record = self;
-	const struct ctf_class *class = fire->target->own;
+	const struct ctf_class *class;
+	struct ctf_stream *stream = place_of(record, fire, &class);
 
-	if (class == NULL)
-		class = class_of(record, fire->target);
-	if (record->last == NULL || record->last->pid != fire->pid)
-		record->last = process_of(record, fire->pid, fire->comm);
-	record->last->idle = 0;
+	ctf_event(stream, class, fire->time, fire->tid, fire->values);
 	record->events++;
-	ctf_event(record->last->stream, class, fire->time, fire->tid,
-	    fire->values);
+	return 0;
+}
+
+static int
+take_words(void *self, const struct fire *fire, const uint64_t *words,
+    size_t count)
+{
+	struct record *record = self;
+	const struct ctf_class *class;
+	struct ctf_stream *stream = place_of(record, fire, &class);
+
+	if (ctf_words(stream, class, fire->time, fire->tid, words, count) < 0)
+		return 1;
+	record->events++;
 	return 0;
 }
 
@@ -451,7 +474,8 @@ static int
 run(struct record *record)
 {
 	struct consumer consumer = {
-		.self = record, .take = take, .flush = flush, .lost = lost
+		.self = record, .take = take, .take_words = take_words,
+		.flush = flush, .lost = lost
 	};
 	const char *why = open_directory(record);
 	struct stream *stream = NULL;
