@@ -30,6 +30,10 @@
 #define LARGE		(1u << 19)	/* 4 MiB, for a thread that comes round
 					 * in less than ... */
 #define QUICK		25000000	/* ... so many nanoseconds */
+#define LARGEST		USDT__RING_UNITS /* 16 MiB, for the first few that come
+					 * round with 4 MiB in less than ... */
+#define VERY_QUICK	50000000	/* ... so many nanoseconds */
+#define LARGEST_MAX	4
 #define PATIENCE	1000000000	/* after which a failed thread tries again */
 #define ANSWER_AGE	10000000	/* after which a thread asks again */
 #define KEYS		32	/* glibc has memory for the first ones */
@@ -56,6 +60,8 @@ static pthread_key_t key;
 static int made_key;
 static int key_state;		/* 0: not made; 1: it can be set; -1: not */
 static uint32_t clock_kind;	/* enum usdt__ring_clock; 0: not known yet */
+
+static uint32_t largest;	/* rings of that size */
 
 /* When and why a ring could not be made, for all threads. */
 static uint64_t failed_at;
@@ -171,6 +177,25 @@ unset_writer(const struct usdt__writer *writer)
 			    __ATOMIC_RELEASE);
 }
 
+/* May a ring have so many units?  The largest are few: their memory is the
+ * process's. */
+static int
+take_units(uint32_t units)
+{
+	if (units != LARGEST || __atomic_fetch_add(&largest, 1,
+	    __ATOMIC_RELAXED) < LARGEST_MAX)
+		return 1;
+	__atomic_fetch_sub(&largest, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static void
+give_units(uint32_t units)
+{
+	if (units == LARGEST)
+		__atomic_fetch_sub(&largest, 1, __ATOMIC_RELAXED);
+}
+
 static void
 free_writer(struct usdt__writer *writer)
 {
@@ -179,6 +204,7 @@ free_writer(struct usdt__writer *writer)
 	unset_writer(writer);
 	__atomic_store_n(&ring->closed, 1, __ATOMIC_RELEASE);
 	munmap(ring, writer->size);
+	give_units(writer->mask + 1);
 	writer->ring = NULL;
 	writer->previous = NULL;
 	__atomic_store_n(&writer->owner, FREE, __ATOMIC_RELEASE);
@@ -330,12 +356,11 @@ retire(struct usdt__writer *writer, int32_t tid)
 static struct usdt__writer *
 make(uint32_t units, const uint8_t *stubs, struct usdt__writer *old)
 {
-	const size_t size = usdt__align(USDT__RING_DATA + (size_t)units * 8 +
-	    USDT__RECORD_MAX * 8, PAGE);
 	struct usdt__writer *writer, *now;
 	struct usdt__ring *ring;
 	int32_t tid;
 	uint32_t i;
+	size_t size;
 
 	if (is_filtered()) {
 		errno = EACCES;
@@ -353,8 +378,13 @@ make(uint32_t units, const uint8_t *stubs, struct usdt__writer *old)
 		errno = EUSERS;
 		return NULL;
 	}
+	if (!take_units(units))
+		units = LARGE;
+	size = usdt__align(USDT__RING_DATA + (size_t)units * 8 +
+	    USDT__RECORD_MAX * 8, PAGE);
 	ring = map_ring(size);
 	if (ring == NULL) {
+		give_units(units);
 		__atomic_store_n(&writer->owner, FREE, __ATOMIC_RELEASE);
 		return NULL;
 	}
@@ -512,6 +542,44 @@ usdt__ring_find(const uint8_t *stubs, size_t at, struct usdt__writer **found)
 	return index;
 }
 
+/*
+ * The units of the ring that a thread gets when it has come round in LAP
+ * nanoseconds; 0: it keeps its ring.
+ */
+static uint32_t
+units_after_lap(const struct usdt__writer *writer, uint64_t lap)
+{
+	if (writer->mask < LARGE - 1)
+		return lap < QUICK || writer->early ? LARGE : 0;
+	return writer->mask < LARGEST - 1 && lap < VERY_QUICK &&
+	    __atomic_load_n(&largest, __ATOMIC_RELAXED) < LARGEST_MAX ?
+	    LARGEST : 0;
+}
+
+/*
+ * The same when it announces its records no longer.  That took long: a thread
+ * that wrote many nevertheless will be quick, and may make up for it at once.
+ */
+static uint32_t
+units_after_early(const struct usdt__writer *writer)
+{
+	const struct usdt__ring *ring = (const void *)writer->ring;
+
+	if (writer->mask >= LARGE - 1 || ring->head >= SMALL / 2)
+		return LARGEST;
+	return ring->head >= SMALL / 8 ? LARGE : 0;
+}
+
+static void
+grow(struct usdt__writer *writer, const uint8_t *stubs, uint32_t units)
+{
+	int error = errno;
+
+	if (units > writer->mask + 1 && writer == find_writer())
+		make(units, stubs, writer);
+	errno = error;
+}
+
 void
 usdt__ring_tell(struct usdt__writer *writer, const uint8_t *stubs,
     const void *record, uint32_t cell)
@@ -523,21 +591,19 @@ usdt__ring_tell(struct usdt__writer *writer, const uint8_t *stubs,
 	for (at = 0; at < words; at += USDT__RING_PIECE)
 		announce(stubs, at == 0 ? USDT__ANNOUNCE_RECORD :
 		    USDT__ANNOUNCE_MORE, (uintptr_t)record + at * 8, cell);
-	if (usdt__ring_time() - writer->made > USDT__RING_EARLY)
-		writer->early = 0;
+	if (usdt__ring_time() - writer->made <= USDT__RING_EARLY)
+		return;
+	writer->early = 0;
+	grow(writer, stubs, units_after_early(writer));
 }
 
 void
 usdt__ring_lap(struct usdt__writer *writer, const uint8_t *stubs)
 {
 	uint64_t now = usdt__ring_time(), lap = now - writer->lap;
-	int error = errno;
 
 	writer->lap = now;
-	if (writer->mask < LARGE - 1 && lap < QUICK &&
-	    writer == find_writer())
-		make(LARGE, stubs, writer);
-	errno = error;
+	grow(writer, stubs, units_after_lap(writer, lap));
 }
 
 /* --- in calls that hold the lock ---------------------------------------- */
@@ -593,5 +659,6 @@ usdt__rings_forget(void)
 		writers[i].owner = FREE;
 	}
 	failed_at = 0;
+	largest = 0;
 	any = 0;
 }

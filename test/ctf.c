@@ -8,6 +8,7 @@
  *	ctf same DIR NAME...	an event that has all these fields
  *	ctf full DIR	what happens if its files can't grow
  */
+#include <err.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -68,6 +69,7 @@ numbers(struct ctf *ctf, struct ctf_stream *stream, struct ctf_stream *other)
 	const struct ctf_class *class = ctf_class(ctf, "prov", "numbers",
 	    fields, 12);
 	struct value values[3];
+	uint64_t words[3] = { 0 };
 	float narrow = 1.5f;
 	double wide = -2.25;
 	uint32_t half;
@@ -80,8 +82,24 @@ numbers(struct ctf *ctf, struct ctf_stream *stream, struct ctf_stream *other)
 	ctf_event(stream, class, 5 * SECOND + 1, 70, values);
 	numbers_of(values, 1, UINT64_MAX);
 	ctf_event(other, class, 5 * SECOND + 2, 71, values);
-	numbers_of(values, 1, 0);
-	ctf_event(stream, class, 5 * SECOND + 3, 72, values);
+	/* As words. */
+	if (ctf_words(stream, class, 5 * SECOND + 2, 72, words, 2) != -1)
+		errx(1, "two words are enough for three values");
+	words[0] = 0;
+	words[1] = values[1].bits;
+	words[2] = values[2].bits;
+	if (ctf_words(stream, class, 5 * SECOND + 3, 72, words, 3) != 0)
+		errx(1, "three words are not enough");
+}
+
+/* Texts and arrays are no words. */
+static void
+no_words(struct ctf_stream *stream, const struct ctf_class *class)
+{
+	static const uint64_t words[64];
+
+	if (ctf_words(stream, class, 0, 1, words, 64) != -1)
+		errx(1, "a word for what is more");
 }
 
 static void
@@ -111,6 +129,7 @@ texts(struct ctf *ctf, struct ctf_stream *stream)
 	struct value values[3];
 	size_t i;
 
+	no_words(stream, class);
 	for (i = 0; i < sizeof cases / sizeof *cases; i++) {
 		values[0] = cases[i];
 		numbers_of(values + 1, 1, (uint64_t)-(int64_t)i);

@@ -78,6 +78,7 @@ feed_event(struct feed *feed, struct ctf_stream *stream,
     const struct shape *shape, uint64_t time)
 {
 	struct value values[FIELDS];
+	uint64_t words[FIELDS];
 	char *texts[FIELDS];
 	size_t i;
 
@@ -93,8 +94,11 @@ feed_event(struct feed *feed, struct ctf_stream *stream,
 			/* Sometimes with the zero at its end. */
 			.length = strlen(texts[i]) + (choice >> 4 & 1)
 		};
+		words[i] = choice;
 	}
-	ctf_event(stream, shape->class, time, 1, values);
+	if (feed_byte(feed) % 2 == 0 || ctf_words(stream, shape->class, time,
+	    1, words, shape->count) < 0)
+		ctf_event(stream, shape->class, time, 1, values);
 	while (i > 0)
 		free(texts[--i]);
 }

@@ -372,6 +372,56 @@ lap(void *rings)
 	return NULL;
 }
 
+#define MANY 6
+
+/* More threads than may have the largest ring come round quickly. */
+static void *
+fill(void *barrier)
+{
+	long i;
+
+	for (i = 0; i < 2000000; i++)
+		fire(0, 0);
+	pthread_barrier_wait(barrier);
+	pthread_barrier_wait(barrier);
+	return NULL;
+}
+
+static void
+test_largest(void)
+{
+	pthread_barrier_t barrier;
+	pthread_t threads[MANY];
+	struct reader all[64];
+	int i, n, largest = 0, before;
+
+	begin("largest");
+	probe = add("fill", 2, two);
+	enable();
+	watch(probe, 1);
+	before = find_rings(all, 64);
+	pthread_barrier_init(&barrier, NULL, MANY + 1);
+	for (i = 0; i < MANY; i++)
+		pthread_create(&threads[i], NULL, fill, &barrier);
+	pthread_barrier_wait(&barrier);
+	n = find_rings(all, 64);
+	for (i = 0; i < n; i++) {
+		largest += all[i].ring->units == USDT__RING_UNITS;
+		try(all[i].ring->units <= USDT__RING_UNITS, "%u units",
+		    all[i].ring->units);
+	}
+	pthread_barrier_wait(&barrier);
+	for (i = 0; i < MANY; i++)
+		pthread_join(threads[i], NULL);
+	pthread_barrier_destroy(&barrier);
+	ok_all("no ring is larger than readers know");
+	ok(largest <= 4, "%d of %d threads have 16 MiB: not each gets them",
+	    largest, MANY);
+	is_int(find_rings(all, 64), before, "they go with their threads");
+	usdt_provider_free(p);
+	usdt_probe_release(probe);
+}
+
 static void
 test_laps(void)
 {
@@ -885,13 +935,12 @@ grow(void)
 	enable();
 	watch(probe, 1);
 	fire(0, 0);
-	units = the_ring().ring->units;
-	for (i = 0; i < 100000000 && the_ring().ring->units == units; i++) {
-		long k;
-
-		for (k = 0; k < 100000; k++)
+	do {
+		units = the_ring().ring->units;
+		/* Rounds of a ring of 4 MiB, so that it grows if it can. */
+		for (i = 0; i < 1000000; i++)
 			fire(0, 0);
-	}
+	} while (the_ring().ring->units != units);
 	usdt_provider_free(p);
 	usdt_probe_release(probe);
 }
@@ -911,6 +960,7 @@ main(void)
 	test_texts(0);
 	test_texts(1);
 	test_laps();
+	test_largest();
 	test_signals();
 	test_threads();
 	test_children();

@@ -31,9 +31,6 @@
 /* Units that are copied at once. */
 #define BATCH		(1u << 15)
 
-/* A ring is not larger. */
-#define UNITS_MAX	(1u << 20)
-
 static const struct usdt__ring *
 head_of(const struct ring *ring)
 {
@@ -193,7 +190,7 @@ check(struct ring *ring)
 	ring->by_counter = clock == USDT__CLOCK_COUNTER;
 	if (!ring->by_counter && clock != USDT__CLOCK_MONOTONIC)
 		return "its clock is unknown";
-	if (ring->units < 2 || ring->units > UNITS_MAX ||
+	if (ring->units < 2 || ring->units > USDT__RING_UNITS ||
 	    (ring->units & (ring->units - 1)) != 0)
 		return "its size makes no sense";
 	end = ring->data + ((uint64_t)ring->units + USDT__RECORD_MAX) * 8;
