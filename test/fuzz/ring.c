@@ -12,7 +12,10 @@
 #include "tools/direct/direct.h"
 #include "tools/events/parts.h"
 
-#define SIZE	(sizeof(struct usdt__ring) + 16384)
+#define UNITS	256u
+#define COUNTERS 4096u		/* bytes */
+#define SIZE	(sizeof(struct usdt__ring) + COUNTERS + \
+	(UNITS + USDT__RECORD_MAX) * 8)
 
 static uint64_t memory[SIZE / 8];
 
@@ -85,24 +88,22 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	/* What it takes to come further than the first check. */
 	*head = (struct usdt__ring){
 		.magic = USDT__RING_MAGIC, .version = USDT__RING_VERSION,
-		.clock = USDT__CLOCK_MONOTONIC, .units = 256,
-		.data = sizeof *head + 4096, .counters = sizeof *head,
+		.clock = USDT__CLOCK_MONOTONIC, .units = UNITS,
+		.data = sizeof *head + COUNTERS, .counters = sizeof *head,
 		.counter_count = 16, .size = SIZE, .key = 7,
 		.images = { { .first = 0, .count = 16 } }
 	};
-	memcpy((uint8_t *)memory + head->data, bytes, given < 8192 ? given :
-	    8192);
-	if (ring_begin(&ring, memory, SIZE, 1) == NULL) {
-		for (; size - given >= sizeof change; given += sizeof change) {
-			memcpy(change, bytes + given, sizeof change);
-			((uint32_t *)memory)[change[0] % (SIZE / 4)] =
-			    change[1];
-			read_some(&ring, now += change[0], 0);
-		}
-		read_some(&ring, now, 1);
-		ring_count(&ring);
-		ring_is_counted(&ring);
+	memcpy((uint8_t *)memory + head->data, bytes, given < SIZE - head->data ?
+	    given : SIZE - head->data);
+	must(ring_begin(&ring, memory, SIZE, 1) == NULL);
+	for (; size - given >= sizeof change; given += sizeof change) {
+		memcpy(change, bytes + given, sizeof change);
+		((uint32_t *)memory)[change[0] % (SIZE / 4)] = change[1];
+		read_some(&ring, now += change[0], 0);
 	}
+	read_some(&ring, now, 1);
+	ring_count(&ring);
+	ring_is_counted(&ring);
 	ring_done(&ring);
 	return 0;
 }
