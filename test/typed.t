@@ -330,5 +330,20 @@ work(request *request)
 END
 accepts('what usdt(7) shows of C++', "g++ -std=c++20 $warnings -I. -c -o "
     . "$dir/page.o $example");
+my ($line) = slurp('README.md') =~ /^\| C\+\+20: .* \| (.*) \|$/m;
+my $lines = join "\n", ($line // '') =~ /`([^`]+)`/g;
+$example = spew('readme.cc', <<"END");
+#include "usdt.hpp"
+void work();
+void
+work()
+{
+	usdt::provider p("myapp", "mymodule");
+	$lines
+}
+END
+accepts('what README shows of C++', "g++ -std=c++20 $warnings -I. -c -o "
+    . "$dir/readme.o $example");
+like($lines, qr/^usdt::probe.*\nrequest\(/, '... which declares a probe and fires it');
 cmp_ok($in_cxx, '>', 10, 'C++: wrong calls were compiled');
 done_testing();
