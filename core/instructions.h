@@ -95,7 +95,7 @@ static inline uint64_t
 usdt__counter(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
-	uint32_t low, high;
+	uintptr_t low, high;		/* it clears what is above 32 bits */
 
 	__asm__ __volatile__("rdtsc" : "=a" (low), "=d" (high));
 	return low | (uint64_t)high << 32;
@@ -106,21 +106,6 @@ usdt__counter(void)
 	return now;
 #else
 	return 0;
-#endif
-}
-
-/* Store it. */
-static inline void
-usdt__stamp(uint64_t *to)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	uint32_t halves[2];
-
-	__asm__ __volatile__("rdtsc" : "=a" (halves[0]), "=d" (halves[1]));
-	memcpy(to, &halves[0], 4);
-	memcpy((char *)to + 4, &halves[1], 4);
-#else
-	*to = usdt__counter();
 #endif
 }
 

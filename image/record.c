@@ -233,13 +233,10 @@ copy_text(char *out, const char *text, size_t n)
 	out[n] = '\0';
 }
 
-static inline void
-stamp(struct usdt__record *record, int by_counter)
+static inline uint64_t
+time_of(const struct usdt__writer *writer)
 {
-	if (by_counter)
-		usdt__stamp(&record->time);
-	else
-		record->time = usdt__ring_time();
+	return writer->by_counter ? usdt__counter() : usdt__ring_time();
 }
 
 /*
@@ -266,7 +263,7 @@ write_texts(const struct usdt_probe *probe, const uint64_t *words,
 		size += room;
 	}
 	record = begin(target, size, USDT__RECORD_HAS_TEXTS, &place);
-	stamp(record, target->writer->by_counter);
+	record->time = time_of(target->writer);
 	value = (uint64_t *)(void *)(record + 1);
 	*value++ = texts | (uint64_t)argc << 32;
 	copy_words(value, words, argc);
@@ -298,15 +295,16 @@ write_texts(const struct usdt_probe *probe, const uint64_t *words,
 
 static inline struct usdt__record *
 write_words(const struct usdt_probe *probe, const uint64_t *words,
-    const struct target *target, int by_counter, int *is_last)
+    const struct target *target, uint64_t now, int *is_last)
 {
 	struct usdt__record *record;
 	size_t argc = probe->argc;
 	uint32_t place;
 
+	USDT__OPAQUE(now);
 	USDT__OPAQUE(argc);
 	record = begin(target, 2 + (uint32_t)argc, 0, &place);
-	stamp(record, by_counter);
+	record->time = now;
 	copy_words((uint64_t *)(void *)(record + 1), words, argc);
 	*is_last = end(target, record, place, 2 + argc);
 	return record;
@@ -340,7 +338,7 @@ record_slowly(const usdt_probedef_t *probedef, size_t argc,
 		record = write_texts(probe, words, &target, &is_last);
 	else
 		record = write_words(probe, words, &target,
-		    target.writer->by_counter, &is_last);
+		    time_of(target.writer), &is_last);
 	if (is_last)
 		usdt__ring_lap(target.writer, stubs);
 	if (target.writer->early)
@@ -374,7 +372,7 @@ record_text(const usdt_probedef_t *probedef, struct usdt__writer *writer,
 	const uint32_t texts = probe->texts;
 	struct target target = { writer, 0 };
 	struct usdt__record *record;
-	uint64_t *value, flags = 0;
+	uint64_t *value, now, flags = 0;
 	const char *text;
 	size_t i, length = 0, argc, size;
 	uint32_t place;
@@ -386,6 +384,7 @@ record_text(const usdt_probedef_t *probedef, struct usdt__writer *writer,
 		record_slowly(probedef, 0, words);
 		return;
 	}
+	now = usdt__counter();
 	i = (size_t)__builtin_ctz(texts);
 	text = (const char *)(uintptr_t)words[i];
 	if (__builtin_expect(text == NULL, 0)) {
@@ -402,7 +401,7 @@ record_text(const usdt_probedef_t *probedef, struct usdt__writer *writer,
 	size = 4 + argc + length / 8;
 	record = begin(&target, (uint32_t)size, USDT__RECORD_HAS_TEXTS,
 	    &place);
-	usdt__stamp(&record->time);
+	record->time = now;
 	value = (uint64_t *)(void *)(record + 1);
 	value[0] = texts | (uint64_t)argc << 32;
 	copy_words(value + 1, words, argc);
@@ -414,14 +413,16 @@ record_text(const usdt_probedef_t *probedef, struct usdt__writer *writer,
 		run_if_patched(probe, words);
 }
 
-/* This calls no function but at its end, so it saves few registers. */
+/*
+ * This calls no function but at its end, so it saves no registers.  The counter
+ * is read before the place is taken: in the middle of what takes time, it costs
+ * no more than itself.
+ */
 void
 usdt__record_and_run(const usdt_probedef_t *probedef, size_t argc,
     const uint64_t *words)
 {
 	const struct usdt_probe *probe = usdt__probe_of(probedef);
-	const uint8_t *entry = __atomic_load_n(&probe->direct,
-	    __ATOMIC_ACQUIRE);
 	struct target target;
 	int is_last;
 
@@ -430,15 +431,16 @@ usdt__record_and_run(const usdt_probedef_t *probedef, size_t argc,
 		record_slowly(probedef, argc, words);
 		return;
 	}
-	if (__builtin_expect(!is_seen(&target.writer->views[0], entry,
-	    &target.index), 0)) {
+	if (__builtin_expect(!is_seen(&target.writer->views[0],
+	    __atomic_load_n(&probe->direct, __ATOMIC_ACQUIRE), &target.index),
+	    0)) {
 		if (probe->texts != 0)
 			record_text(probedef, target.writer, words);
 		else
 			record_slowly(probedef, argc, words);
 		return;
 	}
-	write_words(probe, words, &target, 1, &is_last);
+	write_words(probe, words, &target, usdt__counter(), &is_last);
 	if (is_last)
 		lap_and_run(probedef, target.writer, words);
 	else
