@@ -145,6 +145,81 @@ tracer_case('members of a struct' => sub {
 	}
 });
 
+# Direct events are filtered here, those of uprobes in the kernel as far as it can.
+tracer_case('the same in the kernel and here' => sub {
+	my $provider = "f${$}e";
+	my @types = ('signed char c', 'unsigned char u', 'short s',
+		'int status', 'unsigned int flags', 'long long l',
+		'uint64_t bytes', 'char *url', 'double took');
+	my @filters = (
+		'c < 0', 'c >= -128 && c != 127', 'u > 127', 'u == -1',
+		's == -32768 || s == 32767', 'status', '!status',
+		'status == -1', 'status > -2 && status <= 1',
+		'status == 4294967295', 'flags == 4294967295',
+		'flags >= 0x80000000', 'l < -9223372036854775807', 'l > 0',
+		'l == 18446744073709551615', 'bytes > 9223372036854775807',
+		'bytes != 18446744073709551615', 'url == NULL', 'url',
+		'!(url ~ "a" || status > 5)', 'url == "/a" || c == 127',
+		'took > 1 && u == 1', '!(took > 1) || !(u == 1)',
+		'comm == "test_usdt"', 'comm != "test_usdt" || s == 1',
+		'(c == 1 || c == 127) && !(l == 1 && bytes == 1)',
+	);
+	my @fires = map { "$_->[0] $_->[0] $_->[0] $_->[0] $_->[0] $_->[0] "
+	    . "$_->[0] $_->[1] $_->[2]" } [0, '/a', '0x3ff0000000000000'],
+	    [1, '/b', '0x4000000000000000'], [-1, '/a', '0x7ff8000000000000'],
+	    [127, '', '0'], [128, 'x', '0'], [-128, '/a', '0'],
+	    [32767, '/a', '0'], [-32768, '/c', '0'], [2147483647, '/a', '0'],
+	    [-2147483648, '/a', '0'], [4294967295, '/a', '0'],
+	    [9223372036854775807, '/a', '0'],
+	    [-9223372036854775808, '/b', '0x4000000000000000'];
+	my $process = process($provider, (map { ['f', "p$_", @types] }
+		0 .. $#filters), ['f', 'end']);
+	my %lines;
+
+	for my $way ('direct', 'uprobe') {
+		my $watch = Usdt::Watch->attach(@filters + 1,
+			$way eq 'direct' ? () : '--uprobe',
+			(map { "$provider:p$_\{$filters[$_]}" } 0 .. $#filters),
+			"$provider:end");
+
+		for my $fire (@fires) {
+			$process->ask("fire $_ $fire") for 0 .. $#filters;
+		}
+		$process->ask('fire ' . @filters);
+		for (@{ until_end($watch) }) {
+			my ($probe) = /^p(\d+) /;
+			push @{ $lines{$way}[$probe] }, $_;
+		}
+		is($watch->code_of('INT'), 0, "$way: exit 0");
+		is($watch->errors =~ /probes direct$/m ? 'direct' : 'uprobe',
+		    $way, '... that way');
+	}
+	for (0 .. $#filters) {
+		is_deeply($lines{uprobe}[$_], $lines{direct}[$_], $filters[$_]);
+	}
+	is(scalar(grep { !defined } @{ $lines{direct} }[0 .. $#filters]), 4,
+	    'four of them let nothing pass');
+});
+
+# While the command stands still nothing is read: the rings would overflow.
+tracer_case('what the kernel drops takes no room in its rings' => sub {
+	my $provider = "f${$}g";
+	my $process = process($provider, ['f', 'p', 'int status']);
+	my $watch = Usdt::Watch->attach(1, '--uprobe',
+		"$provider:p{status < -5 || status == 77}");
+
+	kill('STOP', $watch->pid) or die;
+	$process->ask('loop 0 300000 1');
+	$process->ask('fire 0 77');
+	$process->ask('loop 0 300000 2');
+	$process->ask('fire 0 -6');
+	kill('CONT', $watch->pid) or die;
+	is_deeply([ map { /(status=.*)/ } $watch->take(2) ],
+	    [ 'status=77', 'status=-6' ], 'both that pass');
+	is($watch->code_of('INT'), 0, 'exit 0');
+	unlike($watch->errors, qr/lost/, 'and none is lost');
+});
+
 tracer_case('in top, record, and with -n' => sub {
 	my $provider = "f${$}d";
 	my $process = process($provider, @probes);

@@ -147,6 +147,8 @@ attach_event(struct attachment *to, struct target *const *targets,
 {
 	struct perf **perf = perf_for(to, targets[0]);
 	struct event event = { .number = ++to->numbers };
+	size_t before;
+	char *filter;
 	int error;
 
 	if (*perf == NULL && (*perf = perf_open(1, to->family != NULL)) == NULL)
@@ -154,6 +156,7 @@ attach_event(struct attachment *to, struct target *const *targets,
 	error = event_define(to->tracefs, &event, targets, count);
 	if (error != 0)
 		return error;
+	before = perf_attached(*perf);
 	error = to->family != NULL ?
 	    family_attach(to->family, *perf, event.id) :
 	    perf_attach(*perf, event.id, to->only);
@@ -162,6 +165,11 @@ attach_event(struct attachment *to, struct target *const *targets,
 		event_done(&event);
 		return error;
 	}
+	filter = to->kernel_filters && rank(targets[0]) == 2 ?
+	    kernel_filter(targets, count) : NULL;
+	if (filter != NULL)
+		perf_filter(*perf, before, filter);
+	free(filter);
 	ROOM_FOR_ONE(to->events, to->event_count, to->event_space);
 	to->events[to->event_count++] = event;
 	to->watching += targets[0]->announcer ? 0 : count;

@@ -34,6 +34,15 @@ void target_goes(struct target *target, int direct);
  */
 void values_end_texts(const struct target *target, struct value *values);
 
+/* --- kernel_filter.c: what of a filter can the kernel check? --------------- */
+
+/*
+ * A condition for the kernel that holds for each record of COUNT targets, which
+ * share an event, that passes their filters.  It may hold for others, too.  NULL:
+ * there is none that would spare anything.
+ */
+char *kernel_filter(struct target *const *targets, size_t count);
+
 /* --- uprobe.c: which kernel events describe probes, what do they record? -- */
 
 /* Where a leaf is in a record; 0: it is not there. */
@@ -117,6 +126,8 @@ int perf_attach(struct perf *perf, unsigned id, pid_t only);
 void perf_want_stacks(struct perf *perf);
 /* How many descriptors are attached; close all but the first COUNT. */
 size_t perf_attached(const struct perf *perf);
+/* Let the kernel check this of those from FIRST on, if it can. */
+void perf_filter(struct perf *perf, size_t first, const char *filter);
 void perf_detach(struct perf *perf, size_t count);
 /* Read new records; returns how many samples there are. */
 size_t perf_read(struct perf *perf);
@@ -263,6 +274,7 @@ struct attachment {
 	const struct pattern *patterns;
 	struct filter *const *filters;	/* of each pattern, or NULL */
 	size_t pattern_count;
+	int kernel_filters;	/* a target's filters never change */
 	int uprobes;		/* nothing goes direct */
 	struct tracefs *tracefs;
 	struct perf *perf;	/* events of uprobes */

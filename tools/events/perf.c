@@ -361,6 +361,16 @@ perf_attached(const struct perf *perf)
 	return perf->fd_count;
 }
 
+/* A kernel that can't leaves more to us, which check all of it again. */
+void
+perf_filter(struct perf *perf, size_t first, const char *filter)
+{
+	size_t i;
+
+	for (i = first; i < perf->fd_count; i++)
+		ioctl(perf->fds[i], PERF_EVENT_IOC_SET_FILTER, filter);
+}
+
 void
 perf_detach(struct perf *perf, size_t count)
 {

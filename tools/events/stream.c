@@ -702,6 +702,21 @@ is_going(const struct stream *stream)
 	return to->watching > 0 || to->wait;
 }
 
+/*
+ * A probe gets its filters when it is found.  Only a path that leads to its file
+ * later can bring another one.
+ */
+static int
+are_filters_final(const struct stream_wish *wish)
+{
+	size_t i;
+
+	for (i = 0; i < wish->pattern_count; i++)
+		if (wish->patterns[i].path != NULL && wish->pattern_count > 1)
+			return 0;
+	return 1;
+}
+
 struct stream *
 stream_open(const struct stream_wish *wish)
 {
@@ -718,6 +733,7 @@ stream_open(const struct stream_wish *wish)
 	stream->to.pattern_count = wish->pattern_count;
 	stream->to.only = wish->only;
 	stream->to.wait = wish->wait;
+	stream->to.kernel_filters = are_filters_final(wish);
 	stream->to.uprobes = wish->uprobes;
 	stream->to.as = &wish->as;
 	stream->to.stacks = wish->stacks ? stacks_open() : NULL;
