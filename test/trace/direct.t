@@ -9,7 +9,7 @@ use warnings;
 
 use Test::More;
 use Time::HiRes qw(sleep);
-use Usdt::Direct qw(begin build_host fired watch attached ended exactly
+use Usdt::Direct qw(begin build_host fired watch attached stuck ended exactly
     $PROVIDER $PATTERN);
 use Usdt::Tracer qw(need tracer_case scratch_dir);
 
@@ -54,6 +54,16 @@ run_scenario('faster than anybody can read', 'loop', 20_000_000, 1);
 run_scenario('by uprobe', 'loop', 1000, 0, '--uprobe');
 run_scenario('children that are killed anywhere', 'killed',
     $ENV{USDT_DIRECT_KILLS} // 200, 1);
+
+tracer_case('an output that nobody reads' => sub {
+	my $host = host('bursts', 60);
+	my $watch = stuck($host);
+	my ($done, $begun) = fired($host);
+	my $end = ended($watch);
+
+	exactly('a full pipe', $done, $begun, $end);
+	ok($end->{lost} > 0, 'what does not fit is told');
+});
 
 tracer_case('both ways print the same' => sub {
 	my @lines;

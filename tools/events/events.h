@@ -370,9 +370,11 @@ int stream_run(struct stream *stream, const struct consumer *consumer);
 void stream_close(struct stream *stream);
 /*
  * Write all of it to standard output, whose reader may be slow; a signal still
- * ends it.  Returns -1 if there is no reader, no space, or a signal.
+ * ends it.  Returns -1 if there is no reader, no space, or a signal; LEFT are the
+ * bytes that were not written for want of space or time.
  */
-int stream_put(struct stream *stream, const char *bytes, size_t length);
+int stream_put(struct stream *stream, const char *bytes, size_t length,
+    size_t *left);
 /* What to add to a time for nanoseconds since 1970. */
 uint64_t stream_since_epoch(void);
 

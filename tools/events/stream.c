@@ -57,6 +57,7 @@ struct stream {
 	struct tracefs tracefs;
 	int out;		/* standard output */
 	size_t out_most;	/* bytes of one write */
+	int refused;		/* it did not take everything */
 	int signals;		/* signalfd */
 	int process;		/* pidfd of "only", or -1 */
 	struct command *command;	/* that we started, or NULL */
@@ -112,37 +113,6 @@ open_output(struct stream *stream)
 		stream->out = STDOUT_FILENO;
 	else
 		stream->out_most = SIZE_MAX;
-}
-
-int
-stream_put(struct stream *stream, const char *bytes, size_t length)
-{
-	struct pollfd fds[] = {
-		{ .fd = stream->out, .events = POLLOUT },
-		{ .fd = stream->signals, .events = POLLIN }
-	};
-	ssize_t n;
-
-	for (; length > 0; bytes += n, length -= (size_t)n) {
-		n = 0;
-		if (poll(fds, 2, -1) < 0)
-			continue;
-		if (fds[0].revents == 0)
-			return -1;
-		n = write(stream->out, bytes, length < stream->out_most ?
-		    length : stream->out_most);
-		if (n < 0 && errno == EAGAIN) {
-			n = 0;
-		} else if (n < 0) {
-			if (errno != EPIPE) {
-				fprintf(stderr, "usdt: writing: %s\n",
-				    strerror(errno));
-				stream->to.fatal = 1;
-			}
-			return -1;
-		}
-	}
-	return 0;
 }
 
 /* --- handing over --- */
@@ -307,6 +277,74 @@ look_for_unheard(struct stream *stream)
 	stream->unheard = lost;
 }
 
+static size_t
+add_fds(struct pollfd *fds, size_t count, const struct perf *perf)
+{
+	size_t i;
+
+	for (i = 0; perf != NULL && i < perf_count(perf); i++)
+		fds[count++] = (struct pollfd){
+			.fd = perf_fd(perf, i), .events = POLLIN
+		};
+	return count;
+}
+
+/* --- output --- */
+
+/* Returns 0 if a signal came first.  Meanwhile threads that announce a ring can't
+ * wait: they may end. */
+static int
+wait_for_output(struct stream *stream)
+{
+	struct pollfd *fds;
+	size_t count = 2;
+	int writable = 0, signal = 0;
+
+	fds = xcalloc(count + (stream->to.announcements == NULL ? 0 :
+	    perf_count(stream->to.announcements)), sizeof *fds);
+	fds[0] = (struct pollfd){ .fd = stream->out, .events = POLLOUT };
+	fds[1] = (struct pollfd){ .fd = stream->signals, .events = POLLIN };
+	count = add_fds(fds, count, stream->to.announcements);
+	while (!writable && !signal) {
+		if (poll(fds, (nfds_t)count, -1) < 0)
+			continue;
+		writable = fds[0].revents != 0;
+		signal = fds[1].revents != 0;
+		if (!writable)
+			hear_all(stream);
+	}
+	free(fds);
+	return writable;
+}
+
+int
+stream_put(struct stream *stream, const char *bytes, size_t length,
+    size_t *left)
+{
+	ssize_t n;
+
+	*left = length;
+	for (; length > 0; bytes += n, *left = length -= (size_t)n) {
+		if (!wait_for_output(stream))
+			break;
+		n = write(stream->out, bytes, length < stream->out_most ?
+		    length : stream->out_most);
+		if (n < 0 && errno == EPIPE) {
+			*left = 0;
+			return -1;
+		}
+		if (n < 0 && errno != EAGAIN) {
+			fprintf(stderr, "usdt: writing: %s\n",
+			    strerror(errno));
+			stream->to.fatal = 1;
+			break;
+		}
+		n = n < 0 ? 0 : n;
+	}
+	stream->refused |= length > 0;
+	return length > 0 ? -1 : 0;
+}
+
 /* Read what is new on both ways. */
 static void
 read_all(struct stream *stream)
@@ -423,6 +461,23 @@ finish(struct stream *stream)
 	}
 	if (to->rings != NULL)
 		rings_settle(to->rings);
+}
+
+/* The output takes no more: what was not read is lost. */
+static void
+give_up(struct stream *stream)
+{
+	struct attachment *to = &stream->to;
+
+	if (to->gates != NULL)
+		perf_close(to->gates);
+	to->gates = NULL;
+	if (to->rings == NULL)
+		return;
+	hear_all(stream);
+	look_for_unheard(stream);
+	rings_count_all(to->rings);
+	rings_settle(to->rings);
 }
 
 /* --- the life of a stream --- */
@@ -546,18 +601,6 @@ result_of(const struct stream *stream)
 	return result != EXIT_FINE ? result : EXIT_TROUBLE;
 }
 
-static size_t
-add_fds(struct pollfd *fds, size_t count, const struct perf *perf)
-{
-	size_t i;
-
-	for (i = 0; perf != NULL && i < perf_count(perf); i++)
-		fds[count++] = (struct pollfd){
-			.fd = perf_fd(perf, i), .events = POLLIN
-		};
-	return count;
-}
-
 /* Sleep until there is something to do.  Returns 1 to stop. */
 static int
 sleep_round(struct stream *stream)
@@ -639,6 +682,8 @@ loop(struct stream *stream)
 	}
 	if (stop)
 		finish(stream);
+	else if (stream->refused)
+		give_up(stream);
 	stream->ended = 1;
 	if (stream->to.announcements != NULL &&
 	    perf_lost(stream->to.announcements) > 0)

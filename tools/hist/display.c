@@ -100,6 +100,7 @@ put_remarks(const struct display *display, struct line *line)
 static int
 refresh(struct display *display)
 {
+	size_t left;
 	int result;
 
 	table_sort(display->table);
@@ -115,7 +116,7 @@ refresh(struct display *display)
 		    &display->wording);
 	}
 	result = stream_put(display->stream, display->line.bytes,
-	    display->line.length);
+	    display->line.length, &left);
 	display->line.length = 0;
 	return result;
 }

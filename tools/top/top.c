@@ -91,6 +91,7 @@ print_rows(struct top *top)
 static int
 refresh(struct top *top, uint64_t time)
 {
+	size_t left;
 	int result;
 
 	counts_end(&top->counts, time - top->begin);
@@ -98,7 +99,8 @@ refresh(struct top *top, uint64_t time)
 		screen_draw(top->screen, &top->line, &top->counts, top->lost);
 	else
 		print_rows(top);
-	result = stream_put(top->stream, top->line.bytes, top->line.length);
+	result = stream_put(top->stream, top->line.bytes, top->line.length,
+	    &left);
 	top->line.length = 0;
 	counts_next(&top->counts);
 	top->begin = time;

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #endif
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "tools/watch/watch.h"
@@ -23,6 +24,7 @@ struct watch {
 	long count;		/* -n, or 0 */
 	int json;
 	long printed;
+	uint64_t unwritten;	/* of these */
 	struct show show;
 };
 
@@ -62,10 +64,15 @@ static int
 flush(void *self)
 {
 	struct watch *watch = self;
-	int result = stream_put(watch->stream, watch->show.line.bytes,
-	    watch->show.line.length);
+	struct line *line = &watch->show.line;
+	size_t left;
+	int result = stream_put(watch->stream, line->bytes, line->length,
+	    &left);
 
-	watch->show.line.length = 0;
+	/* A line that was begun counts as well. */
+	for (; left > 0; left--)
+		watch->unwritten += line->bytes[line->length - left] == '\n';
+	line->length = 0;
 	watch->show.since_epoch = stream_since_epoch();
 	return result;
 }
@@ -96,6 +103,11 @@ run(struct watch *watch)
 	if (watch->stream != NULL) {
 		watch->show.since_epoch = stream_since_epoch();
 		result = stream_run(watch->stream, &consumer);
+		if (watch->unwritten > 0)
+			fprintf(stderr, "usdt: %" PRIu64 " event%s not "
+			    "written: the output did not take more\n",
+			    watch->unwritten, watch->unwritten == 1 ? "" :
+			    "s");
 	}
 	stream_close(watch->stream);
 	json_done(&watch->show);

@@ -5,13 +5,15 @@ use strict;
 use warnings;
 
 use Exporter qw(import);
+use Fcntl qw(O_RDWR O_NONBLOCK);
+use POSIX qw(mkfifo);
 use Test::More;
 use Time::HiRes qw(sleep);
 use Usdt::Tracer;
 use Usdt::Watch qw(usdt_command);
 
-our @EXPORT_OK = qw(begin build_host host fired watch attached ended exactly
-    $PROVIDER $PATTERN);
+our @EXPORT_OK = qw(begin build_host host fired watch attached stuck ended
+    exactly $PROVIDER $PATTERN);
 
 =head1 SYNOPSIS
 
@@ -55,9 +57,14 @@ The same, of the host, which stands still until then.
 Waits for its end: how many fires it has done, and begun.  Dies if it does not
 say so.
 
+=item stuck(HOST)
+
+The same with a watch whose output nobody reads before its end.
+
 =item ended(WATCH, [SIGNAL])
 
-Ends the watch: a hash of how many events it C<printed>, and told to be C<lost>;
+Ends the watch: a hash of how many events it C<printed>, and told to be C<lost> or
+not written;
 how many threads it told to be C<unread>; how many lines are C<odd>: none that
 can be, or twice, or not in order; and what it C<said> on standard error.
 
@@ -136,6 +143,33 @@ sub attached
 	return $watch;
 }
 
+sub stuck
+{
+	my ($host) = @_;
+	my $fifo = "$dir/lines" . ($watches + 1);
+
+	mkfifo($fifo, 0600) or die "$fifo: $!\n";
+	sysopen(my $out, $fifo, O_RDWR | O_NONBLOCK) or die "$fifo: $!\n";
+	return { %{ attached($host) }, fifo => $out };
+}
+
+# What a watch has written.
+sub lines
+{
+	my ($watch) = @_;
+	my $text = '';
+
+	if (!$watch->{fifo}) {
+		open(my $in, '<', $watch->{file})
+		    or die "$watch->{file}: $!\n";
+		return $in;
+	}
+	1 while sysread($watch->{fifo}, $text, 1 << 16, length $text);
+	$text =~ s/[^\n]+\z//;	# it counts as not written
+	open(my $in, '<', \$text) or die;
+	return $in;
+}
+
 sub ended
 {
 	my ($watch, $signal) = @_;
@@ -149,7 +183,9 @@ sub ended
 	    while $end{said} =~ /: (\d+) events? of .* lost in all$/mg;
 	$end{unread} += $1
 	    while $end{said} =~ /^usdt: (\d+) threads? ended before/mg;
-	open(my $in, '<', $watch->{file}) or die "$watch->{file}: $!\n";
+	$end{lost} += $1
+	    while $end{said} =~ /^usdt: (\d+) events? not written: /mg;
+	my $in = lines($watch);
 	while (<$in>) {
 		my ($source, $serial) = /^\d\d:\d\d:\d\d\.\d{6} \S+ \S+ $PROVIDER:event source=(\d+) serial=(\d+)$/;
 		my $before = defined $source ? $seen{$source} : undef;
