@@ -225,7 +225,9 @@ for my $name (sort keys %archs) {
 	    SKIP: {
 			skip('no eu-elflint', 1)
 			    if !grep { -x "$_/eu-elflint" } split /:/, $ENV{PATH};
-			is(join('', grep { !/unknown object file note type/ }
+			# It knows no note of probes (and 0.196 calls even those of
+			# compilers malformed).
+			is(join('', grep { !/unknown object file note type|malformed object file note type 3 with owner name 'stapsdt'/ }
 			    split /^/, output('eu-elflint', '--gnu-ld', $path)),
 			    '', 'nor has eu-elflint');
 		}

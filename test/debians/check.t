@@ -32,13 +32,14 @@ END { kill('TERM', $entered) if $entered }
 # The checkout may belong to another user.
 @ENV{qw(GIT_CONFIG_COUNT GIT_CONFIG_KEY_0 GIT_CONFIG_VALUE_0)} = (1, 'safe.directory', '*');
 
-# The tree stays as it is: what tests write is in a directory of this test.  There
+# The tree can't be written: what tests write is in a directory of this test.  There
 # are no other processes, no other images and no further descriptors.  It is not
 # entered by chroot, in which nobody may make a user namespace.
 my $enter = <<'END_OF_SCRIPT';
 set -e
 mount --bind "$1" "$1"
 cd "$1"
+mount -o remount,bind,ro .
 mount --bind "$2" tmp
 mount -t proc proc proc
 mount --rbind /sys sys
