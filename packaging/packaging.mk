@@ -99,9 +99,9 @@ FORCE:
 deb: $(O)/$(DIST).tar.gz
 	@packaging/deb '$<' '$(O)/deb' '$(VERSION)'
 
-# In clean chroots of $(SUITES), as root.
+# In clean chroots of $(SUITES), as root; and for arm64 by a cross compiler.
 test-deb: $(O)/$(DIST).tar.gz
-	@test/setup vm deb
-	@test/debian '$<' '$(VERSION)' $(SUITES)
+	@test/setup chroots
+	@test/debian '$<' '$(VERSION)' $(SUITES) arm64
 
 .PHONY: dist deb test-deb amalgamation install install-lib uninstall

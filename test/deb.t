@@ -29,10 +29,12 @@ sub contents { local (@ARGV, $/) = @_; return scalar <> }
 
 plan(skip_all => 'these sources are no checkout of git')
     if !-e '.git' && !$ENV{USDT_NO_SKIP};
-for my $program (qw(git dpkg-buildpackage dh lintian)) {
-	next if system("command -v $program >/dev/null") == 0;
-	plan(skip_all => "no $program (test/setup deb installs it)") if !$ENV{USDT_NO_SKIP};
-	BAIL_OUT("$program may not be missing");
+my ($lacks) = map { system("command -v $_ >/dev/null") == 0 ? () : $_ }
+    qw(git dpkg-buildpackage dh lintian);
+$lacks //= (`dpkg-checkbuilddeps packaging/debian/control 2>&1` =~ /: (\S+ *\S*)$/)[0];
+if (defined $lacks) {
+	plan(skip_all => "no $lacks (test/setup deb installs it)") if !$ENV{USDT_NO_SKIP};
+	BAIL_OUT("$lacks may not be missing");
 }
 # The checkout may belong to another user.
 @ENV{qw(GIT_CONFIG_COUNT GIT_CONFIG_KEY_0 GIT_CONFIG_VALUE_0)} = (1, 'safe.directory', '*');
@@ -50,7 +52,9 @@ is(scalar(grep { !m{^libusdt-\Q$version\E/} } `tar -tzf '$dir/one/$tarball'`), 0
 my $said = runs('make deb', "$top/packaging/deb", "$dir/one/$tarball", "$dir/one/deb", $version,
     '-b') // BAIL_OUT('no packages');
 my @packages = grep { !/dbgsym/ } split ' ', $said;
-is(join(' ', map { s/_.*//r } sort @packages), 'libusdt-dev libusdt2 usdt-tools', 'makes packages');
+is(join(' ', sort map { s/_.*//r } @packages), 'libdevel-dtrace-provider-perl libusdt-dev '
+    . 'libusdt2 lua-usdt node-usdt-dtrace-provider python3-usdt ruby-usdt usdt-tools',
+    'makes packages');
 my $lint = Usdt::Variant::quiet('sh', '-c', 'lintian --fail-on error,warning "$1"/*.changes', 'sh',
     "$dir/one/deb");
 is(join("\n", grep { /^[EW]:/ } split /\n/, $lint), '', 'lintian has no error and no warning');
@@ -64,6 +68,14 @@ ok($dev->{'./usr/include/usdt.h'} && $dev->{'./usr/share/man/man3/usdt_create_pr
     'libusdt-dev has the header and the manual');
 ok($tools->{'./usr/bin/usdt'} && $tools->{'./usr/share/man/man1/usdt.1.gz'}
     && $tools->{'./usr/share/bash-completion/completions/usdt'}, 'usdt-tools has the command');
+# Their own copy of the library would be another one than that of a program.
+for my $name (qw(libdevel-dtrace-provider-perl lua-usdt node-usdt-dtrace-provider
+	python3-usdt ruby-usdt)) {
+	my ($package) = grep { /^\Q${name}_\E/ } @packages;
+
+	like(`dpkg-deb -f '$dir/one/deb/$package' Depends`, qr/\blibusdt2 \(>= 2\.0/,
+	    "$name uses the library");
+}
 
 {
 	local $ENV{DEB_BUILD_OPTIONS} = 'nocheck';

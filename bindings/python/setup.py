@@ -24,6 +24,9 @@ PROCESSORS = {"amd64": "x86_64", "arm64": "aarch64", "sparcv9": "sparc64",
               "powerpc64": "ppc64", "powerpc": "ppc",
               "Power Macintosh": "ppc"}
 
+# Distributions link the library that they have installed.
+INSTALLED = os.environ.get("USDT_LIBRARY") == "installed"
+
 # Free-threaded Pythons before 3.15 have no stable ABI.
 STABLE = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
@@ -48,6 +51,8 @@ def target():
 
 def sources():
     """The library's files for this target, which `make stage` listed."""
+    if INSTALLED:
+        return []
     try:
         with open(os.path.join("libusdt", "sources.txt")) as lines:
             rows = {tuple(words[:2]): words[2:]
@@ -93,8 +98,10 @@ setup(
     ext_modules=[Extension(
         "usdt._native",
         ["src/native.c"] + sources(),
-        include_dirs=["libusdt"],
-        depends=["src/native.map", "libusdt/usdt.h", "libusdt/sources.txt"],
+        include_dirs=[".."] if INSTALLED else ["libusdt"],
+        libraries=["usdt"] if INSTALLED else [],
+        depends=["src/native.map"] + ([] if INSTALLED else
+                                      ["libusdt/usdt.h", "libusdt/sources.txt"]),
         define_macros=[("Py_LIMITED_API", "0x030a0000")] if STABLE else [],
         extra_compile_args=["-std=gnu99", "-fvisibility=hidden"],
         extra_link_args=HIDE + ["-pthread"],

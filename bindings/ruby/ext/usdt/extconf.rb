@@ -35,6 +35,9 @@ PROCESSORS = { "amd64" => "x86_64", "x64" => "x86_64", "arm64" => "aarch64",
                "powerpc64le" => "ppc64le", "powerpc64" => "ppc64",
                "powerpc" => "ppc" }.freeze
 
+# Distributions link the library that they have installed.
+INSTALLED = ENV["USDT_LIBRARY"] == "installed"
+
 def processor
   cpu = RbConfig::CONFIG["target_cpu"].downcase
   cpu = PROCESSORS.fetch(cpu, cpu)
@@ -55,7 +58,7 @@ rescue Errno::ENOENT
   abort "extconf.rb: libusdt/ is not here: `make stage` copies it"
 end
 
-files = library_files
+files = INSTALLED ? [] : library_files
 works = begin
   try_compile("#include <ruby.h>")
 rescue RuntimeError
@@ -65,13 +68,15 @@ build_nothing("there is no C compiler that works") unless works
 
 have_func("rb_ext_ractor_safe", "ruby.h")
 $CFLAGS << " -std=gnu99 -fvisibility=hidden"
-$INCFLAGS << " -I$(srcdir)/../../libusdt"
-$LIBS << " -lpthread"
+$INCFLAGS << " -I$(srcdir)/../../#{INSTALLED ? ".." : "libusdt"}"
+$LIBS << (INSTALLED ? " -lusdt -lpthread" : " -lpthread")
 objects = files.to_h { |file| [file.tr("/", "_").sub(/\.[cs]\z/, ".o"), file] }
 $objs = ["native.o", *objects.keys]
 
 # mkmf knows neither files in folders nor assembly.
 create_makefile("usdt/native") do |makefile|
+  next makefile if INSTALLED
+
   makefile + ["all:\n\nnative.o: $(srcdir)/../../libusdt/usdt.h\n\n"] +
     objects.map do |object, file|
       <<~RULE
