@@ -23,6 +23,8 @@
  *
  * Whatever the clock times, and creating, runs at SCHED_FIFO, which only root
  * gets.  The kernel kills what would not stop there.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -4,6 +4,8 @@
  * Six calls in a file of its own, bench/lib_NAME.c, with one struct library
  * named NAME; and its name in the Makefile's BENCHED.  A call that the library
  * lacks is NULL.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef BENCH_H
 #define BENCH_H

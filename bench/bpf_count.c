@@ -6,6 +6,8 @@
  * attaches to sites at these places in files (numbers in strtoul's formats; 0
  * is no semaphore), prints "attached", and stays until its standard input ends.
  * Then it prints the sum of its counts.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -6,6 +6,8 @@
  * ends with LIBRARY(SITE).  SITE(name) is the code behind the test of that
  * probe's semaphore: FIRE_name, or a call that leads to it.  A probe may have
  * one site only: tracers would attach to both.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef COMPILED_IN_H
 #define COMPILED_IN_H

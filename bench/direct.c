@@ -2,6 +2,8 @@
  * direct.c - what does a direct event of ours cost?  See direct.h.
  *
  *	direct PROVIDER
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stdint.h>
 

@@ -11,6 +11,8 @@
  *				millisecond
  *
  * The answers are nanoseconds an event, or the count of events.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef BENCH_DIRECT_H
 #define BENCH_DIRECT_H

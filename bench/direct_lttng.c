@@ -1,5 +1,7 @@
 /*
  * direct_lttng.c - what does an event of LTTng-UST cost?  See direct.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #define LTTNG_UST_TRACEPOINT_CREATE_PROBES
 #define LTTNG_UST_TRACEPOINT_DEFINE

@@ -1,6 +1,8 @@
 /*
  * direct_lttng.h - LTTng-UST's tracepoints of the same arguments, compiled in.
  * Its macros read this file several times.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #undef LTTNG_UST_TRACEPOINT_PROVIDER
 #define LTTNG_UST_TRACEPOINT_PROVIDER bench

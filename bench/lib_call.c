@@ -1,4 +1,5 @@
 /* lib_call.c - a call of an empty function, for comparison */
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "bench.h"
 
 __attribute__((noinline)) static void

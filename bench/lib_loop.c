@@ -1,4 +1,5 @@
 /* lib_loop.c - the empty loop, which is part of all other figures */
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "bench.h"
 
 static void

@@ -2,6 +2,8 @@
  * lib_sdt5.c - the same with a nop of five bytes, the best that this kernel and
  * processor can do.  Compiled-in probes can't have it, since it would destroy
  * their function's red zone; this file is compiled without one.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #define PROVIDER	sdt5
 #include "compiled_in.h"

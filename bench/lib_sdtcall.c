@@ -3,6 +3,8 @@
  *
  * After a trap some processors mispredict the next return instruction, in any
  * function: a probe in a loop that never returns hides that.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #define PROVIDER	sdtcall
 #include "compiled_in.h"

@@ -1,4 +1,5 @@
 /* lib_usdt.c - libusdt 2, with its inline test */
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

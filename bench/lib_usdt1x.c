@@ -1,4 +1,5 @@
 /* lib_usdt1x.c - the same library, through the calls of libusdt 1.x */
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include <stdint.h>
 
 #include "bench.h"

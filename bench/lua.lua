@@ -5,6 +5,8 @@
 -- package.cpath has the package, and lua_empty.c as it was compiled.  Prints
 -- "WHAT NUMBER..." for each statement: of each round its nanoseconds of
 -- processor time, without the loop's.  All statements take turns in each round.
+--
+-- SPDX-License-Identifier: BSD-2-Clause
 
 local empty = require "lua_empty"
 local usdt = require "usdt"

@@ -1,4 +1,5 @@
 /* lua_empty.c - what does Lua take for a function of C that only returns false? */
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include <lauxlib.h>
 #include <lua.h>
 

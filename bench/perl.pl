@@ -5,6 +5,8 @@
 # EMPTY is perl_empty.c, compiled; @INC has the package.  Prints "WHAT NUMBER..."
 # for each statement: of each round its nanoseconds of processor time, without
 # the loop's.  All statements take turns in each round.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -1,6 +1,8 @@
 /*
  * perl_empty.c - how long does Perl take to call a function of C that does
  * nothing?  And does a statement take values from Perl's store?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #define PERL_NO_GET_CONTEXT
 #include "EXTERN.h"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What does a probe of the package for Python cost?
 
     python3 python.py ROUNDS TIMES

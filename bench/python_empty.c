@@ -1,4 +1,5 @@
 /* python_empty.c - what does Python take for a method of C that does nothing? */
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include <Python.h>
 
 static PyObject *

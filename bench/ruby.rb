@@ -7,6 +7,8 @@
 # The paths have the gem, and ruby_empty.c as it was compiled.  Prints "WHAT
 # NUMBER..." for each statement: of each round its nanoseconds of processor
 # time, without the loop's.  All statements take turns in each round.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 
 require "ruby_empty"
 require "usdt"

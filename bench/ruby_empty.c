@@ -1,4 +1,5 @@
 /* ruby_empty.c - what does Ruby take for a method of C that does nothing? */
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include <ruby.h>
 
 static VALUE

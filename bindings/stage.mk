@@ -5,6 +5,8 @@
 #	make stage	add the library's sources and license, and a list of the
 #			sources that each system and processor needs
 #	make unstage	remove them again
+#
+# SPDX-License-Identifier: BSD-2-Clause
 
 SYSTEMS	= linux freebsd illumos macos
 ARCHS	= x86_64 i386 aarch64 sparc64 riscv64 s390x armhf ppc64le ppc ppc64 other

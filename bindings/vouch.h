@@ -5,6 +5,8 @@
  * Two things come from the program, and no binding vouches for them: words whose
  * type is text to the library, but not to the binding ("string" of D), and the
  * length of a text in an argument of its name and "_len".
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef VOUCH_H
 #define VOUCH_H

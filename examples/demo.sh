@@ -1,6 +1,8 @@
 #!/bin/sh
 # demo.sh - create probes at run time and trace them, with only the `usdt`
 # command and the kernel.  `make demo` calls it with the directory of the build.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 set -u
 build=${1:-.}
 

@@ -7,6 +7,8 @@
 # release, lines may only be added.
 #	test/abi.xml is what libabigail sees in a library with usdt.h's calls and no
 # more, so abidiff judges the same by its own reading.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

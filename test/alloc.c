@@ -6,6 +6,8 @@
  * from then on.  The call has to report it or work without, leave everything as
  * it was if it fails, and succeed when it is made again. test/alloc.t builds
  * and runs this.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #define _GNU_SOURCE
 #include <dirent.h>

@@ -3,6 +3,8 @@
 #
 # Builds test/alloc.c, with a leak checker if the compiler has one, and runs it:
 # its output is this test's.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

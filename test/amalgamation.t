@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 # amalgamation.t - does the library work as two files, libusdt.c and usdt.h?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

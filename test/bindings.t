@@ -4,6 +4,8 @@
 #
 # test/bindings/*.c and *.cc make the calls of the known bindings in their
 # order; their output is compared with the expected one.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -1,6 +1,8 @@
 #!/usr/bin/perl
 # builds.t - does the library build by CMake, by meson and in odd directories, and
 # do tracers see the probes of programs that are built so?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

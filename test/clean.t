@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 # clean.t - does `usdt clean` remove unused images, and nothing else?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -4,6 +4,8 @@
 #
 # It runs with a fake libdtrace (test/consumer), under the address and undefined
 # behaviour sanitizers, and with each request for memory refused in turn.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

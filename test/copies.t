@@ -5,6 +5,8 @@
 # two copies map an image at the same moment.  The copies belong to two plugins,
 # which don't know each other, in a program that exports all its names; or to a
 # program and to its shared object, whose names the program could replace.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -15,6 +15,8 @@
  *	costs own COUNT			... if each probe has other names ...
  *	costs plain COUNT		... and of the same without names; print
  *					the bytes of the image
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stdint.h>
 #include <stdio.h>

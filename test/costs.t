@@ -5,6 +5,8 @@
 # callgrind counts them exactly, so nothing here depends on time or load.  It
 # counts a function by name, with all that it calls. bench/README.md explains
 # each bound.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

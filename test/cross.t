@@ -7,6 +7,8 @@
 # and by our own reader.
 #
 # USDT_CROSS, words, says for which processors; without it for all.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

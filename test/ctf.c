@@ -7,6 +7,8 @@
  *			probe and its only field have
  *	ctf same DIR NAME...	an event that has all these fields
  *	ctf full DIR	what happens if its files can't grow
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <err.h>
 #include <fcntl.h>

@@ -3,6 +3,8 @@
 #
 # The reader is babeltrace2.  ctf.c writes the traces, by the writer that usdt
 # record has.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 use utf8;

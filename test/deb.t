@@ -1,6 +1,8 @@
 #!/usr/bin/perl
 # deb.t - does a tarball of this commit build without git, and make Debian packages
 # that lintian accepts, with the same bytes each time?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -2,6 +2,8 @@
 #
 # Usdt::DofCases has documents that four systems accept, and spoils them.  The
 # judge must name exactly the rules that a case breaks.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 no warnings 'portable';		# of numbers with more than 32 bits

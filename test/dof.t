@@ -3,6 +3,8 @@
 #
 # It is read from the memory of a running process, as the helper reads it, and
 # judged by Usdt::Dof with the address that the helper gets.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -6,6 +6,8 @@
 # find in the same bytes; the document that it builds of a definition with what
 # a process hands to its helper.  It must report damaged documents as damaged,
 # in bounded time, memory and text.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 no warnings 'portable';		# of numbers with more than 32 bits

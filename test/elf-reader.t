@@ -5,6 +5,8 @@
 # is spoiled in one way after the other, and the reader must report exactly
 # that.  At the end every complaint that it knows has appeared.  Files that the
 # compiler makes with <sys/sdt.h> are read too, where that is installed.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

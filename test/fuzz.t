@@ -3,6 +3,8 @@
 #
 # Each of test/fuzz/*.c runs for 30 seconds in CI, and for 3 elsewhere.  First
 # they get a library with an error, which one of them has to find.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -5,6 +5,8 @@
  *	golden OS ARCH DOCUMENT STUBS	the document of golden/generate.pl's
  *					definition, to stdout, for addresses of
  *					itself and of the first stub
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stdio.h>
 #include <stdlib.h>

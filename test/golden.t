@@ -7,6 +7,8 @@
 # own builder has to produce the same bytes; each byte has to be explained
 # exactly once; and the judge of documents has to accept them under that
 # system's rules, with that processor's stubs at their sites.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 no warnings 'portable';		# of numbers with more than 32 bits

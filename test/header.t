@@ -4,6 +4,8 @@
 # The headers of definitions are compared with what was written by hand from
 # the languages' rules, and compiled.  The tracers themselves use them in
 # trace/types.t and dtrace/types.t.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 no warnings 'portable';		# of numbers with more than 32 bits

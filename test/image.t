@@ -2,6 +2,8 @@
 #
 # It is judged by Usdt::Elf, by readelf and eu-elflint, and by what was
 # declared: a table in this file has types and sizes.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

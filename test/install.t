@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 # install.t - what does `make install` put where, and does it work from there?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

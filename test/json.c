@@ -4,6 +4,8 @@
  *	struct item { int id; char *name; };
  *	struct all { short n[3]; char chars[4]; double d; struct item items[2];
  *	    struct item *next; };
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <elf.h>
 #include <stdio.h>

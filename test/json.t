@@ -2,6 +2,8 @@
 # json.t - how does `usdt watch --json` print structs, and what is missing?
 #
 # json.c makes the events.  What processes fire is in trace/json.t.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

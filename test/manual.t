@@ -2,6 +2,8 @@
 # manual.t - are the manual pages right: their form, their calls, their examples?
 #
 # test/trace/manual.t runs the commands of usdt(7).
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

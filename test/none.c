@@ -3,6 +3,8 @@
  *
  * Prints TAP.  test/none.t builds it with a library for no system, and with
  * one for no processor.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stdint.h>
 #include <sys/wait.h>

@@ -3,6 +3,8 @@
 #
 # Once for an unknown system (the row is forced), once for an unknown processor,
 # and for x32, which compilers know and the library does not.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -4,6 +4,8 @@
  * For LD_PRELOAD: each open() adds a line to the file $OPENED: "held NAME" with
  * O_PATH, which opens nothing, else "opened NAME FILE", where FILE is what NAME
  * led to.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

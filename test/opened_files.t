@@ -4,6 +4,8 @@
 # The names belong to the process that is examined, and may lead to a device the
 # moment after they were looked up.  So the command holds each by O_PATH, and
 # opens what it holds (/proc/self/fd/N) if that is a file.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 # picture.t - is the picture of README.md what its script makes, and legible?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -3,6 +3,8 @@
 #
 # These tests control $USDT_IMAGE_DIR; the places after it are the user's own.
 # trace/image_places.t controls those too.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

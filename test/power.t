@@ -6,6 +6,8 @@
 # of user programs runs it: the library's code, and the stubs and the firing as
 # macOS gets them.  test/rows/helper_device.c plays the kernel.  The bytes that
 # the assemblers make are compared, too.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

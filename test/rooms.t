@@ -5,6 +5,8 @@
 # be in its room's row here.  Those of the library must come from its room's
 # floor, the one whose header it includes, or from one below.  A file without a
 # row here fails.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 use Test::More;

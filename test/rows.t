@@ -5,6 +5,8 @@
 # with that row forced, and of test/rows/helper_device.c, which simulates that
 # system's helper device and makes the checks.  With $USDT_ROWS_DIR the programs
 # are left there for another machine to run, and don't run here.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 use Test::More;

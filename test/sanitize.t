@@ -5,6 +5,8 @@
 # under the address, leak, undefined and thread sanitizers and valgrind, some
 # under clang's control flow integrity.  Each of these first gets an error that
 # it has to find.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

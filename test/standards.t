@@ -4,6 +4,8 @@
 # Each installed compiler, with gnu99, which the Makefile uses, later standards,
 # and the newest without extensions, where the system's headers declare only
 # what is requested.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

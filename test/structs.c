@@ -8,6 +8,8 @@
  * have, and an assertion for the size of each struct and the offset of each
  * field.  For this processor it also writes an image with them, DIRECTORY/image,
  * and what was declared, DIRECTORY/declared.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stdio.h>
 #include <stdlib.h>

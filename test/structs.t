@@ -5,6 +5,8 @@
 # test/structs.c writes the text of structs at random, for each processor, with
 # an assertion for each size and offset.  The compilers only read it.  It also
 # writes an image, of which binutils' readelf reads the DWARF.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

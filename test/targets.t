@@ -4,6 +4,8 @@
 # clang compiles for any of them.  test/targets/include takes the place of their
 # headers: it has only the declarations that the library uses, with the
 # differences that matter.  So what a system lacks is missing here too.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 use Test::More;

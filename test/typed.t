@@ -5,6 +5,8 @@
 # Each case has a right and a wrong form; the compiler has to refuse the wrong
 # one with a message that says why.  C++ has an observer in a tracer's stead;
 # for C unit/typed.c has it.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

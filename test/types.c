@@ -5,6 +5,8 @@
  *	types ARCH [plain]	write the image for that row of the table;
  *				plain: of the same probes without names
  *	types offsets		the sizes and offsets of this compiler
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -5,6 +5,8 @@
 # tables written by hand from the declarations in types.c; readelf, eu-elflint
 # and llvm-dwarfdump judge them; a C compiler reads the text.  The tracers read
 # them in trace/types.t.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

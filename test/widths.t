@@ -4,6 +4,8 @@
 # Every unit test is built and run with 32 bits too: by this machine or, if it
 # runs 64-bit code only, by qemu-i386, and the tests that qemu-i386 can't judge
 # by an emulated machine. trace/i386.t has what tracers see of such processes.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -1,1 +1,2 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 module.exports = require('usdt-consumer/dtrace-async');

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-2-Clause
 rockspec_format = "3.0"
 package = "usdt"
 version = "2.0.0-1"

@@ -15,6 +15,8 @@
 -- All of it is in usdt.so, which works without this file.  Where it can't be
 -- loaded, what follows stands in for it: every call succeeds and does nothing,
 -- and usdt.load_error() says why.
+--
+-- SPDX-License-Identifier: BSD-2-Clause
 
 -- The compiled module, or nil and why there is none.
 local function compiled()

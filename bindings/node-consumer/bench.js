@@ -7,6 +7,8 @@
  * measured.  Where possible both share one processor (taskset) and have priority
  * over other programs (chrt, for root).  Each figure is the median of some
  * rounds; rows have their bounds.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

@@ -1,4 +1,5 @@
 /* dtrace-async.d.ts - the interface of dtrace-async, for TypeScript. */
+/* SPDX-License-Identifier: BSD-2-Clause */
 /// <reference types="node" />
 import { EventEmitter } from 'events';
 

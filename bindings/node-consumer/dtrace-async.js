@@ -1,5 +1,7 @@
 /*
  * dtrace-async.js - what did the package dtrace-async offer?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

@@ -1,4 +1,5 @@
 /* index.d.ts - the package's interface, for TypeScript. */
+/* SPDX-License-Identifier: BSD-2-Clause */
 /// <reference types="node" />
 import { EventEmitter } from 'events';
 

@@ -1,5 +1,7 @@
 /*
  * index.js - what does the package offer?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

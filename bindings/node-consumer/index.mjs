@@ -1,4 +1,5 @@
 /* index.mjs - the package's interface, for import. */
+/* SPDX-License-Identifier: BSD-2-Clause */
 import consumer from './index.js';
 
 export const { trace, available, check, probes, Session, DTraceError,

@@ -1,4 +1,5 @@
 /* libdtrace.d.ts - the interface of libdtrace, for TypeScript. */
+/* SPDX-License-Identifier: BSD-2-Clause */
 export interface SyncProbe {
 	provider: string;
 	module: string;

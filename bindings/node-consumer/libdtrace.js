@@ -1,5 +1,7 @@
 /*
  * libdtrace.js - what did the (synchronous) package libdtrace offer?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

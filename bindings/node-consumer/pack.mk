@@ -6,6 +6,8 @@
 #
 # The compilers are gcc of an x86-64 machine, and the one for aarch64 that
 # `test/setup cross` unpacks.  A missing one is an error.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 
 PREBUILDS = linux-x64 linux-arm64
 CROSS	= $(shell ../../test/setup --cross-root)/bin

@@ -6,6 +6,8 @@
  * Nanoseconds for each call, the least of some rounds.  The other package is
  * dtrace-provider itself; its stub is measured for comparison.  The cost of
  * enabled probes is measured if bpftrace can be run.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

@@ -7,6 +7,8 @@
  * It builds the binding with cc and make, unless there is one, and says which
  * file that is.  npm does not run this: packages that do nothing when they are
  * installed need nobody's trust.  MAKE names make, else gmake and make are tried.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

@@ -3,6 +3,8 @@
  *
  * Providers and probes with the interface of dtrace-provider 0.8.8, on libusdt.
  * Arguments for the binding are checked and converted here.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

@@ -1,4 +1,5 @@
 /* index.d.ts - the package's interface, for TypeScript. */
+/* SPDX-License-Identifier: BSD-2-Clause */
 
 /* "int" has 32 bits for tracers. */
 type BaseType =

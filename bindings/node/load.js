@@ -4,6 +4,8 @@
  * First it tries the binding that was built here, then the package's own.  It
  * prints nothing; loadError() says what failed.  It opens the files instead of
  * requiring them, so that bundlers do not look for them.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

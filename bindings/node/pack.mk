@@ -8,6 +8,8 @@
 # The compilers are gcc and musl-gcc of an x86-64 machine, and those that
 # `test/setup cross` unpacks.  A missing one is an error: a package without its
 # binaries would look complete.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 
 PREBUILDS = linux-x64-glibc linux-x64-musl linux-arm64-glibc linux-arm64-musl
 CROSS	= $(shell ../../test/setup --cross-root)/bin

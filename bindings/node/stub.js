@@ -3,6 +3,8 @@
  *
  * They do nothing, in silence, and check nothing.  Bundlers for browsers use
  * this file instead of dtrace-provider.js.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

@@ -11,6 +11,8 @@
  * Threads.  Each thread of Perl has its own objects.  A new thread gets copies
  * of its creator's objects, which refer to the same structs, so both fire the
  * same probes.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #define PERL_NO_GET_CONTEXT
 #include "EXTERN.h"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """How is the extension built?  The rest is in pyproject.toml."""
 
 import os

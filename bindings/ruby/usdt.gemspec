@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+# SPDX-License-Identifier: BSD-2-Clause
+
 require_relative "lib/usdt/version"
 
 Gem::Specification.new do |spec|

@@ -3,6 +3,8 @@
  * another.  Each sees its own fires.
  *
  *	host PLUGIN
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <dlfcn.h>
 

@@ -1,5 +1,7 @@
 /*
  * plugin.c - a plugin with a copy of libusdt.c of its own.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "usdt.h"
 

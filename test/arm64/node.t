@@ -3,6 +3,8 @@
 #
 # It runs in the machine with this processor, which has bpftrace and no Node.js:
 # a small host of Node-API takes its place.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -1,6 +1,8 @@
 # Does bpftrace read names and structs where aarch64 has the arguments?
 #
 # It runs in the machine with this processor, as bpftrace.t does.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

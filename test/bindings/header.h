@@ -4,6 +4,8 @@
  * Included by header.c and header.cc, which are compiled under every standard
  * of C and C++ with all warnings. usdt.h comes first, since it must need no
  * other header, and twice.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "usdt.h"
 #include "usdt.h"

@@ -4,6 +4,8 @@
  * Its calls, in its order and with the members that it reads.  It checks no
  * result, frees nothing and fires without asking. test/bindings.t checks the
  * output.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stdio.h>
 #include <string.h>

@@ -5,6 +5,8 @@
  * where it would throw this prints the text, and where the garbage collector
  * would run a destructor the test does, in every order. test/bindings.t checks
  * the output.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <cstdio>
 #include <cstdlib>

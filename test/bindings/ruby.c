@@ -3,6 +3,8 @@
  *
  * Its calls, in its order and with the members that it reads, without Ruby:
  * where it would raise this prints the text. test/bindings.t checks the output.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -2,6 +2,8 @@
  * typed.cc - a program that uses usdt.hpp, with an observer in a tracer's stead.
  *
  * It prints what it does; bindings.t knows what it has to print.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <cstdio>
 #include <cstring>

@@ -2,6 +2,8 @@
  * failing.c - what does the helper do when it gets no memory?
  *
  * Refuses request number $FAIL_REQUEST, and no other.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "failing.h"
 

@@ -1,4 +1,5 @@
 /* failing.h - replaces the helper's memory calls, so that one can fail. */
+/* SPDX-License-Identifier: BSD-2-Clause */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>

@@ -21,6 +21,8 @@
  *	probes COUNT		what is listed
  *
  * FORMAT and TEXT go to the end of the line; "-" is none, "\n" a newline.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #define _GNU_SOURCE
 #include <errno.h>

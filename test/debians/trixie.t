@@ -5,6 +5,8 @@
 # The tree of `test/setup trixie` has that Debian's interpreters, compiler and
 # bpftrace.  In it run test/LANGUAGE/LANGUAGE.t, in a copy of the sources, under
 # this machine's kernel: of all languages, or of those that are arguments.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -2,6 +2,8 @@
 #
 # It reads ten arguments of a probe; `usdt watch`, in the same machine, reads
 # all.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -4,6 +4,8 @@
 # The kernel accepts one kind of uprobe at an address: with a semaphore or
 # without, so tracers of different kinds need sites of their own. limits.t has
 # the pairs that fail for other reasons.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

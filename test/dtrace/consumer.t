@@ -3,6 +3,8 @@
 #
 # The cases are bindings/node-consumer/test/machine/real.js, for Node's own test
 # runner.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -1,4 +1,6 @@
 # Does DTrace tell copies of the library in one process apart?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -1,4 +1,6 @@
 # What does dtprobed know of children, and of processes that have ended?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -1,4 +1,6 @@
 # What if a process forks all the time, while dtraces come and go?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -3,6 +3,8 @@
 # examples/jit.c runs as long as the test.  Its loop makes three turns a second:
 # i is 1, 2, 3, and sum 1, 3, 6.  With -f it fires by usdt_probe_fire, else at a
 # site of its own, with its arguments in registers of its choice.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -1,6 +1,8 @@
 # Does dtprobed keep of our documents what was declared?
 #
 # The tests' own reader, which shares no code with the library, reads it.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -2,6 +2,8 @@
 #
 # The programs are those of the packages' tests, which bpftrace reads too (see
 # Usdt::BindingCases).  Usdt::Languages brings them here.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -1,4 +1,6 @@
 # What do running and new scripts see when a live provider changes?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

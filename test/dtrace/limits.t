@@ -2,6 +2,8 @@
 #
 # The list of limits in usdt(7) rests on this.  A test here that fails after an
 # upgrade is good news: the limit is gone.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -14,6 +14,8 @@
  *	wait P I 0|1 SECONDS	wait until it is (not) enabled
  *	exec PROGRAM		become that program, without arguments
  *	quit			exit, without having freed anything
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,5 +1,7 @@
 # Do a thousand probes work, ten thousand, a hundred providers; and what if
 # dtprobed is slow?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -19,6 +19,8 @@
  *
  * What "start" starts reads values from standard input, as ints, and writes the
  * byte '+' for each that it fired.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <poll.h>
 #include <signal.h>

@@ -1,4 +1,6 @@
 # Does DTrace keep track of hundreds of processes, of which half are killed?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

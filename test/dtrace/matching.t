@@ -2,6 +2,8 @@
 #
 # Every probe is described twice, as DOF and as an SDT note, and each way of
 # naming it in a script finds it by one description or by both.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

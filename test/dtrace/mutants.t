@@ -8,6 +8,8 @@
 # A document that dtprobed's parser refuses ends the parser, and the next
 # document gets a new one (seen with 2.0.7); a document that can't be read never
 # reaches it.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 no warnings 'portable';		# of numbers with more than 32 bits

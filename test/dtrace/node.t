@@ -4,6 +4,8 @@
 # in bindings/node/test/lib/traced.js, where bpftrace reads them too.  One
 # script and one process check almost all, since both start slowly here. dtrace
 # finds probes some time after they appear: programs wait for it.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

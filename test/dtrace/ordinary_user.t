@@ -1,4 +1,6 @@
 # What can an ordinary user do, and what is reported where that is not enough?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

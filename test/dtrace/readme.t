@@ -1,6 +1,8 @@
 # Does each line for DTrace in README.md show events?
 #
 # examples/hello.c runs as long as the test, and fires once a second.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -8,6 +8,8 @@
  *	fire N TEXT	fire, with %00 for an empty text
  *	exec PROGRAM	become that program, without arguments
  *	quit		exit
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,6 @@
 # What do several dtraces see of several processes that start and end?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

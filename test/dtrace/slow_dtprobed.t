@@ -1,4 +1,6 @@
 # Which calls does a slow dtprobed delay?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

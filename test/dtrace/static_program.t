@@ -1,4 +1,6 @@
 # What does dtrace see of a program that is linked statically, with musl?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

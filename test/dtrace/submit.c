@@ -7,6 +7,8 @@
  * multiple of the page size, and the memory behind it can't be read.  Prints
  * what the ioctl returned and errno.  Lives until its input ends, so that a
  * test can look what became of the document, and then removes it.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -2,6 +2,8 @@
 #
 # Its scripts use the D library that `usdt header --d` prints; the program is
 # examples/request.c.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

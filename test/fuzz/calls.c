@@ -5,6 +5,8 @@
  * comes or goes, an image directory is emptied.  The model knows who holds
  * which probe and what is visible; after every call all of it is compared.
  * Calls that the header forbids (using freed objects) are not made.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* nftw */

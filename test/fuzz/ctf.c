@@ -4,6 +4,8 @@
  * Names come from other people's files, texts from their programs.  The target
  * describes a few probes, fires them and reads what was written: the metadata
  * as far as its words and braces go, the streams to each byte.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

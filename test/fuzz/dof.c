@@ -5,6 +5,8 @@
  * the rules by which systems refuse documents or drop probes, and shares
  * nothing with the writer; it also has to find what was described.  The
  * command's own reader (tools/common/dof.c) has to find the same.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -2,6 +2,8 @@
  * dof_read.c - does any document make tools/common/dof.c crash, hang, or use
  * more memory than the document's size explains?  Or `usdt dump`, which prints
  * all of it by the rules of each system and processor?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -6,6 +6,8 @@
  * overlaps another or lies outside, and each probe has one symbol and one note.
  * Then the command's own reader (tools/common/image.c) has to find the
  * described probes.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

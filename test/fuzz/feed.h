@@ -4,6 +4,8 @@
  * A target takes numbers and strings off the front of the bytes until none is
  * left; then it gets zeros and empty strings. must() asserts what has to hold
  * and ends the process: the fuzzer keeps the bytes.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef FEED_H
 #define FEED_H

@@ -3,6 +3,8 @@
  * accept exactly what usdt.h says, and give a reason otherwise?
  *
  * What they accept is compared with the header's rules, written here once more.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "feed.h"
 

@@ -6,6 +6,8 @@
  * `dump` do with one: it reads probes and their arguments, and makes the
  * kernel's words for them and the lines that are printed, which may contain
  * nothing that controls a terminal.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

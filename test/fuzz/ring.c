@@ -4,6 +4,8 @@
  *
  * The bytes are a ring's file, as a process of another user may write it, and
  * what that changes while we read: each round one word.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

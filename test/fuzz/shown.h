@@ -3,6 +3,8 @@
  * it?
  *
  * A stream that keeps nothing, since the text may be long.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef SHOWN_H
 #define SHOWN_H

@@ -5,6 +5,8 @@
  * The bytes are tables of fields.  A model marks the bytes of each field in a
  * map and so knows which tables are valid.  The text of the accepted ones goes
  * to the command's reader, which lays structs out as compilers do.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "feed.h"
 #include "tools/common/common.h"

@@ -5,6 +5,8 @@
  * The bytes are the section .usdt.types of another user's file.  The target
  * plans what `usdt watch` fetches of a probe, and writes the headers of both
  * languages.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "feed.h"
 #include "tools/header/header.h"

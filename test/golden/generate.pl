@@ -10,6 +10,8 @@
 # test pass.
 #
 # A line is an offset, bytes, two blanks, and what the bytes mean.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 no warnings 'portable';		# of numbers with more than 32 bits

@@ -3,6 +3,8 @@
 #
 # It runs on the host, and in the machines of test/vm with other kernels.  The
 # code at a traced site shows what the kernel did: a breakpoint, or a call.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

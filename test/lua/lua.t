@@ -5,6 +5,8 @@
 # bindings/lua/tests/interface.lua needs no tracer, tests/traced.lua has the
 # programs that are traced.  Both run on each Lua that is here: tests/host.c is
 # what they need of processes and threads.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -4,6 +4,8 @@
 #
 # The cases are bindings/node-consumer/test/*.test.js; they run with the helper
 # of this build and a fake libdtrace, or with a fake helper.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -4,6 +4,8 @@
 #
 # The cases are bindings/node/test/*.test.js, for Node's own test runner; this
 # builds the binding, runs them, and passes on what each came to.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -1,5 +1,7 @@
 /*
  * npm.js - how do the tests of packages run npm and other programs?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

@@ -4,6 +4,8 @@
 #
 # bindings/perl/t/*.t need no tracer; t/traced.pl has the programs that are
 # traced.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -14,6 +14,8 @@
  *	fire N		"fired 1"
  *	wait 0|1 SECONDS	waits until it is so: "enabled 0|1"
  *	quit
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <fcntl.h>
 #include <stdint.h>

@@ -15,6 +15,8 @@
  * often it was asked, and how often while it worked for another call:
  *
  *	asked N at-once N
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <dlfcn.h>
 #include <pthread.h>

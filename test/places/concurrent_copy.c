@@ -1,6 +1,8 @@
 /*
  * concurrent_copy.c - a plugin of concurrent_copies.c: what does its copy of
  * the library do?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stdio.h>
 

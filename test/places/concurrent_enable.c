@@ -10,6 +10,8 @@
  *
  * After the last one the program prints "all", and the children stay until
  * standard input ends.  The exit status is 0 if theirs all are.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stdio.h>
 #include <stdlib.h>

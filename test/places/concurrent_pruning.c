@@ -14,6 +14,8 @@
  * elsewhere: it was placed, but not in $USDT_IMAGE_DIR; errors: it was not
  * placed.  Then "signals N": the number of processes that a signal ended.
  * Details of what was lost, elsewhere or failed go to stderr.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stdio.h>
 #include <stdlib.h>

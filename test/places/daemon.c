@@ -14,6 +14,8 @@
  *	quit
  *
  * and answers each there, with "done" and the order's number.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -7,6 +7,8 @@
  * Two plugins (concurrent_copy.c) enable equal providers, each with only as
  * many descriptors as placing an image needs.  The program prints how many
  * different files are mapped then, memfds included.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <dlfcn.h>
 #include <stdio.h>

@@ -23,6 +23,8 @@
  *
  * The last line is "lived N", the number of processes that were not stopped.
  * "no trace: TEXT" says that processes can't be traced here.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <errno.h>
 #include <glob.h>

@@ -1,5 +1,7 @@
 /*
  * one_image.h - how do these programs place one image and check it?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef ONE_H
 #define ONE_H

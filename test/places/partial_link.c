@@ -4,6 +4,8 @@
  *
  * Linked with -rdynamic, with the library and with partial_link_so.c.  Of the
  * library the program itself needs a few calls only.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stdio.h>
 

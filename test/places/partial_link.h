@@ -1,5 +1,7 @@
 /*
  * partial_link.h - what is between partial_link.c and partial_link_so.c?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "usdt.h"
 

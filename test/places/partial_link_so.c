@@ -1,5 +1,7 @@
 /*
  * partial_link_so.c - a shared object with a copy of the library.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stddef.h>
 

@@ -3,6 +3,8 @@
  *
  * A shared object for plugin_host.c.  It has slots for a few providers of one
  * definition.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -13,6 +13,8 @@
  *	wait P S 0|1 SECONDS	waits until it is so: "enabled 0|1"
  *	fork			a child that only ends: "forked", its status
  *	quit
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <dlfcn.h>
 #include <stdio.h>

@@ -2,6 +2,8 @@
 #
 # It runs in the machines with other processors than the host's.  The host can't
 # look inside, so bpftrace is in the machine: the current one, of Debian sid.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

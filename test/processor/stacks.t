@@ -1,6 +1,8 @@
 # Do stacks of this machine's processor lead from a probe to main?
 #
 # Kernels go by chains of frames, so programs must have them.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -1,6 +1,8 @@
 # Does `usdt watch` read arguments where this machine's processor has them?
 #
 # It runs in the machines with other processors than the host's.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -4,6 +4,8 @@
 #
 # bindings/python/tests/interface.py needs no tracer, tests/traced.py has the
 # programs that are traced, and tests/typed.py what mypy accepts and refuses.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

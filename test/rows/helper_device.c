@@ -7,6 +7,8 @@
  * the structures by offsets of its own and refuses what the kernel refuses;
  * what the kernel would silently drop is a failure.  It sets breakpoints at the
  * addresses that a document names, as a tracer does.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/provider.h"	/* first: offsets as wide as the library's */
 

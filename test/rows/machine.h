@@ -10,6 +10,8 @@
  *	go_on			continue behind the replaced instruction ...
  *	answer			... with the answer 1
  *	argument		argument N, where the kernel looks for it
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef MACHINE_H
 #define MACHINE_H

@@ -4,6 +4,8 @@
 #
 # bindings/ruby/test/interface_test.rb needs no tracer, test/traced.rb has the
 # programs that are traced, and test/typed.rb what rbs allows and refuses.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 # as.t - are arguments taken as --as says, wherever their values are used?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

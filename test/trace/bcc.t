@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 # How do bcc's tools, and programs with its library, see our probes?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

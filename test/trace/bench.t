@@ -2,6 +2,8 @@
 # Do the programs of `make bench` still build and run?
 #
 # This test judges no figure: times mean nothing on a machine that tests.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 # What does the current bpftrace, that of Debian sid, see of our probes?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

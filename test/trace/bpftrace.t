@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 # What does the bpftrace of this machine see of our probes?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 # command.t - does the usdt command help, and find files and processes by name?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -6,6 +6,8 @@
 # sees the tracer, and the values arrive. image_places.t tests what single
 # mounts and memfds do to the place of an image, doctor.t what `usdt doctor`
 # says about it.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -4,6 +4,8 @@
 #
 # Nothing that it had.  What it enables later can't use files, and tracers that
 # look below the process's own root do not find those probes.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

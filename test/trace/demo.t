@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 # demo.t - does `make demo` show events, and do the commands at its end work?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -4,6 +4,8 @@
 # direct_host.c counts what it fires.  A watch prints it, or says how many events
 # were lost; nothing may be missing, and nothing may come twice or be invented,
 # whatever processes and readers go through.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

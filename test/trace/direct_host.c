@@ -7,6 +7,8 @@
  * enabled, fires, and prints "fired N" at its end.
  * An event has the number of its source (a thread, a child, a handler) and
  * counts up from 0 within it.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -2,6 +2,8 @@
 # doctor.t - does `usdt doctor` find what keeps tracers from probes?  Each
 # problem is caused here, except those of other kernels, which are in
 # test/unit/doctor_facts.c.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

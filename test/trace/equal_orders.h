@@ -8,6 +8,8 @@
  *	wait K 0|1 SECONDS	waits until it is so, then the same
  *	stop K | start K	"ok" or "error"
  *	quit
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef PAIR_H
 #define PAIR_H

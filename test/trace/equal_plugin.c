@@ -2,6 +2,8 @@
  * equal_plugin.c - what if a plugin has its own copy of the library?
  *
  * A shared object for equal_plugins.c, which loads it twice under two names.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stdint.h>
 #include <stdio.h>

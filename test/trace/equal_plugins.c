@@ -6,6 +6,8 @@
  *
  * Obeys the orders of equal_orders.h; stop unloads a plugin, start loads it
  * again.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <dlfcn.h>
 #include <stdlib.h>

@@ -2,6 +2,8 @@
  * equal_providers.c - what if one process has two equal providers?
  *
  * Obeys the orders of equal_orders.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stdint.h>
 

@@ -3,6 +3,8 @@
 #
 # The manual has a list for each subcommand, with a clause for each case.  Each
 # clause is tried here, and each case that is tried here is in the manual.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

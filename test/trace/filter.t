@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 # filter.t - do filters behind a pattern choose the events of real programs?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 # How does gdb see our probes, with the commands that `usdt list` prints?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

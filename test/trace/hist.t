@@ -1,6 +1,8 @@
 #!/usr/bin/perl
 # hist.t - does `usdt hist` count the values that programs pass, in a pipe and on
 # a terminal?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -7,6 +7,8 @@
 #
 # Where this machine runs no 32-bit programs, an emulated one does, which has
 # the same tracers: there this file runs with what was built here.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

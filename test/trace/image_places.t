@@ -3,6 +3,8 @@
 #
 # It runs itself in a mount namespace of its own, where it can mount over the
 # user's places: $USDT_IMAGE_DIR, /dev/shm/usdt-0 and /tmp/usdt-0.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -4,6 +4,8 @@
 #
 # examples/jit.c is compiled with a provider of our own and runs as long as the
 # test.  Its loop makes three turns a second: i is 1, 2, 3, and sum 1, 3, 6.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

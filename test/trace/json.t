@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 # json.t - what does `usdt watch --json` print?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

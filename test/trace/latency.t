@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 # latency.t - does `usdt latency` find the pairs of events that programs fire?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -2,6 +2,8 @@
 # manual.t - do the commands of usdt(7) print what it says?
 #
 # Numbers differ from run to run.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 # What does perf record of our probes?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

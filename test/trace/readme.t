@@ -2,6 +2,8 @@
 # readme.t - does each line of README.md that is there to be pasted show events?
 #
 # The lines for DTrace run in test/dtrace/readme.t, gdb's command in gdb.t.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -2,6 +2,8 @@
 # record.t - is what programs pass in the trace that `usdt record` writes?
 #
 # babeltrace2 reads the traces.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -5,6 +5,8 @@
 # them.  seccomp_host.c has such a filter, which allows only what its own loop
 # needs, installed at different times.  It must live, and each event must be
 # printed or told to be lost.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -15,6 +15,8 @@
  *
  * It prints "ready", waits until its probe is enabled, fires COUNT events, and
  * prints "fired N".
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

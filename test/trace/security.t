@@ -5,6 +5,8 @@
 # A victim and an attacker, two unprivileged users.  The attacker comes first
 # and puts whatever it likes where the victim's images would be; in any case the
 # victim has its probes, in files of its own, or in none.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

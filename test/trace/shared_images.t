@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 # What do several processes, tracers and providers see of each other's images?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

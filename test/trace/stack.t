@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 # stack.t - does `usdt watch -s` print from where a probe was fired?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

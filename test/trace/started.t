@@ -1,6 +1,8 @@
 #!/usr/bin/perl
 # started.t - does -c start a command, miss none of its events, and leave it its
 # input, output, signals and exit code?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -5,6 +5,8 @@
 # Left out are plugins, which static programs can't load and which musl never
 # unloads; and unit tests that need what musl lacks (a backtrace) or count the
 # mappings of malloc (resource_growth).
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -15,6 +15,8 @@
  *
  * It prints "fired PROBE N" for s0, s1 and kept, whose fires must all be seen,
  * and counts of its other work.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

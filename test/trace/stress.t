@@ -5,6 +5,8 @@
 #
 # If nothing may be skipped, a minute under tracers and a minute without them
 # under the thread sanitizer; else ten seconds each ($USDT_STRESS_SECONDS).
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -3,6 +3,8 @@
 #
 # Only reading is tested: for tracing it loads a module into the running kernel,
 # and its other way, BPF, has no arguments of such probes.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 # top.t - does `usdt top` count what programs fire, in a pipe and on a terminal?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -6,6 +6,8 @@
 # first continues. test/dtrace/beside_dtrace.t has real DTrace; here tracefs
 # makes what DTrace makes, a uprobe without a semaphore at the DOF site.  Notes
 # print the table.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 # Do tracers see the values of typed fires: USDT_FIRE, USDT_PROBE, usdt.hpp?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -5,6 +5,8 @@
  *
  * "declared" was declared by USDT_PROBE, "made" is fired by USDT_FIRE.  Both
  * have values that need 64 bits.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,5 +1,7 @@
 /*
  * typed_fires.cc - what typed_fires.c does, by usdt.hpp.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <cinttypes>
 #include <cstdio>

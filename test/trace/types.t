@@ -2,6 +2,8 @@
 # What do tracers print of named arguments, structs and doubles?
 #
 # The program is examples/request.c; usdt(7) quotes what is printed here.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

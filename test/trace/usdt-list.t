@@ -1,6 +1,8 @@
 #!/usr/bin/perl
 # usdt-list.t - does `usdt list` show the probes of processes, and do the
 # commands that it prints work?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -1,6 +1,8 @@
 #!/usr/bin/perl
 # usdt-watch.t - does `usdt watch` print what programs pass, and leave nothing
 # behind?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -4,6 +4,8 @@
  *
  * random_calls.c has random sequences of calls; gate.c, environment.c and
  * helper.c have tracers and the environment.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -1,5 +1,7 @@
 /*
  * code.c - may a probe have code of the caller's, with a site of its own?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* memmem */

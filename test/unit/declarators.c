@@ -3,6 +3,8 @@
  *
  * The tables are written by hand.  The last part asks the library: what has a
  * probe then, and what is an error?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "tap.h"
 #include "core/provider.h"

@@ -3,6 +3,8 @@
  *
  * The test acts as the kernel, which counts readers in the second halfword of a
  * gate, and as the reader, which finds the ring in its process's maps.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

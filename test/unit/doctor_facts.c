@@ -1,6 +1,8 @@
 /*
  * doctor_facts.c - does the doctor judge facts correctly, also those of systems
  * that no test machine has?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -5,6 +5,8 @@
  * test/dof.t and test/image.t judge what the bytes mean.  Here many
  * descriptions are built into two buffers, one of zeros and one of ones: bytes
  * that are equal in both were written.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* memmem */

@@ -5,6 +5,8 @@
  * This test counts the questions whose cost grows with the number of images:
  * who holds a file (by a lease), and what this process maps.  They go through
  * this program's own fcntl() and open(), which the library calls.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -1,6 +1,8 @@
 /*
  * environment.c - what do the variables that usdt.h names do, and what is
  * reported if the place that they name can't be used?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -3,6 +3,8 @@
  *
  * A system call may fail with any errno, which says nothing about the size of a
  * provider or about malloc.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

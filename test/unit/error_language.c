@@ -2,6 +2,8 @@
  * error_language.c - are errors in English, whatever the host's language is?
  *
  * A catalogue made here translates the C library's own texts.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -4,6 +4,8 @@
  * The command fetches arguments by tracefs.  Here its translation of operands is
  * compared with what the kernels' documentation wants, for processors that this
  * machine need not have.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "tools/common/memory.c"
 #include "tools/common/operand.c"

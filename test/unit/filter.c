@@ -3,6 +3,8 @@
  *
  * Filters are parsed and evaluated against events that are made here, with the
  * borders of all integers.  What is wrong has to be named with its place.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -5,6 +5,8 @@
  * test/trace/shared_images.t shows that such children survive after a tracer
  * has turned their probes' nops into calls.  This test shows that probes don't
  * fire in a child that is not mended, and do in all others.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

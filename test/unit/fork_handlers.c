@@ -3,6 +3,8 @@
  *
  * Handlers run in an order that the host can't choose: those before a fork in
  * reverse, the others as they were registered.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -3,6 +3,8 @@
  *
  * The test acts as the kernel, which counts tracers in the semaphore of a
  * probe's gate: the first halfword of the gate.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -3,6 +3,8 @@
  *
  * The helper is simulated: this program's ioctl keeps a list of documents, as
  * dtprobed on Linux does, and refuses on command.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -1,5 +1,7 @@
 /*
  * hist.c - which power of two does `usdt hist` count a value for?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

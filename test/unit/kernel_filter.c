@@ -5,6 +5,8 @@
  * kernel's rules, which are written down here once more, for values at the
  * borders of all integers.  Of filters that only compare integers, the two are the
  * same; of others the condition may hold where the filter does not.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

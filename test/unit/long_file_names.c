@@ -4,6 +4,8 @@
  *
  * Linux' own file systems have none, but FUSE and others may.  This program's
  * own readdir(), which the library calls, returns one before all real entries.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

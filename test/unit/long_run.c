@@ -4,6 +4,8 @@
  * One provider is enabled and disabled a million times, and 100,000 providers
  * of as many names come and go: memory, mappings, descriptors and files stay as
  * they were.  That takes CI about two minutes; elsewhere only a part runs.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -5,6 +5,8 @@
  *
  * Writing to 1 or 2 must not change the image.  This program's own openat(),
  * which the library calls, opens no directory.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -1,6 +1,8 @@
 /*
  * names.c - does core/name.c accept the names that tracers can hold, refuse the
  * others with a reason, and spell them as tracers do?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <errno.h>
 

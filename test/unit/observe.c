@@ -1,5 +1,7 @@
 /*
  * observe.c - is each fire passed to its observer, and to no other?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

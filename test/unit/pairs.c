@@ -1,5 +1,7 @@
 /*
  * pairs.c - which start does `usdt latency` take for an end?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

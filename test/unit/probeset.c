@@ -2,6 +2,8 @@
  * probeset.c - does core/probeset.c keep a provider's probes: each function and
  * name once, in the order of adding, whatever comes and goes?  And does it
  * distinguish their names?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stdint.h>
 

@@ -7,6 +7,8 @@
  * provider, how many references it has, which can be traced.  Writing to
  * semaphores stands for a tracer, removing image files for a user who cleans
  * up.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

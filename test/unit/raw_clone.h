@@ -2,6 +2,8 @@
  * raw_clone.h - how is a child made by the system call alone?
  *
  * The C library does not know of such a child: it runs no fork handlers.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef RAW_CLONE_H
 #define RAW_CLONE_H

@@ -10,6 +10,8 @@
  *
  * The second part uses real filters, which can't be removed: each in a child of
  * its own.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

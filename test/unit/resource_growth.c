@@ -2,6 +2,8 @@
  * resource_growth.c - can a provider have a hundred thousand probes, and does a
  * process that changes providers in every way, a thousand times or more, stay
  * as large as it was?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -3,6 +3,8 @@
  *
  * 16 MiB: the oldest go first, but the youngest stays.  The files are made here
  * in the sizes needed.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -1,6 +1,8 @@
 /*
  * retired_images.c - what remains of images that a live provider no longer
  * uses, and how much can that become?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

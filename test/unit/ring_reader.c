@@ -3,6 +3,8 @@
  * count what it lost, and survive what a hostile one writes?
  *
  * The test plays the writer, with a ring in its own memory.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

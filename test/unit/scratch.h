@@ -1,6 +1,8 @@
 /*
  * scratch.h - where can a test's images lie so that nothing stays behind, and
  * what resources does the process have?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef SCRATCH_H
 #define SCRATCH_H

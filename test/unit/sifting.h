@@ -1,5 +1,7 @@
 /*
  * sifting.h - what do the units of filters need of the command?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef SIFTING_H
 #define SIFTING_H

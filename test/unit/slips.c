@@ -2,6 +2,8 @@
  * slips.c - which types, names and orders are noted as a slip?
  *
  * What is right, or another language's, is never noted.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -5,6 +5,8 @@
  * The helper is simulated: this program's ioctl keeps a list of documents and
  * answers on command.  The clock is simulated too: nothing here waits for time
  * to pass.  What goes wrong hangs, hence the alarms.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

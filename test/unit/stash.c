@@ -5,6 +5,8 @@
  * A directory stands for what dtprobed keeps, and this program's ioctl for
  * dtprobed itself.  Each case is a child, since a process looks for records
  * only once.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "core/provider.h"
 

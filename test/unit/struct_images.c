@@ -2,6 +2,8 @@
  * struct_images.c - which images have a provider's structs?
  *
  * The text of structs in an image file says so: the unit looks for it there.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -2,6 +2,8 @@
  * structs.c - which structs does a provider take, and what does it keep?
  *
  * Tables are written by hand, with what core/struct.c has to make of them.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <limits.h>
 

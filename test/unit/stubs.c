@@ -4,6 +4,8 @@
  * Every stub is copied into memory as it is into an image, and runs with
  * breakpoints at its sites.  The signal handler takes the place of a tracer and
  * looks at the registers and the stack.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

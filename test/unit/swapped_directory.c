@@ -5,6 +5,8 @@
  * The library sets the mode that the umask denied the directory, and the
  * attacker acts just before: in this program's own chmod() and fchmodat(),
  * which the library calls.  The target of the link has to keep its mode.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -4,6 +4,8 @@
  * It prints the Test Anything Protocol.  Every check returns whether it passed.
  * For loops over many cases there is try(): it prints only failures, and the
  * following ok_all() reports the cases as one test.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef TAP_H
 #define TAP_H

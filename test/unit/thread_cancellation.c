@@ -3,6 +3,8 @@
  *
  * The call completes, and releases what the thread held: the next call and the
  * next fork find the lock free.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

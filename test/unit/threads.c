@@ -4,6 +4,8 @@
  * Threads fire and test while others add, remove, enable, disable and ask,
  * and a timer's signal handler fires in between.  A crash or a hang is a
  * failure; test/sanitize.t runs this under the thread sanitizer too.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

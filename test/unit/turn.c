@@ -3,6 +3,8 @@
  *
  * Two copies of the library in one process exclude each other (test/copies.t
  * shows why); processes, also forked children, wait for no other process.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

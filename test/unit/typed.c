@@ -1,6 +1,8 @@
 /*
  * typed.c - do USDT_FIRE and declared probes pass the words that they promise,
  * and evaluate nothing while nobody traces?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -3,6 +3,8 @@
  *
  * The compiler answers for the processor that the test runs on; a table has the
  * numbers for both widths.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* loff_t, off64_t, u_int8_t */

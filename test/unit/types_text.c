@@ -2,6 +2,8 @@
  * types_text.c - which C text do structs and probes become?
  *
  * The texts are written by hand.  test/types.t shows them to compilers.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "tap.h"
 #include "core/provider.h"

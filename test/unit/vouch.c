@@ -1,5 +1,7 @@
 /*
  * vouch.c - do bindings vouch for the texts that they make, and for no others?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "tap.h"
 #include "bindings/vouch.h"

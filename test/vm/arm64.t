@@ -4,6 +4,8 @@
 # programs, which run in a machine with an emulated processor and with DTrace
 # and bpftrace, both of Debian sid.  The other machine tests what does not
 # depend on the processor.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -1,4 +1,6 @@
 # Do the tests that need the real DTrace pass, in the machine that has it?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

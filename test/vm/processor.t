@@ -5,6 +5,8 @@
 # with an emulated processor, with bpftrace of Debian sid and with our own
 # `usdt watch`.  Such a machine is slow.  So this takes one of them, chosen by
 # the number of commits, or all whose names are in USDT_PROCESSOR.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

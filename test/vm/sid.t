@@ -1,4 +1,6 @@
 # Do probes work on the kernel of Debian sid, newer than this machine's?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

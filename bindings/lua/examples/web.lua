@@ -8,6 +8,8 @@
 --   socat TCP-LISTEN:8000,fork,reuseaddr EXEC:'lua web.lua'
 --
 -- Each of these processes has the same probes, at the same path.
+--
+-- SPDX-License-Identifier: BSD-2-Clause
 
 local usdt = require "usdt"
 

@@ -12,6 +12,8 @@
  * metatable would cost more than the rest, so objects begin with a mark.  The
  * closures of probe:functions() need not look: their probe is an upvalue, which
  * no program can change.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <limits.h>
 #include <stdlib.h>

@@ -3,6 +3,8 @@
  *
  * A value's own code runs for its text only (__tostring).  JSON is made of what
  * tables hold themselves, without their metatables.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <locale.h>
 #include <math.h>

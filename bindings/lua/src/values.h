@@ -1,5 +1,7 @@
 /*
  * values.h - how do declared types become those of C, and values words?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef VALUES_H
 #define VALUES_H

@@ -1,4 +1,5 @@
 /* host.c - what do tests need that Lua does not have: processes and threads. */
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,4 +1,6 @@
 -- What the package does that needs no tracer.  Prints TAP.
+--
+-- SPDX-License-Identifier: BSD-2-Clause
 
 local usdt = require "usdt"
 

@@ -6,6 +6,8 @@
 -- for what a tracer can attach to, and "say NAME TEXT" for what else a test may
 -- want to know.  test/lib/Usdt/BindingCases.pm has the expected results.  The
 -- module "host" is host.c, compiled.
+--
+-- SPDX-License-Identifier: BSD-2-Clause
 
 local host = require "host"
 local usdt = require "usdt"

@@ -6,6 +6,8 @@
  *
  * Needs root.  quantize() counts in the kernel; this program fetches the buckets
  * once a second.  It ends after SECONDS, or when it is interrupted.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

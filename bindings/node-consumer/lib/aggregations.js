@@ -2,6 +2,8 @@
  * aggregations.js - what has been counted, and how is it drawn?
  *
  * Values are divided by the divisor of normalize(), as in dtrace(1).
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

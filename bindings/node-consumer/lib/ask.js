@@ -1,5 +1,7 @@
 /*
  * ask.js - which questions does libdtrace answer without a trace?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

@@ -4,6 +4,8 @@
  * A worker thread has the helpers of all consumers of this thread.  A
  * synchronous call sleeps until the worker wakes this thread; an asynchronous
  * one gets a callback.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

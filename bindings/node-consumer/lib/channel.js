@@ -4,6 +4,8 @@
  * Each channel has a process of its own, which answers commands in order.  There
  * are three kinds of lines: answers, results of the command that is answered
  * next, and events.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

@@ -1,5 +1,7 @@
 /*
  * error.js - how are failures described?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

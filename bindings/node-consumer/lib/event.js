@@ -1,5 +1,7 @@
 /*
  * event.js - what does a program get for one firing?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

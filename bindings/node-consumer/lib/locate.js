@@ -1,5 +1,7 @@
 /*
  * locate.js - where is the helper for this machine?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

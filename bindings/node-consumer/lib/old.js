@@ -1,5 +1,7 @@
 /*
  * old.js - what do the two old packages have in common?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

@@ -1,5 +1,7 @@
 /*
  * options.js - which options may a caller give?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

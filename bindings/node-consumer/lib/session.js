@@ -1,5 +1,7 @@
 /*
  * session.js - which steps make the life of a trace, for a program?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

@@ -1,5 +1,7 @@
 /*
  * values.js - which JavaScript values do the helper's values become?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

@@ -1,6 +1,8 @@
 /*
  * worker.js - how do the old interfaces' helpers work while the main thread
  * sleeps?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

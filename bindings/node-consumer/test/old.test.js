@@ -1,5 +1,7 @@
 /*
  * old.test.js - do programs for dtrace-async and libdtrace still work?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

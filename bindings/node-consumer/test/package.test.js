@@ -1,6 +1,8 @@
 /*
  * package.test.js - does the package of `npm pack` install anywhere, with its two
  * helpers, and do all its entries load?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

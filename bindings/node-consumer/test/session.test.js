@@ -1,5 +1,7 @@
 /*
  * session.test.js - does a program receive what is traced, as values?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

@@ -1,5 +1,7 @@
 /*
  * stop.test.js - does a trace always end, and does it leave nothing?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

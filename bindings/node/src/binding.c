@@ -15,6 +15,8 @@
  *
  * Threads.  Each worker has its own environment and instance.  They share the
  * table of numbers for modules, under its lock.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -5,6 +5,8 @@
  * numbers in all later versions, so they can be declared here: a machine that
  * builds the binding needs no headers of Node.  All of them are in version 8,
  * which Node 16 has.  test/package.test.js compares them with Node's own.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef NAPI_H
 #define NAPI_H

@@ -7,6 +7,8 @@
  * Until 2.34 those of threads were in a library of their own, which Node loads;
  * their old versions are still there.  Only binaries for other machines are
  * linked with this file.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <fcntl.h>
 #include <pthread.h>

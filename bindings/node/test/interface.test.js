@@ -3,6 +3,8 @@
  *
  * What needs no tracer: exports, the rules for arguments, errors and their
  * texts, properties, the stub, the environment.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

@@ -4,6 +4,8 @@
  *
  * USDT_TEST_LIVES=1000000 makes it a million lives of each kind; an enabled
  * one takes half a millisecond, for its file.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

@@ -1,6 +1,8 @@
 /*
  * package.test.js - does the package of `npm pack` install anywhere, and do
  * programs for dtrace-provider work with it unchanged?
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

@@ -3,6 +3,8 @@
  *
  * The first part has the cases of dtrace-provider's own tests, under their
  * names; the second has its faults, and cases for which it had no tests.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

@@ -1,6 +1,8 @@
 # web.pl - a web server with a probe at the start and at the end of each request.
 #
 #	perl web.pl [PORT]
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -1,4 +1,6 @@
 # builder.t - does Devel::DTrace::Provider::Builder make the subs that it did?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -1,4 +1,6 @@
 # historic.t - does Devel::DTrace::Provider do what version 1.11 did?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

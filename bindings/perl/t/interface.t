@@ -1,4 +1,6 @@
 # interface.t - does Devel::USDT do what it says, while nobody traces?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use utf8;
 use warnings;

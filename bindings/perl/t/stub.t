@@ -1,4 +1,6 @@
 # stub.t - what does the package do where its extension is missing?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -1,4 +1,6 @@
 # threads.t - do objects live as long as the last thread that has them?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

@@ -5,6 +5,8 @@
 # Each has a provider named PREFIX_NAME.  They print "site PATH PROVIDER PROBE"
 # for what a tracer can attach to, and "say NAME TEXT" for what else a test may
 # want to know.  test/lib/Usdt/BindingCases.pm has the expected results.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use utf8;
 use warnings;

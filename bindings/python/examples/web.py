@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A web server with a probe at the start and at the end of each request.
 
     python3 web.py [PORT]

@@ -10,6 +10,8 @@
  *
  * Threads.  Calls that may wait for a helper let other threads of Python run.
  * A fire never does.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>

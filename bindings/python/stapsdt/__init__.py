@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The interface of the package stapsdt 0.1.1, on libusdt.
 
 As there, load() and unload() return False when they succeed.  Integers have

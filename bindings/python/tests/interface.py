@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What the package does that needs no tracer.  Prints TAP."""
 
 import copy

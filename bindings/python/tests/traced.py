@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Programs for tests to trace: they act and judge nothing.
 
     traced.py NAME[,NAME...] PREFIX

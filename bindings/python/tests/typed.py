@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Code that mypy must accept.  It also checks that each line with "type: ignore"
 has an error."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Tracing probes in a running Python program.
 
     import usdt

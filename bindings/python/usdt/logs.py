@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """How does a tracer see what a program logs?
 
     logging.getLogger().addHandler(usdt.logs.Handler(provider))

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What may a user of the package rely on?  Providers, and how declared types
 become those of C."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """How does a function get a probe at its start and one at its end?"""
 
 import functools

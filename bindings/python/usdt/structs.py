@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """How does C declare the fields of a ctypes.Structure?  Each with its offset:
 the library checks them."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What do providers and probes do where the extension is missing?  Nothing, in
 silence; usdt.load_error() says why."""
 

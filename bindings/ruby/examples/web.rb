@@ -3,6 +3,8 @@
 # A web server with a probe at the start and at the end of each request.
 #
 #     ruby web.rb [PORT]
+#
+# SPDX-License-Identifier: BSD-2-Clause
 
 require "socket"
 require "usdt"

@@ -1,6 +1,8 @@
 # frozen_string_literal: true
 
 # What the gem does that needs no tracer.  Prints TAP.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 
 require "dtrace/provider"
 require "fileutils"

@@ -7,6 +7,8 @@
 # Each has a provider named PREFIX_NAME.  They print "site PATH PROVIDER PROBE"
 # for what a tracer can attach to, and "say NAME TEXT" for what else a test may
 # want to know.  What each has to come to is in test/lib/Usdt/BindingCases.pm.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 
 require "dtrace/provider"
 require "fiber"

@@ -2,6 +2,8 @@
 
 # What the signatures in sig/ have to allow, and to refuse.  rbs checks calls
 # while the program runs (rbs/test/setup); prints TAP.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 
 require "dtrace/provider"
 require "usdt"

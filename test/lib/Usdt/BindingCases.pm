@@ -8,6 +8,8 @@
 # The programs run twice.  The first run, untraced, prints where the probes are.
 # Paths are the same in each run, so a tracer can attach there before the second
 # run, and sees it from the start.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::BindingCases;
 
 use strict;

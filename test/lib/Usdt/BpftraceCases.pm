@@ -3,6 +3,8 @@
 # One list of cases. test/trace/bpftrace.t and shared_images.t run it with the
 # bpftrace of this machine, bpftrace-sid.t with that of Debian sid; the cases
 # that depend on the processor also run in machines with others.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::BpftraceCases;
 
 use strict;

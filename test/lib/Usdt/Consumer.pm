@@ -2,6 +2,8 @@
 #
 # Each helper has an object.  It runs with a fake libdtrace, whose "D programs"
 # are lists of events (test/consumer/fake_libdtrace.c).
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::Consumer;
 
 use strict;

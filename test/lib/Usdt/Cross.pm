@@ -4,6 +4,8 @@
 # directory that is removed with the test.  Programs are static: the emulators
 # and machines that run them lack these processors' libraries.  All have tables
 # for unwinding, which compilers make on some processors only if they are asked.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::Cross;
 
 use strict;

@@ -1,4 +1,6 @@
 # Usdt::Direct - how does a test count what a program fires and a watch prints?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::Direct;
 
 use strict;

@@ -3,6 +3,8 @@
 #
 # Written from what kernels and dtprobed check.  It shares nothing with the
 # library that writes DOF: what the two agree on was understood twice.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::Dof;
 
 use strict;

@@ -3,6 +3,8 @@
 # Usdt::DofWriter writes them as four systems accept them; then each is spoiled
 # in one way after another.  A case names all rules of Usdt::Dof that it breaks,
 # so a judge that refuses everything fails too.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::DofCases;
 
 use strict;

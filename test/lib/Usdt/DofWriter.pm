@@ -7,6 +7,8 @@
 #
 # A part of a document is [BYTES, MEANING].  The meaning is a text for people,
 # or undefined.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::DofWriter;
 
 use strict;

@@ -3,6 +3,8 @@
 # For tests inside the machine of test/vm. dtrace takes seconds to start there,
 # so one script should check many cases.  Every event of a test's clauses prints
 # a line that starts with "> ".
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::Dtrace;
 
 use strict;

@@ -2,6 +2,8 @@
 #
 # It reads version 4 as the standard describes it (sections 2, 6.1.2, 7), and
 # shares nothing with the library that writes it.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::Dwarf;
 
 use strict;

@@ -3,6 +3,8 @@
 #
 # It reads what bcc, libbpf, perf and DTrace read, by their rules, and shares
 # nothing with the library that writes probe images.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::Elf;
 
 use strict;

@@ -3,6 +3,8 @@
 #
 # This machine's interpreters, since the extensions are built for them, and of
 # their libraries those that the traced programs load.  Node.js is in Usdt::Node.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::Languages;
 
 use strict;

@@ -3,6 +3,8 @@
 # Each test is a subtest of the script that runs them here.  Names in
 # $USDT_DTRACE_TESTS ("fork.t matching.t") choose among them.  If the machine
 # can't be built the reason is reported; under USDT_NO_SKIP that fails.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::Machine;
 
 use strict;

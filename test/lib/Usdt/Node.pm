@@ -3,6 +3,8 @@
 #
 # The package as npm packs it, from a copy of the sources: another test may be
 # packing too.  Built and fetched files are removed with the test.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::Node;
 
 use strict;

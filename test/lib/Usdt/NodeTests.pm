@@ -1,5 +1,7 @@
 # Usdt::NodeTests - how do files for Node's own test runner run as cases of a
 # test?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::NodeTests;
 
 use strict;

@@ -1,4 +1,6 @@
 # Usdt::Package - what do the tests of the languages' packages run alike?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::Package;
 
 use strict;

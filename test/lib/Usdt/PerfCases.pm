@@ -2,6 +2,8 @@
 #
 # perf reads arguments as the notes describe them. (It prints signed values of
 # one and two bytes as unsigned: those are tested with other tracers.)
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::PerfCases;
 
 use strict;

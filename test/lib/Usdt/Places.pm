@@ -1,5 +1,7 @@
 # Usdt::Places - what do the tests of image places share: processes in a known
 # environment, their reasons for each place, and the contents of directories?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::Places;
 
 use strict;

@@ -1,5 +1,7 @@
 # Usdt::Process - how does a test start a process to trace, talk to it, and look
 # at its memory, without ever hanging?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::Process;
 
 use strict;

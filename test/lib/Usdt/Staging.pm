@@ -1,5 +1,7 @@
 # Usdt::Staging - how do the interpreters of languages, and packages built for
 # them, come into machines of test/vm?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::Staging;
 
 use strict;

@@ -5,6 +5,8 @@
 #	$terminal->until(sub { /text/ });
 #	$terminal->type('q');
 #	is($terminal->reap, 0);
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::Terminal;
 
 use strict;

@@ -2,6 +2,8 @@
 #
 # Everything here has a time limit, ends what it started (also when the test
 # dies), and keeps the tracer's output, which a failing case shows.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::Tracer;
 
 use strict;

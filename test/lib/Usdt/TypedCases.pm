@@ -3,6 +3,8 @@
 #
 # The programs are test/trace/typed_fires.c and .cc: two probes with values that
 # need 64 bits, doubles and floats among them.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::TypedCases;
 
 use strict;

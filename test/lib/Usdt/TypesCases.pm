@@ -2,6 +2,8 @@
 #
 # The cases for bpftrace, in whatever version: the host's, and sid's in its
 # tree.  examples/request.c is the program that they trace.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::TypesCases;
 
 use strict;

@@ -1,5 +1,7 @@
 # Usdt::Variant - how does a test build the library in another way, beside the
 # build under test?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::Variant;
 
 use strict;

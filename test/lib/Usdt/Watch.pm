@@ -1,4 +1,6 @@
 # Usdt::Watch - how does a test run `usdt watch` and read what it prints?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::Watch;
 
 use strict;

@@ -1,5 +1,7 @@
 # Usdt::WatchCases - what must `usdt watch` print of our probes, for any kind of
 # traced process?
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::WatchCases;
 
 use strict;

@@ -4,6 +4,8 @@
 # ENOEXEC, though the compiler makes it.  There Debian's qemu-i386 runs what
 # needs no kernel of its own, and an emulated machine (Usdt::Machine) the rest.
 # Tests that only compile don't ask: see makes_32_bits of Usdt::Variant.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 package Usdt::Width;
 
 use strict;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef DLFCN_H
 #define DLFCN_H
 typedef struct {

@@ -1,5 +1,6 @@
 /* What illumos, FreeBSD and macOS have of <dtrace.h> that the helper uses, with
  * the differences between them. */
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef DTRACE_H
 #define DTRACE_H
 #include <stdint.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef CONSUMER_ERRNO_H
 #define CONSUMER_ERRNO_H
 #include_next <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef CONSUMER_FCNTL_H
 #define CONSUMER_FCNTL_H
 #include_next <fcntl.h>

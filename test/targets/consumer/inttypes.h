@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef INTTYPES_H
 #define INTTYPES_H
 #include <stdint.h>

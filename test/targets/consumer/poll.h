@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef POLL_H
 #define POLL_H
 struct pollfd {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef SIGNAL_H
 #define SIGNAL_H
 #include <sys/types.h>

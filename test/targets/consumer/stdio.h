@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef CONSUMER_STDIO_H
 #define CONSUMER_STDIO_H
 #include_next <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef CONSUMER_STDLIB_H
 #define CONSUMER_STDLIB_H
 #include_next <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef CONSUMER_STRING_H
 #define CONSUMER_STRING_H
 #include_next <string.h>

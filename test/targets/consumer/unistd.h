@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef CONSUMER_UNISTD_H
 #define CONSUMER_UNISTD_H
 #include_next <unistd.h>

@@ -1,4 +1,5 @@
 /* The places of errno and the numbers that the library tells apart. */
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef ERRNO_H
 #define ERRNO_H
 #if defined(__sun)

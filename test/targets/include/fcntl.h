@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef FCNTL_H
 #define FCNTL_H
 #define O_RDWR	2

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef LOCALE_H
 #define LOCALE_H
 #endif

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef PTHREAD_H
 #define PTHREAD_H
 #include <sys/types.h>

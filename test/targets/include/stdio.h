@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef STDIO_H
 #define STDIO_H
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef STDLIB_H
 #define STDLIB_H
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef STRING_H
 #define STRING_H
 #include <stddef.h>

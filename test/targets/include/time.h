@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef TIME_H
 #define TIME_H
 #include <sys/types.h>

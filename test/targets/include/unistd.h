@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef UNISTD_H
 #define UNISTD_H
 #include <stddef.h>

@@ -7,6 +7,8 @@
  * unchanged; "exit" and "abort" end the helper, "hang" leaves the command without
  * an answer.  A command without a list is answered.  $FAKE_PIECE: writes so many
  * bytes at a time.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

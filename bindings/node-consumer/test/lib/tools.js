@@ -3,6 +3,8 @@
  *
  * They run the helper of this checkout with a fake libdtrace, whose "D programs"
  * are lists of events (test/consumer/fake_libdtrace.c), or a fake helper.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

@@ -4,6 +4,8 @@
  * Runs in the machine that has it (test/dtrace/consumer.t), as root.  Each start
  * takes seconds there, so one program has all actions and one all aggregations.
  * /dlib has DTrace's libraries without translators, which saves half of the time.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

@@ -1,4 +1,5 @@
 /* types.cts - does TypeScript read the declarations, for CommonJS? */
+/* SPDX-License-Identifier: BSD-2-Clause */
 import consumer = require('usdt-consumer');
 import { createConsumer } from 'usdt-consumer/dtrace-async';
 import { Consumer } from 'usdt-consumer/libdtrace';

@@ -1,4 +1,5 @@
 /* types.mts - does TypeScript read the declarations, for ES modules? */
+/* SPDX-License-Identifier: BSD-2-Clause */
 import { trace, available, createConsumer, Consumer } from 'usdt-consumer';
 import { createConsumer as other } from 'usdt-consumer/dtrace-async';
 

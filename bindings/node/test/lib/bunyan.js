@@ -1,4 +1,5 @@
 /* bunyan.js - a program that logs, with the bunyan of $PROJECT. */
+/* SPDX-License-Identifier: BSD-2-Clause */
 'use strict';
 
 const { sites, project, awaitTracer } = require('./project.js');

@@ -1,4 +1,5 @@
 /* headers.c - does napi.h declare the same as Node's own headers? */
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include <node_api.h>
 
 /* From here on each declaration that differs is an error. */

@@ -5,6 +5,8 @@
  *
  * A runtime with the part of Node-API that the binding uses.  It makes a provider
  * with a probe, prints its place like traced.js, and fires it.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <dlfcn.h>
 #include <stdio.h>

@@ -5,6 +5,8 @@
  *
  * Prints the resident memory in kB and the number of mappings four times: before
  * the lives, after a tenth, after all, and after turns of the event loop.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

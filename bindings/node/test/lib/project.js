@@ -2,6 +2,8 @@
  * project.js - the packages of $PROJECT, and the paths of their probes
  *
  * The packages do not show the paths, so this reads the process's own maps.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

@@ -1,4 +1,5 @@
 /* restify.js - a server that answers itself, with the restify of $PROJECT. */
+/* SPDX-License-Identifier: BSD-2-Clause */
 'use strict';
 
 const http = require('http');

@@ -9,6 +9,8 @@
  *
  * Some tracers come after the probes.  USDT_TEST_AWAIT=SECONDS is how long
  * programs wait for them, each time that they have enabled probes.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

@@ -4,6 +4,8 @@
  * A program runs twice.  The first run, untraced, prints where its probes are.
  * Paths are the same in each run, so a tracer can attach there before the second
  * run, and sees it from the start.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 'use strict';
 

@@ -1,4 +1,5 @@
 /* common.cts - does TypeScript read the declarations, for CommonJS? */
+/* SPDX-License-Identifier: BSD-2-Clause */
 import dtrace = require('dtrace-provider');
 
 const provider: dtrace.DTraceProvider = dtrace.createDTraceProvider('types');

@@ -1,4 +1,5 @@
 /* module.mts - does TypeScript read the declarations, for ES modules? */
+/* SPDX-License-Identifier: BSD-2-Clause */
 import dtrace, { DTraceProvider, createDTraceProvider, loadError }
 	from 'dtrace-provider';
 import type { DTraceProbe, ProviderStatus } from 'dtrace-provider';

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 package Needs;
 
 # Is everything here that a test needs?  The extension, and something on this

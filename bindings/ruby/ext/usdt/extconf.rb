@@ -2,6 +2,8 @@
 
 # How is the extension built?  The library's files are in libusdt, where
 # `make stage` put them.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 
 # A Makefile that builds nothing.  Then the gem is a stub, which says so.
 def build_nothing(why)

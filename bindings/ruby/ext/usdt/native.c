@@ -14,6 +14,8 @@
  *
  * Values.  What is Ruby's own code runs first, for all values of a fire.  Only
  * then are pointers taken, because that code may change strings.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <ruby.h>
 #include <ruby/encoding.h>

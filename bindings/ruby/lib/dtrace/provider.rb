@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+# SPDX-License-Identifier: BSD-2-Clause
+
 require "usdt"
 
 # The provider of ruby-dtrace, on top of USDT:

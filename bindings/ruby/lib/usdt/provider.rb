@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+# SPDX-License-Identifier: BSD-2-Clause
+
 module USDT
   # What one way of showing probes to tracers did with a provider.
   Backend = Struct.new(:taken, :errno, :generation, :path, :reason,

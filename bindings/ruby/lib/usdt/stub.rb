@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+# SPDX-License-Identifier: BSD-2-Clause
+
 module USDT
   # What do providers and probes do where the extension is missing?  Nothing, in
   # silence; USDT.load_error says why.

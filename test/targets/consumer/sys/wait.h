@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef SYS_WAIT_H
 #define SYS_WAIT_H
 #include <sys/types.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef SYS_IOCTL_H
 #define SYS_IOCTL_H
 #if defined(__sun)

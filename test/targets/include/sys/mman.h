@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef SYS_MMAN_H
 #define SYS_MMAN_H
 #include <sys/types.h>

@@ -1,4 +1,5 @@
 /* Their sizes: Solaris has longs, FreeBSD's time is an int on i386. */
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef SYS_TYPES_H
 #define SYS_TYPES_H
 #include <stddef.h>

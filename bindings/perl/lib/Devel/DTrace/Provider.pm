@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 package Devel::DTrace::Provider;
 
 use 5.014;

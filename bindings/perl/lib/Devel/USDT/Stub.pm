@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 package Devel::USDT::Stub;
 
 # What do providers and probes do without the extension?  Nothing;
