@@ -130,6 +130,9 @@ int mapping_parse(struct mapping *mapping, char *line);
  * all processes if it is 0.  Returns 0, or an errno if ONLY can't be read.
  */
 int census_take(struct census *census, pid_t only);
+/* The same, with a call after each process: there may be thousands. */
+int census_take_slowly(struct census *census, pid_t only,
+    void (*between)(void *self), void *self);
 /* Add those of one more process.  Returns 0 or an errno. */
 int census_add(struct census *census, pid_t pid);
 void census_free(struct census *census);

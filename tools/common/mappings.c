@@ -226,6 +226,13 @@ census_add(struct census *census, pid_t pid)
 int
 census_take(struct census *census, pid_t only)
 {
+	return census_take_slowly(census, only, NULL, NULL);
+}
+
+int
+census_take_slowly(struct census *census, pid_t only,
+    void (*between)(void *self), void *self)
+{
 	struct dirent **entries;
 	int count, i;
 
@@ -243,6 +250,8 @@ census_take(struct census *census, pid_t only)
 		if (*end == '\0' && pid > 0 && pid != getpid())
 			census_add(census, (pid_t)pid);
 		free(entries[i]);
+		if (between != NULL)
+			between(self);
 	}
 	free(entries);
 	return 0;

@@ -610,7 +610,7 @@ take_census(struct attachment *to, struct census *census)
 		take_family(to, census);
 		return;
 	}
-	error = census_take(census, to->only);
+	error = census_take_slowly(census, to->only, to->between, to->self);
 	if (to->only != 0 && (error == EACCES || error == EPERM)) {
 		fprintf(stderr, "usdt: process %d: %s\n", (int)to->only,
 		    strerror(error));
@@ -661,7 +661,7 @@ add_named(struct attachment *to, int fd, const char *path,
     const struct stat *st, struct census *census)
 {
 	if (census->count == 0 && to->family == NULL)
-		census_take(census, to->only);
+		census_take_slowly(census, to->only, to->between, to->self);
 	add_file(to, fd, path, path, holders_of(census, st));
 }
 

@@ -281,6 +281,10 @@ struct attachment {
 	struct perf *gates;	/* those that never come, or NULL */
 	struct perf *announcements;	/* of rings, or NULL */
 	struct rings *rings;	/* or NULL: nothing goes direct */
+	/* Called again and again while it looks at all processes, while nothing
+	 * here changes; or NULL. */
+	void (*between)(void *self);
+	void *self;		/* its argument */
 
 	void *known;		/* mapped files already looked at */
 	struct watched **files;	/* files with matching probes */

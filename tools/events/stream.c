@@ -65,6 +65,8 @@ struct stream {
 	const struct consumer *consumer;
 	uint64_t lost;		/* by the kernel, already reported */
 	uint64_t unheard;	/* announcements that it lost */
+	uint64_t read_at;	/* when we looked for events */
+	int stopped;		/* somebody said so since */
 	uint64_t traffic;	/* when direct events came last */
 	unsigned busy_ms;	/* how often we look while they come */
 	unsigned losses;	/* printed in this second */
@@ -351,6 +353,7 @@ read_all(struct stream *stream)
 {
 	uint64_t now = clock_now(CLOCK_MONOTONIC);
 
+	stream->read_at = now;
 	hear_all(stream);
 	perf_read(stream->to.perf);
 	if (stream->to.rings != NULL && rings_read(stream->to.rings, now))
@@ -627,6 +630,19 @@ sleep_round(struct stream *stream)
 	return attend_command(stream) || stop;
 }
 
+/* Rings can't wait until all processes were looked at. */
+static void
+between(void *self)
+{
+	struct stream *stream = self;
+	const uint64_t now = clock_now(CLOCK_MONOTONIC);
+
+	if (stream->stopped || stream->to.rings == NULL ||
+	    now - stream->read_at < SECOND / 1000 * QUIET_MS)
+		return;
+	stream->stopped = take_until(stream, now - SLACK) < 0;
+}
+
 /* What is done once a second, and less often. */
 static void
 attend(struct stream *stream, uint64_t now, uint64_t *scan)
@@ -667,8 +683,10 @@ loop(struct stream *stream)
 	int stop = 0;
 
 	stream->busy_ms = BUSY_MS;
+	stream->to.between = between;
+	stream->to.self = stream;
 	hurry();
-	while (!stream->to.fatal && !stop) {
+	while (!stream->to.fatal && !stream->stopped) {
 		stop = sleep_round(stream);
 		if (stop)
 			break;
