@@ -46,22 +46,13 @@
 // processors execute it as a nop.
 
 	.macro	stub, uprobe:req, answer:req, isenabled:vararg
-	.balign	4
-0:	.long	1
-	.long	\answer
-	.long	1f - 1f				// isenabled
-	.long	2f - 1f				// isenabled_site
-	.long	3f - 1f				// fire
-	.long	4f - 1f				// sdt_site
-	.long	5f - 1f				// dof_site
-	.long	\uprobe * 16			// uprobe_site; 0: there is none
-	.long	32				// size
+	words	1, \answer, 32, \uprobe
 1:	hint	#34
 2:	\isenabled
 	ret
 3:	hint	#34
 	.if	\uprobe
-	nop
+8:	nop
 	.endif
 4:	nop
 5:	nop
@@ -69,9 +60,7 @@
 	.rept	9 - \uprobe
 	.long	0				// an undefined instruction
 	.endr
-	.if	(. - 0b) - 100
-	.error	"a stub is not 9 words and 64 bytes"
-	.endif
+	complete
 	.endm
 
 	constants

@@ -44,23 +44,14 @@
 #					skips this and puts 1 into r2
 
 	.macro	stub, uprobe:req, answer:req, isenabled:req
-	.balign	4
-0:	.long	1
-	.long	\answer
-	.long	1f - 1f				# isenabled
-	.long	2f - 1f				# isenabled_site
-	.long	3f - 1f				# fire
-	.long	4f - 1f				# sdt_site
-	.long	5f - 1f				# dof_site
-	.long	\uprobe * 8			# uprobe_site; 0: there is none
-	.long	32				# size
+	words	1, \answer, 32, \uprobe
 1:
 2:	.long	\isenabled
 	br	%r14
 	nopr	%r7
 3:
 	.if	\uprobe
-	nop	0
+8:	nop	0
 	.endif
 4:	nop	0
 5:	nop	0
@@ -68,9 +59,7 @@
 	.rept	23 - 2 * \uprobe
 	.short	0				# an undefined instruction
 	.endr
-	.if	(. - 0b) - 100
-	.error	"a stub is not 9 words and 64 bytes"
-	.endif
+	complete
 	.endm
 
 	constants

@@ -44,23 +44,14 @@
 ! the arguments are as before.
 
 	.macro	stub, uprobe:req, answer:req, isenabled:req
-	.balign	4
-0:	.word	1
-	.word	\answer
-	.word	1f - 1f				! isenabled
-	.word	2f - 1f				! isenabled_site
-	.word	3f - 1f				! fire
-	.word	4f - 1f				! sdt_site
-	.word	5f - 1f				! dof_site
-	.word	\uprobe * 12			! uprobe_site; 0: there is none
-	.word	32				! size
+	words	1, \answer, 32, \uprobe
 1:
 2:	.word	\isenabled
 	retl
 	nop
 3:
 	.if	\uprobe
-	nop
+8:	nop
 	.endif
 4:	nop
 5:	nop
@@ -69,9 +60,7 @@
 	.rept	9 - \uprobe
 	.word	0				! illtrap
 	.endr
-	.if	(. - 0b) - 100
-	.error	"a stub is not 9 words and 64 bytes"
-	.endif
+	complete
 	.endm
 
 	constants
