@@ -50,22 +50,13 @@
 	.arm
 
 	.macro	stub, uprobe:req, answer:req, isenabled:vararg
-	.balign	4
-0:	.long	1
-	.long	\answer
-	.long	1f - 1f				@ isenabled
-	.long	2f - 1f				@ isenabled_site
-	.long	3f - 1f				@ fire
-	.long	4f - 1f				@ sdt_site
-	.long	5f - 1f				@ dof_site
-	.long	\uprobe * 8			@ uprobe_site; 0: there is none
-	.long	32				@ size
+	words	1, \answer, 32, \uprobe
 1:
 2:	\isenabled
 	bx	lr
 3:
 	.if	\uprobe
-	.inst	0xe320f000		@ nop
+8:	.inst	0xe320f000		@ nop
 	.endif
 4:	.inst	0xe320f000
 5:	.inst	0xe320f000
@@ -73,9 +64,7 @@
 	.rept	11 - \uprobe
 	.inst	0xe7f000f0			@ an undefined instruction
 	.endr
-	.if	(. - 0b) - 100
-	.error	"a stub is not 9 words and 64 bytes"
-	.endif
+	complete
 	.endm
 
 	constants
@@ -103,32 +92,35 @@
 @		arguments of 64 bits.
 @
 @	+---------------------+
-@	| caller's lr         | [fp, #4]
-@	| caller's fp         | [fp]
+@	| caller's lr         | [r8, #4]
+@	| caller's r8         | [r8]
 @	| r4 to r7            |
 @	| a word, if need be, to align sp to 8
 @	| argument argc-1     |
 @	| ...                 |
 @	| argument 4          | [sp]
 @	+---------------------+
+@
+@ fp stays the caller's: kernels follow frames of the old ABI alone, and the first
+@ is then the caller's, if it has such.
 
 	.text
 	.balign	16
 	begin	usdt__fire, function
 	.fnstart
 	.cfi_startproc
-	push	{r4, r5, r6, r7, fp, lr}
-	.save	{r4, r5, r6, r7, fp, lr}
+	push	{r4, r5, r6, r7, r8, lr}
+	.save	{r4, r5, r6, r7, r8, lr}
 	.cfi_def_cfa_offset 24
 	.cfi_offset r4, -24
 	.cfi_offset r5, -20
 	.cfi_offset r6, -16
 	.cfi_offset r7, -12
-	.cfi_offset fp, -8
+	.cfi_offset r8, -8
 	.cfi_offset lr, -4
-	.setfp	fp, sp, #16
-	add	fp, sp, #16
-	.cfi_def_cfa fp, 8
+	.setfp	r8, sp, #16
+	add	r8, sp, #16
+	.cfi_def_cfa r8, 8
 	mov	r4, r0
 	mov	r5, r1
 	mov	ip, r2
@@ -156,9 +148,9 @@
 	ldr	r3, [ip, #24]
 7:
 	blx	r4
-	sub	sp, fp, #16
+	sub	sp, r8, #16
 	.cfi_def_cfa sp, 24
-	pop	{r4, r5, r6, r7, fp, pc}
+	pop	{r4, r5, r6, r7, r8, pc}
 	.cfi_endproc
 	.fnend
 	finish	usdt__fire

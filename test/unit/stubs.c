@@ -852,7 +852,11 @@ get_sp(const ucontext_t *uc)
 static const uintptr_t *
 get_frame(const ucontext_t *uc)
 {
-	return (const uintptr_t *)uc->uc_mcontext.arm_fp;
+	static uintptr_t frame[2];
+
+	frame[0] = uc->uc_mcontext.arm_fp;
+	frame[1] = ((const uintptr_t *)uc->uc_mcontext.arm_r8)[1];
+	return frame;
 }
 
 static uintptr_t

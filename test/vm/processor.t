@@ -19,11 +19,13 @@ use Usdt::Machine qw(guest_tests run_inside);
 # and the tests.  bpftrace 0.27 reads notes' arguments only with a kernel that has
 # BTF, which Debian's for armhf has not, and by libbpf, which knows no operands of
 # POWER.  Programs are compiled so that kernels find callers by a chain of frames.
-my @both = qw(bpftrace stacks watch);
-my %chain = (riscv64 => '-fno-omit-frame-pointer', s390x => '-mbackchain');
+my @both = qw(bpftrace stacks watch callers);
+my %chain = (riscv64 => '-fno-omit-frame-pointer', s390x => '-mbackchain',
+	armhf => '-marm -mapcs-frame -fno-omit-frame-pointer');
 my @machines = (
 	[riscv64 => 'riscv64', @both], [s390x => 's390x', @both],
-	[armhf => 'armhf', 'watch'], [ppc64le => 'ppc64el', 'watch'],
+	[armhf => 'armhf', qw(watch callers)],
+	[ppc64le => 'ppc64el', qw(watch callers)],
 );
 
 my %chosen = map { $_ => 1 } split ' ', $ENV{USDT_PROCESSOR} // '';

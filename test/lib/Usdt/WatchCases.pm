@@ -13,7 +13,7 @@ use Usdt::Process;
 use Usdt::Tracer qw(scratch_dir tracer_case);
 use Usdt::Watch;
 
-our @EXPORT_OK = qw(run_watch);
+our @EXPORT_OK = qw(run_watch run_callers);
 
 my $dir;	# for images
 
@@ -143,6 +143,27 @@ sub life
 
 # run_watch(TABLE): TABLE is an optional table of types as in
 # Usdt::BpftraceCases.
+# The functions from a probe to main, by the kernel's way.
+sub callers
+{
+	my $process = process(own('callers'), ['func', 'n', ('int') x 12]);
+	my $watch = Usdt::Watch->attach(1, '-s', '-p', $process->pid,
+		own('callers') . ':*');
+
+	is($process->ask(join(' ', 'fire 0', 1 .. 12)), 'fired 1', 'fire');
+	is($watch->code_of('INT'), 0, 'it ends');
+	my @stack = map { /^\t(\S+)\+\d+ / } @{ $watch->{lines} };
+	is($stack[0], 'func', "it begins in the probe's function");
+	ok(scalar(grep { $_ eq 'main' } @stack[1 .. $#stack]), 'leads to main')
+	    or diag($watch->report);
+}
+
+sub run_callers
+{
+	$dir //= scratch_dir();
+	tracer_case('usdt watch: the stack of an event' => \&callers);
+}
+
 sub run_watch
 {
 	my ($types) = @_;
