@@ -263,12 +263,15 @@ event_comm(const struct event *event, const uint8_t *record, size_t size,
 {
 	uint64_t location = load(record, size, event->comm_at, 4);
 	size_t at = location & 0xffff, length = (size_t)(location >> 16);
+	const char *name = (const char *)record + at;
 
-	if (length == 0 || at > size || length > size - at)
-		snprintf(comm, space, "?");
-	else
-		snprintf(comm, space, "%.*s", (int)length,
-		    (const char *)record + at);
+	if (length == 0 || at > size || length > size - at) {
+		name = "?";
+		length = 1;
+	}
+	length = strnlen(name, length < space ? length : space - 1);
+	memcpy(comm, name, length);
+	comm[length] = '\0';
 }
 
 /*
