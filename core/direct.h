@@ -69,9 +69,10 @@ enum usdt__announcement {
 	USDT__ANNOUNCE_NEXT = 4,	/* address, size: a thread got another
 					 * ring, whose records are not
 					 * announced */
-	USDT__ANNOUNCE_MORE = 5		/* address, cell: the next piece of the
+	USDT__ANNOUNCE_MORE = 5,	/* address, cell: the next piece of the
 					 * record that the thread announced
 					 * last */
+	USDT__ANNOUNCE_SILENT = 6	/* the thread announces no more records */
 };
 
 /*

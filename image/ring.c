@@ -8,9 +8,11 @@
  * of its own from one table, so a fire that was interrupted by another one of
  * its thread goes on with the ring that it had, whatever the other one did.
  *
- * If a thread ends, a key's destructor unmaps its rings.  Where none can be set,
- * since setting it could allocate memory, the next thread with the same number
- * (usdt__thread) goes on with its ring.
+ * If a thread ends, a key's destructor closes its ring.  It stays for a second, so
+ * that a reader that is late finds it, until another ring is made, or another
+ * thread with a ring ends.  Where no destructor can be set, since setting it could
+ * allocate memory, the next thread with the same number (usdt__thread) goes on
+ * with its ring.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -36,6 +38,7 @@
 #define LARGEST_MAX	4
 #define PATIENCE	1000000000	/* after which a failed thread tries again */
 #define ANSWER_AGE	10000000	/* after which a thread asks again */
+#define KEPT		(64 * SMALL)	/* units of threads that ended, at most */
 #define KEYS		32	/* glibc has memory for the first ones */
 #define PAGE		4096
 
@@ -52,6 +55,7 @@ struct usdt__writers usdt__writers;
 /* The owner of a writer: a thread's number, or one of these. */
 #define FREE	0
 #define TAKEN	(-1)
+#define ENDED	(-2)		/* its thread has ended */
 
 static struct usdt__writer *const writers = usdt__writers.all;
 static uint32_t used;		/* no writer from here on was ever taken */
@@ -244,17 +248,54 @@ take_writer(void)
 	return claim(&writers[n], FREE) ? &writers[n] : take_writer();
 }
 
+/* Its thread is at its end at NOW. */
+static void
+end_writer(struct usdt__writer *writer, uint64_t now)
+{
+	unset_writer(writer);
+	__atomic_store_n(&((struct usdt__ring *)(void *)writer->ring)->closed,
+	    1, __ATOMIC_RELEASE);
+	writer->previous = NULL;
+	writer->made = now;
+	__atomic_store_n(&writer->owner, ENDED, __ATOMIC_RELEASE);
+}
+
+/* Whoever reads had time to find these rings; or they are too many. */
+static void
+free_ended(uint64_t now)
+{
+	uint32_t i, n = __atomic_load_n(&used, __ATOMIC_ACQUIRE), kept = 0;
+	uint32_t units;
+
+	for (i = 0; i < n; i++) {
+		if (__atomic_load_n(&writers[i].owner, __ATOMIC_ACQUIRE) !=
+		    ENDED || !claim(&writers[i], ENDED))
+			continue;
+		units = writers[i].mask + 1;
+		if (now - writers[i].made < PATIENCE && units < LARGEST &&
+		    kept + units <= KEPT) {
+			kept += units;
+			__atomic_store_n(&writers[i].owner, ENDED,
+			    __ATOMIC_RELEASE);
+		} else {
+			free_writer(&writers[i]);
+		}
+	}
+}
+
 /* The thread ends, whose last writer this is. */
 static void
 end_thread(void *last)
 {
 	const int32_t tid = ((const struct usdt__writer *)last)->owner;
+	const uint64_t now = usdt__ring_time();
 	uint32_t i, n = __atomic_load_n(&used, __ATOMIC_ACQUIRE);
 
 	for (i = 0; i < n; i++)
 		if (__atomic_load_n(&writers[i].owner, __ATOMIC_ACQUIRE) ==
 		    tid && claim(&writers[i], tid))
-			free_writer(&writers[i]);
+			end_writer(&writers[i], now);
+	free_ended(now);
 }
 
 /* --- filters of system calls --------------------------------------------- */
@@ -373,6 +414,7 @@ make(uint32_t units, const uint8_t *stubs, struct usdt__writer *old)
 	}
 	if (clock_kind == 0)
 		clock_kind = choose_clock();
+	free_ended(usdt__ring_time());
 	writer = take_writer();
 	if (writer == NULL) {
 		errno = EUSERS;
@@ -594,6 +636,7 @@ usdt__ring_tell(struct usdt__writer *writer, const uint8_t *stubs,
 	if (usdt__ring_time() - writer->made <= USDT__RING_EARLY)
 		return;
 	writer->early = 0;
+	announce(stubs, USDT__ANNOUNCE_SILENT, 0, 0);
 	grow(writer, stubs, units_after_early(writer));
 }
 

@@ -9,6 +9,7 @@
 use strict;
 use warnings;
 
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep);
 use Usdt::Direct qw(begin build_host fired watch attached stuck ended exactly
@@ -115,6 +116,45 @@ tracer_case('a reader that is killed, and another' => sub {
 	ok($end->{printed} > 0 && $end->{printed} + $end->{lost} < $done &&
 	    $end->{odd} == 0, 'the second prints what was fired since: '
 	    . "$end->{printed} of $done");
+});
+
+# A reader that is stopped before the first ring is made, and continues when all
+# was fired.
+sub late
+{
+	my ($scenario, $count) = @_;
+	my $host = host($scenario, $count);
+
+	kill('STOP', $host->pid);
+	my $watch = watch($PATTERN);
+	kill('STOP', $watch->{run}->pid);
+	waitpid($watch->{run}->pid, POSIX::WUNTRACED());
+	kill('CONT', $host->pid);
+	my ($done, $begun) = fired($host);
+	kill('CONT', $watch->{run}->pid);
+	my $end = ended($watch);
+	$host->stop('KILL');
+	return ($done, $begun, $end);
+}
+
+tracer_case('a reader that is stopped meanwhile' => sub {
+	exactly('a process that ends soon', late('loop', 1000));
+	{
+		local $ENV{DIRECT_STAY} = 1;
+		exactly('threads that end', late('threads', 500));
+		exactly('a process that stays', late('bursts', 10));
+	}
+	# What is not printed then was in rings that are gone.
+	for my $case (['bursts', 20], ['children', 100], ['children', 2000]) {
+		my ($done, undef, $end) = late(@$case);
+		my $missing = $done - $end->{printed} - $end->{lost};
+
+		ok($end->{odd} == 0 && $missing >= 0 && ($missing == 0 ||
+		    $end->{unread} > 0 || $end->{said} =~
+		    /announcements lost: events .* may be missing/),
+		    "@$case: $missing of $done are missing, which it says")
+		    or diag($end->{said});
+	}
 });
 
 tracer_case('nothing stays' => sub {

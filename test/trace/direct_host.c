@@ -5,6 +5,7 @@
  *
  * Its provider has the name in DIRECT_PROVIDER.  It waits until its probe is
  * enabled, fires, and prints "fired N" at its end.
+ * With DIRECT_STAY it does not end then.
  * An event has the number of its source (a thread, a child, a handler) and
  * counts up from 0 within it.
  *
@@ -249,5 +250,8 @@ main(int argc, char **argv)
 		execl(program, program, "loop", argv[2], counts, (char *)NULL);
 	}
 	printf("fired %ld to %ld\n", shared->done, shared->begun);
+	fflush(stdout);
+	if (getenv("DIRECT_STAY") != NULL)
+		pause();
 	return 0;
 }

@@ -93,8 +93,8 @@ find_rings(struct reader *all, int max)
 static struct reader
 the_ring(void)
 {
-	struct reader all[64] = { { NULL, 0 } };
-	int i, n = find_rings(all, 64);
+	struct reader all[128] = { { NULL, 0 } };
+	int i, n = find_rings(all, 128);
 
 	for (i = 0; i < n; i++)
 		if (all[i].ring->tid == (uint32_t)syscall(SYS_gettid) &&
@@ -374,6 +374,27 @@ lap(void *rings)
 	return NULL;
 }
 
+static void *
+fire_once(void *which)
+{
+	fire((uintptr_t)which, 0);
+	return NULL;
+}
+
+/* Until the rings of threads that ended are gone, but for the last thread's. */
+static void
+wait_for_end(int before)
+{
+	struct reader all[128];
+	pthread_t thread;
+
+	while (find_rings(all, 128) > before + 1) {
+		usleep(1100000);	/* they stay for a second */
+		pthread_create(&thread, NULL, fire_once, NULL);
+		pthread_join(thread, NULL);
+	}
+}
+
 #define MANY 6
 
 /* More threads than may have the largest ring come round quickly. */
@@ -419,9 +440,22 @@ test_largest(void)
 	ok_all("no ring is larger than readers know");
 	ok(largest <= 4, "%d of %d threads have 16 MiB: not each gets them",
 	    largest, MANY);
-	is_int(find_rings(all, 64), before, "they go with their threads");
+	ok(find_rings(all, 64) <= before + 8, "they go with their threads, but "
+	    "for 16 MiB of all");
+	wait_for_end(before);
 	usdt_provider_free(p);
 	usdt_probe_release(probe);
+}
+
+static int
+count_open(void)
+{
+	struct reader all[128];
+	int n = find_rings(all, 128), open = 0;
+
+	while (n-- > 0)
+		open += all[n].ring->closed == 0;
+	return open;
 }
 
 static void
@@ -429,16 +463,17 @@ test_laps(void)
 {
 	pthread_t thread;
 	struct reader all[64];
-	int before;
+	int before, open;
 
 	begin("laps");
 	probe = add("lap", 2, two);
 	enable();
 	watch(probe, 1);
 	before = find_rings(all, 64);
+	open = count_open();
 	pthread_create(&thread, NULL, lap, &before);
 	pthread_join(thread, NULL);
-	is_int(find_rings(all, 64), before, "its end unmaps them");
+	is_int(count_open(), open, "its end closes them");
 	usdt_provider_free(p);
 	usdt_probe_release(probe);
 }
@@ -499,20 +534,13 @@ test_signals(void)
 	usdt_probe_release(probe);
 }
 
-static void *
-fire_once(void *which)
-{
-	fire((uintptr_t)which, 0);
-	return NULL;
-}
-
 static void
 test_threads(void)
 {
 	enum { THREADS = 8, ROUNDS = 50 };
 	pthread_t threads[THREADS];
-	struct reader all[64];
-	int before = find_rings(all, 64), round, i, n, most = 0;
+	struct reader all[128];
+	int before = find_rings(all, 128), round, i, n, most = 0;
 
 	begin("threads");
 	probe = add("thread", 2, two);
@@ -524,11 +552,14 @@ test_threads(void)
 			    (void *)(uintptr_t)i);
 		for (i = 0; i < THREADS; i++)
 			pthread_join(threads[i], NULL);
-		n = find_rings(all, 64);
+		n = find_rings(all, 128);
 		if (n > most)
 			most = n;
 	}
-	is_int(most, before, "threads that end leave no ring");
+	ok(most > 8 && most <= 64 + 8, "of 400 threads that ended no more "
+	    "than 64 rings are kept: %d", most);
+	wait_for_end(before);
+	ok(1, "and not for long");
 	usdt_provider_free(p);
 	usdt_probe_release(probe);
 }

@@ -135,6 +135,7 @@ void record_values(const struct ring_record *record,
 struct orphan {
 	pid_t pid, tid;
 	uint64_t made;		/* when it announced the ring */
+	int unread;		/* it may have had more than it announced */
 };
 
 /* An event of such a thread. */
@@ -152,10 +153,14 @@ struct early_list {		/* begins with zeros */
 	size_t orphan_count, orphan_space;
 	struct early *early;	/* in the order of their time ... */
 	size_t first, count, space;	/* ... from the first one on */
+	uint64_t unread;	/* orphans that may have had more */
 };
 
-/* WHO announced a ring that we don't get. */
-void early_without_ring(struct early_list *list, const struct fire *who);
+/* WHO announced its FIRST ring, or another one, that we don't get. */
+void early_without_ring(struct early_list *list, const struct fire *who,
+    int first);
+/* WHO announces no more. */
+void early_silent(struct early_list *list, const struct fire *who);
 /* As rings_announced_record.  Returns 0 if the event is lost. */
 int early_add(struct early_list *list, const struct fire *who,
     struct target *target, int more, const void *bytes, size_t size);
@@ -206,6 +211,8 @@ void rings_announced(struct rings *rings, const struct fire *who, int first,
  */
 void rings_announced_record(struct rings *rings, const struct fire *who,
     struct target *target, int more, const void *bytes, size_t size);
+/* A thread announced that it announces no more records. */
+void rings_announced_silence(struct rings *rings, const struct fire *who);
 /* A thread announced that an event was lost. */
 void rings_announced_loss(struct rings *rings, pid_t pid,
     struct target *target);
@@ -244,7 +251,8 @@ void rings_settle(struct rings *rings);
 void rings_tell(struct rings *rings, int all,
     void (*lost)(void *self, const struct loss *loss), void *self);
 size_t rings_count(const struct rings *rings);
-/* Rings that ended before we had them. */
+/* Threads whose rings were gone before we had them, with events that they did not
+ * announce. */
 uint64_t rings_unread(const struct rings *rings);
 
 #endif /* TOOLS_DIRECT_H */

@@ -13,25 +13,49 @@
 
 #include "tools/direct/direct.h"
 
-void
-early_without_ring(struct early_list *list, const struct fire *who)
-{
-	ROOM_FOR_ONE(list->orphans, list->orphan_count, list->orphan_space);
-	list->orphans[list->orphan_count++] = (struct orphan){
-		who->pid, who->tid, who->time
-	};
-}
-
-static int
-is_orphan(const struct early_list *list, const struct fire *who)
+static struct orphan *
+orphan_of(const struct early_list *list, const struct fire *who)
 {
 	size_t i;
 
 	for (i = list->orphan_count; i-- > 0; )
 		if (list->orphans[i].pid == who->pid &&
 		    list->orphans[i].tid == who->tid)
-			return 1;
-	return 0;
+			return &list->orphans[i];
+	return NULL;
+}
+
+static void
+note_unread(struct early_list *list, struct orphan *orphan)
+{
+	list->unread += !orphan->unread;
+	orphan->unread = 1;
+}
+
+void
+early_without_ring(struct early_list *list, const struct fire *who, int first)
+{
+	struct orphan *orphan = orphan_of(list, who);
+
+	if (orphan == NULL) {
+		ROOM_FOR_ONE(list->orphans, list->orphan_count,
+		    list->orphan_space);
+		orphan = &list->orphans[list->orphan_count++];
+		*orphan = (struct orphan){
+			who->pid, who->tid, who->time, 0
+		};
+	}
+	if (!first)
+		note_unread(list, orphan);
+}
+
+void
+early_silent(struct early_list *list, const struct fire *who)
+{
+	struct orphan *orphan = orphan_of(list, who);
+
+	if (orphan != NULL)
+		note_unread(list, orphan);
 }
 
 /* The last record of a thread, if a piece of it is missing; or NULL. */
@@ -64,11 +88,12 @@ int
 early_add(struct early_list *list, const struct fire *who,
     struct target *target, int more, const void *bytes, size_t size)
 {
+	struct orphan *orphan = orphan_of(list, who);
 	struct early *early;
 	struct usdt__record record;
 	uint32_t words;
 
-	if (!is_orphan(list, who) || size < sizeof record)
+	if (orphan == NULL || size < sizeof record)
 		return 1;			/* its ring has the record */
 	early = unfinished(list, who);
 	if (more) {

@@ -89,7 +89,6 @@ struct rings {
 	struct early_list early;
 	struct counter_clock clock;
 	uint64_t now;
-	uint64_t unread;
 };
 
 /* --- time --- */
@@ -328,10 +327,8 @@ rings_announced(struct rings *rings, const struct fire *who, int first,
 		snprintf(source->comm, sizeof source->comm, "%s", who->comm);
 		source->comm_at = clock_now(CLOCK_MONOTONIC);
 	} else if (!known) {
-		/* Its first records were announced, too; maybe not all. */
-		if (!first || clock_now(CLOCK_MONOTONIC) - who->time > USDT__RING_EARLY)
-			rings->unread++;
-		early_without_ring(&rings->early, who);
+		/* Its first records were announced, too. */
+		early_without_ring(&rings->early, who, first);
 	}
 }
 
@@ -341,6 +338,12 @@ rings_announced_record(struct rings *rings, const struct fire *who,
 {
 	if (!early_add(&rings->early, who, target, more, bytes, size))
 		add_lost(process_of(rings, who->pid), target, 1);
+}
+
+void
+rings_announced_silence(struct rings *rings, const struct fire *who)
+{
+	early_silent(&rings->early, who);
 }
 
 void
@@ -856,7 +859,7 @@ rings_count(const struct rings *rings)
 uint64_t
 rings_unread(const struct rings *rings)
 {
-	return rings->unread;
+	return rings->early.unread;
 }
 
 /* --- the life of all --- */

@@ -101,6 +101,7 @@ struct sample {
 	uint64_t time;		/* CLOCK_MONOTONIC, nanoseconds */
 	pid_t pid, tid;
 	size_t order;		/* of arrival */
+	int heard;		/* for the caller's use, 0 at first */
 	uint32_t size;
 	uint8_t *record;
 	uint64_t *stack;	/* innermost first; may have marks of the

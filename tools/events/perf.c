@@ -428,6 +428,7 @@ take_sample(struct perf *perf, const struct buffer *ring, uint64_t at,
 	sample->tid = (pid_t)head.tid;
 	sample->time = head.time;
 	sample->order = perf->arrived++;
+	sample->heard = 0;
 	sample->size = size;
 	space = (size + sizeof *sample->stack - 1) & -sizeof *sample->stack;
 	sample->record = xcalloc(space + head.depth * sizeof *sample->stack, 1);

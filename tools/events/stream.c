@@ -208,9 +208,38 @@ take_direct(void *self, struct fire *fire, const struct ring_record *record)
 	return hand_over(stream, fire);
 }
 
-/* A thread has got a ring, or can't get one. */
+/* A thread has got a ring. */
 static void
-hear(struct stream *stream, const struct sample *sample)
+hear_ring(struct stream *stream, const struct fire *who,
+    const struct value *values)
+{
+	rings_announced(stream->to.rings, who,
+	    values[0].bits == USDT__ANNOUNCE_RING, values[1].bits,
+	    values[2].bits, values[1].text, values[1].space);
+}
+
+/* A thread announces a record, or that it can't have a ring. */
+static void
+hear_event(struct stream *stream, const struct fire *who,
+    const struct target *announcer, const struct value *values)
+{
+	const int lost = values[0].bits == USDT__ANNOUNCE_LOST;
+	struct target *target = attach_target(&stream->to, announcer,
+	    values[lost ? 1 : 2].bits);
+
+	if (target == NULL)
+		return;
+	if (lost)
+		rings_announced_loss(stream->to.rings, who->pid, target);
+	else if (values[1].text != NULL)
+		rings_announced_record(stream->to.rings, who, target,
+		    values[0].bits == USDT__ANNOUNCE_MORE, values[1].text,
+		    values[1].space);
+}
+
+/* An announcement is heard once; if it is LATE, whatever it is, else a ring. */
+static void
+hear(struct stream *stream, struct sample *sample, int late)
 {
 	const struct event *event = event_of(stream, sample);
 	const struct target *announcer = event == NULL ? NULL :
@@ -219,10 +248,10 @@ hear(struct stream *stream, const struct sample *sample)
 	struct fire who = {
 		.time = sample->time, .pid = sample->pid, .tid = sample->tid
 	};
-	struct target *target;
+	int is_ring;
 	char comm[64];
 
-	if (announcer == NULL || announcer->leaf_count < 3 ||
+	if (announcer == NULL || announcer->leaf_count < 3 || sample->heard ||
 	    (stream->to.only != 0 && sample->pid != stream->to.only))
 		return;
 	make_room(stream, announcer);
@@ -230,40 +259,38 @@ hear(struct stream *stream, const struct sample *sample)
 	who.comm = comm;
 	event_values(event, announcer, sample->pid, sample->record,
 	    sample->size, &lookups, stream->values);
-	if (stream->values[0].bits == USDT__ANNOUNCE_RING ||
-	    stream->values[0].bits == USDT__ANNOUNCE_NEXT) {
-		rings_announced(stream->to.rings, &who,
-		    stream->values[0].bits == USDT__ANNOUNCE_RING,
-		    stream->values[1].bits, stream->values[2].bits,
-		    stream->values[1].text, stream->values[1].space);
-	} else if (stream->values[0].bits == USDT__ANNOUNCE_RECORD ||
-	    stream->values[0].bits == USDT__ANNOUNCE_MORE) {
-		target = attach_target(&stream->to, announcer,
-		    stream->values[2].bits);
-		if (target != NULL && stream->values[1].text != NULL)
-			rings_announced_record(stream->to.rings, &who, target,
-			    stream->values[0].bits == USDT__ANNOUNCE_MORE,
-			    stream->values[1].text, stream->values[1].space);
-	} else if (stream->values[0].bits == USDT__ANNOUNCE_LOST) {
-		target = attach_target(&stream->to, announcer,
-		    stream->values[1].bits);
-		rings_announced_loss(stream->to.rings, sample->pid, target);
-	}
+	is_ring = stream->values[0].bits == USDT__ANNOUNCE_RING ||
+	    stream->values[0].bits == USDT__ANNOUNCE_NEXT;
+	if (!is_ring && !late)
+		return;
+	sample->heard = 1;
+	if (is_ring)
+		hear_ring(stream, &who, stream->values);
+	else if (stream->values[0].bits == USDT__ANNOUNCE_SILENT)
+		rings_announced_silence(stream->to.rings, &who);
+	else if (stream->values[0].bits >= USDT__ANNOUNCE_LOST &&
+	    stream->values[0].bits <= USDT__ANNOUNCE_MORE)
+		hear_event(stream, &who, announcer, stream->values);
 }
 
-/* What is announced can't wait for its turn. */
+/*
+ * A ring that is announced can't wait for its turn.  All others can: a thread's
+ * record may arrive from one processor before its ring arrives from another.
+ */
 static void
-hear_all(struct stream *stream)
+hear_until(struct stream *stream, uint64_t until)
 {
 	struct sample *samples;
-	size_t count, i;
+	size_t all, count, i;
 
 	if (stream->to.announcements == NULL)
 		return;
-	perf_read(stream->to.announcements);
-	count = perf_take(stream->to.announcements, UINT64_MAX, &samples);
+	all = perf_read(stream->to.announcements);
+	count = perf_take(stream->to.announcements, until, &samples);
+	for (i = count; i < all; i++)
+		hear(stream, &samples[i], 0);
 	for (i = 0; i < count; i++)
-		hear(stream, &samples[i]);
+		hear(stream, &samples[i], 1);
 	perf_done(stream->to.announcements, count);
 }
 
@@ -313,7 +340,7 @@ wait_for_output(struct stream *stream)
 		writable = fds[0].revents != 0;
 		signal = fds[1].revents != 0;
 		if (!writable)
-			hear_all(stream);
+			hear_until(stream, clock_now(CLOCK_MONOTONIC) - SLACK);
 	}
 	free(fds);
 	return writable;
@@ -354,7 +381,7 @@ read_all(struct stream *stream)
 	uint64_t now = clock_now(CLOCK_MONOTONIC);
 
 	stream->read_at = now;
-	hear_all(stream);
+	hear_until(stream, now - SLACK);
 	perf_read(stream->to.perf);
 	if (stream->to.rings != NULL && rings_read(stream->to.rings, now))
 		stream->traffic = now;
@@ -451,7 +478,7 @@ finish(struct stream *stream)
 		perf_close(to->gates);
 	to->gates = NULL;
 	until = clock_now(CLOCK_MONOTONIC);
-	hear_all(stream);
+	hear_until(stream, UINT64_MAX);
 	if (to->rings != NULL) {
 		look_for_unheard(stream);
 		rings_count_all(to->rings);
@@ -477,7 +504,7 @@ give_up(struct stream *stream)
 	to->gates = NULL;
 	if (to->rings == NULL)
 		return;
-	hear_all(stream);
+	hear_until(stream, UINT64_MAX);
 	look_for_unheard(stream);
 	rings_count_all(to->rings);
 	rings_settle(to->rings);
