@@ -1,6 +1,8 @@
 # Does `usdt watch -s` print the callers on this machine's processor, up to main?
 #
 # Kernels go by chains of frames, so programs must have them.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 
