@@ -59,16 +59,6 @@ display_arguments(struct display *display, struct stream_wish *wish, int argc,
 }
 
 void
-display_open(struct display *display)
-{
-	if (!display->wording.json)
-		display->screen = screen_open();
-	if (display->screen != NULL && display->interval == 0)
-		display->interval = SECOND;
-	display->next = clock_now(CLOCK_MONOTONIC) + display->interval;
-}
-
-void
 display_remark(struct line *line, uint64_t count, const char *text)
 {
 	if (count == 0)
@@ -121,9 +111,30 @@ refresh(struct display *display)
 	return result;
 }
 
-int
-display_flush(struct display *display)
+/* --- a stream's events --- */
+
+static void
+begin(struct display *display)
 {
+	if (!display->wording.json)
+		display->screen = screen_open();
+	if (display->screen != NULL && display->interval == 0)
+		display->interval = SECOND;
+	display->next = clock_now(CLOCK_MONOTONIC) + display->interval;
+}
+
+static int
+take(void *self, const struct fire *fire)
+{
+	struct display *display = self;
+
+	return display->take(display->self, fire);
+}
+
+static int
+flush(void *self)
+{
+	struct display *display = self;
 	uint64_t time = clock_now(CLOCK_MONOTONIC);
 
 	if (display->screen != NULL && screen_quits(display->screen))
@@ -134,9 +145,17 @@ display_flush(struct display *display)
 	return refresh(display);
 }
 
+static void
+lost(void *self, const struct loss *loss)
+{
+	struct display *display = self;
+
+	display->lost += loss->count;
+}
+
 /* A signal that ended the stream would end the writing, too: it is stdio's. */
-void
-display_end(struct display *display)
+static void
+end(struct display *display)
 {
 	struct line *line = &display->line;
 
@@ -156,4 +175,22 @@ display_end(struct display *display)
 	}
 	line_free(line);
 	line_free(&display->text);
+}
+
+int
+display_run(struct display *display, const struct stream_wish *wish)
+{
+	struct consumer consumer = {
+		.self = display, .take = take, .flush = flush, .lost = lost
+	};
+	int result = EXIT_TROUBLE;
+
+	display->stream = stream_open(wish);
+	if (display->stream != NULL) {
+		begin(display);
+		result = stream_run(display->stream, &consumer);
+		end(display);
+	}
+	stream_close(display->stream);
+	return result;
 }

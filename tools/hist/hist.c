@@ -105,38 +105,15 @@ take(void *self, const struct fire *fire)
 }
 
 static int
-flush(void *self)
-{
-	struct hist *hist = self;
-
-	return display_flush(&hist->display);
-}
-
-static void
-lost(void *self, const struct loss *loss)
-{
-	struct hist *hist = self;
-
-	hist->display.lost += loss->count;
-}
-
-static int
 run(struct hist *hist)
 {
-	struct consumer consumer = {
-		.self = hist, .take = take, .flush = flush, .lost = lost
-	};
 	struct places *places;
-	int result = EXIT_TROUBLE;
+	int result;
 
 	hist->display.table = &hist->table;
-	hist->display.stream = stream_open(&hist->wish);
-	if (hist->display.stream != NULL) {
-		display_open(&hist->display);
-		result = stream_run(hist->display.stream, &consumer);
-		display_end(&hist->display);
-	}
-	stream_close(hist->display.stream);
+	hist->display.take = take;
+	hist->display.self = hist;
+	result = display_run(&hist->display, &hist->wish);
 	while ((places = hist->places) != NULL) {
 		hist->places = places->next;
 		free(places);

@@ -81,6 +81,8 @@ void report_lines(struct line *line, const struct table *table,
 struct display {
 	struct wording wording;
 	struct table *table;
+	/* Count an event in the table.  -1: stop. */
+	int (*take)(void *self, const struct fire *fire);
 	/* What is to be said below the table, or behind it on stderr. */
 	void (*remark)(void *self, struct line *line);
 	void *self;
@@ -103,12 +105,10 @@ struct display {
 int display_arguments(struct display *display, struct stream_wish *wish,
     int argc, char **argv, void (*help)(FILE *out));
 
-void display_open(struct display *display);
-/* To be called after each round of events.  -1: stop. */
-int display_flush(struct display *display);
+/* Open a stream, take its events, and print the table.  Returns what to exit
+ * with. */
+int display_run(struct display *display, const struct stream_wish *wish);
 /* Add "COUNT TEXT" to what is remarked, unless COUNT is 0. */
 void display_remark(struct line *line, uint64_t count, const char *text);
-/* The last table. */
-void display_end(struct display *display);
 
 #endif /* TOOLS_HIST_H */

@@ -115,22 +115,6 @@ take(void *self, const struct fire *fire)
 	return 0;
 }
 
-static int
-flush(void *self)
-{
-	struct latency *latency = self;
-
-	return display_flush(&latency->display);
-}
-
-static void
-lost(void *self, const struct loss *loss)
-{
-	struct latency *latency = self;
-
-	latency->display.lost += loss->count;
-}
-
 static void
 remark(void *self, struct line *line)
 {
@@ -146,23 +130,15 @@ remark(void *self, struct line *line)
 static int
 run(struct latency *latency)
 {
-	struct consumer consumer = {
-		.self = latency, .take = take, .flush = flush, .lost = lost
-	};
 	struct role *role;
-	int result = EXIT_TROUBLE;
+	int result;
 
 	latency->display.wording.value = "ns";
 	latency->display.table = &latency->table;
 	latency->display.remark = remark;
 	latency->display.self = latency;
-	latency->display.stream = stream_open(&latency->wish);
-	if (latency->display.stream != NULL) {
-		display_open(&latency->display);
-		result = stream_run(latency->display.stream, &consumer);
-		display_end(&latency->display);
-	}
-	stream_close(latency->display.stream);
+	latency->display.take = take;
+	result = display_run(&latency->display, &latency->wish);
 	while ((role = latency->roles) != NULL) {
 		latency->roles = role->next;
 		free(role);
