@@ -149,16 +149,6 @@ put_number(struct line *line, const struct type_member *member, uint64_t value)
 
 /* --- structs --- */
 
-/* An event, and how far it is printed. */
-struct view {
-	struct line *line;
-	const struct fire *fire;
-	size_t leaf, end;	/* the next one to be printed, and the last */
-};
-
-static void
-put_struct(struct view *view, const struct type_struct *type);
-
 /* A text, a pointer that leads nowhere, or no value.  0: it is none of these. */
 static int
 put_special(struct line *line, const struct value *value)
@@ -178,86 +168,19 @@ put_special(struct line *line, const struct value *value)
 }
 
 static void
-put_array(struct line *line, const struct type_member *member,
-    const struct value *value)
+put_name(struct line *line, const char *name)
 {
-	size_t i, count = value->length / member->size;
-	int cut = (value->flags & VALUE_CUT) != 0;
-
-	if (member_is_chars(member)) {
-		json_text(line, value->text, strnlen(value->text,
-		    value->length), cut);
-		return;
-	}
-	line_text(line, cut ? "{\"elements\":[" : "[");
-	for (i = 0; i < count; i++) {
-		line_text(line, i > 0 ? "," : "");
-		put_number(line, member, show_element(value->text +
-		    i * member->size, member->size));
-	}
-	line_text(line, cut ? "],\"cut\":true}" : "]");
+	put_string(line, name, strlen(name));
+	line_char(line, ':');
 }
 
-static void
-put_nested(struct view *view, const struct type_member *member)
-{
-	size_t i;
-
-	if (member->declarator.dimensions == 0) {
-		put_struct(view, member->of);
-		return;
-	}
-	line_char(view->line, '[');
-	for (i = 0; i < member->elements && view->leaf < view->end; i++) {
-		line_text(view->line, i > 0 ? "," : "");
-		put_struct(view, member->of);
-	}
-	line_text(view->line, i == member->elements ? "]" :
-	    i > 0 ? ",\"...\"]" : "\"...\"]");
-}
-
-static void
-put_member(struct view *view, const struct type_member *member)
-{
-	const struct value *value;
-
-	if (member->of != NULL && member->declarator.pointers == 0) {
-		put_nested(view, member);
-		return;
-	}
-	value = &view->fire->values[view->leaf++];
-	if (put_special(view->line, value))
-		return;
-	if (member->declarator.dimensions > 0)
-		put_array(view->line, member, value);
-	else
-		put_number(view->line, member, value->bits);
-}
-
-static void
-put_struct(struct view *view, const struct type_struct *type)
-{
-	const char *before = "";
-	size_t i;
-
-	line_char(view->line, '{');
-	for (i = 0; i < type->count; i++) {
-		const struct type_member *member = &type->members[i];
-
-		if (member_is_padding(member))
-			continue;
-		line_text(view->line, before);
-		before = ",";
-		if (view->leaf >= view->end) {
-			line_text(view->line, "\"...\":true");
-			break;
-		}
-		put_string(view->line, member->name, strlen(member->name));
-		line_char(view->line, ':');
-		put_member(view, member);
-	}
-	line_char(view->line, '}');
-}
+static const struct marks marks = {
+	.comma = ",",
+	.array = { { "[", "]" }, { "{\"elements\":[", "],\"cut\":true}" } },
+	.more_elements = "\"...\"", .more_members = "\"...\":true",
+	.name = put_name, .special = put_special, .chars = json_text,
+	.number = put_number
+};
 
 /* --- arguments --- */
 
@@ -275,7 +198,7 @@ put_argument(struct view *view, size_t index)
 	else if (put_special(view->line, value))
 		return;
 	else if (view->leaf < view->end)
-		put_struct(view, argument_struct(leaf->argument));
+		view_struct(view, argument_struct(leaf->argument));
 	else if (leaf->kind == KIND_FLOAT)
 		put_float(view->line, value->bits, value->bytes);
 	else
@@ -377,7 +300,7 @@ json_fire(struct show *show, const struct fire *fire)
 {
 	struct line *line = &show->line;
 	const struct json_words *words = words_of(show, fire->target);
-	struct view view = { .line = line, .fire = fire };
+	struct view view = { .line = line, .fire = fire, .marks = &marks };
 	uint64_t time = fire->time + show->since_epoch;
 	size_t i;
 

@@ -15,13 +15,6 @@
 
 #define SECOND	((uint64_t)1000000000)
 
-/* An event, and how far it is printed. */
-struct view {
-	struct line *line;
-	const struct fire *fire;
-	size_t leaf, end;	/* the next one to be printed, and the last */
-};
-
 /* --- numbers and texts --- */
 
 void
@@ -51,132 +44,52 @@ show_text(struct line *line, const struct value *value)
 
 /* --- members --- */
 
-/* One number of a member, or one element. */
 static void
-show_number(struct line *line, const struct type_member *member,
-    uint64_t value, size_t size)
+show_name(struct line *line, const char *name)
+{
+	line_text(line, name);
+	line_char(line, '=');
+}
+
+/* A text or a value that could not be fetched. */
+static int
+show_special(struct line *line, const struct value *value)
+{
+	if (value->bytes == 0)
+		line_char(line, '?');
+	else if (value->flags & VALUE_TEXT)
+		show_text(line, value);
+	else
+		return 0;
+	return 1;
+}
+
+static void
+show_chars(struct line *line, const char *text, size_t length, int cut)
+{
+	line_string(line, text, length);
+	line_text(line, cut ? "..." : "");
+}
+
+static void
+show_number(struct line *line, const struct type_member *member, uint64_t value)
 {
 	const struct usdt__declarator *d = &member->declarator;
 
 	if (d->pointers > 0)
 		line_hex(line, value);
 	else if (d->base == USDT__BASE_FLOAT)
-		line_float(line, value, size);
+		line_float(line, value, member->size);
 	else
-		show_integer(line, d->size < 0, value, size);
+		show_integer(line, d->size < 0, value, member->size);
 }
 
-uint64_t
-show_element(const char *at, size_t size)
-{
-	uint8_t u8;
-	uint16_t u16;
-	uint32_t u32;
-	uint64_t u64;
-
-	switch (size) {
-	case 1:
-		memcpy(&u8, at, size);
-		return u8;
-	case 2:
-		memcpy(&u16, at, size);
-		return u16;
-	case 4:
-		memcpy(&u32, at, size);
-		return u32;
-	case 8:
-		memcpy(&u64, at, size);
-		return u64;
-	}
-	return 0;
-}
-
-static void
-show_array(struct line *line, const struct type_member *member,
-    const struct value *value)
-{
-	size_t i, count = value->length / member->size;
-
-	if (member_is_chars(member)) {
-		line_string(line, value->text, strnlen(value->text,
-		    value->length));
-	} else {
-		line_char(line, '{');
-		for (i = 0; i < count; i++) {
-			line_text(line, i > 0 ? ", " : "");
-			show_number(line, member, show_element(value->text
-			    + i * member->size, member->size), member->size);
-		}
-		line_char(line, '}');
-	}
-	if (value->flags & VALUE_CUT)
-		line_text(line, "...");
-}
-
-static void
-show_struct(struct view *view, const struct type_struct *type);
-
-static void
-show_nested(struct view *view, const struct type_member *member)
-{
-	size_t i;
-
-	if (member->declarator.dimensions == 0) {
-		show_struct(view, member->of);
-		return;
-	}
-	line_char(view->line, '{');
-	for (i = 0; i < member->elements && view->leaf < view->end; i++) {
-		line_text(view->line, i > 0 ? ", " : "");
-		show_struct(view, member->of);
-	}
-	line_text(view->line, i < member->elements ? ", ...}" : "}");
-}
-
-static void
-show_member(struct view *view, const struct type_member *member)
-{
-	const struct value *value;
-
-	if (member->of != NULL && member->declarator.pointers == 0) {
-		show_nested(view, member);
-		return;
-	}
-	value = &view->fire->values[view->leaf++];
-	if (value->bytes == 0)
-		line_char(view->line, '?');
-	else if (value->flags & VALUE_TEXT)
-		show_text(view->line, value);
-	else if (member->declarator.dimensions > 0)
-		show_array(view->line, member, value);
-	else
-		show_number(view->line, member, value->bits, member->size);
-}
-
-static void
-show_struct(struct view *view, const struct type_struct *type)
-{
-	const char *before = "";
-	size_t i;
-
-	line_char(view->line, '{');
-	for (i = 0; i < type->count; i++) {
-		const struct type_member *member = &type->members[i];
-
-		if (member_is_padding(member))
-			continue;
-		line_text(view->line, before);
-		before = ", ";
-		if (view->leaf >= view->end) {	/* no room in the event */
-			line_text(view->line, "...");
-			break;
-		}
-		line_text(view->line, member->name);
-		line_char(view->line, '=');
-		show_member(view, member);
-	}
-	line_char(view->line, '}');
-}
+static const struct marks marks = {
+	.comma = ", ", .array = { { "{", "}" }, { "{", "}..." } },
+	.more_elements = "...", .more_members = "...",
+	.name = show_name, .special = show_special, .chars = show_chars,
+	.number = show_number
+};
 
 /* --- arguments --- */
 
@@ -190,16 +103,14 @@ show_argument(struct view *view, size_t index)
 
 	view->leaf = target->members[index];
 	view->end = target->members[index + 1];
-	if (value->bytes == 0)
-		line_char(line, '?');
-	else if (value->flags & VALUE_TEXT)
-		show_text(line, value);
-	else if (view->leaf < view->end && value->bits == 0)
+	if (show_special(line, value))
+		return;
+	if (view->leaf < view->end && value->bits == 0)
 		line_text(line, "NULL");
 	else if (view->leaf < view->end && value->flags & VALUE_UNREADABLE)
 		line_text(line, "(unreadable)");
 	else if (view->leaf < view->end)
-		show_struct(view, argument_struct(leaf->argument));
+		view_struct(view, argument_struct(leaf->argument));
 	else if (leaf->kind == KIND_POINTER)
 		line_hex(line, value->bits);
 	else if (leaf->kind == KIND_FLOAT)
@@ -212,16 +123,14 @@ show_argument(struct view *view, size_t index)
 static void
 show_args(struct line *line, const struct fire *fire)
 {
-	struct view view = { .line = line, .fire = fire };
+	struct view view = { .line = line, .fire = fire, .marks = &marks };
 	const struct argument *args = fire->target->args;
 	size_t i;
 
 	for (i = 0; i < fire->target->argc; i++) {
 		line_char(line, ' ');
-		if (args[i].name != NULL) {
-			line_text(line, args[i].name);
-			line_char(line, '=');
-		}
+		if (args[i].name != NULL)
+			show_name(line, args[i].name);
 		show_argument(&view, i);
 	}
 }

@@ -8,6 +8,35 @@
 
 #include "tools/events/events.h"
 
+/* --- struct.c: in which order are the values of a struct printed? --------- */
+
+/* What stands in a struct, for people or programs. */
+struct marks {
+	const char *comma;
+	struct { const char *begin, *end; } array[2];	/* whole; cut */
+	const char *more_elements, *more_members;	/* which have no values */
+	/* The name of a member, up to its value. */
+	void (*name)(struct line *line, const char *name);
+	/* A text, or what is no value; 0: it is none of these. */
+	int (*special)(struct line *line, const struct value *value);
+	void (*chars)(struct line *line, const char *text, size_t length,
+	    int cut);
+	/* One number of a member, or of one of its elements. */
+	void (*number)(struct line *line, const struct type_member *member,
+	    uint64_t value);
+};
+
+/* An event, and how far it is printed. */
+struct view {
+	struct line *line;
+	const struct fire *fire;
+	const struct marks *marks;
+	size_t leaf, end;	/* the next one to be printed, and the last */
+};
+
+/* Print the struct whose values are the next ones. */
+void view_struct(struct view *view, const struct type_struct *type);
+
 /* --- show.c: how is an event printed? ------------------------------------- */
 
 /* What most lines of a thread and a probe have in common: " 77/78 httpd
@@ -33,10 +62,9 @@ void show_fire(struct show *show, const struct fire *fire);
 /* Free what is kept, and the line. */
 void show_done(struct show *show);
 
-/* An integer of BYTES bytes; one that is an element of an array. */
+/* An integer of BYTES bytes. */
 void show_integer(struct line *line, int is_signed, uint64_t value,
     size_t bytes);
-uint64_t show_element(const char *at, size_t size);
 
 /* --- json.c: how is an event printed for programs? ------------------------ */
 
