@@ -14,6 +14,8 @@
 #include "tools/events/as.c"
 #include "tools/events/plan.c"
 #include "tools/events/filter.c"
+#include "tools/events/place.c"
+#include "tools/events/sift.c"
 
 /* --- what these files need of others -------------------------------------- */
 

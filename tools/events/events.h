@@ -291,7 +291,7 @@ struct consumer {
 	void (*lost)(void *self, const struct loss *loss);
 };
 
-/* --- filter.c: which events does the user want? --------------------------- */
+/* --- filter.c: how does the user write which events are wanted? ----------- */
 
 struct filter;
 
@@ -301,25 +301,8 @@ char *filter_begin(char *word);
 struct filter *filter_parse(const char *text, const char **place,
     const char **why);
 void filter_free(struct filter *filter);
-/*
- * Events of the target have to pass this filter, or another that it has got.
- * NULL: all pass.  Returns why its events can't have what the filter asks for,
- * to be freed; then nothing changed.
- */
-char *target_sift(struct target *target, const struct filter *filter);
-int target_passes(const struct target *target, const struct fire *fire);
 
-/* Do all pass? */
-static inline int
-target_is_open(const struct target *target)
-{
-	return target->unsifted || target->sieves == NULL;
-}
-
-/* Does it pass this filter, which the target has got? */
-int target_passes_one(const struct target *target,
-    const struct filter *filter, const struct fire *fire);
-void target_unsift(struct target *target);
+/* --- place.c: where in an event is the value of a name? ------------------- */
 
 enum place_kind {
 	PLACE_NONE, PLACE_UNSIGNED, PLACE_SIGNED, PLACE_FLOAT, PLACE_TEXT,
@@ -350,6 +333,28 @@ struct number {
 /* The number at a place that is no text; -1 if it can't be known. */
 int place_number(const struct place *place, const struct fire *fire,
     struct number *number);
+
+/* --- sift.c: which events pass the filters of a probe? -------------------- */
+
+/*
+ * Events of the target have to pass this filter, or another that it has got.
+ * NULL: all pass.  Returns why its events can't have what the filter asks for,
+ * to be freed; then nothing changed.
+ */
+char *target_sift(struct target *target, const struct filter *filter);
+int target_passes(const struct target *target, const struct fire *fire);
+
+/* Do all pass? */
+static inline int
+target_is_open(const struct target *target)
+{
+	return target->unsifted || target->sieves == NULL;
+}
+
+/* Does it pass this filter, which the target has got? */
+int target_passes_one(const struct target *target,
+    const struct filter *filter, const struct fire *fire);
+void target_unsift(struct target *target);
 
 /* --- stream.c again: the stream ------------------------------------------- */
 
