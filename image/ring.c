@@ -287,7 +287,8 @@ free_ended(uint64_t now)
 static void
 end_thread(void *last)
 {
-	const int32_t tid = ((const struct usdt__writer *)last)->owner;
+	const int32_t tid = __atomic_load_n(
+	    &((const struct usdt__writer *)last)->owner, __ATOMIC_RELAXED);
 	const uint64_t now = usdt__ring_time();
 	uint32_t i, n = __atomic_load_n(&used, __ATOMIC_ACQUIRE);
 

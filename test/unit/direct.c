@@ -975,6 +975,127 @@ grow(void)
 	usdt_probe_release(probe);
 }
 
+/*
+ * A thread fires in more images than it has views of, while a handler does so, too,
+ * at any instruction; and in images that lie where others lay.
+ */
+enum { VIEWED = USDT__VIEWS + 4, REMAPPED = 2 * USDT__VIEWS };
+
+static usdt_probedef_t *viewed[VIEWED];
+static uint32_t fired_in[VIEWED + REMAPPED];
+static volatile uint32_t interruptions;
+
+static void
+fire_in(uint32_t image, usdt_probedef_t *def)
+{
+	void *argv[2] = { (void *)(uintptr_t)image, NULL };
+
+	__atomic_fetch_add(&fired_in[image], 1, __ATOMIC_RELAXED);
+	usdt_probe_fire(def, 2, argv);
+}
+
+static void
+fire_in_another(int number)
+{
+	const uint32_t image = interruptions++ * 7 % VIEWED;
+
+	(void)number;
+	fire_in(image, viewed[image]);
+}
+
+static usdt_probedef_t *
+add_image(uint32_t number)
+{
+	usdt_probedef_t *def;
+	char name[32];
+
+	snprintf(name, sizeof name, "view%u", number);
+	begin(name);
+	def = add("probe", 2, two);
+	enable();
+	watch(def, 1);
+	return def;
+}
+
+/* Count the records of each image in a ring.  No two have the same counter there. */
+static void
+look_at_views(struct reader *reader, uint32_t *sum)
+{
+	uint32_t index_of[VIEWED + REMAPPED] = { 0 };
+	uint32_t found[VIEWED + REMAPPED] = { 0 }, i, k;
+	const struct usdt__record *record;
+
+	while ((record = next(reader)) != NULL) {
+		k = (uint32_t)values(record)[0];
+		i = USDT__RECORD_INDEX(record->meta);
+		if (!try(k < VIEWED + REMAPPED && cell_of(reader, record) == 0,
+		    "a record of image %u, cell %ld", k,
+		    cell_of(reader, record)))
+			break;
+		if (found[k]++ == 0)
+			index_of[k] = i;
+		try(index_of[k] == i, "image %u: at index %u, then at %u", k,
+		    index_of[k], i);
+	}
+	for (i = 0; i < VIEWED + REMAPPED; i++) {
+		sum[i] += found[i];
+		try(found[i] == 0 || counted(reader, index_of[i]) == found[i],
+		    "image %u: found %u, counted %u", i, found[i],
+		    counted(reader, index_of[i]));
+		for (k = 0; k < i; k++)
+			try(found[i] == 0 || found[k] == 0 ||
+			    index_of[i] != index_of[k], "images %u and %u "
+			    "have index %u", i, k, index_of[i]);
+	}
+}
+
+static void
+test_views(void)
+{
+	const struct itimerval often = { { 0, 50 }, { 0, 50 } }, never =
+	    { { 0, 0 }, { 0, 0 } };
+	struct sigaction action = { .sa_handler = fire_in_another };
+	usdt_provider_t *providers[VIEWED];
+	struct reader reader = the_ring(), now;
+	const uint32_t room = reader.ring->units / 4 - 10000;
+	uint32_t i, k, fired = 0, found[VIEWED + REMAPPED] = { 0 };
+
+	reader.place = reader.ring->head;
+	for (i = 0; i < VIEWED; i++) {
+		viewed[i] = add_image(i);
+		providers[i] = p;
+	}
+	action.sa_flags = SA_RESTART;
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	for (; interruptions < 1000 && fired < room; fired += VIEWED)
+		for (i = 0; i < VIEWED; i++)
+			fire_in(i, viewed[i]);
+	setitimer(ITIMER_REAL, &never, NULL);
+	for (i = 0; i < VIEWED; i++) {
+		usdt_provider_free(providers[i]);
+		usdt_probe_release(viewed[i]);
+	}
+	for (i = VIEWED; i < VIEWED + REMAPPED; i++) {
+		probe = add_image(i);
+		for (k = 0; k < 3; k++)
+			fire_in(i, probe);
+		usdt_provider_free(p);
+		usdt_probe_release(probe);
+	}
+	look_at_views(&reader, found);
+	now = the_ring();	/* on a slow machine a larger one came late */
+	if (now.ring != reader.ring)
+		look_at_views(&now, found);
+	for (i = 0; i < VIEWED + REMAPPED; i++)
+		try(found[i] == fired_in[i], "image %u: fired %u, found %u", i,
+		    fired_in[i], found[i]);
+	ok_all("%d images, then %d where they lay: each record is of its "
+	    "image", VIEWED, REMAPPED);
+	ok(interruptions > 0, "%u fires of a handler among %u",
+	    interruptions, fired);
+}
+
 int
 main(void)
 {
@@ -987,6 +1108,7 @@ main(void)
 	}
 	test_words();
 	grow();
+	test_views();
 	test_texts(0);
 	test_texts(1);
 	test_laps();
