@@ -76,9 +76,10 @@ sub traced
 		my $watch = Usdt::Watch->attach(1, '-p', $pid, "$provider:n");
 		is($process->ask('enabled 0'), 'enabled 1', 'usdt watch does');
 		is($process->ask('fire 0 -7 text'), 'fired 1', 'fire');
-		like(join("\n", $watch->take(1)), qr/n -7 "text"$/,
-		    'and prints the values');
+		like(join("\n", $watch->take(1)), qr/^$pid \S+ \S+:n -7 "text"$/,
+		    'and prints the values, and the pid out here');
 		$watch->stop('INT');
+		like($watch->errors, qr/: 1 probe direct$/m, 'direct');
 		is($process->ask('enabled 0'), 'enabled 0', 'no more');
 
 		# By the path that `usdt list` prints for another root.

@@ -30,17 +30,7 @@ sub host
 
 sub run_scenario
 {
-	my ($what, $scenario, $count, $losses, @arguments) = @_;
-
-	tracer_case($what => sub {
-		my $host = host($scenario, $count);
-		my $watch = attached($host, @arguments);
-		my ($done, $begun) = fired($host);
-		my $end = ended($watch);
-
-		exactly($what, $done, $begun, $end);
-		is($end->{lost}, 0, "$what: nothing is lost") if !$losses;
-	});
+	Usdt::Direct::run_scenario($program, @_);
 }
 
 # --- tests ------------------------------------------------------------------
@@ -145,7 +135,7 @@ tracer_case('a reader that is stopped meanwhile' => sub {
 		exactly('a process that stays', late('bursts', 10));
 	}
 	# What is not printed then was in rings that are gone.
-	for my $case (['bursts', 20], ['children', 100], ['children', 2000]) {
+	for my $case (['bursts', 20], ['children', 100], ['children', 500]) {
 		my ($done, undef, $end) = late(@$case);
 		my $missing = $done - $end->{printed} - $end->{lost};
 

@@ -12,6 +12,7 @@ use warnings;
 
 use Test::More;
 use Usdt::BpftraceCases qw(run_values run_life run_sharing);
+use Usdt::Direct qw(run_scenario begin build_host);
 use Usdt::Process;
 use Usdt::Tracer qw(need scratch_dir);
 use Usdt::Variant qw(variant units run_unit require_compiler);
@@ -74,5 +75,16 @@ for my $case (
 		run_life('sid');
 	});
 	subtest("$name: the command" => sub { run_watch() });
+	subtest("$name: direct events" => sub {
+		local %ENV = %ENV;
+		begin(scratch_dir());
+		my $program = build_host('direct_host');
+		run_scenario($program, @$_) for ['a loop', 'loop', 1000],
+		    ['threads that end', 'threads', 200],
+		    ['forked children', 'children', 100],
+		    ['children of vfork', 'vforked', 100],
+		    ['signal handlers', 'signals', 2000],
+		    ['bursts', 'bursts', 10];
+	});
 }
 done_testing();

@@ -14,7 +14,7 @@ use Time::HiRes qw(sleep);
 use Usdt::Tracer;
 use Usdt::Watch qw(usdt_command);
 
-our @EXPORT_OK = qw(begin build_host host fired watch attached stuck ended
+our @EXPORT_OK = qw(run_scenario begin build_host host fired watch attached stuck ended
     exactly $PROVIDER $PATTERN);
 
 =head1 SYNOPSIS
@@ -69,6 +69,11 @@ Ends the watch: a hash of how many events it C<printed>, and told to be C<lost> 
 not written;
 how many threads it told to be C<unread>; how many lines are C<odd>: none that
 can be, or twice, or not in order; and what it C<said> on standard error.
+
+=item run_scenario(PROGRAM, WHAT, SCENARIO, COUNT, [LOSSES, ARGUMENT...])
+
+A case: direct_host goes through the scenario, and a watch with these arguments
+prints all, by the way that it should.  LOSSES: some may be lost, and told.
 
 =item exactly(WHAT, DONE, BEGUN, HASH)
 
@@ -202,6 +207,24 @@ sub ended
 		$seen{$source} = $serial;
 	}
 	return \%end;
+}
+
+sub run_scenario
+{
+	my ($program, $what, $scenario, $count, $losses, @arguments) = @_;
+
+	Usdt::Tracer::tracer_case($what => sub {
+		my $host = host($program, $scenario, $count);
+		my $watch = attached($host, @arguments);
+		my ($done, $begun) = fired($host);
+		my $end = ended($watch);
+		my $direct = $end->{said} =~ /: 1 probe direct$/m;
+
+		exactly($what, $done, $begun, $end);
+		is($end->{lost}, 0, "$what: nothing is lost") if !$losses;
+		is($direct ? 'direct' : '--uprobe', $arguments[0] // 'direct',
+		    "$what: the way");
+	});
 }
 
 # Where a process was killed there is maybe one event more.
