@@ -267,11 +267,11 @@ struct usdt__writer {
 	uint32_t images, cells;		/* in the ring's table */
 	int by_counter;			/* time is the processor's counter */
 	int early;			/* each record is announced */
-	int32_t owner;			/* a thread */
+	int32_t state;			/* whether it is a thread's */
 	size_t size;			/* of the ring's file */
 	uint64_t made, lap;		/* when it was, and the last lap began */
 	uint64_t allowed;		/* when it had no filter of calls, or 0 */
-	struct usdt__writer *previous;	/* the thread's */
+	struct usdt__writer *previous;	/* the thread's, still mapped */
 } __attribute__((aligned(64)));
 
 /*
@@ -330,8 +330,8 @@ int usdt__ring_may_call(struct usdt__writer *writer);
 size_t usdt__ring_read(const void *from, void *to, size_t size);
 /* Before the first probe can be fired with a reader. */
 void usdt__ring_prepare(void);
-/* An image was mapped, maybe where another one was. */
-void usdt__ring_new_image(const uint8_t *stubs);
+/* An image was mapped, maybe where others were: these are its stubs. */
+void usdt__ring_new_image(const uint8_t *stubs, size_t size);
 /* A child does not have its parent's rings. */
 void usdt__rings_forget(void);
 

@@ -54,7 +54,7 @@ usdt__image_map(struct usdt__image *image, const struct usdt__elf *elf, int fd)
 	}
 	if (elf->direct != 0) {
 		usdt__ring_prepare();
-		usdt__ring_new_image(base + elf->text);
+		usdt__ring_new_image(base + elf->text, elf->stubs_size);
 	}
 	image->base = base;
 	image->size = elf->map_size;

@@ -33,7 +33,8 @@ find_writer(void)
 	struct usdt__writer *writer = usdt__writer_at(
 	    usdt__writer_place(thread));
 
-	return __builtin_expect(writer->thread == thread, 1) ? writer : NULL;
+	return __builtin_expect(USDT__LOAD(writer->thread) == thread, 1) ?
+	    writer : NULL;
 }
 
 /*
@@ -169,7 +170,8 @@ is_measured(const struct usdt_probe *probe, unsigned index,
  * the record gets at most, and what is cut then.
  */
 static inline uint64_t
-measure(const struct usdt_probe *probe, unsigned index, const uint64_t *words)
+measure(const struct usdt_probe *probe, unsigned index, const uint64_t *words,
+    int vouched)
 {
 	const char *text = (const char *)(uintptr_t)words[index];
 	uint64_t length;
@@ -177,7 +179,7 @@ measure(const struct usdt_probe *probe, unsigned index, const uint64_t *words)
 	if (text == NULL)
 		return USDT__TEXT_NULL;
 	if (!is_measured(probe, index, words, &length))
-		length = probe->vouched ? strnlen(text, USDT__TEXT_MAX + 1) :
+		length = vouched ? strnlen(text, USDT__TEXT_MAX + 1) :
 		    USDT__TEXT_MAX;
 	return length <= USDT__TEXT_MAX ? length :
 	    USDT__TEXT_MAX | USDT__TEXT_CUT;
@@ -252,12 +254,13 @@ write_texts(const struct usdt_probe *probe, const uint64_t *words,
 	struct usdt__record *record;
 	uint32_t i, left, room, place, size = 3 + argc;
 	uint8_t *out;
-	const int may_read = probe->vouched ||
-	    usdt__ring_may_call(target->writer);
+	/* Another thread may vouch for them meanwhile. */
+	const int vouched = __atomic_load_n(&probe->vouched, __ATOMIC_RELAXED);
+	const int may_read = vouched || usdt__ring_may_call(target->writer);
 
 	for (left = texts; left != 0; left &= left - 1) {
 		i = (uint32_t)__builtin_ctz(left);
-		word = measure(probe, i, words);
+		word = measure(probe, i, words, vouched);
 		room = USDT__TEXT_LENGTH(word) / 8 + 1;
 		measured[i] = word | (uint64_t)room << 40;
 		size += room;
@@ -272,7 +275,7 @@ write_texts(const struct usdt_probe *probe, const uint64_t *words,
 		i = (uint32_t)__builtin_ctz(left);
 		word = measured[i];
 		room = USDT__TEXT_ROOM(word);
-		if (probe->vouched) {
+		if (vouched) {
 			copy_text((char *)out,
 			    (const char *)(uintptr_t)words[i],
 			    USDT__TEXT_LENGTH(word));

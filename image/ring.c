@@ -12,7 +12,8 @@
  * that a reader that is late finds it, until another ring is made, or another
  * thread with a ring ends.  Where no destructor can be set, since setting it could
  * allocate memory, the next thread with the same number (usdt__thread) goes on
- * with its ring.
+ * with its ring.  This number alone tells whose a ring is: a child of vfork uses
+ * its parent's, and the kernel's numbers come again.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -35,7 +36,9 @@
 #define LARGEST		USDT__RING_UNITS /* 16 MiB, for the first few that come
 					 * round with 4 MiB in less than ... */
 #define VERY_QUICK	50000000	/* ... so many nanoseconds */
-#define LARGEST_MAX	4
+#define LARGE_MAX	32	/* of a process ... */
+#define LARGEST_MAX	4	/* ... and of these */
+#define OLDER		3	/* rings that a thread had before its present one */
 #define PATIENCE	1000000000	/* after which a failed thread tries again */
 #define ANSWER_AGE	10000000	/* after which a thread asks again */
 #define KEPT		(64 * SMALL)	/* units of threads that ended, at most */
@@ -47,15 +50,20 @@
 #endif
 #define SEALS		0x07	/* F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW */
 #define SEAL_WRITE	0x10	/* F_SEAL_FUTURE_WRITE, Linux 5.1 */
+#define NOREPLACE	0x100000	/* MAP_FIXED_NOREPLACE, Linux 4.17 */
 #define MEMFD_FLAGS	0x03	/* MFD_CLOEXEC, MFD_ALLOW_SEALING */
 #define MEMFD_NOEXEC	0x08	/* MFD_NOEXEC_SEAL, Linux 6.3 */
 
 struct usdt__writers usdt__writers;
 
-/* The owner of a writer: a thread's number, or one of these. */
-#define FREE	0
-#define TAKEN	(-1)
-#define ENDED	(-2)		/* its thread has ended */
+/* The states of a writer. */
+enum {
+	FREE,
+	TAKEN,		/* a thread makes it ready, or frees it */
+	OWNED,		/* it is its thread's */
+	ENDED,		/* its thread has ended */
+	LEFT		/* the thread had it before it was a forked child's */
+};
 
 static struct usdt__writer *const writers = usdt__writers.all;
 static uint32_t used;		/* no writer from here on was ever taken */
@@ -65,11 +73,20 @@ static int made_key;
 static int key_state;		/* 0: not made; 1: it can be set; -1: not */
 static uint32_t clock_kind;	/* enum usdt__ring_clock; 0: not known yet */
 
-static uint32_t largest;	/* rings of that size */
+/* How many rings may have a size, and how many have it?  The largest first. */
+static struct {
+	uint32_t units, max, rings;
+} sizes[] = { { LARGEST, LARGEST_MAX, 0 }, { LARGE, LARGE_MAX, 0 } };
 
-/* When and why a ring could not be made, for all threads. */
-static uint64_t failed_at;
-static int failed_with;
+#define SIZES	(sizeof sizes / sizeof sizes[0])
+
+/* When and why a ring could not be made, for all threads with the same
+ * remainder: if one has a filter of system calls, most others go on. */
+#define FAILURES	64
+static struct failure {
+	uint64_t at;
+	int error;
+} failures[FAILURES];
 
 uint64_t
 usdt__ring_time(void)
@@ -139,7 +156,7 @@ find_writer(void)
 
 	for (i = home; i < home + USDT__WRITER_WINDOW; i++) {
 		writer = usdt__writer_at(i);
-		if (writer->thread == thread)
+		if (USDT__LOAD(writer->thread) == thread)
 			return writer;
 	}
 	return NULL;
@@ -181,37 +198,69 @@ unset_writer(const struct usdt__writer *writer)
 			    __ATOMIC_RELEASE);
 }
 
-/* May a ring have so many units?  The largest are few: their memory is the
- * process's. */
-static int
+/* The most units, up to so many, that a ring may still have. */
+static uint32_t
+free_units(uint32_t units)
+{
+	size_t i;
+
+	for (i = 0; i < SIZES; i++)
+		if (units >= sizes[i].units &&
+		    __atomic_load_n(&sizes[i].rings, __ATOMIC_RELAXED) <
+		    sizes[i].max)
+			return sizes[i].units;
+	return SMALL;
+}
+
+/* Take as many, for one ring. */
+static uint32_t
 take_units(uint32_t units)
 {
-	if (units != LARGEST || __atomic_fetch_add(&largest, 1,
-	    __ATOMIC_RELAXED) < LARGEST_MAX)
-		return 1;
-	__atomic_fetch_sub(&largest, 1, __ATOMIC_RELAXED);
-	return 0;
+	size_t i;
+
+	for (i = 0; i < SIZES; i++) {
+		if (units < sizes[i].units)
+			continue;
+		if (__atomic_fetch_add(&sizes[i].rings, 1, __ATOMIC_RELAXED) <
+		    sizes[i].max)
+			return sizes[i].units;
+		__atomic_fetch_sub(&sizes[i].rings, 1, __ATOMIC_RELAXED);
+	}
+	return SMALL;
 }
 
 static void
 give_units(uint32_t units)
 {
-	if (units == LARGEST)
-		__atomic_fetch_sub(&largest, 1, __ATOMIC_RELAXED);
+	size_t i;
+
+	for (i = 0; i < SIZES; i++)
+		if (units == sizes[i].units && __atomic_load_n(&sizes[i].rings,
+		    __ATOMIC_RELAXED) > 0)	/* it may be a parent's */
+			__atomic_fetch_sub(&sizes[i].rings, 1,
+			    __ATOMIC_RELAXED);
 }
 
 static void
-free_writer(struct usdt__writer *writer)
+unmap_writer(struct usdt__writer *writer)
 {
 	struct usdt__ring *ring = (void *)writer->ring;
 
 	unset_writer(writer);
 	__atomic_store_n(&ring->closed, 1, __ATOMIC_RELEASE);
 	munmap(ring, writer->size);
-	give_units(writer->mask + 1);
 	writer->ring = NULL;
 	writer->previous = NULL;
-	__atomic_store_n(&writer->owner, FREE, __ATOMIC_RELEASE);
+	__atomic_store_n(&writer->state, FREE, __ATOMIC_RELEASE);
+}
+
+static void
+free_writer(struct usdt__writer *writer)
+{
+	const uint32_t units = writer->mask + 1;
+
+	unmap_writer(writer);
+	give_units(units);
 }
 
 /* Calls of other threads look for this image, too. */
@@ -227,7 +276,7 @@ set_view(struct usdt__view *view, const uint8_t *fire, uint32_t first,
 static int
 claim(struct usdt__writer *writer, int32_t from)
 {
-	return __atomic_compare_exchange_n(&writer->owner, &from, TAKEN, 0,
+	return __atomic_compare_exchange_n(&writer->state, &from, TAKEN, 0,
 	    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
@@ -237,7 +286,7 @@ take_writer(void)
 	uint32_t n = __atomic_load_n(&used, __ATOMIC_ACQUIRE), i;
 
 	for (i = 0; i < n; i++)
-		if (__atomic_load_n(&writers[i].owner, __ATOMIC_RELAXED) ==
+		if (__atomic_load_n(&writers[i].state, __ATOMIC_RELAXED) ==
 		    FREE && claim(&writers[i], FREE))
 			return &writers[i];
 	do {
@@ -257,7 +306,7 @@ end_writer(struct usdt__writer *writer, uint64_t now)
 	    1, __ATOMIC_RELEASE);
 	writer->previous = NULL;
 	writer->made = now;
-	__atomic_store_n(&writer->owner, ENDED, __ATOMIC_RELEASE);
+	__atomic_store_n(&writer->state, ENDED, __ATOMIC_RELEASE);
 }
 
 /* Whoever reads had time to find these rings; or they are too many. */
@@ -268,14 +317,14 @@ free_ended(uint64_t now)
 	uint32_t units;
 
 	for (i = 0; i < n; i++) {
-		if (__atomic_load_n(&writers[i].owner, __ATOMIC_ACQUIRE) !=
+		if (__atomic_load_n(&writers[i].state, __ATOMIC_ACQUIRE) !=
 		    ENDED || !claim(&writers[i], ENDED))
 			continue;
 		units = writers[i].mask + 1;
 		if (now - writers[i].made < PATIENCE && units < LARGEST &&
 		    kept + units <= KEPT) {
 			kept += units;
-			__atomic_store_n(&writers[i].owner, ENDED,
+			__atomic_store_n(&writers[i].state, ENDED,
 			    __ATOMIC_RELEASE);
 		} else {
 			free_writer(&writers[i]);
@@ -283,19 +332,30 @@ free_ended(uint64_t now)
 	}
 }
 
-/* The thread ends, whose last writer this is. */
-static void
-end_thread(void *last)
+/* Does this writer belong to that thread, in one of these states? */
+static int
+belongs(const struct usdt__writer *writer, uintptr_t thread, int state)
 {
-	const int32_t tid = __atomic_load_n(
-	    &((const struct usdt__writer *)last)->owner, __ATOMIC_RELAXED);
+	return __atomic_load_n(&writer->state, __ATOMIC_ACQUIRE) == state &&
+	    __atomic_load_n(&writer->thread, __ATOMIC_RELAXED) == thread;
+}
+
+/* The thread ends. */
+static void
+end_thread(void *unused)
+{
+	const uintptr_t thread = usdt__thread();
 	const uint64_t now = usdt__ring_time();
 	uint32_t i, n = __atomic_load_n(&used, __ATOMIC_ACQUIRE);
 
+	(void)unused;
 	for (i = 0; i < n; i++)
-		if (__atomic_load_n(&writers[i].owner, __ATOMIC_ACQUIRE) ==
-		    tid && claim(&writers[i], tid))
+		if (belongs(&writers[i], thread, OWNED) &&
+		    claim(&writers[i], OWNED))
 			end_writer(&writers[i], now);
+		else if (belongs(&writers[i], thread, LEFT) &&
+		    claim(&writers[i], LEFT))
+			unmap_writer(&writers[i]);
 	free_ended(now);
 }
 
@@ -368,29 +428,42 @@ map_ring(size_t size)
 	return ring == MAP_FAILED ? NULL : ring;
 }
 
+/* Not if the image went, and a tombstone is there. */
 static void
 announce(const uint8_t *stubs, uint64_t what, uint64_t a, uint64_t b)
 {
 	const struct usdt__direct *direct = (const void *)stubs;
 	const uint64_t words[3] = { what, a, b };
+	uint32_t at;
 
-	usdt__fire(stubs + direct[-1].stubs + usdt__stubs[0].fire, 3, words);
+	if (stubs == NULL)
+		return;
+	at = __atomic_load_n(&direct[-1].stubs, __ATOMIC_ACQUIRE);
+	if (direct[-1].magic == USDT__DIRECT_MAGIC)
+		usdt__fire(stubs + at + usdt__stubs[0].fire, 3, words);
 }
 
 /*
- * The thread gets another ring.  A fire that this one interrupted may be writing
- * to the present one, but no longer to one before that.
+ * The thread gets another ring.  A fire that this one interrupted may still write
+ * to the present one; or to an older one, since a handler may go through several
+ * rings.  So as many stay as there are sizes.
  */
 static void
-retire(struct usdt__writer *writer, int32_t tid)
+retire(struct usdt__writer *writer)
 {
+	struct usdt__writer *oldest;
+	int kept;
+
 	if (writer == NULL)
 		return;
 	__atomic_store_n(&((struct usdt__ring *)(void *)writer->ring)->closed,
 	    1, __ATOMIC_RELEASE);
-	if (writer->previous != NULL && claim(writer->previous, tid))
-		free_writer(writer->previous);
+	for (kept = 1; kept < OLDER && writer->previous != NULL; kept++)
+		writer = writer->previous;
+	oldest = writer->previous;
 	writer->previous = NULL;
+	if (oldest != NULL && claim(oldest, OWNED))
+		free_writer(oldest);
 }
 
 /* Make a ring of UNITS for this thread, in place of OLD.  Returns its writer, or
@@ -421,19 +494,18 @@ make(uint32_t units, const uint8_t *stubs, struct usdt__writer *old)
 		errno = EUSERS;
 		return NULL;
 	}
-	if (!take_units(units))
-		units = LARGE;
+	units = take_units(units);
 	size = usdt__align(USDT__RING_DATA + (size_t)units * 8 +
 	    USDT__RECORD_MAX * 8, PAGE);
 	ring = map_ring(size);
 	if (ring == NULL) {
 		give_units(units);
-		__atomic_store_n(&writer->owner, FREE, __ATOMIC_RELEASE);
+		__atomic_store_n(&writer->state, FREE, __ATOMIC_RELEASE);
 		return NULL;
 	}
-	writer->ring = (uint8_t *)ring;
-	writer->thread = usdt__thread();
+	__atomic_store_n(&writer->thread, usdt__thread(), __ATOMIC_RELAXED);
 	writer->size = size;
+	__atomic_store_n(&writer->ring, (uint8_t *)ring, __ATOMIC_RELEASE);
 	writer->mask = units - 1;
 	writer->end = writer->ring + USDT__RING_DATA + (size_t)units * 8;
 	writer->by_counter = clock_kind == USDT__CLOCK_COUNTER;
@@ -460,6 +532,7 @@ make(uint32_t units, const uint8_t *stubs, struct usdt__writer *old)
 	now = find_writer();
 	if (now != old) {		/* a signal handler made one */
 		free_writer(writer);
+		errno = EAGAIN;		/* or it has forked */
 		return now;
 	}
 	if (!set_writer(writer, old)) {
@@ -467,12 +540,12 @@ make(uint32_t units, const uint8_t *stubs, struct usdt__writer *old)
 		errno = EUSERS;
 		return NULL;
 	}
-	retire(old, tid);
+	retire(old);
 	writer->previous = old;
 	writer->early = old == NULL || old->early;
 	if (old != NULL)
 		writer->made = old->made;
-	__atomic_store_n(&writer->owner, tid, __ATOMIC_RELEASE);
+	__atomic_store_n(&writer->state, OWNED, __ATOMIC_RELEASE);
 	if (key_state > 0)
 		pthread_setspecific(key, writer);
 	announce(stubs, writer->early ? USDT__ANNOUNCE_RING :
@@ -501,10 +574,9 @@ add_view(struct usdt__writer *writer, const uint8_t *stubs, uint32_t first,
 
 /* The index of an image's cell in a ring, or -1: the ring is full of images. */
 static long
-enter(struct usdt__writer *writer, const uint8_t *stubs, size_t at)
+enter(struct usdt__writer *writer, const uint8_t *stubs,
+    const struct usdt__direct *direct, size_t at)
 {
-	const struct usdt__direct *direct = (const void *)(stubs -
-	    sizeof *direct);
 	const uint8_t *id = stubs - direct->text + direct->id + USDT__ID_IN_NOTE;
 	uint32_t cells = direct->stubs / USDT__CELL, i, first;
 	struct usdt__ring_image *image =
@@ -541,46 +613,65 @@ lose(const uint8_t *stubs, size_t at, int error)
 	return -1;
 }
 
+/* What an image says of itself.  Returns 0 if it went, and a tombstone is there:
+ * maybe just now, so the magic is read last. */
+static int
+look_at(const uint8_t *stubs, struct usdt__direct *direct)
+{
+	const struct usdt__direct *there = (const void *)stubs;
+
+	if (stubs == NULL)
+		return 0;
+	*direct = there[-1];
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return __atomic_load_n(&there[-1].magic, __ATOMIC_RELAXED) ==
+	    USDT__DIRECT_MAGIC;
+}
+
 static long
 find(const uint8_t *stubs, size_t at, struct usdt__writer **found)
 {
-	const struct usdt__direct *direct = (const void *)(stubs -
-	    sizeof *direct);
+	struct failure *failure = &failures[usdt__writer_place(
+	    usdt__thread()) % FAILURES];
 	struct usdt__writer *writer = find_writer();
+	struct usdt__direct direct;
 	uint64_t now;
 	long index;
 
-	/* The image went, and a tombstone is there. */
-	if (stubs == NULL || direct->magic != USDT__DIRECT_MAGIC ||
-	    at >= direct->stubs)
+	if (!look_at(stubs, &direct) || at >= direct.stubs)
 		return -1;
 	if (writer != NULL && writer->images < USDT__RING_IMAGES) {
-		index = enter(writer, stubs, at);
+		index = enter(writer, stubs, &direct, at);
 		if (index >= 0) {
 			*found = writer;
 			return index;
 		}
 	}
 	now = usdt__ring_time();
-	if (now - __atomic_load_n(&failed_at, __ATOMIC_RELAXED) < PATIENCE)
-		return lose(stubs, at, failed_with);
+	if (now - __atomic_load_n(&failure->at, __ATOMIC_RELAXED) < PATIENCE)
+		return lose(stubs, at, failure->error);
 	writer = make(writer != NULL ? writer->mask + 1 : SMALL, stubs, writer);
 	if (writer == NULL) {
-		failed_with = errno;
-		__atomic_store_n(&failed_at, now, __ATOMIC_RELAXED);
-		return lose(stubs, at, failed_with);
+		failure->error = errno;
+		__atomic_store_n(&failure->at, now, __ATOMIC_RELAXED);
+		return lose(stubs, at, failure->error);
 	}
 	*found = writer;
-	index = enter(writer, stubs, at);
+	index = enter(writer, stubs, &direct, at);
 	return index >= 0 ? index : lose(stubs, at, ENOSPC);
 }
 
 long
 usdt__ring_find(const uint8_t *stubs, size_t at, struct usdt__writer **found)
 {
-	int error = errno;
-	long index = find(stubs, at, found);
+	int error;
+	long index;
 
+	if (usdt__thread() == 0)	/* it is none of the C library's, so it
+					 * has no errno either */
+		return lose(stubs, at, ENOTSUP);
+	error = errno;
+	index = find(stubs, at, found);
 	errno = error;
 	return index;
 }
@@ -594,9 +685,7 @@ units_after_lap(const struct usdt__writer *writer, uint64_t lap)
 {
 	if (writer->mask < LARGE - 1)
 		return lap < QUICK || writer->early ? LARGE : 0;
-	return writer->mask < LARGEST - 1 && lap < VERY_QUICK &&
-	    __atomic_load_n(&largest, __ATOMIC_RELAXED) < LARGEST_MAX ?
-	    LARGEST : 0;
+	return lap < VERY_QUICK ? LARGEST : 0;
 }
 
 /*
@@ -618,7 +707,7 @@ grow(struct usdt__writer *writer, const uint8_t *stubs, uint32_t units)
 {
 	int error = errno;
 
-	if (units > writer->mask + 1 && writer == find_writer())
+	if (free_units(units) > writer->mask + 1 && writer == find_writer())
 		make(units, stubs, writer);
 	errno = error;
 }
@@ -629,8 +718,12 @@ usdt__ring_tell(struct usdt__writer *writer, const uint8_t *stubs,
 {
 	const uint32_t words = USDT__RECORD_WORDS(
 	    ((const struct usdt__record *)record)->meta);
+	struct usdt__direct direct;
 	uint32_t at;
 
+	/* The probe may have moved meanwhile: then this is not its cell. */
+	if (!look_at(stubs, &direct) || cell >= direct.stubs / USDT__CELL)
+		return;
 	for (at = 0; at < words; at += USDT__RING_PIECE)
 		announce(stubs, at == 0 ? USDT__ANNOUNCE_RECORD :
 		    USDT__ANNOUNCE_MORE, (uintptr_t)record + at * 8, cell);
@@ -652,14 +745,27 @@ usdt__ring_lap(struct usdt__writer *writer, const uint8_t *stubs)
 
 /* --- in calls that hold the lock ---------------------------------------- */
 
-/* A plugin is unloaded. */
-__attribute__((destructor)) static void
+static void
 forget_key(void)
 {
 	if (made_key)
 		pthread_key_delete(key);
 	made_key = 0;
 	key_state = -1;
+}
+
+/* A plugin is unloaded: its providers are freed, so no thread uses a ring.  Or the
+ * process ends, while threads go on. */
+__attribute__((destructor)) static void
+unload(void)
+{
+	uint32_t i;
+
+	forget_key();
+	for (i = 0; i < used && usdt__images_mapped == 0; i++)
+		if (claim(&writers[i], OWNED) || claim(&writers[i], LEFT) ||
+		    claim(&writers[i], ENDED))
+			unmap_writer(&writers[i]);
 }
 
 void
@@ -677,32 +783,66 @@ usdt__ring_prepare(void)
 }
 
 void
-usdt__ring_new_image(const uint8_t *stubs)
+usdt__ring_new_image(const uint8_t *stubs, size_t size)
 {
-	const uint8_t *fire = stubs + usdt__stubs[0].fire;
+	const uintptr_t start = (uintptr_t)stubs;
+	struct usdt__view *view;
+	uintptr_t fire;
 	uint32_t i, k, n = __atomic_load_n(&used, __ATOMIC_ACQUIRE);
 
 	for (i = 0; i < n; i++)
-		for (k = 0; k < USDT__VIEWS; k++)
-			if (__atomic_load_n(&writers[i].views[k].fire,
-			    __ATOMIC_RELAXED) == fire)
-				__atomic_store_n(&writers[i].views[k].size, 0,
+		for (k = 0; k < USDT__VIEWS; k++) {
+			view = &writers[i].views[k];
+			fire = (uintptr_t)__atomic_load_n(&view->fire,
+			    __ATOMIC_RELAXED);
+			if (fire < start + size && start < fire +
+			    __atomic_load_n(&view->size, __ATOMIC_ACQUIRE))
+				__atomic_store_n(&view->size, 0,
 				    __ATOMIC_RELAXED);
+		}
+}
+
+/*
+ * The thread that forked may go on with a fire here, if a handler forked that
+ * had interrupted it.  So other memory takes the place of its rings, until it
+ * forks again.
+ */
+static void
+leave(struct usdt__writer *writer)
+{
+	void *at = mmap(writer->ring, writer->size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | NOREPLACE, -1, 0);
+
+	if (at != writer->ring && at != MAP_FAILED)
+		munmap(at, writer->size);
+	if (writer->state == OWNED)	/* else its thread goes on making it */
+		writer->state = at == writer->ring ? LEFT : FREE;
 }
 
 void
 usdt__rings_forget(void)
 {
-	uint32_t i;
+	const uintptr_t thread = usdt__thread();
+	struct usdt__writer *writer;
+	size_t i;
 
 	if (!__atomic_load_n(&any, __ATOMIC_ACQUIRE))
 		return;			/* no write: the pages stay shared */
 	memset(usdt__writers.at, 0, sizeof usdt__writers.at);
+	for (i = 0; i < SIZES; i++)
+		sizes[i].rings = 0;
+	memset(failures, 0, sizeof failures);
 	for (i = 0; i < used; i++) {
-		writers[i].ring = NULL;
-		writers[i].owner = FREE;
+		writer = &writers[i];
+		if (writer->state == LEFT)
+			munmap(writer->ring, writer->size);
+		if (writer->thread == thread && writer->ring != NULL &&
+		    (writer->state == OWNED || writer->state == TAKEN))
+			leave(writer);
+		else
+			writer->state = FREE;
+		if (writer->state == FREE)
+			writer->ring = NULL;
+		writer->previous = NULL;
 	}
-	failed_at = 0;
-	largest = 0;
-	any = 0;
 }

@@ -368,7 +368,7 @@ lap(void *rings)
 	for (i = 0; i < 40 * units; i++)
 		fire(i, ~(uint64_t)i);
 	n = find_rings(old, 64) - *(int *)rings;
-	ok(n == 2 && the_ring().ring->units > units, "a thread that comes "
+	ok(n >= 2 && n <= 3 && the_ring().ring->units > units, "a thread that comes "
 	    "round quickly gets a larger ring: %d rings, one of %u units", n,
 	    the_ring().ring->units);
 	return NULL;
