@@ -25,6 +25,20 @@ usdt__advance(uint32_t *word, uint32_t by)
 	__asm__ __volatile__("xaddl %0, %1" : "+r" (by), "+m" (*word) : :
 	    "memory", "cc");
 	return by;
+#elif defined(__aarch64__)
+	uint32_t was, sum, failed;
+
+	/* A handler in between makes the store fail.  Atomic operations would
+	 * call a function that asks which instructions the processor has. */
+	__asm__ __volatile__(
+	    "1:	ldxr	%w0, %3\n"
+	    "	add	%w1, %w0, %w4\n"
+	    "	stxr	%w2, %w1, %3\n"
+	    "	cbnz	%w2, 1b\n"
+	    "	dmb	ishst"
+	    : "=&r" (was), "=&r" (sum), "=&r" (failed), "+Q" (*word)
+	    : "r" (by) : "memory");
+	return was;
 #else
 	by = __atomic_fetch_add(word, by, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
@@ -39,6 +53,16 @@ usdt__count(uint8_t *base, size_t at, size_t index)
 #if defined(__x86_64__) || defined(__i386__)
 	__asm__ __volatile__("incl %c1(%0, %2, 4)" : : "r" (base), "i" (at),
 	    "r" (index) : "memory", "cc");
+#elif defined(__aarch64__)
+	uint32_t sum, failed;
+
+	__asm__ __volatile__(
+	    "1:	ldxr	%w0, %2\n"
+	    "	add	%w0, %w0, #1\n"
+	    "	stxr	%w1, %w0, %2\n"
+	    "	cbnz	%w1, 1b"
+	    : "=&r" (sum), "=&r" (failed),
+	    "+Q" (((uint32_t *)(void *)(base + at))[index]) : : "memory");
 #else
 	__atomic_fetch_add((uint32_t *)(void *)(base + at) + index, 1,
 	    __ATOMIC_RELAXED);
@@ -60,6 +84,8 @@ usdt__thread(void)
 	__asm__ __volatile__("mov %%fs:0, %0" : "=r" (thread));
 #elif defined(__i386__)
 	__asm__ __volatile__("mov %%gs:0, %0" : "=r" (thread));
+#elif defined(__aarch64__)
+	__asm__ __volatile__("mrs %0, tpidr_el0" : "=r" (thread));
 #else
 	thread = (uintptr_t)&errno;
 #endif

@@ -297,7 +297,8 @@ usdt__writer_place(uintptr_t thread)
 	    (64 - USDT__WRITER_BITS);
 }
 
-/* The writer at a place.  Its thread is 0 if there is none. */
+/* The writer at a place.  Its thread is 0 if there is none.  What is read through
+ * its address is not read before that. */
 static inline struct usdt__writer *
 usdt__writer_at(size_t place)
 {
@@ -305,7 +306,7 @@ usdt__writer_at(size_t place)
 
 	USDT__OPAQUE(writers);
 	return (void *)((char *)writers + __atomic_load_n(&writers->at[place],
-	    __ATOMIC_ACQUIRE));
+	    __ATOMIC_RELAXED));
 }
 
 /*

@@ -435,7 +435,7 @@ usdt__record_and_run(const usdt_probedef_t *probedef, size_t argc,
 		return;
 	}
 	if (__builtin_expect(!is_seen(&target.writer->views[0],
-	    __atomic_load_n(&probe->direct, __ATOMIC_ACQUIRE), &target.index),
+	    __atomic_load_n(&probe->direct, __ATOMIC_RELAXED), &target.index),
 	    0)) {
 		if (probe->texts != 0)
 			record_text(probedef, target.writer, words);

@@ -1017,35 +1017,67 @@ add_image(uint32_t number)
 	return def;
 }
 
-/* Count the records of each image in a ring.  No two have the same counter there. */
+/* The image that a record is of. */
+static const struct usdt__ring_image *
+image_of(const struct reader *reader, const struct usdt__record *record)
+{
+	const struct usdt__ring_image *image = reader->ring->images;
+	uint32_t i, index = USDT__RECORD_INDEX(record->meta);
+
+	for (i = 0; i < USDT__RING_IMAGES; i++)
+		if (image[i].count > 0 &&
+		    index - image[i].first < image[i].count)
+			return &image[i];
+	return NULL;
+}
+
+static int
+is_same(const struct usdt__ring_image *a, const struct usdt__ring_image *b)
+{
+	return memcmp(a->id, b->id, sizeof a->id) == 0;
+}
+
+/* It may have two entries, if a handler fired in it while it got one. */
+static uint32_t
+counted_of(const struct reader *reader, const struct usdt__ring_image *of)
+{
+	const struct usdt__ring_image *image = reader->ring->images;
+	uint32_t i, sum = 0;
+
+	for (i = 0; i < USDT__RING_IMAGES; i++)
+		if (image[i].count > 0 && is_same(&image[i], of))
+			sum += counted(reader, image[i].first);
+	return sum;
+}
+
+/* Count the records of each image in a ring. */
 static void
 look_at_views(struct reader *reader, uint32_t *sum)
 {
-	uint32_t index_of[VIEWED + REMAPPED] = { 0 };
+	const struct usdt__ring_image *of[VIEWED + REMAPPED] = { NULL }, *image;
 	uint32_t found[VIEWED + REMAPPED] = { 0 }, i, k;
 	const struct usdt__record *record;
 
 	while ((record = next(reader)) != NULL) {
 		k = (uint32_t)values(record)[0];
-		i = USDT__RECORD_INDEX(record->meta);
-		if (!try(k < VIEWED + REMAPPED && cell_of(reader, record) == 0,
-		    "a record of image %u, cell %ld", k,
-		    cell_of(reader, record)))
+		image = image_of(reader, record);
+		if (!try(k < VIEWED + REMAPPED && image != NULL, "a record of "
+		    "image %u, index %u", k, USDT__RECORD_INDEX(record->meta)))
 			break;
 		if (found[k]++ == 0)
-			index_of[k] = i;
-		try(index_of[k] == i, "image %u: at index %u, then at %u", k,
-		    index_of[k], i);
+			of[k] = image;
+		try(is_same(of[k], image), "image %u has two identities", k);
 	}
 	for (i = 0; i < VIEWED + REMAPPED; i++) {
 		sum[i] += found[i];
-		try(found[i] == 0 || counted(reader, index_of[i]) == found[i],
+		if (found[i] == 0)
+			continue;
+		try(counted_of(reader, of[i]) == found[i],
 		    "image %u: found %u, counted %u", i, found[i],
-		    counted(reader, index_of[i]));
+		    counted_of(reader, of[i]));
 		for (k = 0; k < i; k++)
-			try(found[i] == 0 || found[k] == 0 ||
-			    index_of[i] != index_of[k], "images %u and %u "
-			    "have index %u", i, k, index_of[i]);
+			try(found[k] == 0 || !is_same(of[i], of[k]),
+			    "images %u and %u have one identity", i, k);
 	}
 }
 
