@@ -237,7 +237,7 @@ is(runs('it runs', "$dir/static"), "probes 1, image 1\n", 'its probes are visibl
 			};
 			if (system("command -v $shell >/dev/null") != 0) {
 				fail("$shell may not be missing") if $ENV{USDT_NO_SKIP};
-				skip("no $shell (test/setup check installs it)", 2);
+				skip("no $shell (test/setup check installs it)", 3);
 			}
 			is($complete->('usdt ', 1), join(' ', sort split ' ', $commands),
 			    "$shell completes the commands that there are");
@@ -246,6 +246,8 @@ is(runs('it runs', "$dir/static"), "probes 1, image 1\n", 'its probes are visibl
 
 			is($complete->('usdt watch -', 2),
 			    join(' ', sort grep { defined } @options), 'and the options of help');
+			like(' ' . $complete->('usdt watch -c prov', 3), qr/ prove(?: |$)/,
+			    'and after -c the commands of the system');
 		}
 	}
 }

@@ -22,6 +22,10 @@ _usdt()
 		COMPREPLY=($(compgen -W "$words" -- "$current"))
 		return
 	fi
+	if [[ $previous == -c ]]; then
+		COMPREPLY=($(compgen -c -- "$current"))
+		return
+	fi
 	if [[ $current == -* ]]; then
 		words=$("$usdt" "${COMP_WORDS[1]}" --help 2>/dev/null |
 		    awk '/^ +-/ { for (i = 1; $i ~ /^-/; i++) {

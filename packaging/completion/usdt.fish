@@ -36,9 +36,14 @@ function __usdt_after_p
     test (commandline -opc)[-1] = -p
 end
 
+function __usdt_after_c
+    test (commandline -opc)[-1] = -c
+end
+
 complete -c usdt -f
 complete -c usdt -n '__fish_is_first_arg' -a '(__usdt_commands)'
 complete -c usdt -n 'not __fish_is_first_arg; and __usdt_after_p' -a '(__usdt_processes)'
 complete -c usdt -n 'not __fish_is_first_arg; and string match -q -- "-*" (commandline -ct)' -a '(__usdt_options)'
-complete -c usdt -n 'not __fish_is_first_arg; and not __usdt_takes_files; and not __usdt_after_p' -a '(__usdt_probes)'
+complete -c usdt -n 'not __fish_is_first_arg; and __usdt_after_c' -a '(complete -C (commandline -ct))'
+complete -c usdt -n 'not __fish_is_first_arg; and not __usdt_takes_files; and not __usdt_after_p; and not __usdt_after_c' -a '(__usdt_probes)'
 complete -c usdt -n 'not __fish_is_first_arg; and __usdt_takes_files' -F

@@ -10,7 +10,7 @@ use Test::More;
 use Usdt::Tracer qw(need tracer_case scratch_dir);
 use Usdt::Watch qw(run_usdt run_notes traced);
 
-need('root', 'cc', 'ruby', 'babeltrace2');
+need('root', 'cc', 'ruby alone', 'babeltrace2');
 alarm 3600;
 
 my $dir = scratch_dir();
@@ -143,11 +143,11 @@ tracer_case('libusdt: by name, direct and not' => sub {
 
 tracer_case('ruby' => sub {
 	my ($status, $out, $err) = run_usdt('watch', '--as', 'arg0=str,arg1=str',
-		'-c', "ruby -e ':as${$}_xyz'",
+		'-c', Usdt::Tracer::ruby() . " -e ':as${$}_xyz'",
 		"ruby:symbol__create{arg0 == \"as${$}_xyz\"}");
 
 	is($status, 0, 'exit 0') || diag($err);
-	like($out, qr/^\S+ \d+ ruby ruby:symbol__create "as${$}_xyz" "\S*" \d+$/,
+	like($out, qr/^\S+ \d+ \S+ ruby:symbol__create "as${$}_xyz" "\S*" \d+$/,
 	    'a symbol');
 });
 

@@ -200,7 +200,7 @@ tracer_case('signals' => sub {
 tracer_case('the watch ends first' => sub {
 	my $provider = "s${$}g";
 	my $script = script('first', orders($provider, '', 'fire 1 2',
-		'quit'), 'exec sleep 1000');
+		'quit'), "exec sleep 1000.$$");
 
 	for (['watch', '-n', 3], ['watch', '-d', 1], ['top', '-i', 0.1, '-n',
 	    3]) {
@@ -209,7 +209,7 @@ tracer_case('the watch ends first' => sub {
 
 		is($status, 0, "@$_: exit 0") || diag($err);
 		like($out, qr/$provider:two/, '... it saw them');
-		is(scalar(() = `pgrep -f '^sleep 1000\$'`), 0,
+		is(scalar(() = `pgrep -f '^sleep 1000.$$\$'`), 0,
 		    '... the command is ended');
 	}
 });
@@ -255,6 +255,30 @@ tracer_case('a terminal is the command\'s' => sub {
 	    || diag($terminal->{text});
 	is($terminal->reap >> 8, 6, 'its exit code');
 	is(scalar leftovers($terminal->{pid}), 0, 'no event is left');
+});
+
+tracer_case('top and hist on a terminal' => sub {
+	my $provider = "s${$}j";
+	my $script = script('drawn', orders($provider, 'loop 1 40 5', 'quit'),
+		"exec sleep 1000.$$");
+
+	for ([['top', "$provider:*"], qr/ 40 +\d+ test_usdt +$provider:two/],
+	    [['hist', "$provider:two", 'arg0'], qr/\[4, 8\) +40 \|/]) {
+		my ($command, @arguments) = @{ $_->[0] };
+		my $terminal = Usdt::Terminal->start(12, 70, { TERM => 'xterm' },
+			usdt_command(), $command, '-i', '0.1', '-c', $script,
+			@arguments);
+		my $line = $_->[1];
+
+		ok($terminal->until(sub { grep { /$line/ } $terminal->table }),
+		    "$command: its events") || diag($terminal->{text});
+		$terminal->type('q');
+		is($terminal->reap, 0, '... q ends it, exit 0');
+		is($terminal->modes, $terminal->{modes},
+		    '... the terminal is as before');
+		is(scalar(() = `pgrep -f '^sleep 1000.$$\$'`), 0,
+		    '... and the command is ended');
+	}
 });
 
 done_testing();

@@ -71,6 +71,7 @@ sub lacks
 	return lacks_command('trace-bpfcc') if $what eq 'bcc';
 	return lacks_python() if $what eq 'python';
 	return lacks_ruby() if $what eq 'ruby';
+	return lacks_command(ruby()) if $what eq 'ruby alone';
 	return lacks_perl() if $what eq 'perl headers';
 	return lacks_lua() if $what eq 'lua';
 	return defined kernel_headers() ? undef : 'no headers of a kernel in '
