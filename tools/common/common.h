@@ -21,6 +21,8 @@
 
 /* --- memory.c: what happens when memory runs out? ------------------------- */
 
+/* End the command with a message. */
+void out_of_memory(void) __attribute__((noreturn));
 /* Like malloc's family, but never NULL: the command ends with a message. */
 void *xcalloc(size_t count, size_t size);
 void *xreallocarray(void *old, size_t count, size_t size);
@@ -38,6 +40,12 @@ void text_end(FILE *stream);
 		(array) = xreallocarray((array), (space), sizeof *(array)); \
 	} \
 } while (0)
+
+/* --- tree.c: how is an element added to a tree? --------------------------- */
+
+/* tsearch: where the element of a tree is that equals KEY, or KEY itself now. */
+void *xtsearch(const void *key, void **root,
+    int (*compare)(const void *one, const void *other));
 
 /* --- utf8.c: which bytes are a character of UTF-8? ------------------------ */
 

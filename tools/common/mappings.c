@@ -53,10 +53,7 @@ file_of(struct census *census, uint64_t device, uint64_t inode)
 	file = xcalloc(1, sizeof *file);
 	file->device = device;
 	file->inode = inode;
-	if (tsearch(file, &census->index, by_inode) == NULL) {
-		fputs("usdt: out of memory\n", stderr);
-		exit(EXIT_TROUBLE);
-	}
+	xtsearch(file, &census->index, by_inode);
 	ROOM_FOR_ONE(census->files, census->count, census->space);
 	census->files[census->count++] = file;
 	return file;

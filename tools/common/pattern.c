@@ -191,9 +191,9 @@ part_matches(const char *part, const char *name)
 		return 1;
 	if (strchr(part, '\\') == NULL)
 		return 0;
-	out = open_memstream(&shown, &size);
+	out = text_begin(&shown, &size);
 	quote_line(out, name);
-	fclose(out);
+	text_end(out);
 	matches = strcmp(part, shown) == 0;
 	free(shown);
 	return matches;
@@ -247,7 +247,7 @@ pattern_for(const char *path, const struct probe *probe)
 	const char *slash = path ? strrchr(path, '/') : NULL;
 	size_t size;
 	char *text;
-	FILE *out = open_memstream(&text, &size);
+	FILE *out = text_begin(&text, &size);
 
 	if (path != NULL)
 		fprintf(out, "%s:", path);
@@ -255,6 +255,6 @@ pattern_for(const char *path, const struct probe *probe)
 	/* With all four parts a path that has colons stays distinct. */
 	fputs(slash != NULL && strchr(slash, ':') != NULL ? ":::" : ":", out);
 	print_escaped(out, probe->name);
-	fclose(out);
+	text_end(out);
 	return text;
 }

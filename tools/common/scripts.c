@@ -25,7 +25,7 @@ script_bpftrace(const char *place, const struct commands_for *wanted)
 	struct argument *args = arguments_of(wanted->image, wanted->probe,
 	    &count);
 	char *script;
-	FILE *text = open_memstream(&script, &size);
+	FILE *text = text_begin(&script, &size);
 
 	fprintf(text, "usdt:%s:%s:%s { printf(\"%%d %%s", place,
 	    wanted->probe->provider, wanted->probe->note_name);
@@ -38,7 +38,7 @@ script_bpftrace(const char *place, const struct commands_for *wanted)
 		fprintf(text, argument_is_text(&args[i]) ? ", str(arg%zu)" :
 		    ", arg%zu", i);
 	fputs("); }", text);
-	fclose(text);
+	text_end(text);
 	arguments_free(args, count);
 	return script;
 }
@@ -99,7 +99,7 @@ script_bpftrace_named(const char *place, const struct commands_for *wanted)
 	struct argument *args = arguments_of(wanted->image, wanted->probe,
 	    &all);
 	char *script;
-	FILE *text = open_memstream(&script, &size);
+	FILE *text = text_begin(&script, &size);
 
 	fprintf(text, "usdt:%s:%s:%s { } uprobe:%s:%s { printf(\"%%d %%s",
 	    place, wanted->probe->provider, wanted->probe->note_name,
@@ -124,7 +124,7 @@ script_bpftrace_named(const char *place, const struct commands_for *wanted)
 		    member ? "->" : "", member ? member->name : "");
 	}
 	fputs("); }", text);
-	fclose(text);
+	text_end(text);
 	arguments_free(args, all);
 	return script;
 }
@@ -138,7 +138,7 @@ script_perf_named(const struct commands_for *wanted)
 	    &count);
 	const struct probe *probe = wanted->probe;
 	char *definition;
-	FILE *text = open_memstream(&definition, &size);
+	FILE *text = text_begin(&definition, &size);
 
 	fprintf(text, "usdt_%s:%s_args=%s", probe->provider, probe->note_name,
 	    probe->note_name);
@@ -149,7 +149,7 @@ script_perf_named(const struct commands_for *wanted)
 		    member ? member->name : "",
 		    argument_is_text(&args[i]) ? ":string" : "");
 	}
-	fclose(text);
+	text_end(text);
 	arguments_free(args, count);
 	return definition;
 }
@@ -161,7 +161,7 @@ script_dtrace(const struct commands_for *wanted, const char *name)
 	struct argument *args = arguments_of(wanted->image, wanted->probe,
 	    &count);
 	char *script, *prefix;
-	FILE *text = open_memstream(&script, &size);
+	FILE *text = text_begin(&script, &size);
 
 	fprintf(text, "%s$target:::%s {", wanted->probe->provider, name);
 	prefix = count > 0 && args[0].name != NULL ?
@@ -179,7 +179,7 @@ script_dtrace(const struct commands_for *wanted, const char *name)
 			    i);
 	free(prefix);
 	fputs(" }", text);
-	fclose(text);
+	text_end(text);
 	arguments_free(args, count);
 	return script;
 }

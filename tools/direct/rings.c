@@ -160,11 +160,10 @@ add_lost(struct process *process, struct target *target, int64_t more)
 	struct lost *lost = xcalloc(1, sizeof *lost), **found;
 
 	lost->target = target;
-	found = tsearch(lost, &process->losses, by_target);
-	if (found == NULL || *found != lost)
+	found = xtsearch(lost, &process->losses, by_target);
+	if (*found != lost)
 		free(lost);
-	if (found != NULL)
-		(*found)->total += more;
+	(*found)->total += more;
 }
 
 /* Which processes have ended? */

@@ -29,12 +29,12 @@ finding_make(enum verdict verdict, const char *remedy, const char *format,
 	struct finding finding = { .verdict = verdict };
 	va_list args;
 	size_t size;
-	FILE *out = open_memstream(&finding.text, &size);
+	FILE *out = text_begin(&finding.text, &size);
 
 	va_start(args, format);
 	vfprintf(out, format, args);
 	va_end(args);
-	fclose(out);
+	text_end(out);
 	if (remedy != NULL)
 		finding.remedy = xasprintf("%s", remedy);
 	return finding;

@@ -470,9 +470,9 @@ by_place(const void *one, const void *other)
 static int
 is_repeated(void **given, const struct probe *probe)
 {
-	const struct probe **found = tsearch(probe, given, by_place);
+	const struct probe **found = xtsearch(probe, given, by_place);
 
-	return found != NULL && *found != probe;
+	return *found != probe;
 }
 
 static void
@@ -562,11 +562,11 @@ is_known(struct attachment *to, uint64_t device, uint64_t inode,
 	key[0] = device;
 	key[1] = inode;
 	key[2] = changed;	/* another file may get the inode later */
-	found = tsearch(key, &to->known, by_inode);
-	if (found != NULL && *found == key)
+	found = xtsearch(key, &to->known, by_inode);
+	if (*found == key)
 		return 0;
 	free(key);
-	return found != NULL;
+	return 1;
 }
 
 static void

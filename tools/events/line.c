@@ -166,10 +166,10 @@ put_quoted(struct line *line, const char *bytes, size_t length)
 {
 	size_t size;
 	char *text;
-	FILE *out = open_memstream(&text, &size);
+	FILE *out = text_begin(&text, &size);
 
 	quote_string(out, bytes, length);
-	fclose(out);
+	text_end(out);
 	line_put(line, text, size);
 	free(text);
 }
@@ -205,9 +205,9 @@ line_word(struct line *line, const char *word)
 		line_put(line, word, size);
 		return;
 	}
-	out = open_memstream(&text, &size);
+	out = text_begin(&text, &size);
 	quote_word(out, word);
-	fclose(out);
+	text_end(out);
 	line_put(line, text, size);
 	free(text);
 }

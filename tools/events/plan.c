@@ -269,7 +269,7 @@ signature_of(const struct target *target)
 {
 	size_t i, size;
 	char *text;
-	FILE *out = open_memstream(&text, &size);
+	FILE *out = text_begin(&text, &size);
 
 	for (i = 0; i < target->leaf_count; i++) {
 		const struct leaf *leaf = &target->leaves[i];
@@ -278,7 +278,7 @@ signature_of(const struct target *target)
 		if (leaf->letter == 'A')
 			fprintf(out, "%zux%zu,", leaf->size, leaf->elements);
 	}
-	fclose(out);
+	text_end(out);
 	return text;
 }
 

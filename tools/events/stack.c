@@ -146,7 +146,7 @@ module_of(struct stacks *stacks, pid_t pid, const struct mapping *mapping)
 	*module = key;
 	if (mapping->inode != 0)
 		module->functions = read_functions(pid, mapping);
-	tsearch(module, &stacks->modules, by_file);
+	xtsearch(module, &stacks->modules, by_file);
 	return module;
 }
 
@@ -192,7 +192,7 @@ process_of(struct stacks *stacks, pid_t pid)
 	}
 	process = xcalloc(1, sizeof *process);
 	process->pid = pid;
-	tsearch(process, &stacks->processes, by_pid);
+	xtsearch(process, &stacks->processes, by_pid);
 	return process;
 }
 

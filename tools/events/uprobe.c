@@ -69,7 +69,7 @@ definition(const struct tracefs *tracefs, const struct event *event,
 {
 	size_t size, i;
 	char *text;
-	FILE *line = open_memstream(&text, &size);
+	FILE *line = text_begin(&text, &size);
 
 	uint64_t site = target->direct ? direct_site(target->image,
 	    target->probe) : target->probe->site;
@@ -84,7 +84,7 @@ definition(const struct tracefs *tracefs, const struct event *event,
 	for (i = 0; !target->direct && i < target->leaf_count; i++)
 		write_leaf(line, &target->leaves[i], i, target->words);
 	putc('\n', line);
-	fclose(line);
+	text_end(line);
 	return text;
 }
 
@@ -103,7 +103,7 @@ define(struct tracefs *tracefs, const struct event *event)
 {
 	size_t size, i, at, length, more;
 	char *text, *line;
-	FILE *all = open_memstream(&text, &size);
+	FILE *all = text_begin(&text, &size);
 	int error = 0;
 
 	for (i = 0; i < event->count; i++) {
@@ -114,7 +114,7 @@ define(struct tracefs *tracefs, const struct event *event)
 		fputs(line, all);
 		free(line);
 	}
-	fclose(all);
+	text_end(all);
 	for (at = 0; error == 0 && at < size; at += length) {
 		length = 0;
 		do {

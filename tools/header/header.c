@@ -91,13 +91,13 @@ types_of(const usdt_probedef_t *probedef)
 {
 	size_t i, size;
 	char *text;
-	FILE *out = open_memstream(&text, &size);
+	FILE *out = text_begin(&text, &size);
 
 	for (i = 0; i < probedef->argc; i++) {
 		fputs(probedef->state->dof_types[i], out);
 		putc('\0', out);
 	}
-	fclose(out);
+	text_end(out);
 	return text;
 }
 
@@ -187,7 +187,7 @@ run(struct header *header, pid_t pid, char **words, int count)
 		return misuse(help, "one file at a time; definitions are "
 		    "PROVIDER:MODULE:FUNCTION:NAME(TYPE NAME, ...)");
 	/* All of it or nothing: half a header would be used as a whole one. */
-	header->out = open_memstream(&text, &size);
+	header->out = text_begin(&text, &size);
 	header_begin(header);
 	if (pid != 0)
 		result = add_process(header, pid);
@@ -196,7 +196,7 @@ run(struct header *header, pid_t pid, char **words, int count)
 	else
 		result = add_file(header, words[0]);
 	header_end(header);
-	fclose(header->out);
+	text_end(header->out);
 	if (result == EXIT_FINE)
 		fwrite(text, 1, size, stdout);
 	free(text);

@@ -48,12 +48,12 @@ define(struct header *header, const char *name, char *text)
 
 	own->name = xasprintf("%s", name);
 	own->text = text;
-	found = tsearch(own, &header->written, by_name);
-	if (found != NULL && *found == own) {
+	found = xtsearch(own, &header->written, by_name);
+	if (*found == own) {
 		fputs(text, header->out);
 		return;
 	}
-	if (found != NULL && strcmp((*found)->text, text) != 0)
+	if (strcmp((*found)->text, text) != 0)
 		fprintf(header->out, "/* %s: another probe has this name "
 		    "already, for something else */\n", name);
 	written_free(own);
@@ -113,7 +113,7 @@ write_struct(struct header *header, const struct type_struct *type)
 		    "said here */\n", type->name);
 		return;
 	}
-	out = open_memstream(&text, &size);
+	out = text_begin(&text, &size);
 	fprintf(out, "struct %s {\n", type->name);
 	for (i = 0; i < type->count; i++) {
 		const struct type_member *member = &type->members[i];
@@ -127,7 +127,7 @@ write_struct(struct header *header, const struct type_struct *type)
 		fputs(";\n", out);
 	}
 	fprintf(out, "}%s;\n", packed ? dialect->attribute : "");
-	fclose(out);
+	text_end(out);
 	name = xasprintf("struct %s", type->name);
 	define(header, name, text);
 	free(name);
@@ -172,9 +172,9 @@ write_probe(struct header *header, const struct image *image,
 		name = args[i].name != NULL ?
 		    xasprintf("%s_%s", prefix, args[i].name) :
 		    xasprintf("%s_arg%zu", prefix, i);
-		out = open_memstream(&text, &size);
+		out = text_begin(&text, &size);
 		header->dialect->argument(out, name, args, count, i);
-		fclose(out);
+		text_end(out);
 		define(header, name, text);
 		free(name);
 	}

@@ -358,9 +358,9 @@ ctf_begin(int directory, const struct ctf_place *place)
 		errno = error;
 		return NULL;
 	}
-	out = open_memstream(&text, &size);
+	out = text_begin(&text, &size);
 	put_trace(out, place);
-	fclose(out);
+	text_end(out);
 	append_metadata(ctf, text, size);
 	free(text);
 	if (ctf->error != 0) {
@@ -427,14 +427,14 @@ ctf_class(struct ctf *ctf, const char *provider, const char *name,
 	    count * sizeof class->steps[0]);
 	size_t i, size;
 	char *text;
-	FILE *out = open_memstream(&text, &size);
+	FILE *out = text_begin(&text, &size);
 
 	class->number = (uint32_t)ctf->class_count;
 	class->room = EVENT_HEAD;
 	for (i = 0; i < count; i++)
 		add_step(class, &fields[i]);
 	put_class(out, class->number, provider, name, fields, count);
-	fclose(out);
+	text_end(out);
 	append_metadata(ctf, text, size);
 	free(text);
 	ROOM_FOR_ONE(ctf->classes, ctf->class_count, ctf->class_space);
