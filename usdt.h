@@ -689,7 +689,7 @@ USDT_API const void *usdt_probe_code(const usdt_probedef_t *probedef);
  * record` or `usdt top` watches a probe, each fire also writes a record to
  * memory of its thread.  The thread's first such fire makes some system calls
  * and maps 256 KiB; a thread that fills them in less than 25 ms gets 4 MiB, if
- * fewer than 32 have them, and up to four that fill those in less than 50 ms get
+ * fewer than 32 have them, and up to four that fill those in less than 200 ms get
  * 16 MiB.  So a process has at most 192 MiB of these, and 256 KiB for each thread.
  * The memory goes soon after the thread's end; nobody else can write it.  Without
  * such memory events are lost, and the reader reports how many.  "char *"

@@ -35,7 +35,7 @@
 #define QUICK		25000000	/* ... so many nanoseconds */
 #define LARGEST		USDT__RING_UNITS /* 16 MiB, for the first few that come
 					 * round with 4 MiB in less than ... */
-#define VERY_QUICK	50000000	/* ... so many nanoseconds */
+#define VERY_QUICK	200000000	/* ... so many nanoseconds */
 #define LARGE_MAX	32	/* of a process ... */
 #define LARGEST_MAX	4	/* ... and of these */
 #define OLDER		3	/* rings that a thread had before its present one */
