@@ -50,7 +50,8 @@ usdt__advance(uint32_t *word, uint32_t by)
 static inline void
 usdt__count(uint8_t *base, size_t at, size_t index)
 {
-#if defined(__x86_64__) || defined(__i386__)
+	/* Without optimization AT is no constant to the compiler. */
+#if (defined(__x86_64__) || defined(__i386__)) && defined(__OPTIMIZE__)
 	__asm__ __volatile__("incl %c1(%0, %2, 4)" : : "r" (base), "i" (at),
 	    "r" (index) : "memory", "cc");
 #elif defined(__aarch64__)
