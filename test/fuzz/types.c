@@ -114,7 +114,7 @@ check_shown(struct target *target, unsigned choice)
 		must(n > 0 && (unsigned char)show.line.bytes[i] >= ' ');
 	}
 	json_done(&show);
-	line_free(&show.line);
+	show_done(&show);
 	free(values);
 }
 
