@@ -623,7 +623,7 @@ look_at(const uint8_t *stubs, struct usdt__direct *direct)
 	if (stubs == NULL)
 		return 0;
 	*direct = there[-1];
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	usdt__load_fence();
 	return __atomic_load_n(&there[-1].magic, __ATOMIC_RELAXED) ==
 	    USDT__DIRECT_MAGIC;
 }
