@@ -24,7 +24,8 @@ binmode($_, ':utf8') for Test::More->builder->output,
 require_compiler(system('babeltrace2 --version >/dev/null 2>&1') == 0,
     'no babeltrace2 (test/setup check installs it)');
 system(@cc, '-std=gnu99', '-g', '-I.', '-Wall', '-Wextra', '-Werror', '-o',
-    "$dir/ctf", 'test/ctf.c', 'tools/record/ctf.c',
+    "$dir/ctf", 'test/ctf.c',
+    'tools/record/ctf.c', 'tools/record/tsdl.c',
     map { "tools/common/$_.c" } qw(memory utf8)) == 0
     or BAIL_OUT('ctf.c is not compiled');
 

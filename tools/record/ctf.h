@@ -10,6 +10,8 @@
 #ifndef TOOLS_CTF_H
 #define TOOLS_CTF_H
 
+#include <stdio.h>
+
 #include "tools/events/events.h"
 
 enum ctf_kind {
@@ -83,5 +85,13 @@ int ctf_words(struct ctf_stream *stream, const struct ctf_class *class,
     uint64_t time, pid_t tid, const uint64_t *words, size_t count);
 /* Say that COUNT more events of the process were lost before TIME. */
 void ctf_lost(struct ctf_stream *stream, uint64_t time, uint64_t count);
+
+/* --- tsdl.c: how is a trace described to its readers? --------------------- */
+
+/* What is so in all of the trace. */
+void tsdl_trace(FILE *out, const struct ctf_place *place);
+/* The events of a probe, which have that number. */
+void tsdl_event(FILE *out, uint32_t number, const char *provider,
+    const char *name, const struct ctf_field *fields, size_t count);
 
 #endif /* TOOLS_CTF_H */
