@@ -271,12 +271,16 @@ $(BENCH)/direct: bench/direct.c bench/direct.h $(O)/libusdt.a
 	@mkdir -p $(@D)
 	@echo "  BENCH   $@"
 	$(Q)$(CC) $(CFLAGS) -O2 -I. -o $@ bench/direct.c $(O)/libusdt.a $(LIBS)
+$(BENCH)/reach: bench/reach.c $(O)/libusdt.a
+	@mkdir -p $(@D)
+	@echo "  BENCH   $@"
+	$(Q)$(CC) $(CFLAGS) -O2 -I. -o $@ bench/reach.c $(O)/libusdt.a $(LIBS)
 $(BENCH)/direct_lttng: bench/direct_lttng.c bench/direct_lttng.h bench/direct.h
 	@mkdir -p $(@D)
 	@echo "  BENCH   $@"
 	$(Q)$(CC) -O2 -Ibench -o $@ bench/direct_lttng.c -llttng-ust $(LIBDL) $(LIBS)
 
-benched = $(BENCH)/bench $(BENCH)/bpf_count $(BENCH)/direct \
+benched = $(BENCH)/bench $(BENCH)/bpf_count $(BENCH)/direct $(BENCH)/reach \
 	  $(if $(wildcard /usr/include/lttng/tracepoint.h),$(BENCH)/direct_lttng) \
 	  $(if $(shell command -v clang),$(BENCH)/bench-clang)
 
