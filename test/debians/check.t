@@ -64,7 +64,7 @@ for my $suite (@suites) {
 	    . 'tar -xf - -C "$2/libusdt"', 'sh', $top, $dir) == 0
 	    or die "the sources can't be copied\n";
 	$entered = open(my $pipe, '-|', qw(unshare --mount --pid --fork --kill-child sh -c),
-	    $enter, 'sh', $tree{$suite}, $dir, $ENV{USDT_TEST_PATIENCE} // 60)
+	    $enter, 'sh', $tree{$suite}, $dir, $ENV{USDT_TEST_PATIENCE} // 300)
 	    or die "unshare: $!\n";
 	my $said = join('', <$pipe>);
 	my $ended = close($pipe);
