@@ -70,4 +70,15 @@ is($process->greeting, 'invalid argument: provider is NULL',
 is($process->line, 'no probes defined', 'the program that of its own');
 is($process->line, 'fired 10 seen 10', 'and the probe of the object fires');
 is($process->close, 0, 'it ends well');
+
+# Where there are direct events, each copy has rings.
+build("$scratch/unloaded_rings", 'unloaded_rings.c');
+build("$scratch/unloaded_rings.so", 'unloaded_rings.c', '-shared', '-fPIC');
+$process = Usdt::Process->new(program => "$scratch/unloaded_rings",
+	args => ["$scratch/unloaded_rings.so"],
+	env => in_environment(USDT_IMAGE_DIR => $images, USDT_DEBUG => undef));
+$process->ready or die $process->report;
+like($process->line, qr/^rings (?:10|0), then 0$/,
+	'a plugin that is unloaded leaves no ring');
+is($process->close, 0, 'it ends well');
 done_testing();
