@@ -4,6 +4,7 @@
  *	direct PROVIDER
  *
  * SPDX-License-Identifier: BSD-2-Clause
+ *	direct PROVIDER KIND TIMES	just fire so often, as if somebody read
  */
 #include <stdint.h>
 
@@ -44,6 +45,20 @@ fire_t(long i)
 	usdt_probe_fire(probes[3], 2, argv);
 }
 
+/* For callgrind.  The first events of a thread are announced one by one. */
+static int
+count_direct(char kind, long times)
+{
+	size_t i;
+
+	for (i = 0; i < 4; i++)
+		((volatile uint16_t *)(uintptr_t)probes[i]->gate)[1] = 1;
+	loop(kind, 1);
+	usleep(150000);
+	loop(kind, times);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -72,5 +87,5 @@ main(int argc, char **argv)
 		fprintf(stderr, "direct: %s\n", usdt_errstr(provider));
 		return 1;
 	}
-	return serve();
+	return argc > 3 ? count_direct(*argv[2], atol(argv[3])) : serve();
 }
