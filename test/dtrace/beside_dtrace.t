@@ -49,6 +49,14 @@ package Watch {
 		$self->stop('INT');
 		return $self->values;
 	}
+
+	# Do its events come direct?
+	sub is_direct
+	{
+		my ($self) = @_;
+
+		return $self->errors =~ /: 1 probe direct$/m ? 1 : 0;
+	}
 }
 
 sub dtrace
@@ -92,6 +100,7 @@ for my $way ('$target', '*') {
 			is($p->ask('wait 0 1 100'), 'enabled 1',
 			    'enabled still: the other one goes on');
 			fire($p, 4);
+			is($tracer{watch}->is_direct, 1, 'its events are direct');
 			@mine = $first eq 'watch' ? (1 .. 4) : (2 .. 4);
 			is_deeply([$tracer{watch}->finish(scalar @mine)],
 			    \@mine, 'usdt watch sees each fire once');
@@ -100,6 +109,26 @@ for my $way ('$target', '*') {
 		});
 	}
 }
+
+# Direct events are written by the process, which also enters the kernel for
+# dtrace.
+dtrace_case('usdt watch and dtrace see each of 1,000 events' => sub {
+	my $p = process('many', 'f', 'go', 'int');
+	my $dtrace = Usdt::Dtrace->run('many*:::go '
+	    . '{ printf("> %d\n", arg0); }');
+	my $watch = Watch->run('many:go');
+	my @all = (1 .. 1000);
+
+	is($p->ask('wait 0 1 100'), 'enabled 1', 'enabled');
+	is($watch->is_direct, 1, 'direct');
+	$p->send("fire 0 $_") for @all;
+	is(join(' ', map { $p->line } @all), join(' ', ('fired 1') x @all),
+	    'all are fired');
+	same_events([$dtrace->finish(scalar @all)], \@all,
+	    'dtrace sees each once');
+	is_deeply([$watch->finish(scalar @all)], \@all,
+	    'and so does usdt watch');
+});
 
 # Each pair of dtraces, in order of starting.
 my %ways = (
