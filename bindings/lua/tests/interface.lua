@@ -137,15 +137,15 @@ case("tracers see structs", function()
   local provider = assert(usdt.provider("luastructs"))
   same(provider:struct("peer", 4, { ["uint16_t port"] = 0,
     ["char flags[2]"] = 2 }), true)
-  same(provider:struct("request", 24, { ["char *url"] = 8, ["int id"] = 0,
-    ["struct peer peer"] = 16 }), true)
+  same(provider:struct("request", 16, { ["int64_t sent"] = 8, ["int id"] = 0,
+    ["struct peer peer"] = 4 }), true)
   assert(provider:probe("f", "p1", "struct request *request", "char **list"))
   assert(provider:enable())
   local file = assert(io.open(provider:status().sdt.path, "rb"))
   local image = file:read("*a")
   file:close()
   for _, told in ipairs { "struct peer { uint16_t port; char flags[2]; };\n",
-    "struct request { int id; char *url; struct peer peer; };\n",
+    "struct request { int id; struct peer peer; int64_t sent; };\n",
     "void p1(struct request *request, char **list);\n" } do
     check(image:find(told, 1, true), told)
   end

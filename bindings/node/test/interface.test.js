@@ -87,14 +87,14 @@ test('structs', () => {
 	const add = (...args) => provider.addStruct(...args);
 
 	add('peer', 4, { 'uint16_t port': 0, 'char flags[2]': 2 });
-	add('request', 24, { 'char *url': 8, 'int id': 0,
-		'struct peer peer': 16 });
+	add('request', 16, { 'int64_t sent': 8, 'int id': 0,
+		'struct peer peer': 4 });
 	provider.addProbe('p1', 'struct request *request',
 		'const  struct peer*');
 	provider.enable();
 	const image = fs.readFileSync(provider.status().sdt.path, 'latin1');
 	for (const told of ['struct peer { uint16_t port; char flags[2]; };\n',
-	    'struct request { int id; char *url; struct peer peer; };\n',
+	    'struct request { int id; struct peer peer; int64_t sent; };\n',
 	    'void p1(struct request *request, const  struct peer*arg1);\n'])
 		assert.ok(image.includes(told), told);
 	assert.throws(() => add('a', 8, { 'struct other o': 0 }),

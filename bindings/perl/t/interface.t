@@ -101,14 +101,14 @@ subtest 'structs' => sub {
 
 	is($provider->struct('peer', 4, 'uint16_t port' => 0, 'char flags[2]'
 		=> 2), $provider, 'one');
-	$provider->struct('request', 24, 'char *url' => 8, 'int id' => 0,
-		'struct peer peer' => 16);
+	$provider->struct('request', 16, 'int64_t sent' => 8, 'int id' => 0,
+		'struct peer peer' => 4);
 	$provider->probe('p1', 'struct request *request', 'char **list');
 	$provider->enable;
 	open(my $in, '<:raw', $provider->status->{sdt}{path}) or die $!;
 	my $image = join('', <$in>);
 	my $told = join("\n", 'struct peer { uint16_t port; char flags[2]; };',
-		'struct request { int id; char *url; struct peer peer; };',
+		'struct request { int id; struct peer peer; int64_t sent; };',
 		'void p1(struct request *request, char **list);');
 	ok(index($image, $told) >= 0, 'tracers see the structs');
 	is(Devel::USDT::_address(Math::BigInt->new(2)->bpow(64) - 1), ~0,

@@ -107,9 +107,10 @@ class Interface(unittest.TestCase):
                 b"struct Request { int32_t id; char *url; double took; "
                 b"struct my_peer peer; struct my_peer more[2]; "
                 b"struct Request *next; bool ok; void *other; "
-                b"uint64_t bytes; char *text; void *any; void *call; "
+                b"uint%d_t bytes; char *text; void *any; void *call; "
                 b"int8_t small[3]; };\n"
-                b"void p1(struct Request *request);", image.read())
+                b"void p1(struct Request *request);"
+                % (8 * ctypes.sizeof(ctypes.c_size_t)), image.read())
 
     def test_structs_that_are_refused(self):
         class Bits(ctypes.Structure):

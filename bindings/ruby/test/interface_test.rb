@@ -252,13 +252,13 @@ class InterfaceTest < Minitest::Test
     provider = USDT::Provider.create(:rbstructs)
     assert(provider.struct(:peer, 4, { "uint16_t port" => 0,
                                       "char flags[2]" => 2 }))
-    assert(provider.struct("request", 24, "char *url" => 8, "int id" => 0,
-                                          "struct peer peer" => 16))
+    assert(provider.struct("request", 16, "int64_t sent" => 8, "int id" => 0,
+                                          "struct peer peer" => 4))
     provider.probe(:f, :p1, "struct request *request", list: "char **")
     provider.enable
     image = File.binread(provider.status.sdt.path)
     assert_match(/struct peer { uint16_t port; char flags\[2\]; };$/, image)
-    assert_match(/^struct request { int id; char \*url; struct peer peer; };$/,
+    assert_match(/^struct request { int id; struct peer peer; int64_t sent; };$/,
                  image)
     assert_match(/p1\(struct request \*request, char \*\*list\);$/, image)
   end
