@@ -234,6 +234,12 @@ test-debians:
 run-debians: all
 	USDT_DEBIANS='$(SUITES)' $(PROVE) test/debians/trixie.t test/debians/check.t
 
+# The packages, and that for Node.js, on another processor, as its Debian has it:
+# `make test-foreign ARCH=s390x`, or riscv64, armhf, ppc64le.
+test-foreign:
+	@test/setup cross foreign-$(ARCH)
+	prove -Itest/lib --timer --verbose test/debians/foreign.t :: $(ARCH)
+
 # Each fuzzer for $(FUZZ_SECONDS).
 fuzz:
 	@test/setup fuzz
@@ -306,7 +312,7 @@ clean:
 
 .PHONY: all lib sources check run-check test-trace run-trace test-dtrace run-dtrace \
 	test run-test test-node run-node $(LANGUAGES:%=test-%) \
-	$(LANGUAGES:%=run-%) test-debians run-debians fuzz vm vm-shell bench run-bench demo run-demo \
+	$(LANGUAGES:%=run-%) test-debians run-debians test-foreign fuzz vm vm-shell bench run-bench demo run-demo \
 	clean
 .SECONDARY: $(UNITS:%=$(OBJ)/%.o) $(EXAMPLES:%=$(OBJ)/%.o) \
 	$(patsubst %.c,$(OBJ)/%.o,$(wildcard test/fuzz/*.c))
