@@ -737,9 +737,9 @@ loop(struct stream *stream)
 		    perf_lost(stream->to.announcements));
 	report_lost(stream);
 	if (stream->to.rings != NULL && rings_unread(stream->to.rings) > 0)
-		fprintf(stderr, "usdt: %" PRIu64 " threads ended before their "
-		    "events could be read\n",
-		    rings_unread(stream->to.rings));
+		fprintf(stderr, "usdt: %" PRIu64 " thread%s ended before all "
+		    "events could be read\n", rings_unread(stream->to.rings),
+		    rings_unread(stream->to.rings) == 1 ? "" : "s");
 }
 
 /* The process of "only" must exist, and its end must be noticed. */
