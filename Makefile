@@ -199,7 +199,7 @@ test:
 	$(AGAIN) run-test
 run-test: all $(units)
 	$(PROVE) -j$(CPUS) $(checks); checked=$$?; \
-	$(PROVE) -j2 --rules='seq=test/{trace,kernel}/*.t' --rules='par=**' \
+	$(PROVE) -j3 --rules='seq=test/{trace,kernel}/*.t' --rules='par=**' \
 	    $(traces) $(nodes) $(languages) $(machines) $(debians) $(longer) && \
 	    exit $$checked
 
