@@ -78,18 +78,6 @@ tracer_case('all events from the first one' => sub {
 	    'its output is its own');
 });
 
-tracer_case('the priority is the watch\'s alone' => sub {
-	my $own = getpriority(0, 0);	# PRIO_PROCESS, this one
-	my $higher = $own == 0 ? -10 : $own;
-	my $script = script('priority', 'watch=$PPID',
-		"until [ \$(ps -o ni= -p \$watch) = $higher ]; do sleep 0.1; done",
-		'nice', orders("s${$}n", 'fire 1'));
-
-	run_usdt('watch', '-c', $script, "s${$}n:*");
-	is((split /\n/, printed('priority'))[0], $own,
-	    'the command has that of who started it');
-});
-
 tracer_case('children, and what they execute; nobody else' => sub {
 	my $provider = "s${$}b";
 	my $other = traced($dir, $provider, ['f', 'one', 'int', 'char *'],

@@ -16,7 +16,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -40,8 +39,6 @@
 #define FULL		8
 #define RINGS_A_MS	100
 #define LATELY		(SECOND / 4)
-/* Our nice value while events come. */
-#define HURRY		(-10)
 /* How long we wait at the end for records that are being written, in ms. */
 #define FINISH_MS	100
 /* The most losses that are printed in a second. */
@@ -689,18 +686,6 @@ attend(struct stream *stream, uint64_t now, uint64_t *scan)
 	*scan = clock_now(CLOCK_MONOTONIC) + every;
 }
 
-/*
- * Who reads late loses events: on a busy machine we come before other programs,
- * unless somebody chose otherwise.
- */
-static void
-hurry(void)
-{
-	errno = 0;
-	if (getpriority(PRIO_PROCESS, 0) == 0 && errno == 0)
-		setpriority(PRIO_PROCESS, 0, HURRY);	/* or it is not allowed */
-}
-
 static void
 loop(struct stream *stream)
 {
@@ -712,7 +697,6 @@ loop(struct stream *stream)
 	stream->busy_ms = BUSY_MS;
 	stream->to.between = between;
 	stream->to.self = stream;
-	hurry();
 	while (!stream->to.fatal && !stream->stopped) {
 		stop = sleep_round(stream);
 		if (stop)
