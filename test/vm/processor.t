@@ -25,7 +25,7 @@ my %chain = (riscv64 => '-fno-omit-frame-pointer', s390x => '-mbackchain',
 my @machines = (
 	[riscv64 => 'riscv64', @both], [s390x => 's390x', @both],
 	[armhf => 'armhf', qw(watch callers)],
-	[ppc64le => 'ppc64el', qw(watch callers)],
+	[ppc64le => 'ppc64el', qw(watch callers perf)],
 );
 
 my %chosen = map { $_ => 1 } split ' ', $ENV{USDT_PROCESSOR} // '';

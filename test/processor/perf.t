@@ -1,0 +1,14 @@
+# Does perf read arguments where this machine's processor has them?
+#
+# It runs in the machines with other processors than the host's, if perf knows the
+# operands of that processor.
+use strict;
+use warnings;
+
+use Test::More;
+use Usdt::PerfCases qw(run_perf);
+use Usdt::Tracer qw(need);
+
+need('root', 'perf');
+run_perf(no_stacks => 1, no_sizes => 1);
+done_testing();
