@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #if !defined(MADV_WIPEONFORK)
 #define MADV_WIPEONFORK	18	/* Linux 4.14 */
@@ -46,6 +47,7 @@ usdt__guard_make(void)
 void
 usdt__guard_renew(void)
 {
+	usdt__guard[1] = (int32_t)getpid();
 	__atomic_store_n(&usdt__guard[0], 1, __ATOMIC_RELEASE);
 }
 

@@ -310,7 +310,8 @@ void usdt__fire(const void *entry, size_t argc, const uint64_t *words);
 
 /* --- core/guard.c: is this process a forked child to be mended? --------- */
 
-/* Probes fire only while the first word is 1. */
+/* Probes fire only while the first word is 1.  The second one is the process's
+ * number: a child of vfork, which has all memory of its parent, has another. */
 extern int32_t usdt__guard[];
 
 /* Allow this process to fire. */

@@ -486,6 +486,12 @@ make(uint32_t units, const uint8_t *stubs, struct usdt__writer *old)
 		errno = ENOSYS;
 		return NULL;
 	}
+	if (getpid() != usdt__guard[1]) {
+		errno = ECHILD;		/* vfork's: a reader would take the ring
+					 * for the child's, and it is gone when
+					 * its parent writes there */
+		return NULL;
+	}
 	if (clock_kind == 0)
 		clock_kind = choose_clock();
 	free_ended(usdt__ring_time());
@@ -652,6 +658,8 @@ find(const uint8_t *stubs, size_t at, struct usdt__writer **found)
 		return lose(stubs, at, failure->error);
 	writer = make(writer != NULL ? writer->mask + 1 : SMALL, stubs, writer);
 	if (writer == NULL) {
+		if (errno == ECHILD)	/* its parent may have one at once */
+			return lose(stubs, at, ECHILD);
 		failure->error = errno;
 		__atomic_store_n(&failure->at, now, __ATOMIC_RELAXED);
 		return lose(stubs, at, failure->error);

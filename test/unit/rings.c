@@ -247,10 +247,14 @@ vfork_in_thread(void *unused)
 	long i;
 
 	if (pid == 0) {
-		fire(0, 0);	/* the child makes its parent's ring */
-		_exit(0);
+		fire(0, 0);	/* it would be its parent's ring */
+		_exit(count_rings());
 	}
-	waitpid(pid, NULL, 0);
+	if (failed(pid))
+		_exit(95);
+	fire(0, 0);
+	if (own_ring() == NULL || own_ring()->pid != (uint32_t)getpid())
+		_exit(96);
 	for (i = 0; i < 100000; i++)	/* it has a larger one now */
 		fire(0, 0);
 	return unused;
@@ -545,8 +549,8 @@ main(void)
 		    "the fire" },
 		{ case_thread_forks, "a thread with a ring forks, and ends in "
 		    "the child" },
-		{ case_vforked_first, "a ring that a child of vfork made goes "
-		    "with the thread" },
+		{ case_vforked_first, "a child of vfork makes no ring, its "
+		    "parent has one at once, and it goes with the thread" },
 		{ case_filter_of_one, "a thread with a filter of system calls "
 		    "does not keep others from having rings" },
 #if defined(__x86_64__)
