@@ -14,6 +14,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -185,7 +186,7 @@ killed(long count)
 	for (i = 0; i < count; i++) {
 		pid = fork();
 		if (pid == 0)
-			fire_all(1L << 40);
+			fire_all(LONG_MAX);
 		usleep((unsigned)rand() % 3000);
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);

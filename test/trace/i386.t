@@ -14,6 +14,7 @@ use warnings;
 
 use Test::More;
 use Usdt::BpftraceCases qw(run_values run_life run_sharing build_programs);
+use Usdt::Direct qw(begin build_host host fired watch ended exactly $PATTERN);
 use Usdt::Machine qw(host_machine run_apart);
 use Usdt::PerfCases qw(run_perf);
 use Usdt::Process;
@@ -37,6 +38,7 @@ alarm 3600 if $inside || runs_32_bits();
 
 my $dir = scratch_dir();
 my ($no_command);	# why there is no 32-bit usdt
+my @wide = @ENV{qw(USDT_BUILD CC)};	# of the machine's own width
 
 # --- what is built ----------------------------------------------------------
 
@@ -222,5 +224,32 @@ tracer_case('a 32-bit usdt' => sub {
 	is($process->ask('fire 0 -1 text'), 'fired 1', 'fire');
 	like(($watch->take(1))[0], qr/ narrow:n -1 "text"$/, 'it sees the fire');
 }) if !$no_command;
+
+# The emulated machine has no compiler.
+tracer_case('direct events of both widths, one reader' => sub {
+	local %ENV = %ENV;
+	begin(scratch_dir());
+	my $narrow = build_host('direct_host');
+	rename($narrow, "$narrow-32") or die;
+	@ENV{qw(USDT_BUILD CC)} = ($wide[0] // '.', $wide[1] // 'cc');
+	my $wide = build_host('direct_host');
+
+	for my $case (['threads', 100], ['signals', 2000], ['bursts', 10]) {
+		my @hosts = map { host($_, @$case) } "$narrow-32", $wide;
+
+		kill('STOP', map { $_->pid } @hosts);
+		my $watch = watch($PATTERN);
+		kill('CONT', map { $_->pid } @hosts);
+		my ($done, $begun) = (0, 0);
+		for my $host (@hosts) {
+			my @fires = fired($host);
+			$done += $fires[0];
+			$begun += $fires[1];
+		}
+		my $end = ended($watch);
+		exactly("@$case", $done, $begun, $end);
+		is(() = $end->{said} =~ /: 1 probe direct$/mg, 2, 'both direct');
+	}
+}) if !$inside;
 
 done_testing();

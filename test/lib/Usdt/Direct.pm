@@ -135,7 +135,7 @@ sub watch
 	my $run = Usdt::Watch->start('sh', '-c', 'exec "$@" >"$0"', $file,
 		usdt_command(), 'watch', @arguments);
 
-	$run->told(qr/(watching 1 probe)/);
+	$run->told(qr/(watching \d+ probe)/);
 	return { run => $run, file => $file };
 }
 
@@ -194,7 +194,9 @@ sub ended
 	    while $end{said} =~ /^usdt: (\d+) events? not written: /mg;
 	my $in = lines($watch);
 	while (<$in>) {
-		my ($source, $serial) = /^\d\d:\d\d:\d\d\.\d{6} \S+ \S+ $PROVIDER:event source=(\d+) serial=(\d+)$/;
+		my ($pid, $source, $serial) = /^\d\d:\d\d:\d\d\.\d{6} (\S+) \S+ $PROVIDER:event source=(\d+) serial=(\d+)$/;
+
+		$source = "$pid $source" if defined $source;
 		my $before = defined $source ? $seen{$source} : undef;
 
 		if (!defined $source || (defined $before &&
