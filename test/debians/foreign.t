@@ -6,6 +6,8 @@
 # interpreters and make.  An emulator of user programs runs them all, in a
 # namespace in which the kernel knows the emulator (binfmt_misc).  The processors
 # are arguments, or words in USDT_CROSS.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 

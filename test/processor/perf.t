@@ -2,6 +2,8 @@
 #
 # It runs in the machines with other processors than the host's, if perf knows the
 # operands of that processor.
+#
+# SPDX-License-Identifier: BSD-2-Clause
 use strict;
 use warnings;
 
