@@ -140,8 +140,7 @@ may_fire(void)
 	return usdt__load(&usdt__guard[0]) == 1;	/* "!= 0": one more */
 }
 
-/* A word of 64 bits, which may be a pointer of the caller's. */
-typedef uint64_t __attribute__((may_alias)) word;
+typedef usdt__word word;
 
 /* Are a caller's pointers such words? */
 #define POINTERS_ARE_WORDS	(sizeof (void *) == sizeof(word))

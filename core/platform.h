@@ -301,6 +301,9 @@ usdt__stub_plain(const struct usdt__stub *stub)
 	    usdt__stub_sum(stub->code + stub->fire) : 0;
 }
 
+/* A word of 64 bits, which may be a pointer of the caller's. */
+typedef uint64_t __attribute__((may_alias)) usdt__word;
+
 /*
  * Put ARGC words where the calling convention puts arguments, as if the
  * sites called a function with them, and run through the stub.  Where the

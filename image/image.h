@@ -341,7 +341,7 @@ void usdt__rings_forget(void);
 /* Write an event with all of a probe's words, of which there are at least ARGC, and
  * run through the stub if another tracer has the probe, too. */
 void usdt__record_and_run(const usdt_probedef_t *probedef, size_t argc,
-    const uint64_t *words);
+    const usdt__word *words);
 
 /* --- image/map.c: which images does this process map? -------------- */
 

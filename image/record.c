@@ -102,14 +102,14 @@ end(const struct target *target, struct usdt__record *record, uint32_t place,
 }
 
 static inline void
-copy_two(uint64_t *to, const uint64_t *from)
+copy_two(uint64_t *to, const usdt__word *from)
 {
 	memcpy(to, from, 2 * sizeof *to);
 }
 
 /* Most probes have few words.  Some are copied twice rather than asked for. */
 static inline void
-copy_words(uint64_t *to, const uint64_t *from, size_t n)
+copy_words(uint64_t *to, const usdt__word *from, size_t n)
 {
 	size_t i;
 
@@ -133,7 +133,7 @@ copy_words(uint64_t *to, const uint64_t *from, size_t n)
  * has any.
  */
 static inline void
-run_if_patched(const struct usdt_probe *probe, const uint64_t *words)
+run_if_patched(const struct usdt_probe *probe, const usdt__word *words)
 {
 	const uint8_t *entry = __atomic_load_n(&probe->fire, __ATOMIC_RELAXED);
 
@@ -148,7 +148,7 @@ run_if_patched(const struct usdt_probe *probe, const uint64_t *words)
  */
 static inline int
 is_measured(const struct usdt_probe *probe, unsigned index,
-    const uint64_t *words, uint64_t *length)
+    const usdt__word *words, uint64_t *length)
 {
 	unsigned unused;
 	int size;
@@ -170,7 +170,7 @@ is_measured(const struct usdt_probe *probe, unsigned index,
  * the record gets at most, and what is cut then.
  */
 static inline uint64_t
-measure(const struct usdt_probe *probe, unsigned index, const uint64_t *words,
+measure(const struct usdt_probe *probe, unsigned index, const usdt__word *words,
     int vouched)
 {
 	const char *text = (const char *)(uintptr_t)words[index];
@@ -246,7 +246,7 @@ time_of(const struct usdt__writer *writer)
  * another thread changes a text meanwhile, no more is copied than there was.
  */
 static struct usdt__record *
-write_texts(const struct usdt_probe *probe, const uint64_t *words,
+write_texts(const struct usdt_probe *probe, const usdt__word *words,
     const struct target *target, int *is_last)
 {
 	const uint32_t texts = probe->texts, argc = probe->argc;
@@ -297,7 +297,7 @@ write_texts(const struct usdt_probe *probe, const uint64_t *words,
 }
 
 static inline struct usdt__record *
-write_words(const struct usdt_probe *probe, const uint64_t *words,
+write_words(const struct usdt_probe *probe, const usdt__word *words,
     const struct target *target, uint64_t now, int *is_last)
 {
 	struct usdt__record *record;
@@ -316,7 +316,7 @@ write_words(const struct usdt_probe *probe, const uint64_t *words,
 /* Whatever needs a call. */
 __attribute__((noinline)) static void
 record_slowly(const usdt_probedef_t *probedef, size_t argc,
-    const uint64_t *words)
+    const usdt__word *words)
 {
 	const struct usdt_probe *probe = usdt__probe_of(probedef);
 	const uint8_t *stubs = __atomic_load_n(&probe->stubs,
@@ -353,7 +353,7 @@ record_slowly(const usdt_probedef_t *probedef, size_t argc,
 /* The last of a lap. */
 __attribute__((noinline)) static void
 lap_and_run(const usdt_probedef_t *probedef, struct usdt__writer *writer,
-    const uint64_t *words)
+    const usdt__word *words)
 {
 	const struct usdt_probe *probe = usdt__probe_of(probedef);
 
@@ -369,7 +369,7 @@ lap_and_run(const usdt_probedef_t *probedef, struct usdt__writer *writer,
  */
 __attribute__((noinline)) static void
 record_text(const usdt_probedef_t *probedef, struct usdt__writer *writer,
-    const uint64_t *words)
+    const usdt__word *words)
 {
 	const struct usdt_probe *probe = usdt__probe_of(probedef);
 	const uint32_t texts = probe->texts;
@@ -423,7 +423,7 @@ record_text(const usdt_probedef_t *probedef, struct usdt__writer *writer,
  */
 void
 usdt__record_and_run(const usdt_probedef_t *probedef, size_t argc,
-    const uint64_t *words)
+    const usdt__word *words)
 {
 	const struct usdt_probe *probe = usdt__probe_of(probedef);
 	struct target target;

@@ -78,7 +78,7 @@ usdt__delivery(void)
 
 void
 usdt__record_and_run(const usdt_probedef_t *probedef, size_t argc,
-    const uint64_t *words)
+    const usdt__word *words)
 {
 	(void)probedef;		/* no image has readers of direct events */
 	(void)argc;
