@@ -43,6 +43,17 @@ sub buckets_of
 	    ? [$1, $2, $3] : die "not a line: $_\n" } @{ $run->{lines} };
 }
 
+tracer_case('one of two patterns has no probe' => sub {
+	my $provider = "l${$}t";
+	my $process = process($provider, @probes);
+	my $run = latency(1, '--by', 'id', "$provider:start",
+	    "$provider:dnoe");
+
+	is($run->told(qr/usdt: there is no probe (\S+) in any /),
+	    "$provider:dnoe", 'it says so, and goes on');
+	is($run->code_of('INT'), 0, 'until it is interrupted');
+});
+
 for my $way ([], ['--uprobe']) {
 	tracer_case("by an argument @$way" => sub {
 		my $provider = "l${$}" . (@$way ? 'b' : 'a');

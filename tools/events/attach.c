@@ -715,19 +715,27 @@ attach_scan(struct attachment *to)
 		attach_new(to, before, first);
 }
 
+/* Has it a probe? */
+static int
+is_met(const struct attachment *to, const struct pattern *pattern)
+{
+	size_t i;
+
+	for (i = 0; i < to->target_count; i++)
+		if (pattern_matches(pattern, to->targets[i]->path,
+		    to->targets[i]->probe))
+			return 1;
+	return 0;
+}
+
 int
 attach_is_complete(const struct attachment *to)
 {
-	size_t i, k;
+	size_t i;
 
-	for (i = 0; i < to->pattern_count; i++) {
-		for (k = 0; k < to->target_count; k++)
-			if (pattern_matches(&to->patterns[i],
-			    to->targets[k]->path, to->targets[k]->probe))
-				break;
-		if (k == to->target_count)
+	for (i = 0; i < to->pattern_count; i++)
+		if (!is_met(to, &to->patterns[i]))
 			return 0;
-	}
 	return 1;
 }
 
@@ -786,7 +794,8 @@ attach_report_none(const struct attachment *to)
 	char *text;
 
 	for (i = 0; i < to->pattern_count; i++)
-		report_none_of(to, &to->patterns[i]);
+		if (!is_met(to, &to->patterns[i]))
+			report_none_of(to, &to->patterns[i]);
 	if (to->hidden == 0 || to->only != 0)
 		return;
 	text = hidden_text(to->hidden);

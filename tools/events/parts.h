@@ -306,7 +306,7 @@ struct attachment {
 void attach_scan(struct attachment *to);
 /* Is there a probe for each pattern? */
 int attach_is_complete(const struct attachment *to);
-/* Print an error for each pattern that matches no probe. */
+/* Say of each pattern without a probe that it has none, and why. */
 void attach_report_none(const struct attachment *to);
 /* The target of a cell in the image that has this announcer, or NULL. */
 struct target *attach_target(const struct attachment *to,

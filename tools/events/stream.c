@@ -771,7 +771,7 @@ is_going(const struct stream *stream)
 		return 1;
 	if (to->watching == 0 && to->wait)
 		fputs("usdt: waiting for such a probe\n", stderr);
-	else if (to->target_count == 0 && to->troubles == 0)
+	else if (!to->wait && to->troubles == 0 && !attach_is_complete(to))
 		attach_report_none(to);
 	return to->watching > 0 || to->wait;
 }
