@@ -32,7 +32,7 @@ use Usdt::Node qw(stage_hosts);
 my %wanted = map { $_ => 1 }
     map { "test/dtrace/$_.t" } qw(arguments lifecycle fork types);
 
-my @tests = (grep({ !m{/stacks\.t$} } guest_tests('test/processor')),
+my @tests = (grep({ !m{/(?:stacks|perf)\.t$} } guest_tests('test/processor')),
 	guest_tests('test/arm64'),
 	grep { $wanted{$_} } guest_tests('test/dtrace'));
 
