@@ -35,12 +35,17 @@ plan(skip_all => $lack) if $lack;
 my $MAPS = 'the emulator shows its own mappings in /proc/self/maps';
 my $IOCTL = 'the emulator refuses an ioctl that it does not know, otherwise';
 my $WIPE = 'the emulator does not wipe memory in children';
+my $FILTER = 'the emulator has no filters of system calls';
 my %emulator = (
 	direct => [
 		[qr/^not vouched: of each/, 'the emulator has no process_vm_readv'],
 		[qr/^(?:a clone writes|neither writes|vfork)/, $WIPE],
 		[qr/^whatever system call is refused|^a filter that ends/,
-		    'the emulator has no filters of system calls'],
+		    $FILTER],
+	],
+	rings => [
+		[qr/^one forks, and the child goes on/, $WIPE],
+		[qr/^a thread with a filter of system calls/, $FILTER],
 	],
 	fork_guard => [[qr/one that was cloned knows/, $WIPE]],
 	slow_helper => [[qr/made by clone/, $WIPE]],
