@@ -83,9 +83,10 @@ static struct {
 /* When and why a ring could not be made, for all threads with the same
  * remainder: if one has a filter of system calls, most others go on. */
 #define FAILURES	64
+#define FAILURE_SHIFT	20	/* nanoseconds, to fit in 32 bits */
 static struct failure {
-	uint64_t at;
-	int error;
+	uint32_t at;
+	int error;		/* 0: it never failed */
 } failures[FAILURES];
 
 uint64_t
@@ -625,13 +626,14 @@ static int
 look_at(const uint8_t *stubs, struct usdt__direct *direct)
 {
 	const struct usdt__direct *there = (const void *)stubs;
+	uint64_t magic;
 
 	if (stubs == NULL)
 		return 0;
 	*direct = there[-1];
 	usdt__load_fence();
-	return __atomic_load_n(&there[-1].magic, __ATOMIC_RELAXED) ==
-	    USDT__DIRECT_MAGIC;
+	memcpy(&magic, &there[-1].magic, sizeof magic);
+	return magic == USDT__DIRECT_MAGIC;
 }
 
 static long
@@ -641,8 +643,9 @@ find(const uint8_t *stubs, size_t at, struct usdt__writer **found)
 	    usdt__thread()) % FAILURES];
 	struct usdt__writer *writer = find_writer();
 	struct usdt__direct direct;
-	uint64_t now;
+	uint32_t now;
 	long index;
+	int error;
 
 	if (!look_at(stubs, &direct) || at >= direct.stubs)
 		return -1;
@@ -653,16 +656,19 @@ find(const uint8_t *stubs, size_t at, struct usdt__writer **found)
 			return index;
 		}
 	}
-	now = usdt__ring_time();
-	if (now - __atomic_load_n(&failure->at, __ATOMIC_RELAXED) < PATIENCE)
-		return lose(stubs, at, failure->error);
+	now = (uint32_t)(usdt__ring_time() >> FAILURE_SHIFT);
+	error = __atomic_load_n(&failure->error, __ATOMIC_ACQUIRE);
+	if (error != 0 && now - __atomic_load_n(&failure->at,
+	    __ATOMIC_RELAXED) < PATIENCE >> FAILURE_SHIFT)
+		return lose(stubs, at, error);
 	writer = make(writer != NULL ? writer->mask + 1 : SMALL, stubs, writer);
 	if (writer == NULL) {
-		if (errno == ECHILD)	/* its parent may have one at once */
-			return lose(stubs, at, ECHILD);
-		failure->error = errno;
+		error = errno;
+		if (error == ECHILD)	/* its parent may have one at once */
+			return lose(stubs, at, error);
 		__atomic_store_n(&failure->at, now, __ATOMIC_RELAXED);
-		return lose(stubs, at, failure->error);
+		__atomic_store_n(&failure->error, error, __ATOMIC_RELEASE);
+		return lose(stubs, at, error);
 	}
 	*found = writer;
 	index = enter(writer, stubs, &direct, at);
