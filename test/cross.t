@@ -17,17 +17,12 @@ use IPC::Open2 qw(open2);
 use TAP::Parser;
 use Test::More;
 
-use Usdt::Cross qw(lacks_cross cross_build cross_units emulator);
+use Usdt::Cross qw(cross_build cross_units emulator);
 use Usdt::Dof;
 use Usdt::Elf;
+use Usdt::Tracer qw(need);
 
-my $lack = lacks_cross();
-if ($lack && $ENV{USDT_NO_SKIP}) {
-	plan(tests => 1);
-	fail("$lack, and USDT_NO_SKIP is set");
-	exit 1;
-}
-plan(skip_all => $lack) if $lack;
+need('cross');
 
 # Tests that fail because of the emulator, by their names, with the reason, and
 # the processor if it is only that one's emulator.  They may pass too: emulators

@@ -14,15 +14,10 @@ use warnings;
 use File::Temp qw(tempdir);
 use Test::More;
 
-use Usdt::Cross qw(lacks_cross cross_cc emulator);
+use Usdt::Cross qw(cross_cc emulator);
+use Usdt::Tracer qw(need);
 
-my $lack = lacks_cross();
-if ($lack && $ENV{USDT_NO_SKIP}) {
-	plan(tests => 1);
-	fail("$lack, and USDT_NO_SKIP is set");
-	exit 1;
-}
-plan(skip_all => $lack) if $lack;
+need('cross');
 
 # The bytes of a stub, from the rules of macOS' kernel: li r3, 0, which is
 # skipped if the answer is yes; blr; nop; the nop that is traced; blr.

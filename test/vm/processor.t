@@ -12,8 +12,9 @@ use warnings;
 
 use Test::More;
 
-use Usdt::Cross qw(lacks_cross cross_build cross_command cross_cc);
+use Usdt::Cross qw(cross_build cross_command cross_cc);
 use Usdt::Machine qw(guest_tests run_inside);
+use Usdt::Tracer qw(need);
 
 # Their names here and as Debian has them, in the order in which they take turns,
 # and the tests.  bpftrace 0.27 reads notes' arguments only with a kernel that has
@@ -37,13 +38,7 @@ my @taken = grep { delete $chosen{ $_->[0] } } @machines;
 die "USDT_PROCESSOR: there is no machine for @{[sort keys %chosen]}, only for "
     . join(' ', map { $_->[0] } @machines) . "\n" if %chosen;
 
-my $lack = lacks_cross();
-if ($lack && $ENV{USDT_NO_SKIP}) {
-	plan(tests => 1);
-	fail("$lack, and USDT_NO_SKIP is set");
-	exit 1;
-}
-plan(skip_all => $lack) if $lack;
+need('cross');
 
 for (@taken) {
 	my ($cpu, $machine, @names) = @$_;
