@@ -429,19 +429,32 @@ map_ring(size_t size)
 	return ring == MAP_FAILED ? NULL : ring;
 }
 
-/* Not if the image went, and a tombstone is there. */
+/* What an image says of itself.  Returns 0 if it went, and a tombstone is there:
+ * maybe just now, so the magic is read last. */
+static int
+look_at(const uint8_t *stubs, struct usdt__direct *direct)
+{
+	const struct usdt__direct *there = (const void *)stubs;
+	uint64_t magic;
+
+	if (stubs == NULL)
+		return 0;
+	*direct = there[-1];
+	usdt__load_fence();
+	memcpy(&magic, &there[-1].magic, sizeof magic);
+	return magic == USDT__DIRECT_MAGIC;
+}
+
+/* Not if the image went. */
 static void
 announce(const uint8_t *stubs, uint64_t what, uint64_t a, uint64_t b)
 {
-	const struct usdt__direct *direct = (const void *)stubs;
 	const uint64_t words[3] = { what, a, b };
-	uint32_t at;
+	struct usdt__direct direct;
 
-	if (stubs == NULL)
-		return;
-	at = __atomic_load_n(&direct[-1].stubs, __ATOMIC_ACQUIRE);
-	if (direct[-1].magic == USDT__DIRECT_MAGIC)
-		usdt__fire(stubs + at + usdt__stubs[0].fire, 3, words);
+	if (look_at(stubs, &direct))
+		usdt__fire(stubs + direct.stubs + usdt__stubs[0].fire, 3,
+		    words);
 }
 
 /*
@@ -618,22 +631,6 @@ lose(const uint8_t *stubs, size_t at, int error)
 	announce(stubs, USDT__ANNOUNCE_LOST, at / USDT__CELL,
 	    (unsigned)error);
 	return -1;
-}
-
-/* What an image says of itself.  Returns 0 if it went, and a tombstone is there:
- * maybe just now, so the magic is read last. */
-static int
-look_at(const uint8_t *stubs, struct usdt__direct *direct)
-{
-	const struct usdt__direct *there = (const void *)stubs;
-	uint64_t magic;
-
-	if (stubs == NULL)
-		return 0;
-	*direct = there[-1];
-	usdt__load_fence();
-	memcpy(&magic, &there[-1].magic, sizeof magic);
-	return magic == USDT__DIRECT_MAGIC;
 }
 
 static long
