@@ -571,7 +571,8 @@ wait_ms(struct stream *stream)
 
 /* --- the command --- */
 
-/* What has been mapped?  Returns 1 when there is nothing to wait for any more. */
+/* Attach to what has been mapped.  Returns 1 to wait no longer: each pattern has a
+ * probe, or nothing can be attached. */
 static int
 look(void *self)
 {
