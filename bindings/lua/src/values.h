@@ -20,8 +20,8 @@ enum kind {
 #define TYPE_SIZE	128
 
 /*
- * How values of a declared type become words.  OUT gets the type of C that
- * tracers see, which is DECLARED itself if there is nothing to change.
+ * How values of a declared type become words.  OUT gets the type that tracers
+ * see: DECLARED, but "char *" for what is sent as a text.
  */
 enum kind values_type(const char *declared, char out[TYPE_SIZE]);
 
