@@ -287,7 +287,7 @@ $(BENCH)/direct_lttng: bench/direct_lttng.c bench/direct_lttng.h bench/direct.h
 	$(Q)$(CC) -O2 -Ibench -o $@ bench/direct_lttng.c -llttng-ust $(LIBDL) $(LIBS)
 
 benched = $(BENCH)/bench $(BENCH)/bpf_count $(BENCH)/direct $(BENCH)/reach \
-  $(if $(wildcard $(addsuffix /lttng/tracepoint.h,/usr/include \
+	  $(if $(wildcard $(addsuffix /lttng/tracepoint.h,/usr/include \
 	/usr/include/*-linux-gnu)),$(BENCH)/direct_lttng) \
 	  $(if $(shell command -v clang),$(BENCH)/bench-clang)
 
