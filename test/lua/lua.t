@@ -55,6 +55,10 @@ my $own = {
 			'{"error":"a number that is not finite has no JSON"}',
 			'{}', 'false'],
 	},
+	finalizers => {
+		print => { p1 => ['%s', 'str(arg0)'] },
+		events => [(qr/^\{"a1":1,"a2":2,"a3":3/) x 300],
+	},
 };
 my $jit = {
 	memory => {
@@ -65,7 +69,7 @@ my $jit = {
 	cdata => {
 		print => { p1 => ['%ld %lu %s %s', '(int64)arg0', 'arg1',
 			'str(arg2)', 'str(arg3)'] },
-		events => ['-1 18446744073709551615 [-2,3] 4LL'],
+		events => ['-1 18446744073709551615 [-2,3] 4LL', '0 0 5 '],
 	},
 };
 

@@ -455,18 +455,22 @@ bytes_at(lua_State *L, int index, int argument)
 
 /*
  * The fields of the table at INDEX, from declarations, which it keeps, to
- * offsets; in a userdata, on the stack.
+ * offsets; in a userdata, on the stack behind it.
  */
 static usdt_field_t *
 fields_at(lua_State *L, int index, size_t *count)
 {
 	usdt_field_t *fields;
-	size_t i = 0;
+	size_t i = 0, room;
 
 	luaL_checktype(L, index, LUA_TTABLE);
-	for (*count = 0, lua_pushnil(L); lua_next(L, index); ++*count)
-		lua_pop(L, 1);
-	fields = lua_newuserdata(L, (*count + 1) * sizeof(*fields));
+	lua_settop(L, index + 1);
+	do {
+		room = (size_t)values_count(L, index);
+		fields = lua_newuserdata(L, (room + 1) * sizeof(*fields));
+		lua_replace(L, index + 1);
+		*count = (size_t)values_count(L, index);
+	} while (*count > room);
 	for (lua_pushnil(L); lua_next(L, index); i++) {
 		fields[i].declarator = lua_type(L, -2) == LUA_TSTRING ?
 		    lua_tostring(L, -2) : NULL;

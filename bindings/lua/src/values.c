@@ -183,18 +183,25 @@ read_digits(const char *text, size_t length, const char *end, uint64_t *out)
 
 static const char *own_text(lua_State *L, int index);
 
-/* LuaJIT's 64 bits are read from their text. */
-static int
-read_cdata(lua_State *L, int index, uint64_t *out)
+/* LuaJIT's 64 bits are read from their text, which is pushed; NULL: it is none
+ * of a number. */
+static const char *
+push_cdata(lua_State *L, int index, uint64_t *out)
 {
 	const char *text;
-	int read;
 
 	lua_pushvalue(L, index);
 	text = own_text(L, lua_gettop(L));
-	read = text != NULL &&
+	return text != NULL &&
 	    (read_digits(text, strlen(text), "LL", out) ||
-	    read_digits(text, strlen(text), "ULL", out));
+	    read_digits(text, strlen(text), "ULL", out)) ? text : NULL;
+}
+
+static int
+read_cdata(lua_State *L, int index, uint64_t *out)
+{
+	int read = push_cdata(L, index, out) != NULL;
+
 	lua_pop(L, 1);
 	return read;
 }
@@ -229,6 +236,18 @@ integer(lua_State *L, int index)
 	default:
 		return 0;
 	}
+}
+
+/* --- tables ----------------------------------------------------------------- */
+
+int
+values_count(lua_State *L, int index)
+{
+	int count = 0;
+
+	for (lua_pushnil(L); lua_next(L, index); count++)
+		lua_pop(L, 1);
+	return count;
 }
 
 /* --- text ------------------------------------------------------------------- */
@@ -489,14 +508,16 @@ put_array(struct writer *w, int index, int count, int depth)
 	return whole;
 }
 
-/* The table's keys to KEYS, and its values to the array at VALUES. */
+/* The table's keys to KEYS, of COUNT, and its values and keys to the array at
+ * VALUES, which keeps them.  How many, or -1. */
 static int
-list_members(struct writer *w, int index, struct key *keys, int values)
+list_members(struct writer *w, int index, struct key *keys, int count,
+    int values)
 {
-	int count = 0;
+	int i = 0;
 
-	for (lua_pushnil(w->L); lua_next(w->L, index); count++) {
-		struct key *key = &keys[count];
+	for (lua_pushnil(w->L); lua_next(w->L, index); i++) {
+		struct key *key = &keys[i];
 
 		if (lua_type(w->L, -2) == LUA_TSTRING) {
 			key->text = lua_tolstring(w->L, -2, &key->length);
@@ -506,27 +527,39 @@ list_members(struct writer *w, int index, struct key *keys, int values)
 			key->length = strlen(key->number);
 		} else {
 			lua_pop(w->L, 2);
-			return lacks(w, "a key that is neither text nor a "
+			lacks(w, "a key that is neither text nor a "
 			    "finite number");
+			return -1;
 		}
-		key->position = count + 1;
+		key->position = i + 1;
 		lua_rawseti(w->L, values, key->position);
+		lua_pushvalue(w->L, -1);
+		lua_rawseti(w->L, values, count + key->position);
 	}
-	return 1;
+	return i;
 }
 
 static int
-put_object(struct writer *w, int index, size_t count, int depth)
+put_object(struct writer *w, int index, int depth)
 {
-	struct key *keys = lua_newuserdata(w->L, (count + 1) * sizeof(*keys));
-	int values, whole;
-	size_t i;
+	int count, values, whole, i;
+	struct key *keys;
 
-	lua_createtable(w->L, (int)count, 0);
+	for (;;) {
+		count = values_count(w->L, index);
+		keys = lua_newuserdata(w->L, ((size_t)count + 1) *
+		    sizeof(*keys));
+		lua_createtable(w->L, 2 * count, 0);
+		/* Finalizers may have run, and have added members. */
+		if (values_count(w->L, index) <= count)
+			break;
+		lua_pop(w->L, 2);
+	}
 	values = lua_gettop(w->L);
-	whole = list_members(w, index, keys, values);
+	count = list_members(w, index, keys, count, values);
+	whole = count >= 0;
 	if (whole)
-		qsort(keys, count, sizeof(*keys), compare);
+		qsort(keys, (size_t)count, sizeof(*keys), compare);
 	put(w, "{", 1);
 	for (i = 0; i < count && whole; i++) {
 		if (i > 0)
@@ -546,19 +579,19 @@ put_object(struct writer *w, int index, size_t count, int depth)
 static int
 put_table(struct writer *w, int index, int depth)
 {
-	size_t count = 0, numbered = 0;
+	int count = 0, numbered = 0;
 
 	if (depth == DEPTH || !lua_checkstack(w->L, SLOTS))
 		return lacks(w, "a table in itself, or in 100 others,");
 	for (lua_pushnil(w->L); lua_next(w->L, index); count++) {
 		lua_pop(w->L, 1);
-		lua_rawgeti(w->L, index, (int)count + 1);
+		lua_rawgeti(w->L, index, count + 1);
 		numbered += !lua_isnil(w->L, -1);
 		lua_pop(w->L, 1);
 	}
 	return count > 0 && numbered == count ?
-	    put_array(w, index, (int)count, depth + 1) :
-	    put_object(w, index, count, depth + 1);
+	    put_array(w, index, count, depth + 1) :
+	    put_object(w, index, depth + 1);
 }
 
 static int
@@ -594,12 +627,12 @@ put_value(struct writer *w, int index, int depth)
 		put(w, "null", 4);
 		return 1;
 	case TYPE_CDATA:
-		if (!read_cdata(w->L, index, &n))
-			break;
-		lua_pushvalue(w->L, index);
-		text = own_text(w->L, lua_gettop(w->L));
-		put(w, text, strspn(text, "-0123456789"));
+		text = push_cdata(w->L, index, &n);
+		if (text != NULL)
+			put(w, text, strspn(text, "-0123456789"));
 		lua_pop(w->L, 1);
+		if (text == NULL)
+			break;
 		return 1;
 	}
 	snprintf(number, sizeof(number), "a %s", luaL_typename(w->L, index));

@@ -32,4 +32,8 @@ enum kind values_type(const char *declared, char out[TYPE_SIZE]);
  */
 void *values_word(lua_State *L, int index, enum kind kind);
 
+/* How many values has the table at INDEX, which is not negative?  Allocating
+ * memory may run finalizers, which may change it. */
+int values_count(lua_State *L, int index);
+
 #endif

@@ -165,6 +165,25 @@ case("tracers see structs", function()
   raises("without NUL", provider.struct, provider, "a", 4, { ["i\0"] = 0 })
 end)
 
+-- Declaring allocates memory, so finalizers run, which may add fields.
+case("a table of fields may grow meanwhile", function()
+  for _ = 1, 500 do
+    local provider = assert(usdt.provider("luagrown"))
+    local fields = { ["int id"] = 0 }
+    local function grow()
+      for i = 1, 40 do
+        fields["int f" .. i] = 4 * i
+      end
+    end
+    if newproxy then
+      getmetatable(newproxy(true)).__gc = grow
+    else
+      setmetatable({}, { __gc = grow })
+    end
+    assert(provider:struct("grown", 200, fields))
+  end
+end)
+
 case("what Lua refuses is an error", function()
   local provider, probe = live("int")
   raises("#1.*string expected", usdt.provider)

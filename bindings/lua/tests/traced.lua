@@ -453,11 +453,40 @@ function cases.tables()
   end
 end
 
--- LuaJIT's own numbers of 64 bits.
+-- An object that calls a function when it is collected.
+local function finalized(call)
+  if not newproxy then
+    return setmetatable({}, { __gc = call })
+  end
+  local object = newproxy(true)
+  getmetatable(object).__gc = call
+  return object
+end
+
+-- Making JSON allocates memory, so finalizers run, which add to its table.
+function cases.finalizers()
+  local _, probe = live("json")
+  for _ = 1, 300 do
+    local table = { a1 = 1, a2 = 2, a3 = 3 }
+    finalized(function()
+      for i = 1, 40 do
+        table["key" .. i] = i
+      end
+    end)
+    probe:fire(table)
+  end
+end
+
+-- LuaJIT's own numbers of 64 bits, and a type that looks like one at first.
 function cases.cdata()
   local _, probe = live("int64_t", "uint64_t", "json", "char *")
   local source = "return -1LL, 18446744073709551615ULL, {-2LL, 3ULL}, 4LL"
   probe:fire(assert(loadstring(source))())
+  local ffi, texts = require "ffi", { "5LL" }
+  local kind = ffi.metatype("struct { int id; }", { __tostring = function()
+    return assert(table.remove(texts))
+  end })
+  probe:fire(0, 0, kind())
 end
 
 -- LuaJIT's own structs: by pointer, and as they are.
