@@ -8,6 +8,7 @@ use warnings;
 
 use Cwd qw(abs_path);
 use JSON::PP ();
+use POSIX qw(mkfifo);
 use Test::More;
 use Usdt::Process;
 use Usdt::Terminal;
@@ -55,6 +56,20 @@ sub events
 {
 	return map { s/^\S+ \d+ //r } split /\n/, $_[0];
 }
+
+# is_held(PID): by ptrace.
+sub is_held
+{
+	open(my $in, '<', "/proc/$_[0]/status") or die "process $_[0]: $!\n";
+	return (join('', <$in>) =~ /^TracerPid:\t(\d+)/m)[0] != 0;
+}
+
+# It waits, and is held for half a minute: see the last case.
+my $idle = "s${$}l";
+mkfifo("$dir/idle", 0600) or die "$dir/idle: $!\n";
+my $idle_watch = Usdt::Watch->start(usdt_command(), 'watch', '-c',
+	"exec $test_usdt -p $idle f one int <> $dir/idle >$dir/idle.out",
+	"$idle:*", 'nobody:has');
 
 tracer_case('all events from the first one' => sub {
 	my $provider = "s${$}a";
@@ -279,6 +294,50 @@ tracer_case('top and hist on a terminal' => sub {
 		is(scalar(() = `pgrep -f '^sleep 1000.$$\$'`), 0,
 		    '... and the command is ended');
 	}
+});
+
+# Here a pattern never gets a probe.
+tracer_case('a command that works is let go' => sub {
+	my $provider = "s${$}k";
+	my $script = script('works', q[perl -e '$| = 1;]
+	    . q[ sub held { open my $in, "<", "/proc/self/status" or die;]
+	    . q[ return scalar grep { /^TracerPid:\t[^0]/ } <$in> }]
+	    . q[ print held(), "\n"; while (held()) { getppid for 1 .. 1000 }]
+	    . q[ print held(), "\n"'],
+	    orders($provider, '', 'fire 1 2', 'quit'));
+	my ($status, $out, $err) = run_usdt('watch', '-c', $script, 'nobody:has');
+
+	is($status, 1, 'exit 1') || diag($err);
+	like(printed('works'), qr/^1\n0\nready \d+\nfired 2\nfired 1\n$/,
+	    'it is held at first, then no longer, and goes on');
+	is($err, "usdt: there is no probe nobody:has in the command\n",
+	    'nothing else is told');
+});
+
+tracer_case('a command that waits is let go' => sub {
+	my $run = $idle_watch;
+	# There is no output to wait for.
+	my $until = sub {
+		for (1 .. 3000) {
+			return 1 if $_[0]->();
+			$run->read_some(0.1);
+		}
+		return 0;
+	};
+	my $pid;
+
+	ok($until->(sub { ($pid) = printed('idle') =~ /^ready (\d+)$/m }),
+	    'it is ready') or return;
+	ok($until->(sub { !is_held($pid) }), 'it is let go');
+
+	open(my $fifo, '>', "$dir/idle") or die "$dir/idle: $!\n";
+	syswrite($fifo, "fire 0 77\nquit\n");
+	is($run->reap->[0], 0, '... it goes on, exit 0');
+	1 while $run->read_some(0.1);
+	is_deeply([ events(join("\n", @{ $run->{lines} })) ],
+	    ["test_usdt $idle:one 77"], '... is watched') || diag($run->report);
+	like($run->errors, qr/\A.*: 1 probe direct\nusdt: watching 1 probe\n\z/,
+	    '... nothing is told of it');
 });
 
 done_testing();
