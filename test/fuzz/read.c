@@ -110,14 +110,20 @@ dump_file_of(int fd, size_t size)
 	elf_file_free(file);
 }
 
-/* Which function has each byte? */
+/* Which function has each byte, and where are further symbols? */
 static void
 read_functions_of(int fd, size_t size)
 {
 	struct functions *functions = functions_read(fd);
+	const struct debug_link *link = functions != NULL ?
+	    functions_link(functions) : NULL;
 	uint64_t offset, begin;
 	const char *name;
 
+	/* A file without symbols has not its own. */
+	must(link == NULL || (link->id_size <= sizeof link->id &&
+	    strchr(link->name, '/') == NULL &&
+	    functions_add(functions, fd) < 0));
 	for (offset = 0; functions != NULL && offset < size; offset++) {
 		name = functions_at(functions, offset, &begin);
 		must(name == NULL || strlen(name) < 1024);

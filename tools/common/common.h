@@ -173,6 +173,11 @@ int process_readable(pid_t pid, uint64_t address, struct holder *range);
  * file.
  */
 int open_regular(const char *name, int or_pipe);
+/*
+ * Open a regular file as the process sees it.  Links that it may have made lead
+ * nowhere but in its own root.  FLAGS: O_NOFOLLOW or 0.  Needs Linux 5.6.
+ */
+int process_open(pid_t pid, const char *path, int flags);
 
 /* Flags and start time of a process.  Returns 0 or an errno. */
 int process_stat(pid_t pid, unsigned long *flags, unsigned long long *start);
@@ -353,6 +358,21 @@ int image_symbol(const struct image *image, const char *name, size_t length,
 /* The functions of an ELF file; NULL if it is none. */
 struct functions;
 struct functions *functions_read(int fd);
+/* A file without symbols says where they are: in a file that has its build ID, or
+ * in one of that name. */
+struct debug_link {
+	uint8_t id[64];
+	size_t id_size;		/* 0: there is none */
+	char name[256];		/* "": there is none */
+	uint32_t checksum;	/* the CRC-32 of the file with that name */
+};
+/* NULL: it has them. */
+const struct debug_link *functions_link(const struct functions *functions);
+/*
+ * Take the symbols of that file.  -1: it has none, or another build ID.  Its
+ * checksum counts if there is no build ID, and is not checked here.
+ */
+int functions_add(struct functions *functions, int fd);
 void functions_free(struct functions *functions);
 /*
  * The function that has the byte at OFFSET of the file, and the offset at which

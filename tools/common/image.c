@@ -31,7 +31,7 @@ struct reader {
 	Elf *elf;
 	GElf_Ehdr header;
 	size_t names;		/* section with the sections' names */
-	Elf_Scn *notes, *dof, *types, *symbols[2], *direct, *id;
+	Elf_Scn *notes, *dof, *types, *symbols[2], *direct, *id, *link;
 	uint64_t base;		/* address of .stapsdt.base, or 0 */
 	GElf_Phdr *segments;
 	size_t segment_count;
@@ -87,6 +87,8 @@ note_section(struct reader *reader, Elf_Scn *section)
 		reader->types = section;
 	else if (strcmp(name, USDT__DIRECT_SECTION) == 0)
 		reader->direct = section;
+	else if (strcmp(name, ".gnu_debuglink") == 0)
+		reader->link = section;
 	else if (strcmp(name, ".probes") == 0)
 		reader->image->gates = header.sh_offset;
 	else if (strcmp(name, ".note.gnu.build-id") == 0) {
@@ -374,18 +376,29 @@ read_types(struct reader *reader)
 
 /* --- direct events --- */
 
-static void
-read_id(struct reader *reader)
+/* The build ID and its size; NULL: there is none. */
+static const uint8_t *
+build_id(const struct reader *reader, size_t *size)
 {
 	Elf_Data *data = section_data(reader->id);
 	size_t name, desc;
 	GElf_Nhdr note;
 
-	if (data != NULL && gelf_getnote(data, 0, &note, &name, &desc) > 0 &&
-	    note.n_type == NT_GNU_BUILD_ID &&
-	    note.n_descsz == sizeof reader->image->id)
-		memcpy(reader->image->id, (char *)data->d_buf + desc,
-		    sizeof reader->image->id);
+	if (data == NULL || gelf_getnote(data, 0, &note, &name, &desc) == 0 ||
+	    note.n_type != NT_GNU_BUILD_ID)
+		return NULL;
+	*size = note.n_descsz;
+	return (const uint8_t *)data->d_buf + desc;
+}
+
+static void
+read_id(struct reader *reader)
+{
+	size_t size;
+	const uint8_t *id = build_id(reader, &size);
+
+	if (id != NULL && size == sizeof reader->image->id)
+		memcpy(reader->image->id, id, size);
 }
 
 /* Offsets of SIZE bytes of code at ADDRESS, which must all be in the file. */
@@ -635,11 +648,54 @@ read_symbols(struct reader *reader)
 /* --- functions of a file --- */
 
 struct functions {
-	struct image *image;	/* has the names */
+	struct image *images[2];	/* have the names; the second one may be
+					 * NULL */
 	struct symbols list;
 	GElf_Phdr *segments;
 	size_t segment_count;
+	struct debug_link link;
+	int stripped;
 };
+
+/* SYMBOLS become functions; they are freed. */
+static void
+add_functions(struct functions *functions, struct symbols *symbols)
+{
+	struct symbols *list = &functions->list;
+	size_t i;
+
+	for (i = 0; i < list->count; i++) {
+		ROOM_FOR_ONE(symbols->symbol, symbols->count, symbols->space);
+		symbols->symbol[symbols->count++] = list->symbol[i];
+	}
+	free(list->symbol);
+	*list = functions_of(symbols);
+	free(symbols->symbol);
+}
+
+/* A name with the checksum of the file, on a boundary of four bytes. */
+static void
+read_link(const struct reader *reader, struct debug_link *link)
+{
+	Elf_Data *data = section_data(reader->link);
+	size_t length, size;
+	const uint8_t *id = build_id(reader, &size);
+
+	if (id != NULL && size >= 2 && size <= sizeof link->id) {
+		memcpy(link->id, id, size);
+		link->id_size = size;
+	}
+	if (data == NULL)
+		return;
+	length = strnlen(data->d_buf, data->d_size);
+	if (length == 0 || length >= sizeof link->name ||
+	    (length + 4) / 4 * 4 + 4 > data->d_size ||
+	    memchr(data->d_buf, '/', length) != NULL)
+		return;
+	memcpy(link->name, data->d_buf, length + 1);
+	link->checksum = (uint32_t)load(reader, (const uint8_t *)data->d_buf +
+	    (length + 4) / 4 * 4, 4);
+}
 
 struct functions *
 functions_read(int fd)
@@ -653,9 +709,10 @@ functions_read(int fd)
 	add_symbols(&reader, reader.symbols[0], &symbols);
 	add_symbols(&reader, reader.symbols[1], &symbols);
 	functions = xcalloc(1, sizeof *functions);
-	functions->list = functions_of(&symbols);
-	free(symbols.symbol);
-	functions->image = reader.image;
+	add_functions(functions, &symbols);
+	read_link(&reader, &functions->link);
+	functions->stripped = reader.symbols[0] == NULL;
+	functions->images[0] = reader.image;
 	functions->segments = reader.segments;
 	functions->segment_count = reader.segment_count;
 	reader.segments = NULL;
@@ -663,12 +720,47 @@ functions_read(int fd)
 	return functions;
 }
 
+const struct debug_link *
+functions_link(const struct functions *functions)
+{
+	return functions->stripped ? &functions->link : NULL;
+}
+
+int
+functions_add(struct functions *functions, int fd)
+{
+	const struct debug_link *link = &functions->link;
+	struct symbols symbols = { 0 };
+	struct reader reader;
+	const uint8_t *id;
+	size_t size = 0;
+	int fits;
+
+	if (!functions->stripped || open_elf(&reader, fd) < 0)
+		return -1;
+	id = build_id(&reader, &size);
+	fits = reader.symbols[0] != NULL && (link->id_size == 0 ||
+	    (id != NULL && size == link->id_size &&
+	    memcmp(id, link->id, size) == 0));
+	if (fits) {
+		add_symbols(&reader, reader.symbols[0], &symbols);
+		add_functions(functions, &symbols);
+		functions->images[1] = reader.image;
+		functions->stripped = 0;
+	} else {
+		image_free(reader.image);
+	}
+	close_elf(&reader);
+	return fits ? 0 : -1;
+}
+
 void
 functions_free(struct functions *functions)
 {
 	if (functions == NULL)
 		return;
-	image_free(functions->image);
+	image_free(functions->images[0]);
+	image_free(functions->images[1]);
 	free(functions->list.symbol);
 	free(functions->segments);
 	free(functions);

@@ -16,9 +16,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/openat2.h>
 #include <search.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -301,34 +303,60 @@ mapped_module(const char *path)
 	return strncmp(path, "memfd:", 6) == 0 ? path + 6 : path;
 }
 
-/* Open only a regular file: opening a device may start something. */
-int
-open_regular(const char *name, int or_pipe)
+/*
+ * Open only a regular file: opening a device may start something.  The owner of the
+ * name may at any time make it lead to another file.  So O_PATH first holds the
+ * file without opening it, then it is checked, then opened.  Closes HELD.
+ */
+static int
+open_checked(int held, const char *name, int or_pipe)
 {
-	/*
-	 * The owner of the name may at any time make it lead to another file.
-	 * So O_PATH first holds the file without opening it, then it is
-	 * checked, then opened.
-	 */
-	int held = open(name, O_PATH | O_CLOEXEC), fd = -1, error;
 	int flags = O_RDONLY | O_CLOEXEC | (or_pipe ? 0 : O_NONBLOCK);
+	int fd = -1, error;
 	char link[40];
 	struct stat st;
 
-	if (held < 0)
-		return -1;
 	snprintf(link, sizeof link, "/proc/self/fd/%d", held);
 	if (fstat(held, &st) == 0) {
 		errno = S_ISDIR(st.st_mode) ? EISDIR : 0;
 		if (S_ISREG(st.st_mode) || (S_ISFIFO(st.st_mode) && or_pipe))
 			fd = open(link, flags);
-		if (fd < 0 && errno == ENOENT)	/* there is no /proc */
-			fd = open(name, flags | O_NOCTTY);
+		if (fd < 0 && errno == ENOENT && name != NULL)
+			fd = open(name, flags | O_NOCTTY);	/* there is no
+								 * /proc */
 	}
 	error = errno;
 	close(held);
 	errno = error;
 	return fd;
+}
+
+int
+open_regular(const char *name, int or_pipe)
+{
+	int held = open(name, O_PATH | O_CLOEXEC);
+
+	return held < 0 ? -1 : open_checked(held, name, or_pipe);
+}
+
+int
+process_open(pid_t pid, const char *path, int flags)
+{
+	struct open_how how = {
+		.flags = (uint64_t)(O_PATH | O_CLOEXEC | flags),
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS
+	};
+	char *name = xasprintf("/proc/%d/root", (int)pid);
+	int root = open(name, O_PATH | O_CLOEXEC), held, error;
+
+	free(name);
+	if (root < 0)
+		return -1;
+	held = (int)syscall(SYS_openat2, root, path, &how, sizeof how);
+	error = errno;
+	close(root);
+	errno = error;
+	return held < 0 ? -1 : open_checked(held, NULL, 0);
 }
 
 /* A file without a name, such as a memfd, may still be open in the process. */

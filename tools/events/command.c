@@ -117,25 +117,24 @@ take_children(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static void
-close_pipe(int ends[2])
+void
+pipe_close(const int ends[2])
 {
 	close(ends[0]);
 	close(ends[1]);
 }
 
-/* Two pipes, or -1 and errno. */
-static int
-open_pipes(int go[2], int failure[2])
+int
+pipes_open(int one[2], int other[2])
 {
 	int error;
 
-	if (pipe2(go, O_CLOEXEC) < 0)
+	if (pipe2(one, O_CLOEXEC) < 0)
 		return -1;
-	if (pipe2(failure, O_CLOEXEC) == 0)
+	if (pipe2(other, O_CLOEXEC) == 0)
 		return 0;
 	error = errno;
-	close_pipe(go);
+	pipe_close(one);
 	errno = error;
 	return -1;
 }
@@ -148,7 +147,7 @@ command_start(const char *text)
 
 	command->text = text;
 	command->go = command->failure = command->signals = -1;
-	if (open_pipes(go, failure) < 0) {
+	if (pipes_open(go, failure) < 0) {
 		complain(text, strerror(errno));
 		free(command);
 		return NULL;

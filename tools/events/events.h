@@ -74,9 +74,10 @@ void line_digits(struct line *line, unsigned value, unsigned digits);
 void line_hex(struct line *line, uint64_t value);
 /* A float or double, by its bits. */
 void line_float(struct line *line, uint64_t bits, size_t size);
-/* As quote_string and quote_word do it. */
+/* As quote_string, quote_word and quote_line do it. */
 void line_string(struct line *line, const char *bytes, size_t length);
 void line_word(struct line *line, const char *word);
+void line_quoted(struct line *line, const char *text);
 
 /* --- as.c: how does the user want arguments to be taken? ------------------ */
 
@@ -256,7 +257,7 @@ struct stacks;
 
 /*
  * The frame at INDEX, 0 being where the event fired.  Returns 0 if there is none.
- * What it points to is good until the stream is closed.
+ * What it points to is good until the next call.
  */
 int stack_frame(const struct fire *fire, size_t index, struct frame *frame);
 

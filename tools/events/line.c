@@ -194,20 +194,34 @@ line_string(struct line *line, const char *bytes, size_t length)
 	line->bytes[line->length++] = '"';
 }
 
+/* As one of quote.c's functions prints it. */
+static void
+put_printed(struct line *line, const char *text,
+    void (*print)(FILE *out, const char *text))
+{
+	size_t size = strlen(text);
+	char *printed;
+	FILE *out;
+
+	if (plain_bytes(text, size) == size) {
+		line_put(line, text, size);
+		return;
+	}
+	out = text_begin(&printed, &size);
+	print(out, text);
+	text_end(out);
+	line_put(line, printed, size);
+	free(printed);
+}
+
 void
 line_word(struct line *line, const char *word)
 {
-	size_t size = strlen(word);
-	char *text;
-	FILE *out;
+	put_printed(line, word, quote_word);
+}
 
-	if (plain_bytes(word, size) == size) {
-		line_put(line, word, size);
-		return;
-	}
-	out = text_begin(&text, &size);
-	quote_word(out, word);
-	text_end(out);
-	line_put(line, text, size);
-	free(text);
+void
+line_quoted(struct line *line, const char *text)
+{
+	put_printed(line, text, quote_line);
 }

@@ -197,7 +197,39 @@ void stacks_close(struct stacks *stacks);
 /* Learn what a process maps, if that was not done lately. */
 void stacks_meet(struct stacks *stacks, pid_t pid);
 
+/* --- debug_file.c: where are the symbols of a file that was stripped? ------ */
+
+/* Add the symbols of a file that a process maps by that path, if it lacks them. */
+void debug_file_add(struct functions *functions, pid_t pid, const char *path);
+
+/* --- jit.c: which functions did a program's own compiler make? ------------ */
+
+struct jit;
+
+/* Nothing is read yet.  LEFT is how many bytes may be kept, of all processes. */
+struct jit *jit_new(pid_t pid, size_t *left);
+void jit_free(struct jit *jit);
+/* The function at an address, and where it begins; or NULL.  Good until the next
+ * call. */
+const char *jit_at(struct jit *jit, uint64_t address, uint64_t *begin);
+
+/* --- demangle.c: what is a symbol's name in C++, Rust or D? ---------------- */
+
+struct demangler;
+
+struct demangler *demangler_new(void);
+void demangler_free(struct demangler *demangler);
+/*
+ * The name as a programmer writes it, or NAME itself, if there is none or if nobody
+ * knows it.  NAME must live as long as the demangler.
+ */
+const char *demangle(struct demangler *demangler, const char *name);
+
 /* --- command.c: how is a command started, held, and ended? ---------------- */
+
+/* Two pipes, which no executed program gets; -1 and errno. */
+int pipes_open(int one[2], int other[2]);
+void pipe_close(const int ends[2]);
 
 struct command;
 

@@ -6,6 +6,7 @@
  * there, by the file's symbols.  Both are kept.  Maps are read again when an
  * address is in none, and in the next round of events, since a process may have
  * executed another program.  When a process has ended its last maps stay.
+ * debug_file.c finds symbols that a file lacks, jit.c functions that are in none.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -23,6 +24,9 @@
 
 /* Processes whose maps are kept; then all are forgotten. */
 #define PROCESSES_MAX	4096
+
+/* Bytes of the names of functions that are in no file. */
+#define MADE_MAX	((size_t)256 << 20)
 
 /* In a stack, marks of what the following addresses are; the lowest of them. */
 #define LOWEST_MARK	((uint64_t)-4095)
@@ -43,11 +47,14 @@ struct process {
 	uint64_t read;		/* when */
 	struct part *parts;	/* by address */
 	size_t count, space;
+	struct jit *jit;	/* NULL: not yet needed */
 };
 
 struct stacks {
 	void *modules, *processes;	/* trees */
 	size_t process_count;
+	size_t made_left;		/* of MADE_MAX */
+	struct demangler *demangler;
 };
 
 static int
@@ -85,6 +92,7 @@ free_process(void *node)
 {
 	struct process *process = node;
 
+	jit_free(process->jit);
 	free(process->parts);
 	free(process);
 }
@@ -92,7 +100,11 @@ free_process(void *node)
 struct stacks *
 stacks_open(void)
 {
-	return xcalloc(1, sizeof(struct stacks));
+	struct stacks *stacks = xcalloc(1, sizeof *stacks);
+
+	stacks->made_left = MADE_MAX;
+	stacks->demangler = demangler_new();
+	return stacks;
 }
 
 void
@@ -102,6 +114,7 @@ stacks_close(struct stacks *stacks)
 		return;
 	tdestroy(stacks->processes, free_process);
 	tdestroy(stacks->modules, free_module);
+	demangler_free(stacks->demangler);
 	free(stacks);
 }
 
@@ -125,6 +138,8 @@ read_functions(pid_t pid, const struct mapping *mapping)
 		return NULL;
 	functions = functions_read(fd);
 	close(fd);
+	if (functions != NULL)
+		debug_file_add(functions, pid, mapping->path);
 	return functions;
 }
 
@@ -221,6 +236,20 @@ find_part(const struct process *process, uint64_t address)
 	    &process->parts[low] : NULL;
 }
 
+/* The function there that the process made, and says so. */
+static void
+find_made(struct stacks *stacks, struct process *process, uint64_t code,
+    struct frame *frame)
+{
+	uint64_t begin;
+
+	if (process->jit == NULL)
+		process->jit = jit_new(process->pid, &stacks->made_left);
+	frame->function = jit_at(process->jit, code, &begin);
+	if (frame->function != NULL)
+		frame->offset = frame->address - begin;
+}
+
 /* Fill in what is known of an address of code. */
 static void
 find_place(struct stacks *stacks, pid_t pid, uint64_t code,
@@ -233,14 +262,21 @@ find_place(struct stacks *stacks, pid_t pid, uint64_t code,
 	if (age > FRESH)
 		read_maps(stacks, process);
 	part = find_part(process, code);
-	if (part == NULL || part->module == NULL)
+	if (part == NULL)
 		return;
-	frame->module = part->module->name;
-	frame->offset = frame->address - part->start + part->offset;
-	if (part->module->functions != NULL)
-		frame->function = functions_at(part->module->functions,
-		    code - part->start + part->offset, &begin);
+	if (part->module != NULL) {
+		frame->module = part->module->name;
+		frame->offset = frame->address - part->start + part->offset;
+	}
+	if (part->module == NULL || part->module->functions == NULL) {
+		find_made(stacks, process, code, frame);
+		return;
+	}
+	frame->function = functions_at(part->module->functions,
+	    code - part->start + part->offset, &begin);
 	frame->offset -= begin;
+	if (frame->function != NULL)
+		frame->function = demangle(stacks->demangler, frame->function);
 }
 
 /* A caller's address is that behind the call, which may be the end. */

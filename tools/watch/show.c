@@ -147,7 +147,7 @@ show_stack(struct line *line, const struct fire *fire)
 	for (i = 0; stack_frame(fire, i, &frame); i++) {
 		line_char(line, '\t');
 		if (frame.function != NULL) {
-			line_word(line, frame.function);
+			line_quoted(line, frame.function);
 			line_char(line, '+');
 			line_unsigned(line, frame.offset);
 		} else {
