@@ -1089,6 +1089,33 @@ tracer_case('standard descriptors that are closed' => sub {
 
 my @nobody = ('setpriv', '--reuid=65534', '--regid=65534', '--clear-groups');
 
+# Sanitizers put such a mapping there, so their builds must not fall back.
+tracer_case('direct, whatever lies below the program' => sub {
+	my $provider = fresh();
+	my $process = process($provider, ['f', 'one', 'int']);
+	my $low = "$dir/low.so";
+
+	open(my $c, '>', "$dir/low.c") or die;
+	print $c <<'EOF_C';
+#include <sys/mman.h>
+
+static void __attribute__((constructor))
+map_low(void)
+{
+	mmap((void *)0x100000, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
+	    MAP_FIXED_NOREPLACE, -1, 0);
+}
+EOF_C
+	close $c;
+	build_c($low, '-D_GNU_SOURCE', '-shared', '-fPIC', "$dir/low.c");
+	my $watch = Usdt::Watch->attach(1, ['env', "LD_PRELOAD=$low"],
+	    "$provider:*");
+	like($watch->errors, qr/: 1 probe direct$/m, 'direct');
+	$process->ask('fire 0 7');
+	like(($watch->take(1))[0], qr/ \Q$provider\E:one 7$/, '... the event');
+	is($watch->stop('INT'), 0, '... the end');
+});
+
 tracer_case('privilege' => sub {
 	my ($status, $out, $err) = run_usdt(\@nobody, 'watch', 'x:y');
 	is($status, 1, 'an ordinary user: exit 1');
