@@ -224,6 +224,19 @@ class InterfaceTest < Minitest::Test
     assert_equal([1, 0], [provider.status.probes, provider.status.waiting])
   end
 
+  def test_a_refused_probe_is_no_object
+    assert_equal("[]\n", ruby(<<~'PROGRAM'))
+      require "usdt"
+      provider = USDT::Provider.create(:rbrefused)
+      begin
+        provider.probe(:f, "a b")
+      rescue USDT::Error
+        nil
+      end
+      p ObjectSpace.each_object(USDT::Probe).map(&:inspect)
+    PROGRAM
+  end
+
   def test_a_removed_probe_leaves_its_name
     provider, probe = live(:int)
     assert_raises(USDT::Error) do
@@ -261,6 +274,20 @@ class InterfaceTest < Minitest::Test
     assert_match(/^struct request { int id; struct peer peer; int64_t sent; };$/,
                  image)
     assert_match(/p1\(struct request \*request, char \*\*list\);$/, image)
+  end
+
+  def test_a_struct_keeps_its_name_if_the_program_changes_it
+    provider = USDT::Provider.create(:rbkept)
+    name = +"request"
+    size = Object.new
+    size.define_singleton_method(:to_int) do
+      name.replace("other" * 1000)
+      4
+    end
+    assert(provider.struct(name, size, "int a" => 0))
+    refused(USDT::Error, /request/) do
+      provider.struct(:request, 8, "int a" => 0)
+    end
   end
 
   def test_errors_name_what_is_wrong_with_a_struct

@@ -73,7 +73,8 @@ raise_text(const char *text)
 	rb_exc_raise(rb_exc_new_str(class_error, rb_utf8_str_new_cstr(text)));
 }
 
-/* A Symbol or String for the library: *NAME keeps it. */
+/* A Symbol or String for the library: *NAME keeps it.  A String of the program's
+ * may change while the library has it, so it gets one that does not. */
 static const char *
 c_string(VALUE *name, const char *what)
 {
@@ -83,6 +84,7 @@ c_string(VALUE *name, const char *what)
 		rb_raise(rb_eTypeError, "%s must be a Symbol or a String, not "
 		    "%"PRIsVALUE, what, rb_inspect(*name));
 	text = rb_str_conv_enc(text, rb_enc_get(text), rb_utf8_encoding());
+	text = rb_str_new_frozen(text);
 	*name = text;
 	if (memchr(RSTRING_PTR(text), 0, (size_t)RSTRING_LEN(text)) != NULL)
 		rb_raise(rb_eArgError, "%s has a NUL in it", what);
@@ -634,8 +636,8 @@ provider_add(VALUE self, VALUE function, VALUE name, VALUE types, VALUE kinds,
 	c_function = c_string(&function, "the function of a probe");
 	c_name = c_string(&name, "the name of a probe");
 	count = c_types(types, c, held);
-	object = TypedData_Make_Struct(class_probe, struct probe, &probe_type,
-	    probe);
+	/* ObjectSpace does not show an object without a class. */
+	object = TypedData_Make_Struct(0, struct probe, &probe_type, probe);
 	/* Too many are refused by the library, before it looks at them. */
 	probe->probedef = usdt_create_probe(c_function, c_name, count, c);
 	if (probe->probedef == NULL)
@@ -649,6 +651,7 @@ provider_add(VALUE self, VALUE function, VALUE name, VALUE types, VALUE kinds,
 	RB_OBJ_WRITE(object, &probe->arguments, arguments);
 	__atomic_add_fetch(&home->references, 1, __ATOMIC_RELAXED);
 	probe->home = home;
+	rb_obj_reveal(object, class_probe);
 	home_change(home, add_probe, probe);
 	RB_GC_GUARD(self);
 	return rb_obj_freeze(object);
