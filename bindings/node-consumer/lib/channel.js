@@ -50,6 +50,12 @@ class Channel {
 			`${words[0]} cannot be run: ${error.message}`)));
 		this.child.on('close', (code, signal) =>
 			this.#end(this.#death(code, signal)));
+		/* Node makes no streams then. */
+		if (!this.child.stdin) {
+			this.ended = failure('ENOHELPER', `${words[0]} cannot ` +
+				'be run: too many open files');
+			throw this.ended;
+		}
 		/* "close" reports that the helper is gone. */
 		this.child.stdin.on('error', () => {});
 		this.child.stdout.on('error', () => {});
@@ -125,18 +131,20 @@ class Channel {
 	/* Text that is not JSON comes from a command before the helper. */
 	#obey(text)
 	{
-		let lines;
+		let shown = text;
 
 		try {
-			lines = parse(text);
+			for (const line of parse(text)) {
+				shown = line;
+				this.#take(line);
+			}
 		} catch (error) {
+			if (shown !== text)
+				shown = JSON.stringify(shown);
 			this.#end(failure('EPROTOCOL', 'the helper did not ' +
-				`print this: ${text.slice(0, 200)}`));
+				`print this: ${shown.slice(0, 200)}`));
 			this.close();
-			return;
 		}
-		for (const line of lines)
-			this.#take(line);
 	}
 
 	#take(line)
@@ -155,8 +163,15 @@ class Channel {
 
 	#answered(answer)
 	{
-		const { resolve, reject, program, lines } = this.pending.shift();
+		const { id, resolve, reject, program, lines } =
+			this.pending.shift();
 
+		/* It is null if the command could not be read. */
+		if (answer.id !== id && answer.id !== null) {
+			reject(failure('EPROTOCOL', 'the helper answered ' +
+				'another command'));
+			throw new Error('not this one');
+		}
 		if (answer.ok) {
 			resolve({ ...answer, lines });
 		} else {

@@ -16,6 +16,9 @@ const { checked, dtraceOptions, milliseconds } = require('./options.js');
 const ASYNC_DISPOSE = Symbol.asyncDispose ||
 	Symbol.for('nodejs.asyncDispose');
 
+/* What is printed without an end of line is kept up to so many characters. */
+const LONG_LOG = 65536;
+
 /* Rejects with `error` if the promise takes too long. */
 function within(ms, promise, error)
 {
@@ -83,6 +86,11 @@ class Session extends EventEmitter {
 	#stopping = null;
 	#end = null;		/* { status } or { error } */
 	#last = null;		/* the last aggregations' lines, a promise */
+	#finishing = null;	/* a promise of the end */
+	#handOver = null;	/* the program has the session ... */
+	#handed = new Promise((resolve) => {
+		this.#handOver = resolve;
+	});			/* ... and could add listeners */
 	#onAbort = null;
 	#log = '';
 
@@ -133,6 +141,9 @@ class Session extends EventEmitter {
 
 		try {
 			await Promise.race([aborted, this.#commands(programs)]);
+			/* It was lost behind its last answer. */
+			if (this.#channel.ended)
+				throw this.#channel.ended;
 		} catch (error) {
 			this.#stopping = Promise.resolve();
 			this.#channel.close();
@@ -148,6 +159,7 @@ class Session extends EventEmitter {
 			signal.addEventListener('abort', this.#onAbort,
 				{ once: true });
 		}
+		setImmediate(this.#handOver);
 		this.#flow();
 	}
 
@@ -202,12 +214,25 @@ class Session extends EventEmitter {
 			this.#keep(item);
 	}
 
+	/* What a listener throws is an uncaught exception, as with every emitter,
+	 * but what comes behind this item is still delivered. */
+	#call(name, item)
+	{
+		try {
+			this.emit(name, item);
+		} catch (error) {
+			process.nextTick(() => {
+				throw error;
+			});
+		}
+	}
+
 	/* Calls the listeners.  false: there is none. */
 	#tell(item)
 	{
 		if (!this.#started || this.listenerCount(item.type) === 0)
 			return false;
-		this.emit(item.type, item);
+		this.#call(item.type, item);
 		return true;
 	}
 
@@ -233,7 +258,7 @@ class Session extends EventEmitter {
 			const item = this.#queue.shift();
 
 			if (this.listenerCount(item.type) > 0)
-				this.emit(item.type, item);
+				this.#call(item.type, item);
 		}
 		this.#flow();
 	}
@@ -249,8 +274,12 @@ class Session extends EventEmitter {
 		const lines = (this.#log + text).split('\n');
 
 		this.#log = lines.pop();
+		if (this.#log.length > LONG_LOG) {
+			lines.push(this.#log);
+			this.#log = '';
+		}
 		for (const line of lines)
-			this.emit('log', line);
+			this.#call('log', line);
 	}
 
 	#next(wants)
@@ -279,14 +308,17 @@ class Session extends EventEmitter {
 
 	#iterate(wants)
 	{
+		let left = false;
 		const leave = (value) => {
-			this.#listened--;
+			if (!left)
+				this.#listened--;
+			left = true;
 			return Promise.resolve({ value, done: true });
 		};
 
 		this.#listened++;
 		return {
-			next: () => this.#next(wants),
+			next: () => left ? leave() : this.#next(wants),
 			return: leave,
 			[Symbol.asyncIterator]()
 			{
@@ -321,11 +353,11 @@ class Session extends EventEmitter {
 					throw why;
 				return [];
 			});
-		this.#last.catch(() => {});
-		this.#last.finally(() => {
+		this.#finishing = Promise.allSettled([this.#last,
+			this.#handed]).then(() => {
 			this.#channel.close();
 			this.#finish({ status: line.status, error });
-		}).catch(() => {});
+		});
 	}
 
 	#lost(error)
@@ -359,10 +391,10 @@ class Session extends EventEmitter {
 				resolve({ value: undefined, done: true });
 		if (waiting.length > 0)
 			end.error = undefined;
-		this.emit('done', { type: 'done', status: end.status, error });
+		this.#call('done', { type: 'done', status: end.status, error });
 		if (error && waiting.length === 0 && this.#listened === 0 &&
 		    !this.#stopping)
-			this.emit('error', error);
+			this.#call('error', error);
 	}
 
 	get ended()
@@ -409,9 +441,8 @@ class Session extends EventEmitter {
 		if (!this.#last)
 			await this.#channel.ask('stop');
 		this.#done({ status: 0 });
+		await this.#finishing;
 		await this.#last;
-		/* Let #finish run first. */
-		await null;
 	}
 
 	async [ASYNC_DISPOSE]()

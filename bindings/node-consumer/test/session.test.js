@@ -6,7 +6,9 @@
 'use strict';
 
 const assert = require('assert');
+const fs = require('fs');
 const path = require('path');
+const { execFileSync } = require('child_process');
 const { test } = require('node:test');
 const { counts, directory, helper, library, played, string, until, words } =
 	require('./lib/tools.js');
@@ -142,6 +144,117 @@ test('as an EventEmitter: events, errors of clauses, drops, the end',
 		['done', 'done', undefined], ['drop', 'drop', '9 drops'],
 		['error', 'error', 'bad address'],
 		['event', 'event', undefined], ['event', 'event', undefined]]);
+});
+
+/* What a program prints that has TRACE, these OPTIONS, and SEEN, a list. */
+function said(options, program, ...before)
+{
+	const text = `const { trace } = require(${JSON.stringify(
+		path.join(__dirname, '../index.js'))}), seen = [];
+		const options = ${JSON.stringify(options)}; ${program}`;
+	const [file, ...args] = [...before, process.execPath, '-e', text];
+
+	return execFileSync(file, args, { encoding: 'utf8' }).trim();
+}
+
+test('what a listener throws is uncaught, and nothing is lost by it', () => {
+	const at = { probe: PROBE, cpu: 0 };
+
+	assert.strictEqual(said(played({ go: [{ ...at, data: [1] },
+		{ ...at, data: [2] }, 'answer', { ...at, data: [3] },
+		{ ...at, data: [4] }, { done: { status: 0 } }] }), `
+		process.on('uncaughtException', (error) =>
+			seen.push(error.message));
+		trace('', options).then(async (session) => {
+			session.on('event', ({ values }) => {
+				seen.push('event ' + values[0]);
+				throw new Error('thrown ' + values[0]);
+			});
+			session.on('done', () => {
+				throw new Error('thrown last');
+			});
+			while (!session.ended)
+				await new Promise(setImmediate);
+			await session.stop();
+			setImmediate(() => console.log(seen.sort().join()));
+		});`), 'event 1,event 2,event 3,event 4,thrown 1,thrown 2,' +
+		'thrown 3,thrown 4,thrown last');
+});
+
+test('"done" comes when there can be a listener', async () => {
+	const session = await trace('', played({ go: [{ done: { status: 5 } }],
+		aggregations: ['{"id":3,"ok":true}\n{"id":4,"ok":true}\n'] }));
+	let status;
+
+	session.on('done', (done) => {
+		({ status } = done);
+	});
+	await until(() => status === 5, 'the end');
+	await session.stop();
+});
+
+test('a trace that fails is an error, also if nobody listens', () => {
+	assert.strictEqual(said(played({ go: ['answer', { done: { status: 0,
+		code: 'EWORK', message: 'broken' } }] }), `
+		process.on('uncaughtException', ({ code, message }) =>
+			console.log(code, message));
+		trace('', options);`), 'EWORK broken');
+});
+
+test('without descriptors for a helper, starting fails', () => {
+	assert.match(said(played({}), `
+		process.on('uncaughtException', () => console.log('thrown'));
+		try {
+			for (;;)
+				require('fs').openSync('/dev/null');
+		} catch (error) {
+			trace('', options).catch(({ code, message }) =>
+				console.log(code, message));
+		}`, 'sh', '-c', 'ulimit -n 100 && exec "$@"', 'sh'),
+	/^ENOHELPER .* cannot be run: too many open files$/);
+});
+
+test('lines that no helper prints end the trace', async () => {
+	for (const line of ['null', '{"probe":1}', '{"probe":null,"data":[]}',
+		'{"id":99,"ok":true}', '[', '{"aggregation":1}\n{"id":"x"}']) {
+		await assert.rejects(events('', played({
+			go: ['answer', line + '\n'] })), { code: 'EPROTOCOL' },
+		line);
+		await assert.rejects(events('', played({
+			go: [line + '\n', 'answer'] })), { code: 'EPROTOCOL' },
+		line);
+	}
+});
+
+test('output without an end of line is not kept for ever', async () => {
+	const file = path.join(directory, 'go');
+	const session = await trace('', played({}, { command: ['sh', '-c',
+		'while [ ! -e "$0" ]; do sleep 0.02; done | ' +
+		'{ cat; head -c 300000 /dev/zero | tr "\\0" x; } >&2 & exec "$@"',
+		file] }));
+	let length = 0;
+
+	session.on('log', (text) => {
+		length += text.length;
+	});
+	fs.writeFileSync(file, '');
+	await until(() => length > 200000, 'the log');
+	await session.stop();
+});
+
+test('an iterator that is left twice is one less, not two', async () => {
+	const session = await trace('', played({ go: ['answer'] }));
+	const [one, other] = [session.everything(), session.everything()];
+
+	await one.return();
+	await one.return();
+	assert.deepStrictEqual(await one.next(),
+		{ value: undefined, done: true });
+	session.on('log', () => {});
+	session.emit('log', '');
+	await session.stop();
+	assert.deepStrictEqual(await other.next(),
+		{ value: undefined, done: true });
 });
 
 test('an error of a clause that nobody listens to is not thrown', async () => {
