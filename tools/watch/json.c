@@ -34,7 +34,7 @@ struct json_words {
 	struct json_words *next;
 	struct line probe;	/* from "provider" to the arguments' begin */
 	size_t count;
-	struct line keys[];	/* of the arguments */
+	struct line keys[];	/* of the arguments, with a colon */
 };
 
 /* --- texts --- */
@@ -49,6 +49,18 @@ put_escaped(struct line *line, unsigned code)
 	line_char(line, digits[code & 15]);
 }
 
+/* How many bytes are ASCII that stands for itself? */
+static size_t
+plain_bytes(const char *text, size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < length && text[i] >= ' ' && text[i] < 0x7f &&
+	    text[i] != '"' && text[i] != '\\'; i++)
+		;
+	return i;
+}
+
 /* A string; a byte that is not UTF-8 becomes U+FFFD.  Returns whether all is. */
 static int
 put_string(struct line *line, const char *text, size_t length)
@@ -61,11 +73,14 @@ put_string(struct line *line, const char *text, size_t length)
 	for (; length > 0; text += n, length -= n) {
 		unsigned char c = (unsigned char)*text;
 
+		n = plain_bytes(text, length);
+		if (n > 0) {
+			line_put(line, text, n);
+			continue;
+		}
 		n = 1;
 		if (c == '"' || c == '\\') {
 			line_char(line, '\\');
-			line_char(line, (char)c);
-		} else if (c >= ' ' && c < 0x7f) {
 			line_char(line, (char)c);
 		} else if (c == '\n') {
 			line_text(line, "\\n");
@@ -260,6 +275,8 @@ words_of(struct show *show, struct target *target)
 	line_text(probe, ",\"args\":{");
 	for (i = 0; i < target->argc; i++)
 		make_key(words->keys, target->args[i].name, i);
+	for (i = 0; i < target->argc; i++)
+		line_char(&words->keys[i], ':');
 	words->next = show->words;
 	show->words = words;
 	target->own = words;
@@ -295,34 +312,45 @@ put_stack(struct line *line, const struct fire *fire)
 
 /* --- events --- */
 
+static void
+make_head(struct show *show, struct line *text, const struct fire *fire)
+{
+	const struct line *probe = &words_of(show, fire->target)->probe;
+
+	line_text(text, ",\"pid\":");
+	line_signed(text, fire->pid);
+	line_text(text, ",\"tid\":");
+	line_signed(text, fire->tid);
+	put_pair(text, ",\"comm\":", fire->comm);
+	line_put(text, probe->bytes, probe->length);
+}
+
 void
 json_fire(struct show *show, const struct fire *fire)
 {
-	struct line *line = &show->line;
+	static const char begin[] = "{\"time\":";
+	const struct line *head = show_head(show, fire, make_head);
 	const struct json_words *words = words_of(show, fire->target);
+	struct line *line = &show->line;
 	struct view view = { .line = line, .fire = fire, .marks = &marks };
 	uint64_t time = fire->time + show->since_epoch;
 	size_t i;
 
-	line_text(line, "{\"time\":");
+	line_room(line, 64 + head->length);
+	line_put(line, begin, sizeof begin - 1);
 	line_unsigned(line, time / SECOND);
 	line_char(line, '.');
 	line_digits(line, (unsigned)(time % SECOND), 9);
-	line_text(line, ",\"pid\":");
-	line_signed(line, fire->pid);
-	line_text(line, ",\"tid\":");
-	line_signed(line, fire->tid);
-	put_pair(line, ",\"comm\":", fire->comm);
-	line_put(line, words->probe.bytes, words->probe.length);
+	line_put(line, head->bytes, head->length);
 	for (i = 0; i < words->count; i++) {
-		line_text(line, i > 0 ? "," : "");
+		if (i > 0)
+			line_char(line, ',');
 		line_put(line, words->keys[i].bytes, words->keys[i].length);
-		line_char(line, ':');
 		put_argument(&view, i);
 	}
 	line_char(line, '}');
 	put_stack(line, fire);
-	line_text(line, "}\n");
+	line_put(line, "}\n", 2);
 }
 
 void

@@ -184,15 +184,9 @@ show_time(struct show *show, uint64_t time)
 }
 
 static void
-make_head(struct show_head *head, const struct fire *fire)
+make_head(struct show *show, struct line *text, const struct fire *fire)
 {
-	struct line *text = &head->text;
-
-	text->length = 0;
-	head->target = fire->target;
-	head->pid = fire->pid;
-	head->tid = fire->tid;
-	snprintf(head->comm, sizeof head->comm, "%s", fire->comm);
+	(void)show;
 	line_char(text, ' ');
 	line_unsigned(text, (uint64_t)fire->pid);
 	if (fire->tid != fire->pid) {
@@ -205,23 +199,33 @@ make_head(struct show_head *head, const struct fire *fire)
 	line_put(text, fire->target->label.bytes, fire->target->label.length);
 }
 
-static const struct line *
-head_of(struct show *show, const struct fire *fire)
+const struct line *
+show_head(struct show *show, const struct fire *fire,
+    void (*make)(struct show *show, struct line *text,
+    const struct fire *fire))
 {
+	const struct target *target = fire->target;
 	struct show_head *head = &show->heads[((size_t)fire->tid +
-	    fire->target->number) % (sizeof show->heads /
-	    sizeof *show->heads)];
+	    target->number) % (sizeof show->heads / sizeof *show->heads)];
 
-	if (head->target != fire->target || head->tid != fire->tid ||
-	    head->pid != fire->pid || strcmp(head->comm, fire->comm) != 0)
-		make_head(head, fire);
+	if (head->target == target && head->number == target->number &&
+	    head->tid == fire->tid && head->pid == fire->pid &&
+	    strcmp(head->comm, fire->comm) == 0)
+		return &head->text;
+	head->target = target;
+	head->number = target->number;
+	head->pid = fire->pid;
+	head->tid = fire->tid;
+	snprintf(head->comm, sizeof head->comm, "%s", fire->comm);
+	head->text.length = 0;
+	make(show, &head->text, fire);
 	return &head->text;
 }
 
 void
 show_fire(struct show *show, const struct fire *fire)
 {
-	const struct line *head = head_of(show, fire);
+	const struct line *head = show_head(show, fire, make_head);
 	struct line *line = &show->line;
 
 	line_room(line, 64 + head->length);

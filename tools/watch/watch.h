@@ -43,6 +43,7 @@ void view_struct(struct view *view, const struct type_struct *type);
  * myapp:start". */
 struct show_head {
 	const struct target *target;
+	size_t number;		/* of the target: another may take its place */
 	pid_t pid, tid;
 	char comm[64];
 	struct line text;
@@ -59,6 +60,10 @@ struct show {
 
 /* Print an event as a line. */
 void show_fire(struct show *show, const struct fire *fire);
+/* The head of an event's line, which MAKE makes in an empty one if need be. */
+const struct line *show_head(struct show *show, const struct fire *fire,
+    void (*make)(struct show *show, struct line *text,
+    const struct fire *fire));
 /* Free what is kept, and the line. */
 void show_done(struct show *show);
 
