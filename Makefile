@@ -235,7 +235,8 @@ run-debians: all
 	USDT_DEBIANS='$(SUITES)' $(PROVE) test/debians/trixie.t test/debians/check.t
 
 # The packages, and that for Node.js, on another processor, as its Debian has it:
-# `make test-foreign ARCH=s390x`, or riscv64, armhf, ppc64le.
+# `make test-foreign ARCH=s390x`, or riscv64, armhf, ppc64le; of the packages only
+# USDT_LANGUAGES, if it is set.
 test-foreign:
 	@test/setup cross foreign-$(ARCH)
 	prove -Itest/lib --timer --verbose test/debians/foreign.t :: $(ARCH)

@@ -5,7 +5,8 @@
 # The trees of `test/setup foreign-CPU` have that processor's Debian: compiler,
 # interpreters and make.  An emulator of user programs runs them all, in a
 # namespace in which the kernel knows the emulator (binfmt_misc).  The processors
-# are arguments, or words in USDT_CROSS.
+# are arguments, or words in USDT_CROSS; words in USDT_LANGUAGES are the packages, if
+# not all shall be built.
 #
 # SPDX-License-Identifier: BSD-2-Clause
 use strict;
@@ -95,9 +96,11 @@ sub package_works
 }
 
 my @cpus = @ARGV ? @ARGV : split(' ', $ENV{USDT_CROSS} // '');
-my @languages = split ' ', $ENV{USDT_LANGUAGES} // 'lua node perl python ruby';
+my @languages = split ' ', $ENV{USDT_LANGUAGES} // "@{[sort keys %packages]}";
 plan(skip_all => 'no processor is named (make test-foreign ARCH=s390x)')
     if !@cpus;
+$packages{$_} or die "there is no package for $_, only for "
+    . "@{[sort keys %packages]}\n" for @languages;
 for my $cpu (@cpus) {
 	$elf{$cpu} or die "there is no $cpu, only @{[sort keys %elf]}\n";
 	chomp(my $tree = `'$top/test/setup' --foreign-root $cpu`);
