@@ -67,7 +67,8 @@ my $enter = 'mount -t binfmt_misc none /proc/sys/fs/binfmt_misc && '
     . 'for d in proc sys dev tmp; do mount -o rbind "/$d" "$0/$d" || '
     . 'exit 1; done; exec env -i LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/bin '
     . 'HOME=/root CFLAGS=-O0 USDT_HELPER=/nonexistent/helper '
-    . 'USDT_IMAGE_DIR="$1/images" "$(command -v chroot)" "$0" sh -c '
+    . 'QEMU_LD_PREFIX="$QEMU_LD_PREFIX" USDT_IMAGE_DIR="$1/images" '
+    . '"$(command -v chroot)" "$0" sh -c '
     . '\'cd "$1" && (set -e; eval "$2") >"$1/log" 2>&1 || { cat "$1/log"; '
     . 'exit 1; }; eval "$3" 2>&1\' sh "$1" "$2" "$3"';
 

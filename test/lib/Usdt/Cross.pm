@@ -22,6 +22,10 @@ our @EXPORT_OK = qw(lacks_cross cross_build cross_units cross_cc emulator
 my $top = abs_path(dirname(__FILE__) . '/../../..');
 my $root;
 
+# Emulators look for no path elsewhere first.  They would do so under a lock, and a
+# child whose parent has threads may find it held for ever.
+$ENV{QEMU_LD_PREFIX} = '/';
+
 sub root
 {
 	if (!defined $root) {
