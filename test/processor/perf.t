@@ -12,5 +12,5 @@ use Usdt::PerfCases qw(run_perf);
 use Usdt::Tracer qw(need);
 
 need('root', 'perf');
-run_perf(no_stacks => 1, no_sizes => 1);
+run_perf();
 done_testing();

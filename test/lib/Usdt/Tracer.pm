@@ -652,7 +652,7 @@ sub record
 
 # script(STACKS): ends recording and returns the events, each { pid, event,
 # text, argN => ... }.  With STACKS, each has its functions in stack, innermost
-# first.
+# first; perf 7 dies of looking for inlined ones.
 sub script
 {
 	my ($self, $stacks) = @_;
@@ -660,7 +660,7 @@ sub script
 	$self->{recorder}->stop('INT');
 	my @events;
 	for my $line (split /\n/, $self->call('script', '-i', $self->{data},
-	    '-F', 'pid,event,trace' . ($stacks ? ',ip,sym' : ''))) {
+	    '--no-inline', '-F', 'pid,event,trace' . ($stacks ? ',ip,sym' : ''))) {
 		push @{ $events[-1]{stack} }, $1
 		    if $stacks && @events && $line =~ /^\s+[0-9a-f]+ (\S+)/;
 		my ($pid, $event, $text) =
