@@ -154,6 +154,14 @@ run(const struct usdt_probe *probe, size_t argc, const word *words)
 	    words);
 }
 
+/* Write a direct event. */
+static inline void
+record(const usdt_probedef_t *probedef, size_t argc, const word *words)
+{
+	usdt__load_fence();
+	USDT__LOAD(usdt__probe_of(probedef)->record)(probedef, argc, words);
+}
+
 /* Call the observer with words of the machine. */
 static void
 tell(const struct usdt__observer *observer, const usdt_probedef_t *probedef,
@@ -195,9 +203,20 @@ fire_slowly(usdt_probedef_t *probedef, size_t argc, const word *words)
 	if (!visible || !may_fire())
 		return;
 	if (is_recorded(probe))
-		usdt__record_and_run(probedef, argc, words);
+		record(probedef, argc, words);
 	else
 		run(probe, probe->argc, words);
+}
+
+/* Without arguments that is valid; else words are missing. */
+static inline void
+fire_no_words(usdt_probedef_t *probedef, size_t argc, const word *words)
+{
+	USDT__OPAQUE(words);		/* it need not be set to 0 again */
+	if (argc == 0)
+		run(usdt__probe_of(probedef), argc, words);
+	else
+		fire_slowly(probedef, argc, words);
 }
 
 /*
@@ -209,23 +228,15 @@ fire(usdt_probedef_t *probedef, size_t argc, const word *words)
 {
 	const struct usdt_probe *probe = usdt__probe_of(probedef);
 
-	if (__builtin_expect((int32_t)argc <= usdt__load(&probe->simple), 0)) {
+	if (__builtin_expect((int32_t)argc <= usdt__load(&probe->simple) ||
+	    !may_fire(), 0))
 		fire_slowly(probedef, argc, words);
-	} else if (words == NULL) {	/* valid without arguments */
-		if (argc == 0 && may_fire() && !is_recorded(probe))
-			run(probe, argc, words);
-		else if (argc == 0 && may_fire())
-			usdt__record_and_run(probedef, argc, words);
-		else
-			fire_slowly(probedef, argc, words);
-	} else if (__builtin_expect(may_fire(), 1)) {
-		if (__builtin_expect(is_recorded(probe), 0))
-			usdt__record_and_run(probedef, argc, words);
-		else
-			run(probe, probe->argc, words);
-	} else {
-		fire_slowly(probedef, argc, words);
-	}
+	else if (__builtin_expect(is_recorded(probe), 0))
+		record(probedef, argc, words);
+	else if (__builtin_expect(words == NULL, 0))
+		fire_no_words(probedef, argc, words);
+	else
+		run(probe, probe->argc, words);
 }
 
 /*
@@ -313,6 +324,8 @@ usdt__probe_bind(usdt_probedef_t *probedef, const struct usdt__binding *to)
 	if (to->observer != NULL || to->stub == NULL)
 		__atomic_store_n(&probe->simple, INT32_MAX, __ATOMIC_RELEASE);
 	__atomic_store_n(&probe->vouched, to->vouched, __ATOMIC_RELAXED);
+	__atomic_store_n(&probe->record, usdt__recorder_for(probe, to->vouched),
+	    __ATOMIC_RELAXED);
 	__atomic_store_n(&probe->observer, to->observer, __ATOMIC_RELEASE);
 	if (to->stub != NULL) {
 		__atomic_store_n(&probe->stubs, to->stubs, __ATOMIC_RELEASE);
@@ -320,8 +333,8 @@ usdt__probe_bind(usdt_probedef_t *probedef, const struct usdt__binding *to)
 		fire = to->stub + usdt__stubs[0].fire;
 		__atomic_store_n(&probe->fire, fire, __ATOMIC_RELEASE);
 		__atomic_store_n(&probe->plain, to->plain, __ATOMIC_RELAXED);
-		__atomic_store_n(&probe->direct, to->stubs == NULL ||
-		    probe->texts != 0 ? NULL : fire, __ATOMIC_RELEASE);
+		__atomic_store_n(&probe->direct, to->stubs == NULL ? 0 :
+		    usdt__record_direct(probe, fire), __ATOMIC_RELEASE);
 	}
 	if (to->observer != NULL || to->stub == NULL)
 		__atomic_store_n(&probe->isenabled, code_of(to->observer !=

@@ -114,8 +114,9 @@ enum usdt__ring_clock {
 };
 
 /*
- * The file's beginning.  Places count units of 8 bytes from the ring's making,
- * modulo 2^32.  The record at PLACE begins at data + (place % units) * 8.  It is
+ * The file's beginning.  Places count units of 8 bytes, modulo 2^32.  The first one
+ * is "key", which is random, so that no other word in the ring is easily taken for
+ * a tag.  The record at PLACE begins at data + (place % units) * 8.  It is
  * never split: behind the units is room for a record that begins in the last
  * one, and the units at the beginning that it took then stay unused.
  */
@@ -123,7 +124,7 @@ struct usdt__ring {
 	uint64_t magic;
 	uint32_t version;	/* stored last, with release; 0: not made yet */
 	uint32_t clock;		/* enum usdt__ring_clock */
-	uint32_t key;		/* see the record */
+	uint32_t key;		/* the first record's place */
 	uint32_t units;		/* a power of two */
 	uint32_t data;		/* offset of the records */
 	uint32_t counters;	/* offset of the counters, 32 bits each, one for
@@ -149,7 +150,7 @@ struct usdt__ring {
  * counted and not read was lost.
  */
 struct usdt__record {
-	uint32_t tag;		/* place + key: stored last, with release */
+	uint32_t tag;		/* its place: stored last, with release */
 	uint32_t meta;		/* words, texts, index */
 	uint64_t time;
 	/*

@@ -43,6 +43,13 @@ usdt__code_place(const struct usdt__code *code, size_t at)
 	return at;
 }
 
+/*
+ * Write a direct event with all of a probe's words, of which there are at least ARGC
+ * or WORDS is NULL, and run through the stub if another tracer has the probe, too.
+ */
+typedef void usdt__recorder(const usdt_probedef_t *probedef, size_t argc,
+    const usdt__word *words);
+
 struct usdt_probe {		/* its gate is in the definition */
 	const uint8_t *isenabled;	/* the stub's entry, or a function that
 					 * knows the answer */
@@ -61,8 +68,9 @@ struct usdt_probe {		/* its gate is in the definition */
 				 * the definition is another one */
 	const uint8_t *stubs;	/* the first stub of the image; only if it has
 				 * direct sites */
-	const uint8_t *direct;	/* "fire" in such an image; NULL also if there
-				 * are texts */
+	usdt__recorder *record;	/* with a reader of direct events */
+	uintptr_t direct;	/* what a record's meta has of "fire" in such an
+				 * image; 0: it is in none */
 	uintptr_t plain;	/* usdt__stub_plain of its stub */
 	const signed char *lengths;	/* for each argument, which one is its
 				 * length, or -1; then for each the size of

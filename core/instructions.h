@@ -117,23 +117,72 @@ usdt__counter_is_steady(const char *source)
 #endif
 }
 
-/* The processor's time stamp counter; 0 if none is known. */
+/*
+ * The processor's time stamp counter as the processor gives it, to be stored
+ * without arithmetic; 0 if none is known.
+ */
+struct usdt__ticks {
+#if defined(__x86_64__) || defined(__i386__)
+	uint32_t low, high;
+#else
+	uint64_t all;
+#endif
+};
+
+static inline struct usdt__ticks
+usdt__ticks(void)
+{
+	struct usdt__ticks now;
+
+#if defined(__x86_64__) || defined(__i386__)
+	__asm__ __volatile__("rdtsc" : "=a" (now.low), "=d" (now.high));
+#elif defined(__aarch64__)
+	__asm__ __volatile__("mrs %0, cntvct_el0" : "=r" (now.all));
+#else
+	now.all = 0;
+#endif
+	return now;
+}
+
+static inline void
+usdt__ticks_store(const struct usdt__ticks *now, uint64_t *to)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	memcpy(to, &now->low, sizeof now->low);
+	memcpy((char *)to + 4, &now->high, sizeof now->high);
+#else
+	*to = now->all;
+#endif
+}
+
 static inline uint64_t
 usdt__counter(void)
 {
-#if defined(__x86_64__) || defined(__i386__)
-	uintptr_t low, high;		/* it clears what is above 32 bits */
+	const struct usdt__ticks now = usdt__ticks();
+	uint64_t all;
 
-	__asm__ __volatile__("rdtsc" : "=a" (low), "=d" (high));
-	return low | (uint64_t)high << 32;
-#elif defined(__aarch64__)
-	uint64_t now;
-
-	__asm__ __volatile__("mrs %0, cntvct_el0" : "=r" (now));
-	return now;
-#else
-	return 0;
-#endif
+	usdt__ticks_store(&now, &all);
+	return all;
 }
+
+/*
+ * A bit for each byte of a block that is 0.  A block lies in one page, so it can be
+ * read if any byte of it can.  Sanitizers do not see that it is read.
+ */
+#if defined(__SSE2__)
+#define USDT__BLOCK	16
+typedef char usdt__block __attribute__((vector_size(USDT__BLOCK), may_alias));
+
+static inline uint32_t
+usdt__zeros(const char *block)
+{
+	usdt__block bytes = { 0 };
+	uint32_t zeros;
+
+	__asm__("pcmpeqb %2, %0\n\tpmovmskb %0, %1" : "+x" (bytes),
+	    "=r" (zeros) : "m" (*(const usdt__block *)(const void *)block));
+	return zeros;
+}
+#endif
 
 #endif /* USDT_INSTRUCTIONS_H */

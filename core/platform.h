@@ -286,6 +286,7 @@ usdt__stub_sum(const uint8_t *fire)
 	for (at = 0; at < 2 * USDT__PIECE; at += sizeof word) {
 		memcpy(&word, fire + USDT__PIECE_1 + at, sizeof word);
 		sum += word;
+		__asm__("" : "+r" (sum));	/* gcc would add vectors */
 	}
 	return sum;
 }

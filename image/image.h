@@ -242,10 +242,24 @@ int usdt__memfd(const char *name);
 #define USDT__RING_HEAD		8192	/* where the counters begin ... */
 #define USDT__RING_DATA		(USDT__RING_HEAD + USDT__RING_COUNTERS * 4)
 
+/*
+ * Bytes of stubs, or an address, counted as a record's meta counts cells.  So a
+ * fire gets the whole meta by one subtraction: the bits below a cell have the rest
+ * of it.  An address of 32 bits leaves no room for that, and stays as it is.
+ */
+#define USDT__SCALE	(USDT__RECORD_META(1) / USDT__CELL)
+#define USDT__IS_SCALED	(sizeof(uintptr_t) > 4)
+static inline uintptr_t
+usdt__scaled(uintptr_t bytes)
+{
+	return USDT__IS_SCALED ? bytes * USDT__SCALE : bytes;
+}
+
 /* An image from which a thread's ring has records. */
 struct usdt__view {
-	const uint8_t *fire;	/* the first stub's entry for fires */
-	size_t size;		/* bytes of the stubs; stored last, 0: no image */
+	uintptr_t fire;		/* the first stub's entry for fires, scaled */
+	uintptr_t size;		/* of the stubs, scaled; stored last, 0: no
+				 * image */
 	uint32_t index;		/* of the first cell, as a record's meta has it */
 };
 
@@ -259,16 +273,18 @@ struct usdt__view {
 struct usdt__writer {
 	uintptr_t thread;		/* usdt__thread() of the owner */
 	uint8_t *ring;
-	const uint8_t *end;		/* of the units in it */
+	const uint8_t *last;		/* a short record that begins before is
+					 * not the last of a lap */
 	uint32_t mask;			/* units - 1 */
-	uint32_t key;
 	struct usdt__view views[USDT__VIEWS];	/* the first images */
 	uint32_t used_views;
 	uint32_t images, cells;		/* in the ring's table */
+	const uint8_t *end;		/* of the units in the ring */
 	int by_counter;			/* time is the processor's counter */
 	int early;			/* each record is announced */
 	int32_t state;			/* whether it is a thread's */
 	size_t size;			/* of the ring's file */
+	uint32_t key;			/* the first place */
 	uint64_t made, lap;		/* when it was, and the last lap began */
 	uint64_t allowed;		/* when it had no filter of calls, or 0 */
 	struct usdt__writer *previous;	/* the thread's, still mapped */
@@ -293,8 +309,7 @@ extern struct usdt__writers usdt__writers;
 static inline size_t
 usdt__writer_place(uintptr_t thread)
 {
-	return (uint64_t)thread * 0x9e3779b97f4a7c15u >>
-	    (64 - USDT__WRITER_BITS);
+	return (uint32_t)thread * 0x9e3779b1u >> (32 - USDT__WRITER_BITS);
 }
 
 /* The writer at a place.  Its thread is 0 if there is none.  What is read through
@@ -303,9 +318,13 @@ static inline struct usdt__writer *
 usdt__writer_at(size_t place)
 {
 	struct usdt__writers *writers = &usdt__writers;
+	const uint32_t *at;
 
+	/* In this order one instruction adds it all. */
 	USDT__OPAQUE(writers);
-	return (void *)((char *)writers + __atomic_load_n(&writers->at[place],
+	at = (const uint32_t *)(const void *)writers + place;
+	at += offsetof(struct usdt__writers, at) / sizeof *at;
+	return (void *)((char *)writers + __atomic_load_n(at,
 	    __ATOMIC_RELAXED));
 }
 
@@ -338,10 +357,28 @@ void usdt__rings_forget(void);
 
 /* --- image/record.c: how is an event written to its thread's ring? ------- */
 
-/* Write an event with all of a probe's words, of which there are at least ARGC, and
- * run through the stub if another tracer has the probe, too. */
-void usdt__record_and_run(const usdt_probedef_t *probedef, size_t argc,
-    const usdt__word *words);
+/* Words of the longest record with one text. */
+#define USDT__RECORD_SHORT	(3 + USDT_ARG_MAX + USDT__TEXT_MAX / 8 + 1)
+
+/* What the meta of a probe's records has besides the index; but the words of a
+ * record with texts differ. */
+static inline uint32_t
+usdt__record_low(const struct usdt_probe *probe)
+{
+	return probe->texts != 0 ? USDT__RECORD_HAS_TEXTS : 2u + probe->argc;
+}
+
+/* "direct" of a probe with this entry for fires in an image with direct sites. */
+static inline uintptr_t
+usdt__record_direct(const struct usdt_probe *probe, const uint8_t *fire)
+{
+	return usdt__scaled((uintptr_t)fire) +
+	    (USDT__IS_SCALED ? usdt__record_low(probe) : 0);
+}
+
+/* How is an event of this probe written, while its provider vouches for texts or
+ * not? */
+usdt__recorder *usdt__recorder_for(const struct usdt_probe *probe, int vouched);
 
 /* --- image/map.c: which images does this process map? -------------- */
 

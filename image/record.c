@@ -21,8 +21,8 @@
 /* Where an event goes. */
 struct target {
 	struct usdt__writer *writer;	/* the thread's */
-	uint32_t index;			/* of the probe's counter in its ring, as
-					 * a record's meta has it */
+	uint32_t meta;			/* of the record; but of one with texts
+					 * without its words */
 };
 
 /* This thread's writer, or NULL: to find it needs a call. */
@@ -38,19 +38,24 @@ find_writer(void)
 }
 
 /*
- * Is this stub's entry in that image?  The entry alone says which probe it is:
- * when a probe moves, other words may belong to another image for a moment.
+ * Is this probe in that image?  One word alone says which probe it is: when a
+ * probe moves, other words may belong to another image for a moment.
  */
 static inline int
-is_seen(const struct usdt__view *view, const uint8_t *entry, uint32_t *index)
+is_seen(const struct usdt__view *view, const struct usdt_probe *probe,
+    uint32_t *meta)
 {
-	size_t at = (size_t)(entry - USDT__LOAD(view->fire));
+	const uintptr_t direct = __atomic_load_n(&probe->direct,
+	    __ATOMIC_RELAXED);
+	uintptr_t at = direct - USDT__LOAD(view->fire);
 
 	if (__builtin_expect(at >= USDT__LOAD(view->size), 0))
 		return 0;
 	BARRIER();
-	*index = (uint32_t)at * (USDT__RECORD_META(1) / USDT__CELL) +
-	    view->index;
+	if (!USDT__IS_SCALED)
+		at = at * USDT__SCALE + usdt__record_low(probe);
+	*meta = (uint32_t)at + view->index;
+	USDT__OPAQUE(*meta);
 	return 1;
 }
 
@@ -59,7 +64,7 @@ is_seen(const struct usdt__view *view, const uint8_t *entry, uint32_t *index)
  * image, or only the kernel can tell the time.
  */
 static inline int
-aim(const uint8_t *entry, struct target *target)
+aim(const struct usdt_probe *probe, struct target *target)
 {
 	uint32_t i;
 
@@ -67,21 +72,20 @@ aim(const uint8_t *entry, struct target *target)
 	if (target->writer == NULL)
 		return 0;
 	for (i = 0; i < USDT__VIEWS; i++)
-		if (is_seen(&target->writer->views[i], entry, &target->index))
+		if (is_seen(&target->writer->views[i], probe, &target->meta))
 			return 1;
 	return 0;
 }
 
 /* Begin a record of WORDS words: returns where, and its PLACE. */
 static inline struct usdt__record *
-begin(const struct target *target, uint32_t words, uint32_t more,
+begin(const struct target *target, uint32_t meta, uint32_t words,
     uint32_t *place)
 {
 	uint8_t *ring = target->writer->ring;
-	const uint32_t meta = target->index + words + more;
 	struct usdt__record *record;
 
-	usdt__count(ring, USDT__RING_HEAD, USDT__RECORD_INDEX(target->index));
+	usdt__count(ring, USDT__RING_HEAD, USDT__RECORD_INDEX(target->meta));
 	*place = usdt__advance(&((struct usdt__ring *)(void *)ring)->head,
 	    words);
 	record = (void *)(ring + USDT__RING_DATA + (size_t)(*place &
@@ -90,15 +94,20 @@ begin(const struct target *target, uint32_t words, uint32_t more,
 	return record;
 }
 
-/* It is complete.  Returns 1 if it is the last of a lap. */
+/* It is complete. */
+static inline void
+end(struct usdt__record *record, uint32_t place)
+{
+	__atomic_store_n(&record->tag, place, __ATOMIC_RELEASE);
+}
+
+/* Is it the last of a lap? */
 static inline int
-end(const struct target *target, struct usdt__record *record, uint32_t place,
+is_last(const struct usdt__writer *writer, const struct usdt__record *record,
     size_t words)
 {
-	__atomic_store_n(&record->tag, place + target->writer->key,
-	    __ATOMIC_RELEASE);
 	return __builtin_expect((const uint8_t *)record + words * 8 >=
-	    target->writer->end, 0);
+	    writer->end, 0);
 }
 
 static inline void
@@ -128,18 +137,29 @@ copy_words(uint64_t *to, const usdt__word *from, size_t n)
 		copy_two(to + i, from + i);
 }
 
+__attribute__((noinline)) static void
+run(const usdt_probedef_t *probedef, size_t argc, const usdt__word *words)
+{
+	const struct usdt_probe *probe = usdt__probe_of(probedef);
+
+	(void)argc;
+	usdt__fire(__atomic_load_n(&probe->fire, __ATOMIC_RELAXED),
+	    probe->argc, words);
+}
+
 /*
  * Run through the stub for tracers that don't go by records.  Only a patched stub
  * has any.
  */
 static inline void
-run_if_patched(const struct usdt_probe *probe, const usdt__word *words)
+run_if_patched(const usdt_probedef_t *probedef, const usdt__word *words)
 {
+	const struct usdt_probe *probe = usdt__probe_of(probedef);
 	const uint8_t *entry = __atomic_load_n(&probe->fire, __ATOMIC_RELAXED);
 
 	if (__builtin_expect(usdt__stub_sum(entry) != USDT__LOAD(probe->plain),
 	    0))
-		usdt__fire(entry, probe->argc, words);
+		run(probedef, 0, words);
 }
 
 /*
@@ -210,16 +230,19 @@ read_text(const char *text, uint64_t word, uint8_t *out, int measured)
 	return length | (word & USDT__TEXT_CUT);
 }
 
-/* Most texts are so short that a call would cost more than their bytes.  The last
- * ones may be copied twice. */
+/* Without a call, for which registers would have to be saved.  The last bytes may
+ * be copied twice. */
 static inline void
 copy_text(char *out, const char *text, size_t n)
 {
-	USDT__OPAQUE(n);	/* else gcc has "rep movs" for long ones: slow */
-	if (n > 32) {
-		memcpy(out, text, n);
-	} else if (n >= 16) {
+	size_t i;
+
+	if (n >= 16) {
 		memcpy(out, text, 16);
+		for (i = 16; i + 16 < n; i += 16) {
+			memcpy(out + i, text + i, 16);
+			USDT__OPAQUE(i);	/* else it may be a call */
+		}
 		memcpy(out + n - 16, text + n - 16, 16);
 	} else if (n >= 8) {
 		memcpy(out, text, 8);
@@ -247,7 +270,7 @@ time_of(const struct usdt__writer *writer)
  */
 static struct usdt__record *
 write_texts(const struct usdt_probe *probe, const usdt__word *words,
-    const struct target *target, int *is_last)
+    const struct target *target, int *last)
 {
 	const uint32_t texts = probe->texts, argc = probe->argc;
 	uint64_t measured[USDT_ARG_MAX], *value, word, length;
@@ -265,7 +288,7 @@ write_texts(const struct usdt_probe *probe, const usdt__word *words,
 		measured[i] = word | (uint64_t)room << 40;
 		size += room;
 	}
-	record = begin(target, size, USDT__RECORD_HAS_TEXTS, &place);
+	record = begin(target, target->meta + size, size, &place);
 	record->time = time_of(target->writer);
 	value = (uint64_t *)(void *)(record + 1);
 	*value++ = texts | (uint64_t)argc << 32;
@@ -292,24 +315,8 @@ write_texts(const struct usdt_probe *probe, const usdt__word *words,
 		value[i] = word;
 		out += room * 8;
 	}
-	*is_last = end(target, record, place, size);
-	return record;
-}
-
-static inline struct usdt__record *
-write_words(const struct usdt_probe *probe, const usdt__word *words,
-    const struct target *target, uint64_t now, int *is_last)
-{
-	struct usdt__record *record;
-	size_t argc = probe->argc;
-	uint32_t place;
-
-	USDT__OPAQUE(now);
-	USDT__OPAQUE(argc);
-	record = begin(target, 2 + (uint32_t)argc, 0, &place);
-	record->time = now;
-	copy_words((uint64_t *)(void *)(record + 1), words, argc);
-	*is_last = end(target, record, place, 2 + argc);
+	end(record, place);
+	*last = is_last(target->writer, record, size);
 	return record;
 }
 
@@ -318,6 +325,7 @@ __attribute__((noinline)) static void
 record_slowly(const usdt_probedef_t *probedef, size_t argc,
     const usdt__word *words)
 {
+	static const usdt__word zeros[USDT_ARG_MAX];	/* what is missing */
 	const struct usdt_probe *probe = usdt__probe_of(probedef);
 	const uint8_t *stubs = __atomic_load_n(&probe->stubs,
 	    __ATOMIC_ACQUIRE);
@@ -325,127 +333,220 @@ record_slowly(const usdt_probedef_t *probedef, size_t argc,
 	const size_t at = (size_t)(entry - stubs);
 	struct usdt__record *record;
 	struct target target;
+	uint32_t place;
 	long index;
-	int is_last;
+	int last;
 
 	(void)argc;
-	if (!aim(entry, &target)) {
+	if (words == NULL)
+		words = zeros;
+	if (!aim(probe, &target)) {
 		index = usdt__ring_find(stubs, at, &target.writer);
 		if (index < 0) {	/* the event is lost */
 			usdt__fire(entry, probe->argc, words);
 			return;
 		}
-		target.index = USDT__RECORD_META(index);
+		target.meta = USDT__RECORD_META(index) +
+		    usdt__record_low(probe);
 	}
-	if (probe->texts != 0)
-		record = write_texts(probe, words, &target, &is_last);
-	else
-		record = write_words(probe, words, &target,
-		    time_of(target.writer), &is_last);
-	if (is_last)
+	if (probe->texts != 0) {
+		record = write_texts(probe, words, &target, &last);
+	} else {
+		record = begin(&target, target.meta, 2u + probe->argc, &place);
+		record->time = time_of(target.writer);
+		copy_words((uint64_t *)(void *)(record + 1), words,
+		    probe->argc);
+		end(record, place);
+		last = is_last(target.writer, record, 2u + probe->argc);
+	}
+	if (last)
 		usdt__ring_lap(target.writer, stubs);
 	if (target.writer->early)
 		usdt__ring_tell(target.writer, stubs, record,
 		    (uint32_t)(at / USDT__CELL));
-	run_if_patched(probe, words);
+	run_if_patched(probedef, words);
 }
 
-/* The last of a lap. */
+/* The record may be the last of a lap. */
 __attribute__((noinline)) static void
 lap_and_run(const usdt_probedef_t *probedef, struct usdt__writer *writer,
-    const usdt__word *words)
+    const usdt__word *words, const struct usdt__record *record)
 {
-	const struct usdt_probe *probe = usdt__probe_of(probedef);
-
-	usdt__ring_lap(writer, __atomic_load_n(&probe->stubs,
-	    __ATOMIC_ACQUIRE));
-	usdt__fire(__atomic_load_n(&probe->fire, __ATOMIC_RELAXED),
-	    probe->argc, words);
+	if (is_last(writer, record, USDT__RECORD_WORDS(record->meta)))
+		usdt__ring_lap(writer, __atomic_load_n(
+		    &usdt__probe_of(probedef)->stubs, __ATOMIC_ACQUIRE));
+	run_if_patched(probedef, words);
 }
 
+/* A word of two halves needs no arithmetic. */
+static inline void
+store_halves(uint64_t *to, uint32_t low, uint32_t high)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	memcpy(to, &low, sizeof low);
+	memcpy((char *)to + sizeof low, &high, sizeof high);
+#else
+	*to = low | (uint64_t)high << 32;
+#endif
+}
+
+/* --- fast ways ------------------------------------------------------------ */
+
 /*
- * One text, as most are: vouched for, and ended by a zero.  The writer is this
- * thread's.
+ * They call no function but at their ends, so they need not save many registers;
+ * and these functions take their arguments in the same places, so none is moved.
+ * The counter is read before the place is taken: in the middle of what takes time,
+ * it costs no more than itself.
  */
-__attribute__((noinline)) static void
-record_text(const usdt_probedef_t *probedef, struct usdt__writer *writer,
-    const usdt__word *words)
+
+/* Is there a fast way? */
+__attribute__((always_inline)) static inline int
+aim_fast(const struct usdt_probe *probe, struct target *target)
+{
+	target->writer = find_writer();
+	return __builtin_expect(target->writer != NULL, 1) &&
+	    is_seen(&target->writer->views[0], probe, &target->meta);
+}
+
+__attribute__((always_inline)) static inline void
+end_fast(const usdt_probedef_t *probedef, struct usdt__writer *writer,
+    const usdt__word *words, struct usdt__record *record, uint32_t place)
+{
+	end(record, place);
+	if (__builtin_expect((const uint8_t *)record >= writer->last, 0))
+		lap_and_run(probedef, writer, words, record);
+	else
+		run_if_patched(probedef, words);
+}
+
+#define MANY	SIZE_MAX
+
+/* N words, or MANY: as many as the probe has.  None is a text. */
+__attribute__((always_inline)) static inline void
+record_words(const usdt_probedef_t *probedef, const usdt__word *words, size_t n)
 {
 	const struct usdt_probe *probe = usdt__probe_of(probedef);
-	const uint32_t texts = probe->texts;
-	struct target target = { writer, 0 };
 	struct usdt__record *record;
-	uint64_t *value, now, flags = 0;
-	const char *text;
-	size_t i, length = 0, argc, size;
+	struct usdt__ticks now;
+	struct target target;
 	uint32_t place;
 
-	if (__builtin_expect(!probe->vouched || probe->lengths != NULL ||
-	    (texts & (texts - 1)) != 0 || !is_seen(&writer->views[0],
-	    __atomic_load_n(&probe->fire, __ATOMIC_RELAXED), &target.index),
-	    0)) {
+	if (!aim_fast(probe, &target) ||
+	    (n > 0 && __builtin_expect(words == NULL, 0))) {
 		record_slowly(probedef, 0, words);
 		return;
 	}
-	now = usdt__counter();
-	i = (size_t)__builtin_ctz(texts);
-	text = (const char *)(uintptr_t)words[i];
-	if (__builtin_expect(text == NULL, 0)) {
-		flags = USDT__TEXT_NULL;
-	} else {
-		length = strnlen(text, USDT__TEXT_MAX + 1);
-		if (__builtin_expect(length > USDT__TEXT_MAX, 0)) {
-			length = USDT__TEXT_MAX;
-			flags = USDT__TEXT_CUT;
-		}
+	if (n == 0)
+		words = NULL;		/* no register has to keep it */
+	if (n == MANY) {
+		n = probe->argc;
+		USDT__OPAQUE(n);
 	}
-	argc = probe->argc;
-	USDT__OPAQUE(argc);
-	size = 4 + argc + length / 8;
-	record = begin(&target, (uint32_t)size, USDT__RECORD_HAS_TEXTS,
-	    &place);
-	record->time = now;
-	value = (uint64_t *)(void *)(record + 1);
-	value[0] = texts | (uint64_t)argc << 32;
-	copy_words(value + 1, words, argc);
-	value[1 + i] = length | flags | (uint64_t)(length / 8 + 1) << 40;
-	copy_text((char *)(value + 1 + argc), text, length);
-	if (end(&target, record, place, size))
-		lap_and_run(probedef, writer, words);
-	else
-		run_if_patched(probe, words);
+	now = usdt__ticks();
+	record = begin(&target, target.meta, (uint32_t)n + 2, &place);
+	usdt__ticks_store(&now, &record->time);
+	copy_words((uint64_t *)(void *)(record + 1), words, n);
+	end_fast(probedef, target.writer, words, record, place);
+}
+
+static void
+record_none(const usdt_probedef_t *probedef, size_t argc,
+    const usdt__word *words)
+{
+	(void)argc;
+	record_words(probedef, words, 0);
+}
+
+static void
+record_two(const usdt_probedef_t *probedef, size_t argc,
+    const usdt__word *words)
+{
+	(void)argc;
+	record_words(probedef, words, 2);
+}
+
+static void
+record_many(const usdt_probedef_t *probedef, size_t argc,
+    const usdt__word *words)
+{
+	(void)argc;
+	record_words(probedef, words, MANY);
+}
+
+/* The bytes before a text's zero; if there are more than USDT__TEXT_MAX, any number
+ * beyond that. */
+static inline size_t
+length_of(const char *text)
+{
+#if defined(USDT__BLOCK)
+	const size_t before = (uintptr_t)text % USDT__BLOCK;
+	const char *block = text - before;
+	uint32_t zeros = usdt__zeros(block) >> before;
+
+	if (zeros != 0)
+		return (size_t)__builtin_ctz(zeros);
+	do {
+		block += USDT__BLOCK;
+		zeros = usdt__zeros(block);
+		if (zeros != 0)
+			return (size_t)(block - text) +
+			    (size_t)__builtin_ctz(zeros);
+	} while ((size_t)(block - text) <= USDT__TEXT_MAX);
+	return SIZE_MAX;
+#else
+	return strnlen(text, USDT__TEXT_MAX + 1);
+#endif
 }
 
 /*
- * This calls no function but at its end, so it saves no registers.  The counter
- * is read before the place is taken: in the middle of what takes time, it costs
- * no more than itself.
+ * One of the words is a text that is vouched for, and ends with a zero.  Texts that
+ * are missing or too long are rare.
  */
-void
-usdt__record_and_run(const usdt_probedef_t *probedef, size_t argc,
+static void
+record_text(const usdt_probedef_t *probedef, size_t argc,
     const usdt__word *words)
 {
 	const struct usdt_probe *probe = usdt__probe_of(probedef);
+	const size_t i = (size_t)__builtin_ctz(probe->texts);
+	const char *text = NULL;
+	struct usdt__record *record;
+	struct usdt__ticks now;
 	struct target target;
-	int is_last;
+	uint32_t place, size;
+	uint64_t *value;
+	size_t length;
 
-	target.writer = find_writer();
-	if (__builtin_expect(target.writer == NULL, 0)) {
-		record_slowly(probedef, argc, words);
+	if (aim_fast(probe, &target) && words != NULL)
+		text = (const char *)(uintptr_t)words[i];
+	length = text != NULL ? length_of(text) :
+	    SIZE_MAX;
+	if (__builtin_expect(length > USDT__TEXT_MAX, 0)) {
+		record_slowly(probedef, 0, words);
 		return;
 	}
-	if (__builtin_expect(!is_seen(&target.writer->views[0],
-	    __atomic_load_n(&probe->direct, __ATOMIC_RELAXED), &target.index),
-	    0)) {
-		if (probe->texts != 0)
-			record_text(probedef, target.writer, words);
-		else
-			record_slowly(probedef, argc, words);
-		return;
-	}
-	write_words(probe, words, &target, usdt__counter(), &is_last);
-	if (is_last)
-		lap_and_run(probedef, target.writer, words);
-	else
-		run_if_patched(probe, words);
+	argc = probe->argc;
+	USDT__OPAQUE(argc);
+	size = (uint32_t)(4 + argc + length / 8);
+	now = usdt__ticks();
+	record = begin(&target, target.meta + size, size, &place);
+	usdt__ticks_store(&now, &record->time);
+	value = (uint64_t *)(void *)(record + 1);
+	store_halves(value++, probe->texts, (uint32_t)argc);
+	copy_words(value, words, argc);
+	store_halves(value + i, (uint32_t)length,
+	    ((uint32_t)length / 8 + 1) << 8);
+	copy_text((char *)(value + argc), text, length);
+	end_fast(probedef, target.writer, words, record, place);
+}
+
+usdt__recorder *
+usdt__recorder_for(const struct usdt_probe *probe, int vouched)
+{
+	const uint32_t texts = probe->texts;
+
+	if (texts == 0)
+		return probe->argc == 0 ? record_none : probe->argc == 2 ?
+		    record_two : record_many;
+	return vouched && probe->lengths == NULL && (texts & (texts - 1)) == 0 ?
+	    record_text : record_slowly;
 }

@@ -269,9 +269,10 @@ static void
 set_view(struct usdt__view *view, const uint8_t *fire, uint32_t first,
     uint32_t size)
 {
-	__atomic_store_n(&view->fire, fire, __ATOMIC_RELAXED);
+	__atomic_store_n(&view->fire, usdt__scaled((uintptr_t)fire),
+	    __ATOMIC_RELAXED);
 	view->index = USDT__RECORD_META(first);
-	__atomic_store_n(&view->size, size, __ATOMIC_RELEASE);
+	__atomic_store_n(&view->size, usdt__scaled(size), __ATOMIC_RELEASE);
 }
 
 static int
@@ -528,10 +529,13 @@ make(uint32_t units, const uint8_t *stubs, struct usdt__writer *old)
 	__atomic_store_n(&writer->ring, (uint8_t *)ring, __ATOMIC_RELEASE);
 	writer->mask = units - 1;
 	writer->end = writer->ring + USDT__RING_DATA + (size_t)units * 8;
+	writer->last = writer->end - USDT__RECORD_SHORT * 8;
 	writer->by_counter = clock_kind == USDT__CLOCK_COUNTER;
 	writer->lap = writer->made = usdt__ring_time();
-	writer->key = (uint32_t)(writer->lap ^ writer->lap >> 32) * 2654435761u ^
-	    (uint32_t)tid << 16;
+	writer->key = ((uint32_t)(writer->lap ^ writer->lap >> 32) *
+	    2654435761u ^ (uint32_t)tid << 16) & ~writer->mask;
+	if (writer->key == 0)		/* a new ring is full of zeros */
+		writer->key = units;
 	for (i = 0; i < USDT__VIEWS; i++)
 		set_view(&writer->views[i], NULL, 0, 0);
 	writer->used_views = writer->cells = writer->images = 0;
@@ -539,7 +543,7 @@ make(uint32_t units, const uint8_t *stubs, struct usdt__writer *old)
 	writer->early = 0;
 	ring->magic = USDT__RING_MAGIC;
 	ring->clock = clock_kind;
-	ring->key = writer->key;
+	ring->key = ring->head = writer->key;
 	ring->units = units;
 	ring->data = USDT__RING_DATA;
 	ring->counters = USDT__RING_HEAD;
@@ -707,10 +711,11 @@ static uint32_t
 units_after_early(const struct usdt__writer *writer)
 {
 	const struct usdt__ring *ring = (const void *)writer->ring;
+	const uint32_t written = ring->head - writer->key;
 
-	if (writer->mask >= LARGE - 1 || ring->head >= SMALL / 2)
+	if (writer->mask >= LARGE - 1 || written >= SMALL / 2)
 		return LARGEST;
-	return ring->head >= SMALL / 8 ? LARGE : 0;
+	return written >= SMALL / 8 ? LARGE : 0;
 }
 
 static void
@@ -796,7 +801,7 @@ usdt__ring_prepare(void)
 void
 usdt__ring_new_image(const uint8_t *stubs, size_t size)
 {
-	const uintptr_t start = (uintptr_t)stubs;
+	const uintptr_t start = usdt__scaled((uintptr_t)stubs);
 	struct usdt__view *view;
 	uintptr_t fire;
 	uint32_t i, k, n = __atomic_load_n(&used, __ATOMIC_ACQUIRE);
@@ -804,9 +809,8 @@ usdt__ring_new_image(const uint8_t *stubs, size_t size)
 	for (i = 0; i < n; i++)
 		for (k = 0; k < USDT__VIEWS; k++) {
 			view = &writers[i].views[k];
-			fire = (uintptr_t)__atomic_load_n(&view->fire,
-			    __ATOMIC_RELAXED);
-			if (fire < start + size && start < fire +
+			fire = __atomic_load_n(&view->fire, __ATOMIC_RELAXED);
+			if (fire < start + usdt__scaled(size) && start < fire +
 			    __atomic_load_n(&view->size, __ATOMIC_ACQUIRE))
 				__atomic_store_n(&view->size, 0,
 				    __ATOMIC_RELAXED);

@@ -143,7 +143,7 @@ at_most(counted($one, 'usdt_probe_fire', 'fire', $_), 24 + 3 * $_,
 
 # While a reader of direct events watches: so many integers, or an integer and a
 # text.  If the time is not the processor's counter, the kernel is asked for it.
-my %direct = (0 => 65, 1 => 64, 2 => 64, 3 => 68, 6 => 72, 32 => 140, t => 160);
+my %direct = (0 => 45, 1 => 57, 2 => 50, 3 => 62, 6 => 67, 32 => 135, t => 120);
 SKIP: {
 	my ($clock) = run('cat', '/sys/devices/system/clocksource/clocksource0/'
 		. 'current_clocksource');

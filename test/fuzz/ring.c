@@ -92,7 +92,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		.magic = USDT__RING_MAGIC, .version = USDT__RING_VERSION,
 		.clock = USDT__CLOCK_MONOTONIC, .units = UNITS,
 		.data = sizeof *head + COUNTERS, .counters = sizeof *head,
-		.counter_count = 16, .size = SIZE, .key = 7,
+		.counter_count = 16, .size = SIZE, .key = UNITS, .head = UNITS,
 		.images = { { .first = 0, .count = 16 } }
 	};
 	memcpy((uint8_t *)memory + head->data, bytes, given < SIZE - head->data ?

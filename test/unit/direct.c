@@ -84,7 +84,8 @@ find_rings(struct reader *all, int max)
 		if (strstr(line, "/memfd:" USDT__RING_NAME) != NULL &&
 		    sscanf(line, "%lx", &start) == 1 && n < max) {
 			all[n].ring = (const void *)start;
-			all[n++].place = 0;
+			all[n].place = all[n].ring->key;
+			n++;
 		}
 	fclose(maps);
 	return n;
@@ -114,7 +115,7 @@ next(struct reader *reader)
 		return NULL;
 	record = (const void *)((const char *)ring + ring->data +
 	    (reader->place & (ring->units - 1)) * 8);
-	if (record->tag != reader->place + ring->key)
+	if (record->tag != reader->place)
 		return NULL;
 	reader->place += USDT__RECORD_WORDS(record->meta);
 	return record;
@@ -331,6 +332,217 @@ test_texts(int vouched)
 	munmap(memory, (size_t)page * 2);
 }
 
+/* --- the fast ways -------------------------------------------------------- */
+
+#define SHAPES	(USDT_ARG_MAX + 1)
+
+static usdt_probedef_t *shapes[SHAPES];
+static uint64_t shape_words[USDT_ARG_MAX];
+
+/* Fire with ARGC words, or with none of them given, and compare. */
+static void
+fire_shape(struct reader *reader, size_t argc, int given)
+{
+	const struct usdt__record *record;
+	size_t i;
+
+	usdt_probe_fire64(shapes[argc], argc, given ? shape_words : NULL);
+	record = next(reader);
+	try(record != NULL && USDT__RECORD_WORDS(record->meta) == 2 + argc &&
+	    !(record->meta & USDT__RECORD_HAS_TEXTS) &&
+	    cell_of(reader, record) == (long)argc && next(reader) == NULL,
+	    "%zu words: no record, or a wrong one", argc);
+	for (i = 0; record != NULL && i < argc; i++)
+		try(values(record)[i] == (given ? shape_words[i] : 0),
+		    "%zu words: word %zu", argc, i);
+}
+
+/* Does this thread find its image without a call?  Not if only the kernel tells
+ * the time. */
+static int
+is_fast(void)
+{
+	const struct usdt__writer *writer = usdt__writer_at(
+	    usdt__writer_place(usdt__thread()));
+
+	return writer->thread == usdt__thread() && (writer->views[0].size > 0 ||
+	    !writer->by_counter);
+}
+
+/* Until no record of this thread is announced. */
+static struct reader
+await_silence(usdt_probedef_t *def, const uint64_t *words)
+{
+	struct reader reader;
+
+	usdt_probe_fire64(def, def->argc, words);
+	usleep(110000);
+	usdt_probe_fire64(def, def->argc, words);
+	usdt_probe_fire64(def, def->argc, words);
+	reader = the_ring();
+	reader.place = reader.ring->head;
+	return reader;
+}
+
+static void *
+fire_words_fast(void *unused)
+{
+	struct reader reader = await_silence(shapes[0], shape_words);
+	size_t argc;
+
+	ok(is_fast(), "the fast way is open");
+	for (argc = 0; argc < SHAPES; argc++) {
+		fire_shape(&reader, argc, 1);
+		fire_shape(&reader, argc, 0);
+	}
+	ok_all("each count of words, and none given");
+	return unused;
+}
+
+/* Which argument of how many is the text? */
+static const struct {
+	unsigned argc, text;
+} places[] = { { 1, 0 }, { 2, 0 }, { 2, 1 }, { 3, 1 }, { 8, 7 }, { 32, 31 } };
+
+#define PLACES	(sizeof places / sizeof places[0])
+
+/* The thread may have got a larger ring. */
+static void
+follow(struct reader *reader)
+{
+	if (!reader->ring->closed)
+		return;
+	*reader = the_ring();
+	reader->place = reader->ring->head;
+}
+
+/* Fire with this text at place K, and compare. */
+static void
+fire_text_at(struct reader *reader, size_t k, const char *given, size_t length)
+{
+	const unsigned argc = places[k].argc, at = places[k].text;
+	const size_t whole = length > USDT__TEXT_MAX ? USDT__TEXT_MAX : length;
+	const struct usdt__record *record;
+	uint64_t argv[USDT_ARG_MAX], word;
+	const char *text;
+	unsigned i;
+
+	memcpy(argv, shape_words, sizeof argv);
+	argv[at] = (uintptr_t)given;
+	follow(reader);
+	usdt_probe_fire64(shapes[k], argc, argv);
+	record = next(reader);
+	try(record != NULL && next(reader) == NULL && values(record)[0] ==
+	    ((uint64_t)1 << at | (uint64_t)argc << 32) &&
+	    record->meta & USDT__RECORD_HAS_TEXTS, "%u of %u, %zu bytes: no "
+	    "record, or a wrong one", at, argc, length);
+	if (record == NULL)
+		return;
+	word = text_of(record, at, &text);
+	try(given == NULL ? word == USDT__TEXT_NULL : word == (whole |
+	    (length > whole ? USDT__TEXT_CUT : 0)), "%u of %u, %zu bytes: %#llx",
+	    at, argc, length, (unsigned long long)word);
+	try(given == NULL || (memcmp(text, given, whole) == 0 &&
+	    text[whole] == '\0'), "%u of %u, %zu bytes: other bytes", at, argc,
+	    length);
+	try(USDT__RECORD_WORDS(record->meta) == 3 + argc +
+	    USDT__TEXT_ROOM(values(record)[1 + at]), "%u of %u, %zu bytes: its "
+	    "words", at, argc, length);
+	for (i = 0; i < argc; i++)
+		try(i == at || values(record)[1 + i] == argv[i],
+		    "%u of %u: word %u", at, argc, i);
+}
+
+static void *
+fire_text_fast(void *pages)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *memory = pages;
+	struct reader reader;
+	size_t length, start, k;
+
+	memset(memory + page, '\0', page);
+	shape_words[0] = (uintptr_t)(memory + page);
+	reader = await_silence(shapes[0], shape_words);
+	ok(is_fast(), "the fast way is open");
+	for (k = 0; k < PLACES; k++) {
+		for (length = 0; length < 600; length++) {
+			char *text = memory + 2 * page - length - 1;
+
+			memset(text, (int)(1 + length % 255), length);
+			fire_text_at(&reader, k, text, length);
+		}
+		fire_text_at(&reader, k, NULL, 0);
+	}
+	ok_all("a text of each length, up to the end of memory");
+	memset(memory + page, 'z', page);
+	for (start = 0; start < 17; start++)
+		for (length = 0; length < 70; length++) {
+			memory[page + start + length] = '\0';
+			fire_text_at(&reader, start % PLACES, memory + page +
+			    start, length);
+			memory[page + start + length] = 'z';
+		}
+	ok_all("and of each alignment, at the beginning of memory");
+	return NULL;
+}
+
+/* A thread of its own has no other image. */
+static void
+run_alone(void *(*what)(void *), void *data)
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, what, data);
+	pthread_join(thread, NULL);
+}
+
+static void
+test_fast(void)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const char *types[USDT_ARG_MAX];
+	char name[16], *memory;
+	size_t i;
+
+	begin("shapes");
+	for (i = 0; i < USDT_ARG_MAX; i++) {
+		types[i] = "uint64_t";
+		shape_words[i] = 0x8877665544332211u * (i + 1);
+	}
+	for (i = 0; i < SHAPES; i++) {
+		snprintf(name, sizeof name, "s%zu", i);
+		shapes[i] = add(name, i, types);
+	}
+	enable();
+	for (i = 0; i < SHAPES; i++)
+		watch(shapes[i], 1);
+	run_alone(fire_words_fast, NULL);
+	usdt_provider_free(p);
+	for (i = 0; i < SHAPES; i++)
+		usdt_probe_release(shapes[i]);
+
+	begin("one-text");
+	for (i = 0; i < PLACES; i++) {
+		snprintf(name, sizeof name, "t%zu", i);
+		types[places[i].text] = "char *";
+		shapes[i] = add(name, places[i].argc, types);
+		types[places[i].text] = "uint64_t";
+	}
+	usdt_provider_set_texts(p, 1);
+	enable();
+	for (i = 0; i < PLACES; i++)
+		watch(shapes[i], 1);
+	memory = mmap(NULL, 3 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+	    -1, 0);
+	mprotect(memory + page, page, PROT_READ | PROT_WRITE);
+	run_alone(fire_text_fast, memory);
+	munmap(memory, 3 * page);
+	usdt_provider_free(p);
+	for (i = 0; i < PLACES; i++)
+		usdt_probe_release(shapes[i]);
+}
+
 /* --- laps, signals, threads --------------------------------------------- */
 
 static const char *two[] = { "uint64_t", "uint64_t" };
@@ -348,7 +560,7 @@ lap(void *rings)
 {
 	struct reader old[64], reader;
 	const struct usdt__record *record;
-	uint32_t i, units, seen = 0;
+	uint32_t i, units, written, seen = 0;
 	int n;
 
 	fire(0, 0);
@@ -358,13 +570,16 @@ lap(void *rings)
 		fire(i, i);
 	ok(the_ring().ring == reader.ring || find_rings(old, 64) > 1,
 	    "a ring that comes round is used again, or makes way for a larger");
-	reader.place = reader.ring->head - units / 4 * 4;
+	/* It makes way before it comes round if that takes long. */
+	written = reader.ring->head - reader.ring->key;
+	written = written < units ? written : units;
+	reader.place = reader.ring->head - written;
 	while ((record = next(&reader)) != NULL) {
 		try(values(record)[0] == values(record)[1], "%u: torn", seen);
 		seen++;
 	}
 	ok_all("each record of the last lap is whole");
-	is_int(seen, units / 4, "and all of it is there");
+	is_int(seen, written / 4, "and all of it is there");
 	for (i = 0; i < 40 * units; i++)
 		fire(i, ~(uint64_t)i);
 	n = find_rings(old, 64) - *(int *)rings;
@@ -1143,6 +1358,7 @@ main(void)
 	test_views();
 	test_texts(0);
 	test_texts(1);
+	test_fast();
 	test_laps();
 	test_largest();
 	test_signals();

@@ -23,7 +23,6 @@
 
 static uint64_t memory[SIZE / 8];
 static struct usdt__ring *const head = (void *)memory;
-static uint32_t key;
 static uint64_t fired[2 * CELLS];	/* by index */
 static uint64_t got[2 * CELLS];
 
@@ -40,10 +39,9 @@ make(uint32_t place)
 	memset(memory, 0, sizeof memory);
 	memset(fired, 0, sizeof fired);
 	memset(got, 0, sizeof got);
-	key += 0x9e3779b9;
 	*head = (struct usdt__ring){
 		.magic = USDT__RING_MAGIC, .version = USDT__RING_VERSION,
-		.clock = USDT__CLOCK_MONOTONIC, .key = key, .units = UNITS,
+		.clock = USDT__CLOCK_MONOTONIC, .key = place, .units = UNITS,
 		.data = DATA, .counters = COUNTERS,
 		.counter_count = 2 * CELLS, .size = SIZE, .head = place
 	};
@@ -84,7 +82,7 @@ finish(uint32_t place, uint32_t index, uint32_t words)
 	record->time = place;
 	for (i = 0; i + 2 < words; i++)
 		value[i] = place;
-	record->tag = place + key;
+	record->tag = place;
 }
 
 static void
@@ -368,14 +366,14 @@ disturb(void)
 		head->head = random32();
 		break;
 	case 2:
-		at(place)->tag = place + key;
+		at(place)->tag = place;
 		break;
 	case 3:
 		at(place)->meta = random32();
 		break;
 	case 4:
 		at(place)->meta = 2 + random32() % 4;
-		at(place)->tag = place + key;
+		at(place)->tag = place;
 		break;
 	case 5:
 		counters()[random32() % (2 * CELLS)] = random32();

@@ -435,7 +435,7 @@ look_for_wrong(int count)
 	const struct usdt__ring *ring = own_ring();
 	const struct usdt__record *record;
 	const uint64_t *words;
-	uint32_t place = 0, index, i;
+	uint32_t place = ring != NULL ? ring->key : 0, index, i;
 	int wrong = 0, found = 0;
 
 	while (ring != NULL && place != ring->head) {

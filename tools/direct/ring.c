@@ -67,7 +67,7 @@ record_words(const struct ring *ring, uint32_t place, uint32_t left)
 	const struct usdt__record *record = record_at(ring, place);
 	uint32_t words;
 
-	if (load(&record->tag) != place + ring->key)
+	if (load(&record->tag) != place)
 		return 0;
 	words = USDT__RECORD_WORDS(load(&record->meta));
 	return words >= 2 && words <= USDT__RECORD_MAX && words <= left ?
@@ -231,6 +231,7 @@ ring_begin(struct ring *ring, const void *map, size_t size, int whole)
 	why = check(ring);
 	/* Records point there. */
 	ring->images = xcalloc(USDT__RING_IMAGES, sizeof *ring->images);
+	ring->place = ring->key;
 	if (why == NULL && !whole)
 		begin_late(ring);
 	ring->at = ring->end = ring->place;
@@ -433,7 +434,7 @@ ring_peek(struct ring *ring, struct ring_record *record)
 	while (ring->at != ring->end) {
 		copied = (const void *)(ring->copy + (ring->at - ring->start));
 		words = USDT__RECORD_WORDS(copied->meta);
-		if (copied->tag != ring->at + ring->key || words < 2 ||
+		if (copied->tag != ring->at || words < 2 ||
 		    words > ring->end - ring->at) {
 			/* Overwritten while it was copied, or a forger's. */
 			ring->at = ring->end;
