@@ -100,8 +100,9 @@ deb: $(O)/$(DIST).tar.gz
 	@packaging/deb '$<' '$(O)/deb' '$(VERSION)'
 
 # In clean chroots of $(SUITES), as root; and for arm64 by a cross compiler.
-test-deb: $(O)/$(DIST).tar.gz
+test-deb:
 	@test/setup chroots
-	@test/debian '$<' '$(VERSION)' $(SUITES) arm64
+	@$(MAKE) -s dist
+	@test/debian '$(O)/$(DIST).tar.gz' '$(VERSION)' $(SUITES) arm64
 
 .PHONY: dist deb test-deb amalgamation install install-lib uninstall
