@@ -289,11 +289,13 @@ tracer_case('functions that a program made' => sub {
 		print $out @_;
 		close($out) or die "$map: $!\n";
 	};
-	# What is printed of the frame after "fire".
+	# What is printed of the frame after "fire".  The file is read again when
+	# 0.05 seconds have passed.
 	my $frame = sub {
 		my $seen = @{ $watch->{lines} };
 		my @lines;
 
+		select(undef, undef, undef, 0.06);
 		$process->ask('');
 		$watch->wait_until(sub {
 			@lines = @{ $watch->{lines} };
@@ -333,6 +335,10 @@ tracer_case('functions that a program made' => sub {
 	unlink($map);
 	$write->("$at 40 of another file\n");
 	like($frame->(), qr/^of another file\+\d+$/, 'a file that is replaced');
+	unlink($map);
+	$write->("$at 40 at the beginning\n");
+	truncate($map, 1 << 40) or die "$map: $!\n";
+	like($frame->(), qr/^at the beginning\+\d+$/, 'a file of a terabyte');
 	unlink($map);
 	is($watch->code_of('INT'), 0, 'exit 0');
 });

@@ -29,6 +29,14 @@
 /* How much is read at once; a longer line is none. */
 #define PIECE		65536
 
+/* How much is read before events are looked at, and ever: such a file may grow, or
+ * be replaced, without end. */
+#define READ_MAX	((uint64_t)32 << 20)
+#define EVER_MAX	((uint64_t)512 << 20)
+
+/* Functions of a process; Java has some 10,000. */
+#define FUNCTIONS_MAX	((size_t)1 << 19)
+
 /* A longer name is broken. */
 #define NAME_MAX_SIZE	1024
 
@@ -47,8 +55,10 @@ struct jit {
 	size_t *left;		/* bytes that may still be kept */
 	size_t used;
 	uint64_t read;		/* when */
-	uint64_t device, inode;	/* of the file */
-	uint64_t at;		/* so much of it was read */
+	uint64_t at;		/* so much of the file was read */
+	char last[32];		/* the last of that */
+	size_t last_size;
+	uint64_t ever;		/* so much of all such files */
 	struct made *made;
 	size_t count, space;
 	size_t sorted;		/* so many are in order */
@@ -85,7 +95,6 @@ jit_new(pid_t pid, size_t *left)
 	jit->pid = jit->inner = pid;
 	jit->owner = (uid_t)-1;
 	jit->left = left;
-	read_status(jit);
 	return jit;
 }
 
@@ -97,7 +106,7 @@ forget(struct jit *jit)
 	for (i = 0; i < jit->count; i++)
 		free(jit->made[i].name);
 	*jit->left += jit->used;
-	jit->used = jit->count = jit->sorted = 0;
+	jit->used = jit->count = jit->sorted = jit->last_size = 0;
 	jit->at = 0;
 }
 
@@ -127,7 +136,7 @@ take_line(struct jit *jit, char *line)
 		return;
 	/* An array that grows may have twice the room. */
 	needed = strlen(line + name) + 1 + 2 * sizeof made;
-	if (needed > *jit->left)
+	if (needed > *jit->left || jit->count == FUNCTIONS_MAX)
 		return;
 	*jit->left -= needed;
 	jit->used += needed;
@@ -152,22 +161,45 @@ take_lines(struct jit *jit, char *bytes, size_t size)
 	return (size_t)(line - bytes);
 }
 
+/* Is what was read still there?  Another file may have the same inode. */
+static int
+is_same(const struct jit *jit, int fd)
+{
+	char bytes[sizeof jit->last];
+
+	return pread(fd, bytes, jit->last_size,
+	    (off_t)(jit->at - jit->last_size)) == (ssize_t)jit->last_size &&
+	    memcmp(bytes, jit->last, jit->last_size) == 0;
+}
+
 static void
 read_more(struct jit *jit, int fd)
 {
+	const uint64_t end = jit->ever + READ_MAX < EVER_MAX ?
+	    jit->ever + READ_MAX : EVER_MAX;
 	char *bytes = xcalloc(PIECE + 1, 1);
 	ssize_t n;
 	size_t taken;
 
-	while ((n = pread(fd, bytes, PIECE, (off_t)jit->at)) > 0) {
+	if (!is_same(jit, fd))
+		forget(jit);
+	while (jit->ever < end &&
+	    (n = pread(fd, bytes, PIECE, (off_t)jit->at)) > 0) {
 		bytes[n] = '\0';
 		taken = take_lines(jit, bytes, (size_t)n);
 		if (taken == 0 && n < PIECE)
 			break;		/* it will become a line */
-		jit->at += taken > 0 ? taken : (size_t)n;
-		if (*jit->left < PIECE)
-			break;
+		if (taken == 0)
+			taken = (size_t)n;
+		jit->at += taken;
+		jit->ever += taken;
 	}
+	jit->last_size = jit->at < sizeof jit->last ? (size_t)jit->at :
+	    sizeof jit->last;
+	n = pread(fd, jit->last, jit->last_size,
+	    (off_t)(jit->at - jit->last_size));
+	if (n != (ssize_t)jit->last_size)
+		forget(jit);
 	free(bytes);
 }
 
@@ -184,23 +216,20 @@ by_start(const void *one, const void *other)
 static void
 read_file(struct jit *jit)
 {
-	char *name = xasprintf("/tmp/perf-%d.map", (int)jit->inner);
-	int fd = process_open(jit->pid, name, O_NOFOLLOW);
 	struct stat st;
+	char *name;
+	int fd;
 
 	jit->read = clock_now(CLOCK_MONOTONIC);
+	read_status(jit);
+	name = xasprintf("/tmp/perf-%d.map", (int)jit->inner);
+	fd = process_open(jit->pid, name, O_NOFOLLOW);
 	free(name);
 	if (fd < 0)
 		return;
 	if (fstat(fd, &st) == 0 && (st.st_uid == jit->owner ||
-	    st.st_uid == 0)) {
-		if (st.st_dev != jit->device || st.st_ino != jit->inode ||
-		    (uint64_t)st.st_size < jit->at)
-			forget(jit);
-		jit->device = st.st_dev;
-		jit->inode = st.st_ino;
+	    st.st_uid == 0))
 		read_more(jit, fd);
-	}
 	close(fd);
 	if (jit->count > jit->sorted)
 		qsort(jit->made, jit->count, sizeof *jit->made, by_start);
