@@ -120,6 +120,40 @@ tracer_case('several probes, a filter, --json, --interval, --duration' => sub {
 	    @{ $run->{lines} } ], [], '... the same');
 });
 
+tracer_case('texts that are none, cut or unreadable' => sub {
+	my $provider = "h${$}d";
+	my $process = process($provider, ['f', 'text', 'char *t'],
+	    ['f', 'pointer', 'long p']);
+	my $long = 'x' x 600;
+	my $cut = 'x' x 512;
+	my @fires = ("fire 0 $long", "fire 0 ${long}y", 'fire 0 ' . 'x' x 511,
+	    'fire 1 0', 'fire 1 16', 'fire 1 16');
+
+	for (
+		['text', 't', ["text\t-\t\"$cut\"...\t2",
+		    "text\t-\t\"" . 'x' x 511 . "\"\t1"],
+		    [{ text => { text => $cut, cut => JSON::PP::true },
+			count => 2 }, { text => 'x' x 511, count => 1 }]],
+		['pointer', 'p', ["pointer\t-\t(unreadable)\t2",
+		    "pointer\t-\tNULL\t1"],
+		    [{ text => { unreadable => JSON::PP::true }, count => 2 },
+			{ text => undef, count => 1 }]],
+	) {
+		my ($probe, $argument, $lines, $texts) = @$_;
+		my @as = ('--as', 'p=str', "$provider:$probe", $argument);
+		my $run = hist(1, @as);
+
+		$process->ask($_) for @fires;
+		is_deeply(lines_of($run), $lines, "$probe, lines");
+		$run = hist(1, '-j', @as);
+		$process->ask($_) for @fires;
+		is($run->code_of('INT'), 0, '... exit 0');
+		1 while $run->read_some(0.1);
+		is_deeply(JSON::PP->new->decode($run->{lines}[0])->{texts},
+		    $texts, '... JSON');
+	}
+});
+
 tracer_case('a chart on a terminal' => sub {
 	my $provider = "h${$}c";
 	my $process = process($provider, @probes);
@@ -150,6 +184,54 @@ tracer_case('a chart on a terminal' => sub {
 		    'the terminal is as before');
 		is(scalar leftovers($terminal->{pid}), 0, 'no event is left');
 	}
+});
+
+tracer_case('a chart in windows of any width' => sub {
+	my $provider = "h${$}e";
+	my $process = process($provider, ['f', 'text', 'char *t'],
+	    ['f', 'number', 'int n']);
+	my $full = "\xe2\x96\x88";
+	my $wide = "\xe2\x82\xac\xf0\x9f\x98\x80";	# 1 and 2 columns
+
+	for (
+		[80, 't', ' ' x 19 . "\"$wide\"           2 |" . $full x 30,
+		    ' ' x 21 . '"b"           1 |' . $full x 15],
+		[30, 't', "   \"$wide\" 2 |" . $full x 18,
+		    '     "b" 1 |' . $full x 9],
+		[12, 't', "   \"$wide\" 2 |", '     "b" 1 |'],
+		[20, 'n', ' [8, 16) 3 |' . $full x 8],
+	) {
+		my ($columns, $argument, @rows) = @$_;
+		my $terminal = Usdt::Terminal->start(12, $columns,
+		    { TERM => 'xterm', LC_ALL => 'C.UTF-8' }, usdt_command(),
+		    'hist', '-i', '0.1', "$provider:" . ($argument eq 't' ?
+		    'text' : 'number'), $argument);
+
+		ok($terminal->until(sub { /watching 1 probe/ }), 'it begins');
+		$process->ask('fire 0 ' . $_) for ("%e2%82%ac%f0%9f%98%80") x 2,
+		    'b';
+		$process->ask('fire 1 9') for 1 .. 3;
+		ok($terminal->until(sub {
+			my @table = $terminal->table;
+			"@table[2 .. $#table]" eq "@rows"
+		}), "the rows of $columns columns") ||
+		    diag(join("\n", $terminal->table));
+		$terminal->type('q');
+		is($terminal->reap, 0, '... the end');
+	}
+	my $terminal = Usdt::Terminal->start(12, 40, { TERM => 'xterm',
+	    LC_ALL => 'C' }, usdt_command(), 'hist', '-i', '0.1',
+	    "$provider:text", 't');
+
+	ok($terminal->until(sub { /watching 1 probe/ }), 'it begins');
+	$process->ask('fire 0 ' . 'y' x 300);
+	ok($terminal->until(sub {
+		grep { $_ eq '"' . 'y' x 24 . '... 1 |########' }
+		    $terminal->table
+	}), 'a text that is too long leaves room for its count') ||
+	    diag($terminal->{text});
+	$terminal->type('q');
+	is($terminal->reap, 0, '... the end');
 });
 
 tracer_case('what is wrong' => sub {

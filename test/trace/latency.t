@@ -111,6 +111,29 @@ tracer_case('by thread, by one probe, with filters, as JSON' => sub {
 	    '... is start or end');
 });
 
+tracer_case('values that may differ make no pair' => sub {
+	my $provider = "l${$}u";
+	my $process = process($provider, ['f', 'start', 'long p', 'char *t'],
+	    ['f', 'done', 'long p', 'char *t']);
+	my $long = 'x' x 600;
+
+	for (['p', 1], ['t', 1]) {
+		my ($by, $pairs) = @$_;
+		my $run = latency(2, '--as', 'p=str', '--by', $by,
+		    "$provider:start", "$provider:done");
+
+		# Unreadable and cut; NULL and a short one.
+		for ("16 ${long}a", "16 ${long}b", '0 short') {
+			$process->ask("fire 0 $_");
+			$process->ask("fire 1 $_");
+		}
+		is(sum0(map { $_->[2] } buckets_of($run, "$provider:done")),
+		    $pairs, "--by $by");
+		like($run->errors, qr/^usdt: 4 events without a value$/m,
+		    '... others are counted');
+	}
+});
+
 tracer_case('a chart on a terminal' => sub {
 	my $provider = "l${$}d";
 	my $process = process($provider, @probes);

@@ -99,7 +99,8 @@ refresh(struct display *display)
 		put_remarks(display, &display->text);
 		line_text(&display->text, display->text.length > 0 ?
 		    "; q ends\n" : "q ends\n");
-		report_draw(&display->text, display->table, &display->wording);
+		report_draw(&display->text, display->table, &display->wording,
+		    screen_columns());
 		screen_show(display->screen, &display->line, &display->text);
 	} else {
 		report_lines(&display->line, display->table,

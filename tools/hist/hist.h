@@ -48,8 +48,11 @@ struct table {			/* begins with zeros */
 int bucket_of(const struct number *number);
 void bucket_borders(int index, struct line *low, struct line *high);
 
-/* Print the value at a place.  PLACE is NULL: nothing. */
-void shown_set(struct shown *shown, const struct place *place,
+/*
+ * Print the value at a place.  PLACE is NULL: nothing.  Returns -1 if two that are
+ * printed alike may differ: it is cut, or can't be known.
+ */
+int shown_set(struct shown *shown, const struct place *place,
     const struct fire *fire);
 void shown_free(struct shown *shown);
 
@@ -70,9 +73,9 @@ struct wording {
 	int json;
 };
 
-/* Charts, for people; lines, or JSON, for programs. */
+/* Charts, for people, of so many columns; lines, or JSON, for programs. */
 void report_draw(struct line *line, const struct table *table,
-    const struct wording *wording);
+    const struct wording *wording, size_t columns);
 void report_lines(struct line *line, const struct table *table,
     const struct wording *wording);
 

@@ -17,9 +17,21 @@
 #include <stdlib.h>
 
 #include "tools/hist/hist.h"
+#include "tools/top/top.h"
 #include "tools/watch/watch.h"
 
+/* The columns of a chart in a window that has room for them. */
+#define LABEL_COLUMNS	24
+#define COUNT_COLUMNS	12
 #define BAR_COLUMNS	30
+
+/* The least of them in a smaller window. */
+#define LABEL_LEAST	8
+#define BAR_LEAST	8
+
+struct layout {
+	size_t label, count, bar;
+};
 
 /* Do both belong to the same probe and value of --by? */
 static int
@@ -49,29 +61,103 @@ put_line(struct line *line, const struct line *text)
 	line_put(line, text->bytes, text->length);
 }
 
+/* How many columns does a text take? */
+static size_t
+width_of(const struct line *text)
+{
+	struct line unused = { 0 };
+	size_t columns = put_cut(&unused, text->bytes, text->length, SIZE_MAX);
+
+	line_free(&unused);
+	return columns;
+}
+
+/* At the right of so many columns, of which it may need more. */
 static void
 put_right(struct line *line, const struct line *text, size_t columns)
 {
-	size_t i;
+	size_t used = width_of(text);
 
-	for (i = text->length; i < columns; i++)
+	for (; used < columns; used++)
 		line_char(line, ' ');
 	put_line(line, text);
 }
 
+/* The same, cut to so many columns. */
+static void
+put_label(struct line *line, const struct line *text, size_t columns)
+{
+	struct line cut = { 0 };
+
+	if (width_of(text) > columns) {
+		put_cut(&cut, text->bytes, text->length, columns - 3);
+		line_text(&cut, "...");
+		text = &cut;
+	}
+	put_right(line, text, columns);
+	line_free(&cut);
+}
+
+/* --- how wide is each column? --- */
+
+/* Take what is over from a column, which keeps LEAST. */
+static void
+shrink(size_t *column, size_t least, size_t *over)
+{
+	size_t taken = *column > least ? *column - least : 0;
+
+	if (taken > *over)
+		taken = *over;
+	*column -= taken;
+	*over -= taken;
+}
+
+/* For labels of so many columns, and a count of so many digits, in a window. */
+static struct layout
+lay_out(size_t label, size_t digits, size_t columns)
+{
+	struct layout layout = { label, COUNT_COLUMNS, BAR_COLUMNS };
+	size_t wanted, over;
+
+	if (layout.label < LABEL_COLUMNS)
+		layout.label = LABEL_COLUMNS;
+	if (layout.count < digits + 1)
+		layout.count = digits + 1;
+	wanted = layout.label + layout.count + strlen(" |") + layout.bar;
+	over = wanted > columns ? wanted - columns : 0;
+	shrink(&layout.count, digits + 1, &over);
+	shrink(&layout.label, label > LABEL_LEAST ? label : LABEL_LEAST, &over);
+	shrink(&layout.bar, BAR_LEAST, &over);
+	shrink(&layout.label, LABEL_LEAST, &over);
+	shrink(&layout.bar, 0, &over);
+	return layout;
+}
+
+static size_t
+digits_of(uint64_t count)
+{
+	size_t digits = 1;
+
+	for (; count >= 10; count /= 10)
+		digits++;
+	return digits;
+}
+
+/* --- charts --- */
+
 /* Eighths of a block, or whole characters of ASCII. */
 static void
-put_bar(struct line *line, uint64_t count, uint64_t most)
+put_bar(struct line *line, uint64_t count, uint64_t most, size_t columns)
 {
 	static const char *const eighths[] = {
 		"", "\u258f", "\u258e", "\u258d", "\u258c", "\u258b", "\u258a",
 		"\u2589"
 	};
 	size_t parts = most == 0 ? 0 : (size_t)((double)count / (double)most *
-	    BAR_COLUMNS * 8 + 0.5);
+	    (double)columns * 8 + 0.5);
 	int utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 
-	if (count > 0 && parts == 0)
+	if (count > 0 && parts == 0 && columns > 0)
 		parts = 1;
 	for (; parts >= 8; parts -= 8)
 		line_text(line, utf8 ? "\u2588" : "#");
@@ -79,16 +165,16 @@ put_bar(struct line *line, uint64_t count, uint64_t most)
 }
 
 static void
-draw_row(struct line *line, const struct line *what, size_t columns,
-    uint64_t count, uint64_t most)
+draw_row(struct line *line, const struct line *what,
+    const struct layout *layout, uint64_t count, uint64_t most)
 {
 	struct line number = { 0 };
 
-	put_right(line, what, columns);
+	put_label(line, what, layout->label);
 	line_unsigned(&number, count);
-	put_right(line, &number, 12);
+	put_right(line, &number, layout->count);
 	line_text(line, " |");
-	put_bar(line, count, most);
+	put_bar(line, count, most, layout->bar);
 	line_char(line, '\n');
 	line_free(&number);
 }
@@ -112,31 +198,52 @@ put_range(struct line *line, int index)
 }
 
 static void
-draw_buckets(struct line *line, const struct entry *entry)
+draw_buckets(struct line *line, const struct entry *entry, size_t columns)
 {
 	struct line range = { 0 };
-	size_t columns = 24, i;
+	struct layout layout;
+	size_t widest = 0, i;
 	uint64_t most = 0;
 
 	for (i = 0; i < entry->bucket_count; i++) {
 		range.length = 0;
 		put_range(&range, entry->buckets[i].index);
-		if (range.length > columns)
-			columns = range.length;
+		if (range.length > widest)
+			widest = range.length;
 		if (entry->buckets[i].count > most)
 			most = entry->buckets[i].count;
 	}
+	layout = lay_out(widest, digits_of(most), columns);
 	for (i = 0; i < entry->bucket_count; i++) {
 		range.length = 0;
 		put_range(&range, entry->buckets[i].index);
-		draw_row(line, &range, columns, entry->buckets[i].count, most);
+		draw_row(line, &range, &layout, entry->buckets[i].count, most);
 	}
 	line_free(&range);
 }
 
+/* The first has the highest count. */
+static void
+draw_texts(struct line *line, struct entry *const *entries, size_t count,
+    size_t columns)
+{
+	struct layout layout;
+	size_t widest = 0, i, width;
+
+	for (i = 0; i < count; i++) {
+		width = width_of(&entries[i]->text.plain);
+		if (width > widest)
+			widest = width;
+	}
+	layout = lay_out(widest, digits_of(entries[0]->count), columns);
+	for (i = 0; i < count; i++)
+		draw_row(line, &entries[i]->text.plain, &layout,
+		    entries[i]->count, entries[0]->count);
+}
+
 void
 report_draw(struct line *line, const struct table *table,
-    const struct wording *wording)
+    const struct wording *wording, size_t columns)
 {
 	size_t first, end, i;
 
@@ -160,12 +267,10 @@ report_draw(struct line *line, const struct table *table,
 		line_unsigned(line, sum);
 		line_char(line, '\n');
 		if (entry->bucket_count > 0)
-			draw_buckets(line, entry);
+			draw_buckets(line, entry, columns);
 		else
-			for (i = first; i < end; i++)
-				draw_row(line, &table->entries[i]->text.plain,
-				    24, table->entries[i]->count,
-				    entry->count);
+			draw_texts(line, &table->entries[first], end - first,
+			    columns);
 	}
 }
 

@@ -106,41 +106,60 @@ show_number(struct line *line, const struct place *place,
 	line_unsigned(line, number->magnitude);
 }
 
-void
+static int
+show_text(struct shown *shown, const struct place *place,
+    const struct fire *fire)
+{
+	const struct value *value = place->kind == PLACE_COMM ? NULL :
+	    &fire->values[place->leaf];
+	int cut = value != NULL && (value->flags & VALUE_CUT) != 0;
+	const char *text;
+	size_t length;
+	int there = place_text(place, fire, &text, &length), unreadable;
+
+	if (there > 0) {
+		line_string(&shown->plain, text, length);
+		line_text(&shown->plain, cut ? "..." : "");
+		json_text(&shown->json, text, length, cut);
+		return cut ? -1 : 0;
+	}
+	if (there == 0) {
+		line_text(&shown->plain, "NULL");
+		line_text(&shown->json, "null");
+		return 0;
+	}
+	unreadable = value != NULL && value->bytes > 0 &&
+	    (value->flags & VALUE_UNREADABLE) != 0;
+	line_text(&shown->plain, unreadable ? "(unreadable)" : "?");
+	line_text(&shown->json, unreadable ? "{\"unreadable\":true}" :
+	    "{\"unknown\":true}");
+	return -1;
+}
+
+int
 shown_set(struct shown *shown, const struct place *place,
     const struct fire *fire)
 {
 	struct number number;
-	const char *text;
-	size_t length;
-	int there;
 
 	shown->plain.length = shown->json.length = 0;
 	if (place == NULL)
-		return;
-	if (!place_is_text(place)) {
-		if (place_number(place, fire, &number) < 0) {
-			line_char(&shown->plain, '?');
-			line_text(&shown->json, "null");
-			return;
-		}
-		show_number(&shown->plain, place, fire, &number);
-		if (number.is_float && !isfinite(number.number))
-			json_text(&shown->json, shown->plain.bytes,
-			    shown->plain.length, 0);
-		else
-			line_put(&shown->json, shown->plain.bytes,
-			    shown->plain.length);
-		return;
+		return 0;
+	if (place_is_text(place))
+		return show_text(shown, place, fire);
+	if (place_number(place, fire, &number) < 0) {
+		line_char(&shown->plain, '?');
+		line_text(&shown->json, "{\"unknown\":true}");
+		return -1;
 	}
-	there = place_text(place, fire, &text, &length);
-	if (there <= 0) {
-		line_text(&shown->plain, there == 0 ? "NULL" : "?");
-		line_text(&shown->json, "null");
-		return;
-	}
-	line_string(&shown->plain, text, length);
-	json_text(&shown->json, text, length, 0);
+	show_number(&shown->plain, place, fire, &number);
+	if (number.is_float && !isfinite(number.number))
+		json_text(&shown->json, shown->plain.bytes,
+		    shown->plain.length, 0);
+	else
+		line_put(&shown->json, shown->plain.bytes,
+		    shown->plain.length);
+	return 0;
 }
 
 /* --- entries --- */

@@ -102,8 +102,11 @@ take(void *self, const struct fire *fire)
 
 	if (!role->starts && !role->ends)
 		return 0;
-	shown_set(&latency->name, latency->by != NULL ? &role->by : &thread,
-	    fire);
+	if (shown_set(&latency->name, latency->by != NULL ? &role->by :
+	    &thread, fire) < 0) {
+		latency->table.unknown++;
+		return 0;
+	}
 	if (role->ends && target_passes_one(fire->target, filters[1], fire) &&
 	    pairs_end(&latency->pairs, fire->pid, &latency->name.plain,
 	    fire->time, &took.magnitude))

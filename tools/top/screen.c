@@ -92,8 +92,7 @@ screen_quits(struct screen *screen)
 
 /* --- text --- */
 
-/* As much of a text as fits into COLUMNS.  Returns how many it takes. */
-static size_t
+size_t
 put_cut(struct line *line, const char *text, size_t length, size_t columns)
 {
 	mbstate_t state = { 0 };
@@ -209,6 +208,15 @@ window_size(struct winsize *window)
 		window->ws_row = 24;
 	if (window->ws_col == 0)
 		window->ws_col = 80;
+}
+
+size_t
+screen_columns(void)
+{
+	struct winsize window;
+
+	window_size(&window);
+	return window.ws_col;
 }
 
 void

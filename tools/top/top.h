@@ -55,6 +55,12 @@ void screen_draw(struct screen *screen, struct line *line,
 void screen_show(struct screen *screen, struct line *line,
     const struct line *text);
 
+/* How wide its window is. */
+size_t screen_columns(void);
+/* As much of a text as fits into COLUMNS.  Returns how many it takes. */
+size_t put_cut(struct line *line, const char *text, size_t length,
+    size_t columns);
+
 /* "12345", or "1.5" if it is small. */
 void put_rate(struct line *line, uint64_t tenths);
 
