@@ -113,6 +113,7 @@ struct mapped {
 	int deleted;		/* no name leads to the file any more */
 	struct holder *holders;	/* one per process, by pid */
 	size_t count, space;
+	int looked;		/* for the caller's use, 0 at first */
 };
 
 struct census {
@@ -143,6 +144,9 @@ int census_take_slowly(struct census *census, pid_t only,
     void (*between)(void *self), void *self);
 /* Add those of one more process.  Returns 0 or an errno. */
 int census_add(struct census *census, pid_t pid);
+/* The file of that device and inode, or NULL. */
+struct mapped *census_find(const struct census *census, uint64_t device,
+    uint64_t inode);
 void census_free(struct census *census);
 
 /* DTrace's name for a file mapped by that path: the module. */

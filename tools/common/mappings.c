@@ -42,16 +42,23 @@ by_inode(const void *one, const void *other)
 	return 0;
 }
 
+struct mapped *
+census_find(const struct census *census, uint64_t device, uint64_t inode)
+{
+	struct mapped key = { .device = device, .inode = inode }, **found;
+
+	found = tfind(&key, &census->index, by_inode);
+	return found == NULL ? NULL : *found;
+}
+
 /* The file of that device and inode; it is added if it is new. */
 static struct mapped *
 file_of(struct census *census, uint64_t device, uint64_t inode)
 {
-	struct mapped key = { .device = device, .inode = inode };
-	struct mapped *file, **found;
+	struct mapped *file = census_find(census, device, inode);
 
-	found = tfind(&key, &census->index, by_inode);
-	if (found != NULL)
-		return *found;
+	if (file != NULL)
+		return file;
 	file = xcalloc(1, sizeof *file);
 	file->device = device;
 	file->inode = inode;

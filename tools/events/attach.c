@@ -1,9 +1,10 @@
 /*
  * attach.c - to which probes is a stream attached?
  *
- * The search for files with matching probes is repeated regularly, so that it
- * finds providers that are enabled later and programs that start later.  A file
- * is read once, and held open as long as its probes are watched.
+ * The kernel tells of files that are mapped later (heard.c), and the search for
+ * files with matching probes is repeated regularly.  So providers that are enabled
+ * later and programs that start later are found.  A file is read once, and held
+ * open as long as its probes are watched.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -626,9 +627,10 @@ find_mapped(struct attachment *to, const struct census *census)
 	int fd;
 
 	for (i = 0; i < census->count; i++) {
-		const struct mapped *file = census->files[i];
+		struct mapped *file = census->files[i];
 		uint64_t changed = mapped_changed(file);
 
+		file->looked = 1;
 		if (is_known(to, file->device, file->inode, changed))
 			continue;
 		if ((fd = mapped_open(file)) >= 0) {
@@ -639,21 +641,9 @@ find_mapped(struct attachment *to, const struct census *census)
 			break;
 		} else {	/* the process has ended; others may come */
 			forget(to, file, changed);
+			file->looked = 0;
 		}
 	}
-}
-
-/* The processes that map a file, or NULL. */
-static const struct mapped *
-holders_of(const struct census *census, const struct stat *st)
-{
-	size_t i;
-
-	for (i = 0; i < census->count; i++)
-		if (census->files[i]->inode == st->st_ino &&
-		    census->files[i]->device == st->st_dev)
-			return census->files[i];
-	return NULL;
 }
 
 static void
@@ -662,7 +652,8 @@ add_named(struct attachment *to, int fd, const char *path,
 {
 	if (census->count == 0 && to->family == NULL)
 		census_take_slowly(census, to->only, to->between, to->self);
-	add_file(to, fd, path, path, holders_of(census, st));
+	add_file(to, fd, path, path, census_find(census, st->st_dev,
+	    st->st_ino));
 }
 
 /* Look at the file that a pattern names.  With --wait it may be missing. */
@@ -694,15 +685,24 @@ find_named(struct attachment *to, const char *path, struct census *census)
 	}
 }
 
+int
+attach_wants_mapped(const struct attachment *to)
+{
+	size_t i;
+
+	for (i = 0; i < to->pattern_count; i++)
+		if (to->patterns[i].path == NULL)
+			return 1;
+	return 0;
+}
+
 void
 attach_scan(struct attachment *to)
 {
 	size_t i, before = to->target_count, first = to->file_count;
 	struct census census = { 0 };
-	int mapped = 0;
+	int mapped = attach_wants_mapped(to);
 
-	for (i = 0; i < to->pattern_count; i++)
-		mapped |= to->patterns[i].path == NULL;
 	if (mapped || to->family != NULL)
 		take_census(to, &census);
 	for (i = 0; i < to->pattern_count; i++)
@@ -713,6 +713,21 @@ attach_scan(struct attachment *to)
 	census_free(&census);
 	if (!to->fatal)
 		attach_new(to, before, first);
+}
+
+void
+attach_heard(struct attachment *to)
+{
+	size_t before = to->target_count, first = to->file_count;
+	uint64_t start = clock_now(CLOCK_MONOTONIC);
+	struct census census = { 0 };
+
+	heard_census(to->heard, &census, to->between, to->self);
+	find_mapped(to, &census);
+	if (!to->fatal)
+		attach_new(to, before, first);
+	heard_done(to->heard, &census, start, to->target_count > before);
+	census_free(&census);
 }
 
 /* Has it a probe? */
@@ -829,6 +844,7 @@ attach_end(struct attachment *to)
 		perf_close(to->perf);
 	if (to->rings != NULL)
 		rings_close(to->rings);
+	heard_close(to->heard);
 	for (i = 0; i < to->event_count; i++) {
 		tracefs_remove(to->tracefs, to->events[i].number);
 		event_done(&to->events[i]);

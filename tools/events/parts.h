@@ -153,6 +153,11 @@ struct perf_fact {
 	enum perf_fact_kind kind;
 	pid_t pid, parent, tid;	/* as far as the kind has them */
 	uint64_t time;
+	/* A map's, with perf_open_maps.  No two files that ever were have the same;
+	 * all is 0 if it is no file. */
+	struct file_key {
+		uint64_t device, inode, generation;
+	} file;
 };
 
 /*
@@ -160,6 +165,11 @@ struct perf_fact {
  * printed why not.
  */
 struct perf *perf_open_facts(pid_t first);
+/*
+ * Rings with each file that any process maps executable.  They do not wake us.
+ * NULL and errno if the kernel refuses.
+ */
+struct perf *perf_open_maps(void);
 void perf_read_facts(struct perf *perf,
     void (*take)(void *self, const struct perf_fact *fact), void *self);
 
@@ -189,6 +199,25 @@ const struct perf *family_perf(const struct family *family);
 int family_lost(const struct family *family);
 /* As perf_attach, for all members and those that they fork. */
 int family_attach(struct family *family, struct perf *perf, unsigned id);
+
+/* --- heard.c: which processes have just mapped a file that is new to us? ---- */
+
+struct heard;
+
+/* From now on, of all processes or of ONLY.  NULL: it printed why not. */
+struct heard *heard_open(pid_t only);
+void heard_close(struct heard *heard);
+/* Read what is new.  Is it time to look at such processes? */
+int heard_read(struct heard *heard, uint64_t now);
+/* Add the files that they map; with a call after each process, or NULL. */
+void heard_census(struct heard *heard, struct census *census,
+    void (*between)(void *self), void *self);
+/*
+ * They were looked at, which began at START, and FOUND probes or not.  What was
+ * looked at is not new any more.
+ */
+void heard_done(struct heard *heard, const struct census *census,
+    uint64_t start, int found);
 
 /* --- stack.c: which functions are on a stack? ----------------------------- */
 
@@ -314,6 +343,7 @@ struct attachment {
 	struct perf *gates;	/* those that never come, or NULL */
 	struct perf *announcements;	/* of rings, or NULL */
 	struct rings *rings;	/* or NULL: nothing goes direct */
+	struct heard *heard;	/* of files that processes map, or NULL */
 	/* Called again and again while it looks at all processes, while nothing
 	 * here changes; or NULL. */
 	void (*between)(void *self);
@@ -334,8 +364,12 @@ struct attachment {
 	size_t hidden;		/* processes that we could not read */
 };
 
+/* Does a pattern mean files that processes map, whatever their names are? */
+int attach_wants_mapped(const struct attachment *to);
 /* Look for matching probes that are not attached yet, and attach them. */
 void attach_scan(struct attachment *to);
+/* The same, in the processes that were heard of. */
+void attach_heard(struct attachment *to);
 /* Is there a probe for each pattern? */
 int attach_is_complete(const struct attachment *to);
 /* Say of each pattern without a probe that it has none, and why. */

@@ -25,6 +25,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,6 +38,7 @@
 #define RING_MAX	((size_t)4 << 20)
 #define RING_WAKE	((size_t)32 << 10)
 #define RING_URGENT	((size_t)2 << 20)	/* some thousands of first records */
+#define RING_MAPS	((size_t)512 << 10)	/* some thousands of mappings */
 
 /* Later headers have these. */
 #ifndef PERF_FORMAT_LOST
@@ -108,13 +110,19 @@ is_known(struct perf_event_attr *attr)
 	return 1;
 }
 
-/*
- * Make a ring on that processor; with FIRST it gets the facts on that process and
- * on those that descend from it.
- */
+/* What is a ring for? */
+struct purpose {
+	pid_t first;		/* the facts on this process and those that
+				 * descend from it; 0: what is attached ... */
+	int maps;		/* ... or what all processes map */
+	size_t most, wake;	/* its bytes, and after how many it wakes us */
+};
+
+/* Make a ring on that processor.  Returns 0 or an errno. */
 static int
-open_ring(struct buffer *ring, pid_t first, int cpu, size_t most, size_t wake)
+open_ring(struct buffer *ring, const struct purpose *purpose, int cpu)
 {
+	const pid_t first = purpose->first;
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
 		.size = sizeof attr,
@@ -124,18 +132,19 @@ open_ring(struct buffer *ring, pid_t first, int cpu, size_t most, size_t wake)
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC,
 		.inherit = first != 0,
-		.mmap = first != 0,
+		.mmap = first != 0 || purpose->maps,
+		.mmap2 = (uint64_t)purpose->maps,
 		.task = first != 0,
 	};
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), size;
 	void *map = MAP_FAILED;
 
 	ring->cpu = cpu;
-	attr.wakeup_watermark = (uint32_t)wake;
+	attr.wakeup_watermark = (uint32_t)purpose->wake;
 	ring->fd = open_perf(&attr, first != 0 ? first : -1, cpu);
 	if (ring->fd < 0)
 		return errno;
-	for (size = most; size >= page; size /= 2) {
+	for (size = purpose->most; size >= page; size /= 2) {
 		map = mmap(NULL, page + size, PROT_READ | PROT_WRITE,
 		    MAP_SHARED, ring->fd, 0);
 		if (map != MAP_FAILED || (errno != EPERM && errno != ENOMEM))
@@ -176,8 +185,9 @@ raise_limit(size_t wanted)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* NULL and errno if the kernel refuses. */
 static struct perf *
-open_rings(pid_t first, int urgent)
+open_rings(const struct purpose *purpose)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_CONF), cpu;
 	struct perf *perf = xcalloc(1, sizeof *perf);
@@ -191,15 +201,14 @@ open_rings(pid_t first, int urgent)
 	});
 	perf->ring = xcalloc((size_t)cpus, sizeof *perf->ring);
 	for (cpu = 0; cpu < cpus; cpu++) {
-		int error = open_ring(&perf->ring[perf->count], first,
-		    (int)cpu, urgent ? RING_URGENT : RING_MAX,
-		    urgent ? 1 : RING_WAKE);
+		int error = open_ring(&perf->ring[perf->count], purpose,
+		    (int)cpu);
 
 		if (error == 0) {
 			perf->count++;
 		} else if (error != ENODEV) {	/* a processor that is off */
-			report_refused(error);
 			perf_close(perf);
+			errno = error;
 			return NULL;
 		}
 	}
@@ -209,10 +218,15 @@ open_rings(pid_t first, int urgent)
 struct perf *
 perf_open(int urgent, int children)
 {
-	struct perf *perf = open_rings(0, urgent);
+	struct perf *perf = open_rings(&(struct purpose){
+		.most = urgent ? RING_URGENT : RING_MAX,
+		.wake = urgent ? 1 : RING_WAKE
+	});
 
 	if (perf != NULL)
 		perf->children = children;
+	else
+		report_refused(errno);
 	return perf;
 }
 
@@ -225,7 +239,21 @@ perf_want_stacks(struct perf *perf)
 struct perf *
 perf_open_facts(pid_t first)
 {
-	return open_rings(first, 1);
+	struct perf *perf = open_rings(&(struct purpose){
+		.first = first, .most = RING_URGENT, .wake = 1
+	});
+
+	if (perf == NULL)
+		report_refused(errno);
+	return perf;
+}
+
+struct perf *
+perf_open_maps(void)
+{
+	return open_rings(&(struct purpose){
+		.maps = 1, .most = RING_MAPS, .wake = RING_MAPS / 2
+	});
 }
 
 void
@@ -439,6 +467,54 @@ take_sample(struct perf *perf, const struct buffer *ring, uint64_t at,
 	    sizeof *sample->stack);
 }
 
+/* What a record of the kernel's says, whose LENGTH bytes are at AT.  Returns 0 if
+ * it is none of our facts. */
+static int
+read_fact(const struct buffer *ring, uint64_t at, size_t length, uint32_t type,
+    struct perf_fact *fact)
+{
+	union {
+		struct {
+			uint32_t pid, parent, tid, parent_tid;
+			uint64_t time;
+		} task;			/* FORK, EXIT */
+		struct {
+			uint32_t pid, tid;
+			uint64_t start, length, offset;
+			uint32_t major_no, minor_no;
+			uint64_t inode, generation;
+		} map;			/* MMAP2; MMAP has its beginning */
+	} said = { .map = { 0 } };
+
+	*fact = (struct perf_fact){ .kind = PERF_FACT_LOST };
+	copy_out(ring, at, &said, length < sizeof said ? length : sizeof said);
+	switch (type) {
+	case PERF_RECORD_LOST:
+		return 1;
+	case PERF_RECORD_FORK:
+	case PERF_RECORD_EXIT:
+		fact->kind = type == PERF_RECORD_FORK ? PERF_FACT_FORK :
+		    PERF_FACT_EXIT;
+		fact->pid = (pid_t)said.task.pid;
+		fact->parent = (pid_t)said.task.parent;
+		fact->tid = (pid_t)said.task.tid;
+		fact->time = said.task.time;
+		return 1;
+	case PERF_RECORD_MMAP2:
+		fact->file.device = makedev(said.map.major_no,
+		    said.map.minor_no);
+		fact->file.inode = said.map.inode;
+		fact->file.generation = said.map.generation;
+		/* fall through */
+	case PERF_RECORD_MMAP:
+		fact->kind = PERF_FACT_MAP;
+		fact->pid = (pid_t)said.map.pid;
+		fact->tid = (pid_t)said.map.tid;
+		return 1;
+	}
+	return 0;
+}
+
 /* Read all records in a ring of facts. */
 static void
 drain_facts(struct buffer *ring, void (*take)(void *, const struct perf_fact *),
@@ -448,36 +524,15 @@ drain_facts(struct buffer *ring, void (*take)(void *, const struct perf_fact *),
 	    __ATOMIC_ACQUIRE);
 	uint64_t tail = ring->page->data_tail;
 	struct perf_event_header header;
-	/* FORK, EXIT: pid, ppid, tid, ptid, time.  MMAP begins with pid, tid. */
-	struct {
-		uint32_t pid, ppid, tid, ptid;
-		uint64_t time;
-	} task;
+	struct perf_fact fact;
 
 	for (; tail < head; tail += header.size) {
-		struct perf_fact fact = { .kind = PERF_FACT_LOST };
-
 		copy_out(ring, tail, &header, sizeof header);
 		if (header.size < sizeof header)
 			break;
-		if (header.type == PERF_RECORD_FORK)
-			fact.kind = PERF_FACT_FORK;
-		else if (header.type == PERF_RECORD_EXIT)
-			fact.kind = PERF_FACT_EXIT;
-		else if (header.type == PERF_RECORD_MMAP)
-			fact.kind = PERF_FACT_MAP;
-		else if (header.type != PERF_RECORD_LOST)
-			continue;
-		if (header.type != PERF_RECORD_LOST &&
-		    header.size >= sizeof header + sizeof task) {
-			copy_out(ring, tail + sizeof header, &task,
-			    sizeof task);
-			fact.pid = (pid_t)task.pid;
-			fact.parent = (pid_t)task.ppid;
-			fact.tid = (pid_t)task.tid;
-			fact.time = task.time;
-		}
-		take(self, &fact);
+		if (read_fact(ring, tail + sizeof header, header.size -
+		    sizeof header, header.type, &fact))
+			take(self, &fact);
 	}
 	__atomic_store_n(&ring->page->data_tail, head, __ATOMIC_RELEASE);
 }

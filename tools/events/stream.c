@@ -705,6 +705,9 @@ loop(struct stream *stream)
 		now = clock_now(CLOCK_MONOTONIC);
 		if (take_until(stream, now - SLACK) < 0)
 			break;
+		if (stream->to.heard != NULL && heard_read(stream->to.heard,
+		    now))
+			attach_heard(&stream->to);
 		if (now < next)
 			continue;
 		attend(stream, now, &scan);
@@ -825,6 +828,8 @@ stream_open(const struct stream_wish *wish)
 	    stream->command != NULL)) != NULL) {
 		if (wish->stacks)
 			perf_want_stacks(stream->to.perf);
+		if (stream->command == NULL && attach_wants_mapped(&stream->to))
+			stream->to.heard = heard_open(stream->to.only);
 		attach_scan(&stream->to);
 		if (is_going(stream))
 			return stream;
