@@ -64,7 +64,7 @@ sub is_held
 	return (join('', <$in>) =~ /^TracerPid:\t(\d+)/m)[0] != 0;
 }
 
-# It waits, and is held for half a minute: see the last case.
+# It waits, and is held for 20 seconds: see the last case.
 my $idle = "s${$}l";
 mkfifo("$dir/idle", 0600) or die "$dir/idle: $!\n";
 my $idle_watch = Usdt::Watch->start(usdt_command(), 'watch', '-c',

@@ -39,7 +39,7 @@
  * begins with 700 calls, Python that loads some modules with 2,600.
  */
 #define HELD_STOPS	(2 * 100000ul)
-#define HELD_NS		((uint64_t)30000000000)
+#define HELD_NS		((uint64_t)20000000000)
 
 /* How long a command that was asked to end may take, in milliseconds. */
 #define END_MS		1000
