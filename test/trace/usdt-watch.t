@@ -649,7 +649,7 @@ tracer_case('no such probe' => sub {
 	for (
 		[["$other:n"], qr/ $other:n in any live process; $there\n/],
 		[["$provider:x", "$other:n"],
-		    qr/ $provider:x in any .*\n.* $other:n in any live /],
+		    qr/ $provider:x in any .*\n.* mean $provider:n\?\n.* $other:n in any live /],
 		[['-p', $pid, "$provider:x"], qr/ $provider:x in process $pid; "usdt list -p $pid" shows those that it has, -w waits/],
 		[['-p', $sleep->pid, 'x:y'], qr/ x:y in process @{[$sleep->pid]}; /],
 		[["$image:$provider:x"], qr/ \Q$image\E:$provider:x; \Q$image\E has other probes: usdt list '\Q$image\E:\*'\n/],
@@ -661,6 +661,14 @@ tracer_case('no such probe' => sub {
 
 		is("$status $out", '1 ', "@$arguments: exit 1");
 		like($err, qr/^usdt: there is no probe$pattern/, '... and why');
+	}
+	for ([], ['-p', $pid]) {
+		my (undef, undef, $err) = run_usdt('watch', @$_, "${provider}q:n");
+
+		like($err, qr/^usdt: did you mean $provider:n\?$/m,
+		    "a name that is nearly the probe's @$_");
+		(undef, undef, $err) = run_usdt('watch', @$_, "$provider:other");
+		unlike($err, qr/did you mean/, '... and one that is not');
 	}
 	$process->close;
 	like((run_usdt('watch', "$provider:n"))[2], qr/ in any live process;/,

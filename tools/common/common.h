@@ -416,6 +416,21 @@ int pattern_matches(const struct pattern *pattern, const char *path,
 /* A pattern for that provider and probe alone, in PATH unless it is NULL. */
 char *pattern_for(const char *path, const struct probe *probe);
 
+/* --- nearest.c: which name did the user mean? ----------------------------- */
+
+struct nearest {		/* begins with zeros */
+	char *name;		/* a pattern that matches, or NULL */
+	size_t distance;	/* letters that differ */
+};
+
+/* Remember the probe if it is nearer to the pattern than others before. */
+void nearest_try(struct nearest *nearest, const struct pattern *pattern,
+    const struct probe *probe);
+/* Ask on stderr whether that is meant; nothing if there is none. */
+void nearest_print(const struct nearest *nearest);
+/* The same for the nearest one of process ONLY, or of all if it is 0. */
+void nearest_report(const struct pattern *pattern, pid_t only);
+
 /* --- argument.c: what is known of a probe's arguments? -------------------- */
 
 struct argument {

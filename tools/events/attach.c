@@ -800,6 +800,8 @@ report_none_of(const struct attachment *to, const struct pattern *pattern)
 		    "there are, -w waits for one", stderr);
 	}
 	putc('\n', stderr);
+	if (pattern->path == NULL && to->family == NULL)
+		nearest_report(pattern, to->only);
 }
 
 void

@@ -547,11 +547,7 @@ report_none(const struct list *list)
 		fputs(" that match; without a pattern all are listed",
 		    stderr);
 	putc('\n', stderr);
-	if (list->nearest.name != NULL) {
-		fputs("usdt: did you mean ", stderr);
-		quote_shell(stderr, list->nearest.name);
-		fputs("?\n", stderr);
-	}
+	nearest_print(&list->nearest);
 }
 
 /* Report what could not be listed, and why. */

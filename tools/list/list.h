@@ -8,17 +8,6 @@
 
 #include "tools/events/events.h"
 
-/* --- nearest.c: which name did the user mean? ----------------------------- */
-
-struct nearest {		/* begins with zeros */
-	char *name;		/* a pattern that matches, or NULL */
-	size_t distance;	/* letters that differ */
-};
-
-/* Remember the probe if it is nearer to the pattern than others before. */
-void nearest_try(struct nearest *nearest, const struct pattern *pattern,
-    const struct probe *probe);
-
 /* --- json.c: how is a probe printed for programs? ------------------------- */
 
 struct probe_words {

@@ -11,8 +11,9 @@
 #endif
 #include <fnmatch.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-#include "tools/list/list.h"
+#include "tools/common/common.h"
 
 /* Longer names are not compared. */
 #define NAME_MAX_COMPARED	200
@@ -73,4 +74,37 @@ nearest_try(struct nearest *nearest, const struct pattern *pattern,
 	free(nearest->name);
 	nearest->name = pattern_for(NULL, probe);
 	nearest->distance = apart;
+}
+
+void
+nearest_print(const struct nearest *nearest)
+{
+	if (nearest->name == NULL)
+		return;
+	fputs("usdt: did you mean ", stderr);
+	quote_shell(stderr, nearest->name);
+	fputs("?\n", stderr);
+}
+
+void
+nearest_report(const struct pattern *pattern, pid_t only)
+{
+	struct nearest nearest = { 0 };
+	struct census census = { 0 };
+	size_t i, k;
+
+	census_take(&census, only);
+	for (i = 0; i < census.count; i++) {
+		int fd = mapped_open(census.files[i]);
+		struct image *image = fd >= 0 ? image_read(fd) : NULL;
+
+		for (k = 0; image != NULL && k < image->count; k++)
+			nearest_try(&nearest, pattern, &image->probes[k]);
+		image_free(image);
+		if (fd >= 0)
+			close(fd);
+	}
+	census_free(&census);
+	nearest_print(&nearest);
+	free(nearest.name);
 }
