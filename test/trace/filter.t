@@ -251,7 +251,9 @@ tracer_case('in top, record, and with -n' => sub {
 tracer_case('what is wrong' => sub {
 	for (['a:b{x >> 1}', 'a number or a "text" is expected at "> 1}"'],
 	    ['a:b{x > 1', '&& || or } is expected at its end'],
-	    ['a:b{x = 1}', '== compares at "= 1}"'],
+	    ['a:b{x = 1}', 'write == for "equals" at "= 1}"'],
+	    ['a:b{u ~ /x.*/}', 'in a filter only "texts" have / and : at "{u ~ /x.*/}"'],
+	    ['a:b{u==c:d}', 'in a filter only "texts" have / and : at "{u==c:d}"'],
 	    ['a:b{u ~ "x}', 'this text does not end at ""x}"']) {
 		my ($pattern, $wants) = @$_;
 		for my $command ('watch', 'top') {
@@ -262,10 +264,17 @@ tracer_case('what is wrong' => sub {
 			    '... one line that names the place');
 		}
 	}
-	my ($status, $out, $err) = run_usdt('watch', 'nobody-has:this{x}');
-	is($status, 1, 'no such probe: exit 1');
-	like($err, qr/^usdt: there is no probe nobody-has:this in /,
-	    '... says so, without the filter');
+	for ('nobody-has:this{x}', 'nobody-has:this {x}') {
+		my ($status, $out, $err) = run_usdt('watch', $_);
+
+		is($status, 1, 'no such probe: exit 1');
+		like($err, qr/^usdt: there is no probe nobody-has:this in /,
+		    '... says so, without the filter, and a blank before it');
+	}
+	for ('/no/such{dir/file}:a:b', 'a:b}') {
+		unlike((run_usdt('watch', $_))[2], qr/in a filter/,
+		    "no filter: $_");
+	}
 });
 
 done_testing();

@@ -122,22 +122,44 @@ is_running(const char *name)
 	return found;
 }
 
+/* The device of DTrace, or NULL if this system has none. */
+static const char *
+helper_device(void)
+{
+	const char *device = getenv("USDT_HELPER");
+
+	return device != NULL && *device != '\0' ? device :
+	    usdt__native_platform()->helper;
+}
+
+static int
+is_dtrace_installed(void)
+{
+	return there("/usr/sbin/dtprobed") ||
+	    there("/usr/local/sbin/dtprobed") || there("/run/dtrace");
+}
+
+int
+doctor_has_dtrace(void)
+{
+	const char *device = helper_device();
+
+	return is_dtrace_installed() || (device != NULL && there(device));
+}
+
 static int
 look_at_helper(void)
 {
-	const char *device = getenv("USDT_HELPER");
+	const char *device = helper_device();
 	struct stat st = { 0 };
 	int error = 0;
 
-	if (device == NULL || *device == '\0')
-		device = usdt__native_platform()->helper;
 	if (device == NULL)
 		return 0;
 	if (stat(device, &st) < 0)
 		error = errno;
 	return finding_print(fact_helper(device, error, st.st_mode,
-	    there("/usr/sbin/dtprobed") || there("/usr/local/sbin/dtprobed") ||
-	    there("/run/dtrace"), is_running("dtprobed")));
+	    is_dtrace_installed(), is_running("dtprobed")));
 }
 
 static int

@@ -83,6 +83,11 @@ int report_add(struct report *report, pid_t pid, struct finding finding);
 /* Print what was kept, with ALL the processes that have it, and free it. */
 void report_print(struct report *report, int all);
 
+/* --- doctor.c ------------------------------------------------------------- */
+
+/* Is there anything of DTrace, so that its limits matter? */
+int doctor_has_dtrace(void);
+
 /* --- process.c: what of a process's probes do tracers see? ---------------- */
 
 /*

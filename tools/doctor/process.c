@@ -385,9 +385,10 @@ ask_probes(struct process *process, const struct seen *seen)
 	    "arguments than a probe can have: no tracer can attach");
 	show_if(process, seen, has_no_note, VERDICT_NOTE, NULL, "is described "
 	    "for DTrace only");
-	show_if(process, seen, ends_in_digit, VERDICT_PROBLEM, "name the "
-	    "provider differently", "the provider's name ends in a digit: "
-	    "DTrace counts it to the pid and lists none of its probes");
+	show_if(process, seen, ends_in_digit, doctor_has_dtrace() ?
+	    VERDICT_PROBLEM : VERDICT_NOTE, "name the provider differently",
+	    "the provider's name ends in a digit: DTrace counts it to the pid "
+	    "and lists none of its probes");
 	show_if(process, seen, has_hyphen, VERDICT_NOTE, NULL, "bpftrace, bcc "
 	    "and perf write __ for the - in its name");
 	show_if(process, seen, has_odd_name, VERDICT_PROBLEM, "name it by "

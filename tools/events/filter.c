@@ -259,7 +259,10 @@ read_test(struct reader *reader)
 			test->relation = words[i].relation;
 			return read_literal(reader, test);
 		}
-	return *reader->at == '=' ? wrong(reader, "== compares") : 0;
+	if (strncmp(reader->at, "=~", 2) == 0)
+		return wrong(reader, "write ~ for \"contains\"");
+	return *reader->at == '=' ? wrong(reader, "write == for \"equals\"") :
+	    0;
 }
 
 static int

@@ -62,6 +62,36 @@ find_member(const struct type_struct *type, const char *path, size_t *leaf,
 	return NULL;
 }
 
+/* Is PATH a struct within a struct? */
+static int
+is_struct(const struct type_struct *type, const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < type->count; i++) {
+		const struct type_member *member = &type->members[i];
+		const char *rest = behind(path, member->name);
+
+		if (rest == NULL || member_is_padding(member))
+			continue;
+		return member->of != NULL && member->declarator.pointers == 0 &&
+		    (*rest == '\0' || is_struct(member->of, rest + 1));
+	}
+	return 0;
+}
+
+/* Why is the member PATH of an argument not there? */
+static char *
+no_member(const struct type_struct *type, const char *name, const char *path)
+{
+	if (type == NULL)
+		return xasprintf("its \"%.*s\" leads to no known struct",
+		    (int)(path - 1 - name), name);
+	return xasprintf(is_struct(type, path) ? "its \"%s\" is a struct: add "
+	    "the name of a member" : "it has no member \"%s\", or no room "
+	    "for it", name);
+}
+
 size_t
 target_argument(const struct target *target, const char *path,
     const char **rest)
@@ -146,8 +176,7 @@ place_find(const struct target *target, const char *name, struct place *place)
 	member = type == NULL ? NULL : find_member(type, rest + 1,
 	    &place->leaf, target->members[i + 1]);
 	if (member == NULL)
-		return xasprintf("it has no member \"%s\", or no room for it",
-		    name);
+		return no_member(type, name, rest + 1);
 	place->kind = kind_of_member(member, &target->leaves[place->leaf]);
 	return place->kind != PLACE_NONE ? NULL :
 	    xasprintf("its \"%s\" is an array", name);

@@ -8,6 +8,7 @@
 #endif
 #include <getopt.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "tools/events/events.h"
 
@@ -39,6 +40,33 @@ wish_option(struct stream_wish *wish, int option, const char *text)
 	return 0;
 }
 
+static void
+report_filter(const char *word, const char *why, const char *place)
+{
+	fputs("usdt: \"", stderr);
+	quote_line(stderr, word);
+	fprintf(stderr, "\": %s ", why);
+	if (*place == '\0') {
+		fputs("at its end\n", stderr);
+		return;
+	}
+	fputs("at \"", stderr);
+	quote_line(stderr, place);
+	fputs("\"\n", stderr);
+}
+
+/* What looks like a filter in a word that has none, or NULL. */
+static const char *
+seeming_filter(const char *word)
+{
+	const char *begin = strchr(word, '{');
+	size_t length = strlen(word);
+
+	return begin != NULL && word[length - 1] == '}' &&
+	    strpbrk(begin, "=<>~") != NULL && access(word, F_OK) < 0 ? begin :
+	    NULL;
+}
+
 /* Cut the filter off WORD.  -1: it is wrong, and that is printed. */
 static int
 take_filter(struct filter **filter, char *word)
@@ -46,24 +74,23 @@ take_filter(struct filter **filter, char *word)
 	char *begin = filter_begin(word);
 	const char *place, *why;
 
-	if (begin == NULL)
-		return 0;
-	*filter = filter_parse(begin, &place, &why);
-	if (*filter != NULL) {
-		*begin = '\0';
-		return 0;
-	}
-	fputs("usdt: \"", stderr);
-	quote_line(stderr, word);
-	fprintf(stderr, "\": %s ", why);
-	if (*place == '\0') {
-		fputs("at its end\n", stderr);
+	if (begin == NULL) {
+		place = seeming_filter(word);
+		if (place == NULL)
+			return 0;
+		report_filter(word, "in a filter only \"texts\" have / and :",
+		    place);
 		return -1;
 	}
-	fputs("at \"", stderr);
-	quote_line(stderr, place);
-	fputs("\"\n", stderr);
-	return -1;
+	*filter = filter_parse(begin, &place, &why);
+	if (*filter == NULL) {
+		report_filter(word, why, place);
+		return -1;
+	}
+	while (begin > word && (begin[-1] == ' ' || begin[-1] == '\t'))
+		begin--;
+	*begin = '\0';
+	return 0;
 }
 
 int
