@@ -384,6 +384,20 @@ tracer_case('names that no pattern has' => sub {
 	}
 });
 
+# The text that declares them is C's, where such names end a declaration.
+tracer_case("names that are none of C's beside others" => sub {
+	my $provider = fresh();
+	my @same = ('a;b', ';;', 'c;', 'e{f', 'good');
+	my $process = process($provider, (map { ['f', $_, 'int x'] } @same),
+	    ['f', 'half(', 'int y'], ['f', 'last', 'int z']);
+	my $out = (run_usdt('list', '-p', $process->pid))[1];
+
+	like($out, qr/^    $provider:mod:f:\Q$_\E\(int x\) /m,
+	    "$_ and the name of its argument") for @same;
+	like($out, qr/^    $provider:mod:f:last\(int z\) /m,
+	    '... and of one behind a bracket that nothing closes');
+});
+
 tracer_case('which file a path means' => sub {
 	my $provider = fresh();
 	my $here = build_notes("$dir/here",

@@ -243,6 +243,24 @@ add_probe(struct types *types, const struct type_probe *probe)
 	types->probes[types->probe_count++] = *probe;
 }
 
+/* Where the name of a function in a list ends; it may be no name of C's. */
+static size_t
+listed_name(const char *at)
+{
+	size_t length = strcspn(at, ",; \t\n");
+
+	while (at[length] == ';' && strchr(" \t\n", at[length + 1]) == NULL)
+		length += 1 + strcspn(at + length + 1, ",; \t\n");
+	return length;
+}
+
+/* Nothing in the line that begins at START is understood. */
+static void
+skip_line(struct reader *reader, char *start)
+{
+	reader->at = start + strcspn(start, "\n");
+}
+
 /* "void NAME(PARAMETERS);", from NAME on, which may be no name of C's. */
 static void
 read_prototype(struct reader *reader, int is_type)
@@ -250,6 +268,7 @@ read_prototype(struct reader *reader, int is_type)
 	struct type_probe probe = { .is_type = is_type };
 	size_t space = 0, length = strcspn(reader->at, "(; \t\n");
 	int broken = length == 0 || reader->at[length] != '(';
+	char *start = reader->at;
 
 	probe.name = xstrndup(reader->at, length);
 	reader->at += length + !broken;
@@ -270,6 +289,7 @@ read_prototype(struct reader *reader, int is_type)
 	if (broken || *reader->at != ')') {
 		members_free(probe.params, probe.count);
 		free(probe.name);
+		skip_line(reader, start);
 		return;
 	}
 	add_probe(reader->types, &probe);
@@ -293,7 +313,7 @@ read_functions(struct reader *reader)
 	reader->at += length;
 	for (;;) {
 		skip_blanks(reader);
-		length = strcspn(reader->at, ",; \t\n");
+		length = listed_name(reader->at);
 		if (length == 0)
 			return;
 		probe.name = xstrndup(reader->at, length);
@@ -366,7 +386,8 @@ types_read(const char *text, size_t size, const struct usdt__arch *arch)
 			read_prototype(&reader, 1);
 		else
 			read_functions(&reader);
-		free(until(&reader, ";"));
+		if (*reader.at != '\n')
+			free(until(&reader, ";"));
 		reader.at += *reader.at == ';';
 	}
 	free(copy);
