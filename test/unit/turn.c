@@ -2,7 +2,8 @@
  * turn.c - are turns limited to this process?
  *
  * Two copies of the library in one process exclude each other (test/copies.t
- * shows why); processes, also forked children, wait for no other process.
+ * shows why); processes, also forked children, wait for no other process, and
+ * no other user can make them wait.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -39,7 +40,7 @@ nanosleep(const struct timespec *time, struct timespec *left)
 static int
 is_taken(void)
 {
-	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	int fd = open("/proc/self/fd", O_RDONLY | O_CLOEXEC);
 	int taken = flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 
 	close(fd);
@@ -233,18 +234,104 @@ test_others(void)
 	is_int(naps, 0, "no waiting");
 }
 
+/* Lock all of PARENT's files in /proc that another user can open. */
+static void
+lock_as_another(pid_t parent, int ready, int end)
+{
+	char path[64], byte = 0;
+	const struct dirent *entry;
+	DIR *dir;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%ld", (long)parent);
+	if (setgid(65534) < 0 || setuid(65534) < 0 ||
+	    (dir = opendir(path)) == NULL)
+		_exit(1);
+	while ((entry = readdir(dir)) != NULL) {
+		fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_NONBLOCK);
+		if (fd >= 0)
+			flock(fd, LOCK_EX | LOCK_NB);
+	}
+	if (write(ready, &byte, 1) != 1 || read(end, &byte, 1) != 0)
+		_exit(1);
+	_exit(0);
+}
+
+static void
+test_another_user(void)
+{
+	static const enum usdt__turn all[] = {
+		USDT__TURN_IMAGES, USDT__TURN_HELPER, USDT__TURN_STASH
+	};
+	int ready[2], end[2], status = -1, alone, taken = 0, turn;
+	pid_t parent = getpid(), child;
+	size_t i;
+	char byte;
+
+	if (geteuid() != 0) {
+		skip("only root can become another user");
+		return;
+	}
+	if (pipe(ready) < 0 || pipe(end) < 0 || (child = fork()) < 0) {
+		ok(0, "there is a child");
+		return;
+	}
+	if (child == 0) {
+		close(end[1]);
+		lock_as_another(parent, ready[1], end[0]);
+	}
+	close(ready[1]);
+	ok(read(ready[0], &byte, 1) == 1, "another user locks what it can");
+	alarm(60);			/* in place of a turn that never comes */
+	for (i = 0; i < sizeof all / sizeof all[0]; i++) {
+		turn = usdt__turn_take(all[i], &alone);
+		taken += turn >= 0 && alone == 1;
+		usdt__turn_give(turn);
+	}
+	alarm(0);
+	is_int(taken, 3, "all turns are ours nevertheless");
+	close(end[1]);
+	waitpid(child, &status, 0);
+	is_int(status, 0, "the other user has read /proc");
+	close(ready[0]);
+	close(end[0]);
+}
+
+/* Then /proc/self belongs to root, also for the process itself. */
+static void
+test_dropped_user(void)
+{
+	int status = -1, alone;
+	pid_t child;
+
+	if (geteuid() != 0) {
+		skip("only root can become another user");
+		return;
+	}
+	child = fork();
+	if (child == 0) {
+		if (setgid(65534) < 0 || setuid(65534) < 0)
+			_exit(2);
+		_exit(usdt__turn_take(USDT__TURN_IMAGES, &alone) < 0 || !alone);
+	}
+	waitpid(child, &status, 0);
+	is_int(status, 0, "a process that is no longer root's has turns");
+}
+
 int
 main(void)
 {
 	scratch_begin();
-	if (access("/proc/self/status", R_OK) < 0) {
-		skip("no /proc/self/status");
+	if (access("/proc/self/fd", R_OK) < 0) {
+		skip("no /proc/self/fd");
 		return done_testing();
 	}
 	test_one();
 	test_interrupted();
 	test_children();
 	test_descriptors();
+	test_another_user();
+	test_dropped_user();
 	if (usdt__native_platform()->image && usdt__stub_count > 0)
 		test_others();
 	return done_testing();
