@@ -4,7 +4,8 @@
  * direct.c and direct_lttng.c each have four kinds of probe, and fire them as
  * lines of standard input say:
  *
- *	fire KIND TIMES		in a loop
+ *	fire KIND TIMES		in a loop; KIND "c" fires nothing, and reads the
+ *				processor's counter instead
  *	two KIND TIMES		in two threads at once
  *	burst KIND COUNT TIMES	COUNT events, then a pause of 20 ms, so many TIMES
  *	pace KIND RATE SECONDS	so many events a second, in portions of a
@@ -23,6 +24,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "../core/instructions.h"
 
 static const char text[] = "a text of 20 letters";
 
@@ -56,6 +59,9 @@ loop(char kind, long times)
 	else if (kind == '6')
 		for (i = 0; i < times; i++)
 			fire_6(i);
+	else if (kind == 'c')
+		for (i = 0; i < times; i++)
+			usdt__counter();
 	else
 		for (i = 0; i < times; i++)
 			fire_t(i);
