@@ -126,7 +126,7 @@ is_recorded(const struct usdt_probe *probe)
 	    __ATOMIC_RELAXED);
 	const uint16_t *readers = (const uint16_t *)(const void *)gate + 1;
 
-#if defined(__SANITIZE_THREAD__)
+#if defined(USDT_TSAN)
 	return __atomic_load_n(readers, __ATOMIC_RELAXED) != 0;
 #else
 	return *readers != 0;

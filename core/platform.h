@@ -528,7 +528,7 @@ usdt__claim(int32_t *word, int32_t mark, int32_t done, int32_t finished)
 static inline int32_t
 usdt__load(const int32_t *word)
 {
-#if defined(__SANITIZE_THREAD__)
+#if defined(USDT_TSAN)
 	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 #else
 	return *word;
@@ -536,7 +536,7 @@ usdt__load(const int32_t *word)
 }
 
 /* The same for other kinds of words. */
-#if defined(__SANITIZE_THREAD__)
+#if defined(USDT_TSAN)
 #define USDT__LOAD(word)	__atomic_load_n(&(word), __ATOMIC_ACQUIRE)
 #else
 #define USDT__LOAD(word)	(word)
@@ -545,7 +545,7 @@ usdt__load(const int32_t *word)
 static inline void
 usdt__load_fence(void)
 {
-#if !defined(__SANITIZE_THREAD__)	/* it neither knows nor needs one */
+#if !defined(USDT_TSAN)	/* it neither knows nor needs one */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 #endif
 }

@@ -489,7 +489,7 @@ make(uint32_t units, const uint8_t *stubs, struct usdt__writer *old)
 	struct usdt__writer *writer, *now;
 	struct usdt__ring *ring;
 	int32_t tid;
-	uint32_t i;
+	uint32_t clock, i;
 	size_t size;
 
 	if (is_filtered()) {
@@ -507,8 +507,11 @@ make(uint32_t units, const uint8_t *stubs, struct usdt__writer *old)
 					 * its parent writes there */
 		return NULL;
 	}
-	if (clock_kind == 0)
-		clock_kind = choose_clock();
+	clock = __atomic_load_n(&clock_kind, __ATOMIC_RELAXED);
+	if (clock == 0) {
+		clock = choose_clock();
+		__atomic_store_n(&clock_kind, clock, __ATOMIC_RELAXED);
+	}
 	free_ended(usdt__ring_time());
 	writer = take_writer();
 	if (writer == NULL) {
@@ -530,7 +533,7 @@ make(uint32_t units, const uint8_t *stubs, struct usdt__writer *old)
 	writer->mask = units - 1;
 	writer->end = writer->ring + USDT__RING_DATA + (size_t)units * 8;
 	writer->last = writer->end - USDT__RECORD_SHORT * 8;
-	writer->by_counter = clock_kind == USDT__CLOCK_COUNTER;
+	writer->by_counter = clock == USDT__CLOCK_COUNTER;
 	writer->lap = writer->made = usdt__ring_time();
 	writer->key = ((uint32_t)(writer->lap ^ writer->lap >> 32) *
 	    2654435761u ^ (uint32_t)tid << 16) & ~writer->mask;
@@ -542,7 +545,7 @@ make(uint32_t units, const uint8_t *stubs, struct usdt__writer *old)
 	writer->allowed = 0;
 	writer->early = 0;
 	ring->magic = USDT__RING_MAGIC;
-	ring->clock = clock_kind;
+	ring->clock = clock;
 	ring->key = ring->head = writer->key;
 	ring->units = units;
 	ring->data = USDT__RING_DATA;

@@ -156,7 +156,7 @@ if (system("echo 'int main(void) { return 0; }' | cc -x c "
 if (system("echo 'int main(void) { return 0; }' | cc -x c "
 	. "-fsanitize=thread -o $dir/try - 2>/dev/null") == 0) {
 	sanitized('thread', '-fsanitize=thread', ['thread'],
-		'threads', 'slow_helper');
+		'threads', 'slow_helper', 'rings');
 } else {
 	skip_or_fail('this compiler has no thread sanitizer');
 }
