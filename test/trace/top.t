@@ -158,6 +158,18 @@ tracer_case('a table on a terminal' => sub {
 	$terminal->resize(20, 100);
 	ok($terminal->until(sub { scalar(() = $terminal->table) == 11 }),
 	    'a larger window shows all rows');
+	for ([59, '%2$8d test_usdt        '], [46, '%2$8d '], [28, '']) {
+		my ($columns, $middle) = @$_;
+		my $row = substr(sprintf("%1\$10s $middle%3\$s", '0.0', $pid,
+		    "$provider:n9"), 0, $columns);
+
+		$terminal->resize(20, $columns);
+		ok($terminal->until(sub {
+			my @table = $terminal->table;
+			@table == 11 && $table[2] eq $row
+		}), "a window of $columns columns leaves out what matters less")
+		    || diag(join("\n", $terminal->table));
+	}
 	isnt($terminal->modes, $terminal->{modes}, 'keys are read one by one');
 	$terminal->type('q');
 	is($terminal->reap, 0, 'q ends it, exit 0');

@@ -132,38 +132,101 @@ put_rate(struct line *line, uint64_t tenths)
 
 /* --- the table --- */
 
+#define RATE_COLUMNS	10
+#define TOTAL_COLUMNS	12
+#define PID_COLUMNS	8
 #define PROGRAM_COLUMNS	16
+/* A probe's name has so many at least, while others can be left out for it. */
+#define PROBE_COLUMNS	10
 
-/* A number at the right of so many columns, and a blank. */
-static void
-put_right(struct line *line, const struct line *number, size_t columns)
+enum { SHOW_TOTAL = 1, SHOW_PID = 2, SHOW_PROGRAM = 4 };
+
+/* Which columns a window has room for; a blank follows each. */
+static unsigned
+shown_in(size_t columns)
 {
-	if (number->length < columns)
-		put_blanks(line, columns - number->length);
-	line_put(line, number->bytes, number->length);
+	static const struct {
+		unsigned what;
+		size_t width;
+	} spare[] = {		/* the first is left out first */
+		{ SHOW_TOTAL, TOTAL_COLUMNS + 1 },
+		{ SHOW_PROGRAM, PROGRAM_COLUMNS + 1 },
+		{ SHOW_PID, PID_COLUMNS + 1 }
+	};
+	size_t wanted = RATE_COLUMNS + 1 + PROBE_COLUMNS, i;
+	unsigned shown = 0;
+
+	for (i = 0; i < sizeof spare / sizeof *spare; i++) {
+		wanted += spare[i].width;
+		shown |= spare[i].what;
+	}
+	for (i = 0; wanted > columns && i < sizeof spare / sizeof *spare; i++) {
+		wanted -= spare[i].width;
+		shown &= ~spare[i].what;
+	}
+	return shown;
+}
+
+/* Text at the right of so many columns, and a blank. */
+static void
+put_right(struct line *line, const char *bytes, size_t length, size_t columns)
+{
+	if (length < columns)
+		put_blanks(line, columns - length);
+	line_put(line, bytes, length);
 	line_char(line, ' ');
 }
 
 static void
-put_row(struct line *text, const struct row *row)
+put_number(struct line *line, uint64_t value, size_t columns)
 {
-	struct line number = { 0 }, program = { 0 };
+	struct line number = { 0 };
+
+	line_unsigned(&number, value);
+	put_right(line, number.bytes, number.length, columns);
+	line_free(&number);
+}
+
+static void
+put_program(struct line *line, const char *program)
+{
+	struct line word = { 0 };
 	size_t used;
 
-	put_rate(&number, row->rate);
-	put_right(text, &number, 10);
-	number.length = 0;
-	line_unsigned(&number, row->total);
-	put_right(text, &number, 12);
-	number.length = 0;
-	line_unsigned(&number, (uint64_t)row->pid);
-	put_right(text, &number, 8);
-	line_word(&program, row->program);
-	used = put_cut(text, program.bytes, program.length, PROGRAM_COLUMNS);
-	put_blanks(text, PROGRAM_COLUMNS + 1 - used);
+	line_word(&word, program);
+	used = put_cut(line, word.bytes, word.length, PROGRAM_COLUMNS);
+	put_blanks(line, PROGRAM_COLUMNS + 1 - used);
+	line_free(&word);
+}
+
+static void
+put_row(struct line *text, const struct row *row, unsigned shown)
+{
+	struct line rate = { 0 };
+
+	put_rate(&rate, row->rate);
+	put_right(text, rate.bytes, rate.length, RATE_COLUMNS);
+	line_free(&rate);
+	if (shown & SHOW_TOTAL)
+		put_number(text, row->total, TOTAL_COLUMNS);
+	if (shown & SHOW_PID)
+		put_number(text, (uint64_t)row->pid, PID_COLUMNS);
+	if (shown & SHOW_PROGRAM)
+		put_program(text, row->program);
 	line_put(text, row->target->label.bytes, row->target->label.length);
-	line_free(&number);
-	line_free(&program);
+}
+
+static void
+put_heading(struct line *text, unsigned shown)
+{
+	put_right(text, "EVENTS/S", 8, RATE_COLUMNS);
+	if (shown & SHOW_TOTAL)
+		put_right(text, "TOTAL", 5, TOTAL_COLUMNS);
+	if (shown & SHOW_PID)
+		put_right(text, "PID", 3, PID_COLUMNS);
+	if (shown & SHOW_PROGRAM)
+		put_program(text, "PROGRAM");
+	line_text(text, "PROBE");
 }
 
 static void
@@ -226,22 +289,23 @@ screen_draw(struct screen *screen, struct line *line,
 	struct line text = { 0 };
 	struct winsize window;
 	size_t rows, columns, i;
+	unsigned shown;
 
 	want_keys(screen);
 	window_size(&window);
 	columns = window.ws_col;
+	shown = shown_in(columns);
 	/* Two lines for what is above, and one for the cursor. */
 	rows = window.ws_row > 3 ? window.ws_row - 3u : 0;
 	line_text(line, screen->drawn ? "\033[H" : "\033[H\033[2J");
 	screen->drawn = 1;
 	put_summary(&text, counts, lost);
 	put_line(line, &text, columns, "", "");
-	line_text(&text, "  EVENTS/S        TOTAL      PID PROGRAM          "
-	    "PROBE");
+	put_heading(&text, shown);
 	put_line(line, &text, columns, screen->colours ? "\033[7m" : "",
 	    screen->colours ? "\033[0m" : "");
 	for (i = 0; i < counts->count && i < rows; i++) {
-		put_row(&text, counts->rows[i]);
+		put_row(&text, counts->rows[i], shown);
 		put_line(line, &text, columns, "", "");
 	}
 	line_text(line, "\033[J");
