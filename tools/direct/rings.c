@@ -203,8 +203,8 @@ free_process(struct process *process)
 /* --- opening --- */
 
 /* May we open the files that processes map?  We try it with our own program. */
-const char *
-rings_obstacle(void)
+static int
+may_open_mapped(void)
 {
 	struct holder own = { 0 };
 	char *name;
@@ -215,10 +215,22 @@ rings_obstacle(void)
 	    own.start, own.end);
 	fd = open_regular(name, 0);
 	free(name);
-	if (fd < 0)
-		return "only root (CAP_SYS_ADMIN) may read what processes map";
-	close(fd);
-	return NULL;
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* Asked of each file, of which there may be thousands. */
+const char *
+rings_obstacle(void)
+{
+	static int asked, may;
+
+	if (!asked)
+		may = may_open_mapped();
+	asked = 1;
+	return may ? NULL :
+	    "only root (CAP_SYS_ADMIN) may read what processes map";
 }
 
 /* A file in memory that stays as large as it is.  Its size, or 0. */
