@@ -100,10 +100,12 @@ static int
 status_filtered(const char *name, int *threads)
 {
 	FILE *in = fopen(name, "re");
-	char *line = NULL;
+	char *line = NULL, buffer[4096];	/* nearly always all of it */
 	size_t space = 0;
 	int filtered = -1;
 
+	if (in != NULL)
+		setvbuf(in, buffer, _IOFBF, sizeof buffer);
 	while (in != NULL && filtered < 0 && getline(&line, &space, in) > 0) {
 		if (strncmp(line, "Threads:", 8) == 0)
 			*threads = atoi(line + 8);

@@ -28,6 +28,9 @@
 
 #define DELETED	" (deleted)"
 
+/* The kernel gives so many bytes of a maps file at once, and stdio wants less. */
+#define MAPS_READ	4096
+
 /* --- reading /proc/PID/maps --- */
 
 static int
@@ -145,8 +148,12 @@ static void
 add_line(struct census *census, pid_t pid, char *line)
 {
 	struct holder holder = { .pid = pid };
+	const char *perms = strchr(line, ' ');
 	struct mapping mapping;
 
+	/* Most lines are others; parsing takes long. */
+	if (perms == NULL || strnlen(perms, 4) < 4 || perms[3] != 'x')
+		return;
 	if (mapping_parse(&mapping, line) < 0 || !mapping.executable ||
 	    mapping.inode == 0 || *mapping.path != '/')
 		return;
@@ -209,7 +216,7 @@ int
 census_add(struct census *census, pid_t pid)
 {
 	FILE *in = process_maps(pid);
-	char *line = NULL;
+	char *line = NULL, buffer[MAPS_READ];
 	size_t space = 0;
 	int error = errno;
 
@@ -219,6 +226,7 @@ census_add(struct census *census, pid_t pid)
 			census->hidden++;
 		return error;
 	}
+	setvbuf(in, buffer, _IOFBF, sizeof buffer);
 	while (getline(&line, &space, in) > 0)
 		add_line(census, pid, line);
 	error = ferror(in) ? errno : 0;
