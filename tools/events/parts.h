@@ -60,7 +60,7 @@ struct event {
 	unsigned id;		/* the kernel's */
 	struct target **targets;
 	size_t count;
-	size_t target_at, comm_at;	/* offsets in a record */
+	size_t target_at, comm_at;	/* offsets in a record; 0: it never comes */
 	struct field *fields;	/* one for each leaf */
 	size_t field_count;
 };

@@ -80,7 +80,8 @@ definition(const struct tracefs *tracefs, const struct event *event,
 	    event->number, (int)getpid(), target->fd, site);
 	if (semaphore != 0)
 		fprintf(line, "(0x%" PRIx64 ")", semaphore);
-	fprintf(line, " target=\\%zu:u32 comm=$comm", index);
+	if (!target->direct)
+		fprintf(line, " target=\\%zu:u32 comm=$comm", index);
 	for (i = 0; !target->direct && i < target->leaf_count; i++)
 		write_leaf(line, &target->leaves[i], i, target->words);
 	putc('\n', line);
@@ -184,7 +185,8 @@ learn(struct tracefs *tracefs, struct event *event)
 	    sizeof *event->fields);
 	learn_format(event, text);
 	free(text);
-	return event->target_at != 0 && event->comm_at != 0 ? 0 : EPROTO;
+	return event->targets[0]->direct || (event->target_at != 0 &&
+	    event->comm_at != 0) ? 0 : EPROTO;
 }
 
 int
