@@ -631,6 +631,8 @@ find_mapped(struct attachment *to, const struct census *census)
 		uint64_t changed = mapped_changed(file);
 
 		file->looked = 1;
+		if (to->between != NULL)
+			to->between(to->self);
 		if (is_known(to, file->device, file->inode, changed))
 			continue;
 		if ((fd = mapped_open(file)) >= 0) {

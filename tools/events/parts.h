@@ -344,8 +344,8 @@ struct attachment {
 	struct perf *announcements;	/* of rings, or NULL */
 	struct rings *rings;	/* or NULL: nothing goes direct */
 	struct heard *heard;	/* of files that processes map, or NULL */
-	/* Called again and again while it looks at all processes, while nothing
-	 * here changes; or NULL. */
+	/* Called again and again while it looks at processes and their files; what
+	 * is attached does not change meanwhile.  Or NULL. */
 	void (*between)(void *self);
 	void *self;		/* its argument */
 
