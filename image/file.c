@@ -413,6 +413,35 @@ check_dir_path(const char *path, const struct request *request)
 	return 0;
 }
 
+/*
+ * With very many equal providers, trying all their siblings for each further one
+ * would take minutes.  While none of their images has gone, the search goes on
+ * where it ended.  Few are always tried: one whose file was removed gets its path
+ * again.
+ */
+static struct {
+	char path[USDT_PATH_SIZE], name[40];
+	unsigned sibling;		/* the next one */
+	size_t gone;			/* usdt__images_gone */
+} ended;
+
+static unsigned
+first_sibling(const struct request *request, const char *path)
+{
+	return ended.sibling >= MANY && ended.gone == usdt__images_gone &&
+	    strcmp(ended.name, request->name) == 0 &&
+	    strcmp(ended.path, path) == 0 ? ended.sibling : 0;
+}
+
+static void
+end_search(const struct request *request, const char *path, unsigned sibling)
+{
+	strcpy(ended.path, path);
+	strcpy(ended.name, request->name);
+	ended.sibling = sibling + 1;
+	ended.gone = usdt__images_gone;
+}
+
 /* Try 1-HASH, 1-HASH.1 ... in the provider's directory. */
 static enum outcome
 place_in_provider(struct request *request, int dir, const char *path)
@@ -420,7 +449,7 @@ place_in_provider(struct request *request, int dir, const char *path)
 	const char *module = request->elf->description->module;
 	char name[sizeof request->name + 8], full[USDT_PATH_SIZE];
 	enum outcome outcome = TRY_SIBLING;
-	unsigned sibling = 0, tries = 0;
+	unsigned sibling = first_sibling(request, path), tries = 0;
 	int fd;
 
 	while (outcome == TRY_SIBLING || outcome == TRY_AGAIN) {
@@ -455,6 +484,8 @@ place_in_provider(struct request *request, int dir, const char *path)
 			nanosleep(&pause, NULL);
 		}
 	}
+	if (outcome == TAKEN)
+		end_search(request, path, sibling);
 	return outcome;
 }
 

@@ -419,8 +419,9 @@ void usdt__image_drop(struct usdt__image *image);
 /* Drop it while its provider lives: a tombstone takes its place.  Returns 0, or
  * an errno: it is still there. */
 int usdt__image_bury(struct usdt__image *image);
-/* The count of kept images. */
+/* The count of kept images; and of those that were dropped or buried. */
 extern size_t usdt__images_mapped;
+extern size_t usdt__images_gone;
 
 /*
  * In a forked child: drop the kernel's changes in the text of all images, since

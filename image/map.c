@@ -19,6 +19,7 @@
 
 static struct usdt__image *mapped;
 size_t usdt__images_mapped;
+size_t usdt__images_gone;
 
 /*
  * Map the segments of an open image to reserved addresses.  Each segment is
@@ -225,6 +226,7 @@ static void
 forget(struct usdt__image *image)
 {
 	usdt__images_mapped--;
+	usdt__images_gone++;
 	if (image->previous != NULL)
 		image->previous->next = image->next;
 	else

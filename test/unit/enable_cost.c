@@ -141,6 +141,34 @@ files_mapped(void)
 	return n;
 }
 
+/* Many providers of one definition: each has a file of its own. */
+static void
+test_equal_ones(void)
+{
+	char last[USDT_PATH_SIZE] = "";
+	usdt_status_t status;
+	int i, taken = 0;
+	unsigned few = 0;
+
+	leases = 0;
+	for (i = 0; i < MANY; i++) {
+		providers[i] = enable("same", &status);
+		taken += status.sdt.taken && strcmp(status.sdt.path, last) != 0;
+		strcpy(last, status.sdt.path);
+		if (i == MANY / 2)
+			few = leases;
+	}
+	is_int(taken, MANY, "%d providers of one definition", MANY);
+	if (!ok(leases - few <= 2 * MANY, "the later ones are placed without "
+	    "a look at all the others"))
+		note("%u and %u times", few, leases);
+	usdt_provider_free(providers[7]);
+	providers[7] = enable("same", &status);
+	ok(strstr(status.sdt.path, ".7/") != NULL, "a path that was given back "
+	    "is used again");
+	free_all();
+}
+
 int
 main(void)
 {
@@ -177,5 +205,6 @@ main(void)
 		note("%u times", readings);
 	free_all();
 	is_int(files_mapped(), 0, "freed, nothing is mapped");
+	test_equal_ones();
 	return done_testing();
 }
