@@ -10,7 +10,7 @@ use JSON::PP ();
 use Test::More;
 use Usdt::Process;
 use Usdt::Terminal;
-use Usdt::Tracer qw(need tracer_case scratch_dir);
+use Usdt::Tracer qw(need tracer_case scratch_dir build_c);
 use Usdt::Watch qw(run_usdt usdt_command leftovers traced);
 
 need('root', 'cc');
@@ -151,6 +151,82 @@ tracer_case('texts that are none, cut or unreadable' => sub {
 		1 while $run->read_some(0.1);
 		is_deeply(JSON::PP->new->decode($run->{lines}[0])->{texts},
 		    $texts, '... JSON');
+	}
+});
+
+# Members of a struct that is there, of a null pointer and of one to nothing.
+my $members = <<'EOF_C';
+#include <stddef.h>
+#include <stdio.h>
+#include <unistd.h>
+#include "usdt.h"
+
+struct pair { int number; char name[8]; char *text; };
+
+int
+main(int argc, char **argv)
+{
+	static const usdt_field_t fields[] = {
+		USDT_FIELD(struct pair, number, "int number"),
+		USDT_FIELD(struct pair, name, "char name[8]"),
+		USDT_FIELD(struct pair, text, "char *text")
+	};
+	struct pair pair = { 5, "five", "text" };
+	const char *types[] = { "struct pair *pair" };
+	usdt_provider_t *p = usdt_create_provider(argv[argc - 1], "mod");
+	usdt_probedef_t *probe = usdt_create_probe("f", "n", 1, types);
+	char line[80];
+
+	usdt_provider_add_struct(p, "pair", sizeof pair, 3, fields);
+	usdt_provider_add_probe(p, probe);
+	if (usdt_provider_enable(p) < 0)
+		return 1;
+	printf("ready %d\n", (int)getpid());
+	fflush(stdout);
+	while (fgets(line, sizeof line, stdin) != NULL) {
+		USDT_FIRE(probe, &pair);
+		USDT_FIRE(probe, (struct pair *)NULL);
+		USDT_FIRE(probe, (struct pair *)16);
+		printf("fired\n");
+		fflush(stdout);
+	}
+	return 0;
+}
+EOF_C
+
+tracer_case('members of a struct that is not there' => sub {
+	my $provider = "h${$}f";
+
+	open(my $c, '>', "$dir/members.c") or die;
+	print $c $members;
+	close $c;
+	build_c("$dir/members", "$dir/members.c", Usdt::Tracer::library(),
+	    '-pthread');
+	my $process = Usdt::Process->new(program => "$dir/members",
+	    args => [$provider], env => { USDT_IMAGE_DIR => "$dir/images" });
+	$process->ready or die;
+	for (['pair.number', "n\t-\t4\t8\t1"],
+	    ['pair.name', "n\t-\t\"five\"\t1", "n\t-\t?\t2"],
+	    ['pair.text', "n\t-\t\"text\"\t1", "n\t-\t?\t2"]) {
+		my ($name, @lines) = @$_;
+		my $run = hist(1, $provider, $name);
+
+		$process->ask('x');
+		is_deeply([ sort @{ lines_of($run) } ], \@lines, $name);
+		is($run->errors =~ /^usdt: 2 events without a value$/m ? 1 : 0,
+		    @lines == 1 ? 1 : 0, '... and the others');
+	}
+	for (['pair.number == 0', 0], ['pair.number != 0', 1],
+	    ['!(pair.number == 0)', 3], ['!(pair.number)', 2],
+	    ['pair.text == NULL', 0], ['!(pair.text != NULL)', 2]) {
+		my ($filter, $count) = @$_;
+		my $watch = Usdt::Watch->attach(1, "$provider\{$filter}");
+
+		$process->ask('x');
+		is($watch->code_of('INT'), 0, "$filter: exit 0");
+		1 while $watch->read_some(0.1);
+		is(scalar @{ $watch->{lines} }, $count, '... what passes')
+		    || diag($watch->report);
 	}
 });
 

@@ -256,6 +256,40 @@ test_filters(void)
 	ok_all("events that pass, and that don't");
 }
 
+/* A null pointer, one that leads nowhere, and one that could not be fetched. */
+static const struct value nowhere[] = {
+	{ .bytes = 8 },
+	{ .bytes = 8, .bits = 16, .flags = VALUE_UNREADABLE },
+	{ .bytes = 0 },
+};
+
+static const char *const of_members[] = {
+	"req.peer.port == 65535", "req.peer.port != 65535", "req.load < 1",
+	"req.peer.host == NULL", "req.peer.host != NULL", "req.tag ~ \"\"",
+	"req.next == 0", "req.next"
+};
+
+static void
+test_nowhere(void)
+{
+	const struct value there = values[REQ];
+	char text[80];
+	const char *why;
+	size_t i, k;
+
+	for (i = 0; i < sizeof nowhere / sizeof *nowhere; i++) {
+		values[REQ] = nowhere[i];
+		for (k = 0; k < sizeof of_members / sizeof *of_members; k++) {
+			snprintf(text, sizeof text, "{%s}", of_members[k]);
+			try(evaluate(text, &why) == 0, "%zu: %s", i, text);
+			snprintf(text, sizeof text, "{!(%s)}", of_members[k]);
+			try(evaluate(text, &why) == 1, "%zu: %s", i, text);
+		}
+	}
+	values[REQ] = there;
+	ok_all("a struct that is not there has no members");
+}
+
 /* --- what is wrong ---------------------------------------------------------- */
 
 static const struct {
@@ -423,6 +457,7 @@ main(void)
 {
 	make_event();
 	test_filters();
+	test_nowhere();
 	test_mistakes();
 	test_long();
 	test_words();

@@ -314,6 +314,9 @@ enum place_kind {
 struct place {
 	enum place_kind kind;
 	size_t leaf;
+	int member;		/* it is one of the struct to which the leaf
+				 * "pointer" points, if that is there */
+	size_t pointer;
 };
 
 /* NAME or NAME.MEMBER; returns why there is none, to be freed, or NULL. */

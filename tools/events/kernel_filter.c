@@ -234,7 +234,7 @@ test_comm(const struct test *test)
 }
 
 static struct both
-test_condition(const struct target *target, const struct test *test,
+test_value(const struct target *target, const struct test *test,
     const struct place *place)
 {
 	struct both both = { .yes = always(), .no = always() };
@@ -256,6 +256,23 @@ test_condition(const struct target *target, const struct test *test,
 	if (leaf->letter == 'T')
 		both = compare(test, place->leaf, 8, 0);
 	if (leaf->letter == 'T' && test->relation == IS_NOT_EQUAL) {
+		free(both.no.text);
+		both.no = always();
+	}
+	return both;
+}
+
+/*
+ * To the kernel a member of a struct that is not there is 0.  To us it is
+ * nothing, and no test of it holds.
+ */
+static struct both
+test_condition(const struct target *target, const struct test *test,
+    const struct place *place)
+{
+	struct both both = test_value(target, test, place);
+
+	if (place->member) {
 		free(both.no.text);
 		both.no = always();
 	}

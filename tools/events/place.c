@@ -162,6 +162,7 @@ place_find(const struct target *target, const char *name, struct place *place)
 	const char *rest;
 	size_t i = target_argument(target, name, &rest);
 
+	*place = (struct place){ .kind = PLACE_NONE };
 	if (i == target->argc)
 		return find_special(name, place) ? NULL :
 		    xasprintf("it has no argument \"%s\"", name);
@@ -172,6 +173,8 @@ place_find(const struct target *target, const char *name, struct place *place)
 		return NULL;
 	}
 	type = argument_struct(&target->args[i]);
+	place->member = 1;
+	place->pointer = i;
 	place->leaf = target->members[i];
 	member = type == NULL ? NULL : find_member(type, rest + 1,
 	    &place->leaf, target->members[i + 1]);
@@ -191,6 +194,16 @@ place_is_text(const struct place *place)
 
 /* --- its value in an event --- */
 
+/* Is it in a struct that is not there?  Its own value says nothing then. */
+static int
+is_nowhere(const struct place *place, const struct fire *fire)
+{
+	const struct value *pointer = &fire->values[place->pointer];
+
+	return place->member && (pointer->bytes == 0 || pointer->bits == 0 ||
+	    (pointer->flags & VALUE_UNREADABLE) != 0);
+}
+
 int
 place_text(const struct place *place, const struct fire *fire,
     const char **text, size_t *length)
@@ -203,7 +216,8 @@ place_text(const struct place *place, const struct fire *fire,
 		return 1;
 	}
 	value = &fire->values[place->leaf];
-	if (value->bytes == 0 || (value->flags & VALUE_UNREADABLE) ||
+	if (is_nowhere(place, fire) || value->bytes == 0 ||
+	    (value->flags & VALUE_UNREADABLE) ||
 	    (place->kind == PLACE_TEXT && !(value->flags & VALUE_TEXT)))
 		return -1;
 	*text = value->text;
@@ -228,7 +242,7 @@ place_number(const struct place *place, const struct fire *fire,
 		return 0;
 	}
 	value = &fire->values[place->leaf];
-	if (value->bytes == 0)
+	if (is_nowhere(place, fire) || value->bytes == 0)
 		return -1;
 	number->magnitude = value->bits;
 	unused = value->bytes < 8 ? 64 - value->bytes * 8 : 0;
