@@ -40,16 +40,29 @@
 #define RING_URGENT	((size_t)2 << 20)	/* some thousands of first records */
 #define RING_MAPS	((size_t)512 << 10)	/* some thousands of mappings */
 
+/* How far apart the samples of one fire are at most, in nanoseconds. */
+#define SAME_FIRE	((uint64_t)1000000000)
+
 /* Later headers have these. */
 #ifndef PERF_FORMAT_LOST
 #define PERF_FORMAT_LOST	(1U << 4)
 #endif
+
+/* What tells whether two samples are of the same fire. */
+struct mark {
+	pid_t tid;
+	uint64_t time;
+	uint64_t id;		/* the event that was attached */
+	uint64_t place[2];	/* the kernel's event, and the address */
+};
 
 struct buffer {
 	int fd, cpu;
 	struct perf_event_mmap_page *page;
 	uint8_t *data;
 	size_t size;
+	struct mark last;	/* of the last record; its time is 0 if that was
+				 * no sample */
 };
 
 struct perf {
@@ -62,6 +75,8 @@ struct perf {
 	int counts_lost;	/* the kernel has PERF_FORMAT_LOST */
 	int only_threads;	/* the kernel has inherit_thread */
 	uint64_t lost;		/* according to the rings */
+	uint64_t *second;	/* ids of events that repeat others, sorted */
+	size_t second_count, second_space;
 	struct sample *samples;	/* not yet returned */
 	size_t sample_count, sample_space, arrived;
 };
@@ -269,6 +284,7 @@ perf_close(struct perf *perf)
 	}
 	perf_done(perf, perf->sample_count);
 	free(perf->samples);
+	free(perf->second);
 	free(perf->fds);
 	free(perf->ring);
 	free(perf);
@@ -286,7 +302,7 @@ open_event(struct perf *perf, unsigned id, pid_t thread, int cpu)
 		.config = id,
 		.sample_period = 1,
 		.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME |
-		    PERF_SAMPLE_RAW |
+		    PERF_SAMPLE_ID | PERF_SAMPLE_RAW |
 		    (perf->stacks ? PERF_SAMPLE_CALLCHAIN : 0),
 		.exclude_callchain_kernel = 1,
 		.read_format = perf->counts_lost ? PERF_FORMAT_LOST : 0,
@@ -420,19 +436,81 @@ copy_out(const struct buffer *ring, uint64_t at, void *to, size_t size)
 	memcpy((uint8_t *)to + first, ring->data, size - first);
 }
 
-/* PERF_RECORD_SAMPLE: header, pid, tid, time, [depth, stack,] size, bytes. */
+/*
+ * A thread that starts while we attach to its process may have inherited an event
+ * and get it from us as well.  Then each fire, and each of the threads that it
+ * starts, has two samples, one right behind the other, since the kernel lets
+ * nothing else come between.  The event that was attached later, which has the
+ * greater id, has nothing that the other has not.
+ */
+static size_t
+place_of_second(const struct perf *perf, uint64_t id)
+{
+	size_t low = 0, high = perf->second_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (perf->second[middle] < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static int
+is_second(const struct perf *perf, uint64_t id)
+{
+	size_t at = place_of_second(perf, id);
+
+	return at < perf->second_count && perf->second[at] == id;
+}
+
 static void
-take_sample(struct perf *perf, const struct buffer *ring, uint64_t at,
-    size_t length)
+add_second(struct perf *perf, uint64_t id)
+{
+	size_t at = place_of_second(perf, id);
+
+	ROOM_FOR_ONE(perf->second, perf->second_count, perf->second_space);
+	memmove(perf->second + at + 1, perf->second + at,
+	    (perf->second_count++ - at) * sizeof *perf->second);
+	perf->second[at] = id;
+}
+
+/* Has the fire of this sample another one? */
+static int
+is_repeated(struct perf *perf, struct buffer *ring, const struct mark *mark)
+{
+	const struct mark last = ring->last;
+
+	if (is_second(perf, mark->id))
+		return 1;
+	ring->last = *mark;
+	/* Numbers of threads are used again, though not as soon as that. */
+	if (last.time == 0 || last.tid != mark->tid || last.id == mark->id ||
+	    last.place[0] != mark->place[0] ||
+	    last.place[1] != mark->place[1] ||
+	    mark->time - last.time > SAME_FIRE)
+		return 0;
+	add_second(perf, last.id > mark->id ? last.id : mark->id);
+	ring->last.id = last.id < mark->id ? last.id : mark->id;
+	return 1;
+}
+
+/* PERF_RECORD_SAMPLE: header, pid, tid, time, id, [depth, stack,] size, bytes. */
+static void
+take_sample(struct perf *perf, struct buffer *ring, uint64_t at, size_t length)
 {
 	struct {
 		uint32_t pid, tid;
-		uint64_t time;
+		uint64_t time, id;
 		uint64_t depth;
 	} head = { .depth = 0 };
 	size_t fixed = perf->stacks ? sizeof head :
 	    offsetof(__typeof__(head), depth), space;
 	struct sample *sample;
+	struct mark mark;
 	uint64_t stack;
 	uint32_t size;
 
@@ -448,6 +526,13 @@ take_sample(struct perf *perf, const struct buffer *ring, uint64_t at,
 	copy_out(ring, at + fixed, &size, sizeof size);
 	fixed += sizeof size;
 	if (size > length - fixed)
+		return;
+	mark = (struct mark){
+		.tid = (pid_t)head.tid, .time = head.time, .id = head.id
+	};
+	copy_out(ring, at + fixed, mark.place, size < sizeof mark.place ?
+	    size : sizeof mark.place);
+	if (is_repeated(perf, ring, &mark))
 		return;
 	ROOM_FOR_ONE(perf->samples, perf->sample_count,
 	    perf->sample_space);
@@ -569,6 +654,7 @@ drain(struct perf *perf, struct buffer *ring)
 			copy_out(ring, tail + sizeof header, lost,
 			    sizeof lost);
 			perf->lost += lost[1];
+			ring->last.time = 0;
 		}
 		tail += header.size;
 	}
