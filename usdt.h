@@ -470,8 +470,8 @@ USDT_API int usdt_provider_observe(usdt_provider_t *provider,
  * and no argument is evaluated.  Arguments, at most USDT_ARG_MAX, are integers,
  * enums, pointers, arrays, floats and doubles; each becomes a word for
  * usdt_probe_fire64.  Others, such as structs, long doubles and __int128, do
- * not compile.  The compiler does not know the probe's types: pass 3.0, not 3,
- * for a double.
+ * not compile.  The compiler does not know the probe's types: for a double pass
+ * 3.0, and neither 3 nor a float, which C's INFINITY and NAN are.
  *
  * USDT_PROBE(ID, FUNCTION, NAME, (type, name), ...) - declare a probe.
  * USDT_PROVIDER(ID, NAME, MODULE, &probe, ...) - declare a provider of such.

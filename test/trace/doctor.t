@@ -256,7 +256,9 @@ tracer_case('no process, or none to look into' => sub {
 	$process->close;
 	finds(qr/^PROBLEM there is no such process/, 'gone', of($process));
 	is((run_usdt('doctor', '-p', 'x'))[0], 2, 'wrong usage: exit 2');
-	is((run_usdt('doctor', 'x'))[0], 2, 'an argument: exit 2');
+	my ($status, undef, $err) = run_usdt('doctor', '4242');
+	is($status, 2, 'an argument: exit 2');
+	like($err, qr/^usdt: name a process by -p\nusage: /, '... and why');
 });
 
 tracer_case('no probes' => sub {

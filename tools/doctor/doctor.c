@@ -355,10 +355,8 @@ command_doctor(int argc, char **argv)
 		default:
 			return print_help(option, help);
 		}
-	if (optind < argc) {
-		help(stderr);
-		return EXIT_USAGE;
-	}
+	if (optind < argc)
+		return misuse(help, "name a process by -p");
 	problems = look_at_system();
 	problems += pid != 0 ? look_at_process(pid) : look_at_processes(all);
 	return problems > 0 ? EXIT_TROUBLE : EXIT_FINE;
