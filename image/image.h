@@ -237,7 +237,7 @@ int usdt__map_over(uint8_t *at, size_t size, int protection, int fd,
 /* An executable file without a name; its descriptor, or -1 and errno. */
 int usdt__memfd(const char *name);
 
-/* --- image/ring.c: how does a thread get a ring for direct events? ------- */
+/* --- image/writer.c: which writer does a thread have? -------------------- */
 
 #define USDT__RING_HEAD		8192	/* where the counters begin ... */
 #define USDT__RING_DATA		(USDT__RING_HEAD + USDT__RING_COUNTERS * 4)
@@ -282,7 +282,7 @@ struct usdt__writer {
 	const uint8_t *end;		/* of the units in the ring */
 	int by_counter;			/* time is the processor's counter */
 	int early;			/* each record is announced */
-	int32_t state;			/* whether it is a thread's */
+	int32_t state;			/* enum usdt__writer_state */
 	size_t size;			/* of the ring's file */
 	uint32_t key;			/* the first place */
 	uint64_t made, lap;		/* when it was, and the last lap began */
@@ -328,6 +328,80 @@ usdt__writer_at(size_t place)
 	    __ATOMIC_RELAXED));
 }
 
+/* The states of a writer. */
+enum usdt__writer_state {
+	USDT__WRITER_FREE,
+	USDT__WRITER_TAKEN,	/* a thread makes it ready, or frees it */
+	USDT__WRITER_OWNED,	/* it is its thread's */
+	USDT__WRITER_ENDED,	/* its thread has ended */
+	USDT__WRITER_LEFT	/* the thread had it before it was a forked
+				 * child's */
+};
+
+/* This thread's, or NULL. */
+struct usdt__writer *usdt__writer_find(void);
+/* Make it this thread's, in place of OLD.  Returns 0 if there is no place. */
+int usdt__writer_set(struct usdt__writer *writer, struct usdt__writer *old);
+/* No thread has it any more. */
+void usdt__writer_unset(const struct usdt__writer *writer);
+/* Take a free one, or NULL. */
+struct usdt__writer *usdt__writer_take(void);
+/* Take one out of a state.  Returns 0 if it is in another one. */
+int usdt__writer_claim(struct usdt__writer *writer, int32_t from);
+/* The same, if it belongs to that thread. */
+int usdt__writer_claim_of(struct usdt__writer *writer, uintptr_t thread,
+    int32_t from);
+/* No writer from this number on was ever taken. */
+uint32_t usdt__writers_used(void);
+/* In a child: no thread has any. */
+void usdt__writers_forget(void);
+
+/* --- image/ring_size.c: how large may a thread's ring be? ----------------- */
+
+#define USDT__UNITS_SMALL	(1u << 15)	/* 256 KiB */
+
+/* The most units, up to so many, that a ring may still have. */
+uint32_t usdt__units_free(uint32_t units);
+/* Take as many, for one ring; and give them back. */
+uint32_t usdt__units_take(uint32_t units);
+void usdt__units_give(uint32_t units);
+/* In a child: no ring has any. */
+void usdt__units_forget(void);
+/* The units of the ring that a thread gets when it has come round in LAP
+ * nanoseconds; 0: it keeps its ring ... */
+uint32_t usdt__units_after_lap(const struct usdt__writer *writer, uint64_t lap);
+/* ... and when it announces its records no longer. */
+uint32_t usdt__units_after_early(const struct usdt__writer *writer);
+
+/* --- image/ring_image.c: from which images does a ring have records? ------ */
+
+/* The index of the cell AT bytes after an image's STUBS in the writer's ring, or
+ * -1: the ring is full of images.  DIRECT is what the image says of itself. */
+long usdt__ring_enter(struct usdt__writer *writer, const uint8_t *stubs,
+    const struct usdt__direct *direct, size_t at);
+/* The ring is new. */
+void usdt__views_clear(struct usdt__writer *writer);
+/* An image was mapped, maybe where others were: these are its stubs. */
+void usdt__ring_new_image(const uint8_t *stubs, size_t size);
+
+/* --- image/clock.c: by which clock do events have their time? ------------- */
+
+/* Nanoseconds of CLOCK_MONOTONIC. */
+uint64_t usdt__ring_time(void);
+/* The clock of this process's rings: enum usdt__ring_clock. */
+uint32_t usdt__ring_clock(void);
+
+/* --- image/filter.c: may this thread make system calls? ------------------- */
+
+/* Has this thread a seccomp filter?  It might end the process for the calls that
+ * a ring takes, so then there is none. */
+int usdt__is_filtered(void);
+/* May the writer's thread make system calls now?  Asks now and then.  Keeps
+ * errno. */
+int usdt__ring_may_call(struct usdt__writer *writer);
+
+/* --- image/ring.c: how does a thread get a ring for direct events? ------- */
+
 /*
  * The index of the cell AT bytes after an image's STUBS in the thread's ring,
  * which is made if there is none, and its writer.  -1: the event is lost, and
@@ -341,17 +415,11 @@ void usdt__ring_tell(struct usdt__writer *writer, const uint8_t *stubs,
     const void *record, uint32_t cell);
 /* A record reached the end of the ring. */
 void usdt__ring_lap(struct usdt__writer *writer, const uint8_t *stubs);
-/* Nanoseconds of CLOCK_MONOTONIC. */
-uint64_t usdt__ring_time(void);
-/* May its thread make system calls now?  Keeps errno. */
-int usdt__ring_may_call(struct usdt__writer *writer);
 /* Read the program's own memory, as far as it can be read.  Returns how many
  * bytes.  Keeps errno. */
 size_t usdt__ring_read(const void *from, void *to, size_t size);
 /* Before the first probe can be fired with a reader. */
 void usdt__ring_prepare(void);
-/* An image was mapped, maybe where others were: these are its stubs. */
-void usdt__ring_new_image(const uint8_t *stubs, size_t size);
 /* A child does not have its parent's rings. */
 void usdt__rings_forget(void);
 

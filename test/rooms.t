@@ -62,7 +62,12 @@ my %allowed = (
 	'image/place' => "$memory calloc free fcntl close fstat openat ftruncate ftruncate64 pread pwrite pread64 pwrite64 getrlimit getrlimit64 memfd_create "
 	    . 'mmap munmap AnnotateIgnoreWrites(?:Begin|End) __errno_location',
 	'image/record' => "$memory memchr strnlen __errno_location",
-	'image/ring' => "$memory strcspn clock_gettime getpid getrlimit getrlimit64 prctl syscall ftruncate ftruncate64 mmap munmap madvise "
+	'image/clock' => "$memory clock_gettime prctl syscall",
+	'image/filter' => 'prctl __errno_location',
+	'image/ring_image' => $memory,
+	'image/ring_size' => '',
+	'image/writer' => "$memory __errno_location",
+	'image/ring' => "$memory getpid getrlimit getrlimit64 syscall ftruncate ftruncate64 mmap munmap madvise "
 	    . 'pthread_key_create pthread_key_delete pthread_setspecific __errno_location',
 	'image/retention' => "$memory malloc realloc free qsort strdup snprintf openat close fcntl unlinkat fstatat fstatfs geteuid "
 	    . 'fdopendir readdir closedir __errno_location',
