@@ -273,6 +273,11 @@ EOF_C
 		"$root/libusdt.a", '-lpthread');
 }
 
+# Also if the test dies.
+my @maps;
+my $test = $$;
+END { unlink(@maps) if $$ == $test }
+
 tracer_case('functions that a program made' => sub {
 	my ($machine) = `uname -m` =~ /(\S+)/;
 	my $code = $calls{$machine} or plan(skip_all => "no code for $machine");
@@ -282,6 +287,7 @@ tracer_case('functions that a program made' => sub {
 	$process->ready or die $process->greeting;
 	my ($at, $size) = $process->line =~ /^(\w+) (\d+)$/ or die 'no address';
 	my $map = '/tmp/perf-' . $process->pid . '.map';
+	push @maps, $map;
 	my $watch = Usdt::Watch->attach(1, '-s', '-p', $process->pid,
 		"$provider:*");
 	my $write = sub {
