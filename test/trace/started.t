@@ -7,6 +7,7 @@ use strict;
 use warnings;
 
 use Cwd qw(abs_path);
+use Fcntl qw(O_RDWR);
 use JSON::PP ();
 use POSIX qw(mkfifo);
 use Test::More;
@@ -66,9 +67,10 @@ sub is_held
 
 # It waits, and is held for 20 seconds: see the last case.
 my $idle = "s${$}l";
-mkfifo("$dir/idle", 0600) or die "$dir/idle: $!\n";
+mkfifo("$dir/idle", 0600) && sysopen(my $fifo, "$dir/idle", O_RDWR)
+    or die "$dir/idle: $!\n";
 my $idle_watch = Usdt::Watch->start(usdt_command(), 'watch', '-c',
-	"exec $test_usdt -p $idle f one int <> $dir/idle >$dir/idle.out",
+	"exec $test_usdt -p $idle f one int < $dir/idle >$dir/idle.out",
 	"$idle:*", 'nobody:has');
 
 tracer_case('all events from the first one' => sub {
@@ -329,8 +331,6 @@ tracer_case('a command that waits is let go' => sub {
 	ok($until->(sub { ($pid) = printed('idle') =~ /^ready (\d+)$/m }),
 	    'it is ready') or return;
 	ok($until->(sub { !is_held($pid) }), 'it is let go');
-
-	open(my $fifo, '>', "$dir/idle") or die "$dir/idle: $!\n";
 	syswrite($fifo, "fire 0 77\nquit\n");
 	is($run->reap->[0], 0, '... it goes on, exit 0');
 	1 while $run->read_some(0.1);
