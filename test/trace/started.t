@@ -13,7 +13,7 @@ use POSIX qw(mkfifo);
 use Test::More;
 use Usdt::Process;
 use Usdt::Terminal;
-use Usdt::Tracer qw(need tracer_case scratch_dir);
+use Usdt::Tracer qw(need tracer_case scratch_dir build_c);
 use Usdt::Watch qw(run_usdt usdt_command leftovers build_notes traced);
 
 need('root', 'cc');
@@ -116,6 +116,59 @@ tracer_case('children, and what they execute; nobody else' => sub {
 		"test_usdt $provider:two 3" ], 'all of the family')
 	    || diag($run->report);
 	is($other->ask('enabled 0'), 'enabled 0', 'the other is not traced');
+});
+
+# Eight at a time fire and end, so that the kernel switches between them.
+my $crowd = <<'EOF_C';
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "usdt.h"
+
+int
+main(int argc, char **argv)
+{
+	const char *types[] = { "int" };
+	usdt_provider_t *p = usdt_create_provider(argv[argc - 1], "mod");
+	usdt_probedef_t *probe = usdt_create_probe("f", "n", 1, types);
+	int i, k;
+
+	usdt_provider_add_probe(p, probe);
+	if (usdt_provider_enable(p) < 0)
+		return 1;
+	for (i = 0; i < 320; i++) {
+		if (fork() == 0) {
+			for (k = 0; k < 10; k++)
+				USDT_FIRE(probe, k);
+			_exit(0);
+		}
+		while (i % 8 == 7 && wait(NULL) > 0)
+			;
+	}
+	USDT_FIRE(probe, -1);
+	return 0;
+}
+EOF_C
+
+tracer_case('children that run at the same time' => sub {
+	my ($major, $minor) = (POSIX::uname())[2] =~ /^(\d+)\.(\d+)/;
+	my $provider = "s${$}m";
+
+	plan(skip_all => 'before Linux 6.13 events get lost')
+	    if $major < 6 || ($major == 6 && $minor < 13);
+	open(my $c, '>', "$dir/crowd.c") or die;
+	print $c $crowd;
+	close $c;
+	build_c("$dir/crowd", "$dir/crowd.c", Usdt::Tracer::library(),
+	    '-pthread');
+	my ($status, $out, $err) = run_usdt('watch', '--uprobe', '-c',
+		"$dir/crowd $provider", $provider);
+	is($status, 0, 'exit 0');
+	my %count;
+	$count{$_}++ for $out =~ /^\S+ (\d+) /mg;
+	is(scalar(keys %count), 321, 'all of them');
+	is_deeply([ sort grep { $_ != 10 } values %count ], [1],
+	    '... and each event') || diag($err);
 });
 
 tracer_case('probes that were compiled in' => sub {

@@ -130,6 +130,7 @@ struct purpose {
 	pid_t first;		/* the facts on this process and those that
 				 * descend from it; 0: what is attached ... */
 	int maps;		/* ... or what all processes map */
+	int apart;		/* see keeps_apart */
 	size_t most, wake;	/* its bytes, and after how many it wakes us */
 };
 
@@ -147,6 +148,8 @@ open_ring(struct buffer *ring, const struct purpose *purpose, int cpu)
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC,
 		.inherit = first != 0,
+		.sample_type = first != 0 && purpose->apart ?
+		    PERF_SAMPLE_TID | PERF_SAMPLE_READ : 0,
 		.mmap = first != 0 || purpose->maps,
 		.mmap2 = (uint64_t)purpose->maps,
 		.task = first != 0,
@@ -251,11 +254,28 @@ perf_want_stacks(struct perf *perf)
 	perf->stacks = 1;
 }
 
+/*
+ * Forked processes have equal events, so the kernel swaps their lists when it
+ * switches from one to the other.  Which of them a uprobe belongs to is not
+ * swapped: when one ends, another one that lives may lose its breakpoint.  Lists
+ * with an inherited event that samples counts are not swapped (Linux 6.13); one is
+ * enough for all events of a process.
+ */
+static int
+keeps_apart(void)
+{
+	return is_known(&(struct perf_event_attr){
+		.inherit = 1,
+		.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_READ
+	});
+}
+
 struct perf *
 perf_open_facts(pid_t first)
 {
 	struct perf *perf = open_rings(&(struct purpose){
-		.first = first, .most = RING_URGENT, .wake = 1
+		.first = first, .apart = keeps_apart(), .most = RING_URGENT,
+		.wake = 1
 	});
 
 	if (perf == NULL)
