@@ -237,10 +237,13 @@ is(runs('it runs', "$dir/static"), "probes 1, image 1\n", 'its probes are visibl
 			};
 			if (system("command -v $shell >/dev/null") != 0) {
 				fail("$shell may not be missing") if $ENV{USDT_NO_SKIP};
-				skip("no $shell (test/setup check installs it)", 3);
+				skip("no $shell (test/setup check installs it)", 4);
 			}
 			is($complete->('usdt ', 1), join(' ', sort split ' ', $commands),
 			    "$shell completes the commands that there are");
+			# zsh itself leaves out what begins otherwise.
+			like(' ' . $complete->('usdt help la', 2),
+			    qr/ latency(?: |$)/, 'and after help');
 			my ($help) = Usdt::Variant::quiet("$build/usdt", 'help', 'watch');
 			my @options = $help =~ /^  (?:(-\w), )?(--\w+=?)/mg;
 

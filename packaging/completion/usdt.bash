@@ -10,7 +10,7 @@ _usdt()
 	local usdt=$1 current=$2 previous=$3 words line=${COMP_LINE:0:COMP_POINT}
 
 	COMPREPLY=()
-	if ((COMP_CWORD == 1)); then
+	if ((COMP_CWORD == 1)) || [[ ${COMP_WORDS[1]} == help ]]; then
 		words=$("$usdt" --help 2>/dev/null |
 		    sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p')
 		COMPREPLY=($(compgen -W "$words" -- "$current"))

@@ -32,6 +32,10 @@ function __usdt_takes_files
     contains -- (__usdt_command) dump header clean doctor
 end
 
+function __usdt_takes_commands
+    __fish_is_first_arg; or contains -- (__usdt_command) help
+end
+
 function __usdt_after_p
     test (commandline -opc)[-1] = -p
 end
@@ -41,9 +45,9 @@ function __usdt_after_c
 end
 
 complete -c usdt -f
-complete -c usdt -n '__fish_is_first_arg' -a '(__usdt_commands)'
-complete -c usdt -n 'not __fish_is_first_arg; and __usdt_after_p' -a '(__usdt_processes)'
-complete -c usdt -n 'not __fish_is_first_arg; and string match -q -- "-*" (commandline -ct)' -a '(__usdt_options)'
-complete -c usdt -n 'not __fish_is_first_arg; and __usdt_after_c' -a '(complete -C (commandline -ct))'
-complete -c usdt -n 'not __fish_is_first_arg; and not __usdt_takes_files; and not __usdt_after_p; and not __usdt_after_c' -a '(__usdt_probes)'
-complete -c usdt -n 'not __fish_is_first_arg; and __usdt_takes_files' -F
+complete -c usdt -n '__usdt_takes_commands' -a '(__usdt_commands)'
+complete -c usdt -n 'not __usdt_takes_commands; and __usdt_after_p' -a '(__usdt_processes)'
+complete -c usdt -n 'not __usdt_takes_commands; and string match -q -- "-*" (commandline -ct)' -a '(__usdt_options)'
+complete -c usdt -n 'not __usdt_takes_commands; and __usdt_after_c' -a '(complete -C (commandline -ct))'
+complete -c usdt -n 'not __usdt_takes_commands; and not __usdt_takes_files; and not __usdt_after_p; and not __usdt_after_c' -a '(__usdt_probes)'
+complete -c usdt -n 'not __usdt_takes_commands; and __usdt_takes_files' -F
