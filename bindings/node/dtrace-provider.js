@@ -58,15 +58,25 @@ function toInteger(value)
 	return typeof value === 'bigint' ? value : Number(value);
 }
 
-/* The memory of arrays and buffers, or an address. */
+function isBuffer(value)
+{
+	return value instanceof ArrayBuffer ||
+		value instanceof SharedArrayBuffer;
+}
+
+/* The memory of arrays and buffers, or an address.  There is none if it was
+ * transferred, for example to a worker. */
 function toPointer(value)
 {
-	if (ArrayBuffer.isView(value))
-		return new Uint8Array(value.buffer, value.byteOffset,
-			value.byteLength);
-	if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer)
-		return new Uint8Array(value);
-	return toInteger(value);
+	if (!ArrayBuffer.isView(value) && !isBuffer(value))
+		return toInteger(value);
+	try {
+		return isBuffer(value) ? new Uint8Array(value) :
+			new Uint8Array(value.buffer, value.byteOffset,
+				value.byteLength);
+	} catch (error) {
+		return 0;
+	}
 }
 
 /* Keeps the JSON.stringify of now, even if the program replaces it later. */

@@ -259,7 +259,7 @@ test('members of structs', async () => {
 
 	await sees('structs', null, [event(-7, '/buffer'), event(-8, '/view'),
 		event(-9, '/memory'),
-		...Array(3).fill(`${provider}:p1 request=NULL`)],
+		...Array(6).fill(`${provider}:p1 request=NULL`)],
 		{ watch: true, provider });
 });
 

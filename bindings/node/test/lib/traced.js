@@ -15,7 +15,8 @@
 'use strict';
 
 const path = require('path');
-const { Worker, isMainThread, workerData } = require('worker_threads');
+const { MessageChannel, Worker, isMainThread, workerData } =
+	require('worker_threads');
 const dtrace = require(process.env.USDT_TEST_PACKAGE ||
 	path.join(__dirname, '..', '..', 'dtrace-provider.js'));
 
@@ -459,10 +460,15 @@ const programs = {
 			return bytes;
 		};
 		const memory = (...of) => Uint8Array.from(packed(...of)).buffer;
+		const gone = memory(-10, '/gone');
+		const views = [new Uint32Array(gone), new DataView(gone)];
+		const { port1 } = new MessageChannel();
 
+		port1.postMessage(0, [gone]);
+		port1.close();
 		for (const value of [packed(-7, '/buffer'),
 		    new Uint32Array(memory(-8, '/view')),
-		    memory(-9, '/memory'), null, {}, 'text'])
+		    memory(-9, '/memory'), null, {}, 'text', gone, ...views])
 			p.p1.fire(() => [value]);
 	},
 
