@@ -168,7 +168,7 @@ my $cfi = '-flto=thin -fsanitize=cfi -fvisibility=hidden -fuse-ld=lld '
 if (system("echo 'int main(void) { return 0; }' | clang -x c $cfi "
 	. "-o $dir/try - 2>/dev/null") == 0) {
 	local $by = 'clang';
-	sanitized('cfi', $cfi, ['cfi'], qw(api gate helper observe));
+	sanitized('cfi', $cfi, ['cfi'], qw(api gate helper observe direct));
 } else {
 	skip_or_fail('clang has no control flow integrity, or there is no lld');
 }
@@ -199,8 +199,8 @@ if (have('valgrind')) {
 	($output, $status) = run("cc -g -I. -o $dir/header "
 		. "test/bindings/header.c $build/libusdt.a");
 	is($status, 0, 'header.c compiles');
-	for my $program ("$dir/header", ($ENV{USDT_OBJ} // "$build/obj-"
-		. arch()) . '/test/unit/api') {
+	my $units = ($ENV{USDT_OBJ} // "$build/obj-" . arch()) . '/test/unit';
+	for my $program ("$dir/header", "$units/api", "$units/heap_texts") {
 		($status, $output) = under_valgrind($program);
 		unlike($output, qr{DWARF}, basename($program)
 			. "'s images are read by valgrind without a word");
