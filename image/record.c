@@ -367,7 +367,8 @@ record_slowly(const usdt_probedef_t *probedef, size_t argc,
 	run_if_patched(probedef, words);
 }
 
-/* The record may be the last of a lap. */
+/* The record may be the last of a lap.  What the ring says of its words decides
+ * only when the thread gets another ring. */
 __attribute__((noinline)) static void
 lap_and_run(const usdt_probedef_t *probedef, struct usdt__writer *writer,
     const usdt__word *words, const struct usdt__record *record)
