@@ -175,6 +175,20 @@ class Interface(unittest.TestCase):
         _, probe = self.live("int", "char *", "json")
         self.assertIs(probe.fire(Value(), Value(), Value()), False)
 
+    def test_a_value_without_json_says_why(self):
+        class Silent(Exception):
+            def __str__(self):
+                raise ValueError("of its own code")
+
+        class Broken(dict):
+            def items(self):
+                raise Silent
+
+        to_json = usdt.provider.to_json
+        self.assertEqual(to_json({"a": 1}), '{"a":1}')
+        self.assertIn("TypeError: ", to_json(object()))
+        self.assertEqual(to_json(Broken(a=1)), '{"error":"Silent"}')
+
     def test_nothing_is_allocated_when_untraced(self):
         _, probe = self.live("int", "char *")
 

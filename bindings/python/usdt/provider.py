@@ -58,12 +58,19 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False,
                            separators=(",", ":")).encode
 
 
+def _reason(error: Exception) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:       # of the program's own __str__
+        return type(error).__name__
+
+
 def to_json(value: object) -> str:
     """A value's JSON, or an object that says why it has none."""
     try:
         return _encode(value)
     except Exception as error:
-        return _encode({"error": f"{type(error).__name__}: {error}"})
+        return _encode({"error": _reason(error)})
 
 
 _NAME = r"(?P<name> ?(?!const\b)[A-Za-z_]\w*)?"

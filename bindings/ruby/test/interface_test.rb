@@ -312,6 +312,19 @@ class InterfaceTest < Minitest::Test
     end
   end
 
+  def test_a_value_without_json_says_why
+    silent = Class.new(StandardError) do
+      def message = raise("of its own code")
+      def self.to_s = "Silent"
+    end
+    broken = Object.new
+    broken.define_singleton_method(:to_json) { |*| raise silent }
+    values = USDT.const_get(:Values)
+    assert_equal('{"a":1}', values.json({ a: 1 }))
+    assert_match(/"error":"[A-Za-z:]+: /, values.json(Float::NAN))
+    assert_equal('{"error":"Silent"}', values.json([broken]))
+  end
+
   def test_types_stay_as_they_were_declared
     type = +"int"
     probe = USDT::Provider.create(:rbprov).probe(:f, :p, type)

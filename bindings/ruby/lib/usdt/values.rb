@@ -64,8 +64,14 @@ module USDT
     def json(value)
       JSON.generate(value)
     rescue StandardError, ScriptError, SystemStackError => e
-      why = "#{e.class}: #{e.message}".b.force_encoding("UTF-8").scrub("?")
+      why = reason(e).b.force_encoding("UTF-8").scrub("?")
       JSON.generate({ "error" => why })
+    end
+
+    def reason(error)
+      "#{error.class}: #{error.message}"
+    rescue StandardError, ScriptError, SystemStackError
+      error.class.to_s     # its message is of the program's own code
     end
   end
 
