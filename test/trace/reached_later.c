@@ -3,7 +3,7 @@
  *
  * To be preloaded.  With ONE_LOOK=1 the first look at /proc finds processes, and
  * later ones find none.  With NO_MAPS=1 perf events do not tell what processes
- * map.
+ * map, and maps have lines, but answer no questions.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -15,6 +15,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 
 int
@@ -55,4 +56,23 @@ syscall(long number, ...)
 	*(void **)&real = dlsym(RTLD_NEXT, "syscall");
 	return real(number, words[0], words[1], words[2], words[3], words[4],
 	    words[5]);
+}
+
+int
+ioctl(int fd, unsigned long request, ...)
+{
+	long (*real)(long, ...);
+	va_list list;
+	long argument;
+
+	va_start(list, request);
+	argument = va_arg(list, long);
+	va_end(list);
+	if (getenv("NO_MAPS") != NULL && _IOC_TYPE(request) == 'f' &&
+	    _IOC_NR(request) == 17) {
+		errno = ENOTTY;
+		return -1;
+	}
+	*(void **)&real = dlsym(RTLD_NEXT, "syscall");
+	return (int)real(SYS_ioctl, (long)fd, (long)request, argument);
 }

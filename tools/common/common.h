@@ -131,6 +131,16 @@ struct mapping {
 	char *path;		/* in the line; "" if it has none */
 };
 
+/*
+ * The next mapping behind MAPPING, which begins with zeros: an executable one of a
+ * file, or with SHARED one that is shared, and written to.  PATH gets its path.
+ * MAPS is what process_maps returned.  Returns 1, or 0 if there is none, or -1 if
+ * the kernel does not answer (Linux 6.11 is the first that does): then the lines
+ * of MAPS have to be read.
+ */
+#define MAPPING_PATH	4096
+int mapping_ask(FILE *maps, struct mapping *mapping, int shared,
+    char path[MAPPING_PATH]);
 /* Parse a line, which is changed.  Returns -1 if it makes no sense. */
 int mapping_parse(struct mapping *mapping, char *line);
 

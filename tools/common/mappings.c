@@ -19,6 +19,7 @@
 #include <linux/openat2.h>
 #include <search.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -144,23 +145,68 @@ mapping_parse(struct mapping *mapping, char *line)
 	return 0;
 }
 
+/* Later headers have this. */
+struct query {
+	uint64_t size, flags, address;
+	uint64_t start, end, vma_flags, page_size, offset, inode;
+	uint32_t major_no, minor_no, name_size, build_id_size;
+	uint64_t name, build_id;
+};
+#define QUERY		_IOWR('f', 17, struct query)
+#define QUERY_WRITABLE	0x02
+#define QUERY_EXECUTABLE 0x04
+#define QUERY_SHARED	0x08
+#define QUERY_OR_NEXT	0x10
+#define QUERY_FILE	0x20
+
+/* A process has some thirty lines, of which we want a few. */
+int
+mapping_ask(FILE *maps, struct mapping *mapping, int shared,
+    char path[MAPPING_PATH])
+{
+	struct query query = {
+		.size = sizeof query, .address = mapping->end,
+		.flags = QUERY_OR_NEXT | QUERY_FILE | (shared ?
+		    QUERY_SHARED | QUERY_WRITABLE : QUERY_EXECUTABLE),
+		.name = (uintptr_t)path, .name_size = MAPPING_PATH
+	};
+
+	if (ioctl(fileno(maps), QUERY, &query) < 0)
+		return errno == ENOENT ? 0 : -1;
+	*mapping = (struct mapping){
+		.start = query.start, .end = query.end,
+		.offset = query.offset, .inode = query.inode,
+		.device = makedev(query.major_no, query.minor_no),
+		.executable = !shared, .path = path
+	};
+	if (query.name_size == 0)
+		*path = '\0';
+	return 1;
+}
+
+static void
+add_mapping(struct census *census, pid_t pid, const struct mapping *mapping)
+{
+	struct holder holder = {
+		.pid = pid, .start = mapping->start, .end = mapping->end
+	};
+
+	if (mapping->executable && mapping->inode != 0 &&
+	    *mapping->path == '/')
+		add_holder(file_of(census, mapping->device, mapping->inode),
+		    &holder, mapping->path);
+}
+
+/* Most lines are not executable, and parsing takes long. */
 static void
 add_line(struct census *census, pid_t pid, char *line)
 {
-	struct holder holder = { .pid = pid };
 	const char *perms = strchr(line, ' ');
 	struct mapping mapping;
 
-	/* Most lines are others; parsing takes long. */
-	if (perms == NULL || strnlen(perms, 4) < 4 || perms[3] != 'x')
-		return;
-	if (mapping_parse(&mapping, line) < 0 || !mapping.executable ||
-	    mapping.inode == 0 || *mapping.path != '/')
-		return;
-	holder.start = mapping.start;
-	holder.end = mapping.end;
-	add_holder(file_of(census, mapping.device, mapping.inode), &holder,
-	    mapping.path);
+	if (perms != NULL && strnlen(perms, 4) == 4 && perms[3] == 'x' &&
+	    mapping_parse(&mapping, line) == 0)
+		add_mapping(census, pid, &mapping);
 }
 
 /*
@@ -216,7 +262,9 @@ int
 census_add(struct census *census, pid_t pid)
 {
 	FILE *in = process_maps(pid);
-	char *line = NULL, buffer[MAPS_READ];
+	char *line = NULL, buffer[MAPS_READ], path[MAPPING_PATH];
+	struct mapping mapping = { 0 };
+	int asked;
 	size_t space = 0;
 	int error = errno;
 
@@ -227,7 +275,9 @@ census_add(struct census *census, pid_t pid)
 		return error;
 	}
 	setvbuf(in, buffer, _IOFBF, sizeof buffer);
-	while (getline(&line, &space, in) > 0)
+	while ((asked = mapping_ask(in, &mapping, 0, path)) > 0)
+		add_mapping(census, pid, &mapping);
+	while (asked < 0 && getline(&line, &space, in) > 0)
 		add_line(census, pid, line);
 	error = ferror(in) ? errno : 0;
 	free(line);

@@ -431,32 +431,42 @@ read_comm(struct source *source, uint64_t now)
 	}
 }
 
+/* Open the ring that a process maps there, if it is one. */
+static void
+open_ring(struct rings *rings, pid_t pid, const struct mapping *mapping,
+    int whole)
+{
+	struct source *source;
+	int fd, known;
+
+	if (strstr(mapping->path, "/memfd:" USDT__RING_NAME) == NULL)
+		return;
+	fd = open_mapping(pid, mapping->start, mapping->end);
+	source = fd < 0 ? NULL : open_source(rings, fd, pid, whole, &known);
+	if (fd >= 0)
+		close(fd);
+	if (source == NULL)
+		return;
+	source->tid = thread_number(pid, (pid_t)source->ring.tid);
+	snprintf(source->comm, sizeof source->comm, "?");
+	read_comm(source, clock_now(CLOCK_MONOTONIC));
+}
+
 static void
 search(struct rings *rings, pid_t pid, int whole)
 {
 	FILE *maps = process_maps(pid);
-	char *line = NULL;
+	struct mapping mapping = { 0 };
+	char *line = NULL, path[MAPPING_PATH];
 	size_t space = 0;
-	uint64_t start, end;
-	struct source *source;
-	int fd, known;
+	int asked = 0;
 
-	while (maps != NULL && getline(&line, &space, maps) > 0) {
-		if (strstr(line, "/memfd:" USDT__RING_NAME) == NULL ||
-		    sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &end) != 2)
-			continue;
-		fd = open_mapping(pid, start, end);
-		source = fd < 0 ? NULL : open_source(rings, fd, pid,
-		    whole, &known);
-		if (fd >= 0)
-			close(fd);
-		if (source != NULL) {
-			source->tid = thread_number(pid,
-			    (pid_t)source->ring.tid);
-			snprintf(source->comm, sizeof source->comm, "?");
-			read_comm(source, clock_now(CLOCK_MONOTONIC));
-		}
-	}
+	while (maps != NULL && (asked = mapping_ask(maps, &mapping, 1,
+	    path)) > 0)
+		open_ring(rings, pid, &mapping, whole);
+	while (maps != NULL && asked < 0 && getline(&line, &space, maps) > 0)
+		if (mapping_parse(&mapping, line) == 0)
+			open_ring(rings, pid, &mapping, whole);
 	free(line);
 	if (maps != NULL)
 		fclose(maps);
