@@ -14,7 +14,9 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 use Usdt::Direct qw(begin build_host fired watch attached stuck ended exactly
     $PROVIDER $PATTERN);
-use Usdt::Tracer qw(need tracer_case scratch_dir);
+use Usdt::Process;
+use Usdt::Tracer qw(need tracer_case scratch_dir build_c);
+use Usdt::Watch;
 
 need('root', 'cc', 'bpftrace');
 alarm 3600;
@@ -160,6 +162,80 @@ tracer_case('a reader that is stopped meanwhile' => sub {
 
 		missing_told("@$case", $done, $end);
 	}
+});
+
+# More threads than rings are kept, so what they announced is all there is.  Of a
+# text's record the first bytes, and those behind a short text, may be zeros.
+my $texts = <<'EOF_C';
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+#include "usdt.h"
+
+static usdt_probedef_t *probe;
+
+static void *
+fire(void *unused)
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		USDT_FIRE(probe, i, "text");
+	return unused;
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *types[] = { "int", "char *" };
+	usdt_provider_t *p = usdt_create_provider(argv[argc - 1], "mod");
+	pthread_t thread;
+	int i;
+
+	probe = usdt_create_probe("f", "n", 2, types);
+	usdt_provider_add_probe(p, probe);
+	if (usdt_provider_enable(p) < 0)
+		return 1;
+	printf("ready %d\n", (int)getpid());
+	fflush(stdout);
+	while (getchar() != EOF) {
+		for (i = 0; i < 200; i++) {
+			pthread_create(&thread, NULL, fire, NULL);
+			pthread_join(thread, NULL);
+		}
+		printf("fired\n");
+		fflush(stdout);
+	}
+	return 0;
+}
+EOF_C
+
+tracer_case('texts of threads whose rings are gone' => sub {
+	my $provider = "d${$}texts";
+
+	open(my $c, '>', "$dir/texts.c") or die;
+	print $c $texts;
+	close $c;
+	build_c("$dir/texts", "$dir/texts.c", Usdt::Tracer::library(),
+	    '-pthread');
+	my $process = Usdt::Process->new(program => "$dir/texts",
+	    args => [$provider], env => { USDT_IMAGE_DIR => "$dir/images" });
+	$process->ready or die;
+	my $watch = Usdt::Watch->attach(1, $provider);
+
+	kill('STOP', $watch->pid);
+	$process->ask('');
+	kill('CONT', $watch->pid);
+	sleep(0.5);
+	is($watch->code_of('INT'), 0, 'exit 0');
+	1 while $watch->read_some(0.1);
+	my $said = $watch->errors;
+	my $printed = grep { / $provider:n \d "text"$/ } @{ $watch->{lines} };
+
+	# A thread that was slow announces no more, which is told.
+	ok($printed == 600 || $said =~ /^usdt: \d+ threads? ended before/m,
+	    "$printed of 600 are printed") || diag($said);
+	unlike($said, qr/ lost/, '... none is lost');
 });
 
 tracer_case('nothing stays' => sub {

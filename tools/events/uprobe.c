@@ -356,8 +356,10 @@ event_values(const struct event *event, const struct target *target,
 
 		*value = value_of(&event->fields[i], &target->leaves[i],
 		    record, size);
-		if (value->text != NULL && (value->flags & VALUE_TEXT) &&
-		    value->length == 0 &&
+		/* What a thread announces are words.  They may begin with a
+		 * zero, and by now their ring may be gone. */
+		if (!target->announcer && value->text != NULL &&
+		    (value->flags & VALUE_TEXT) && value->length == 0 &&
 		    !is_readable(lookups, pid, value->bits)) {
 			value->text = NULL;
 			value->flags = VALUE_TEXT | VALUE_UNREADABLE;
