@@ -110,7 +110,7 @@ report_refused(int error)
  * too, 6.0 PERF_FORMAT_LOST.
  */
 static int
-is_known(struct perf_event_attr *attr)
+is_known(struct perf_event_attr *attr, pid_t pid, int cpu)
 {
 	int fd;
 
@@ -118,7 +118,7 @@ is_known(struct perf_event_attr *attr)
 	attr->size = sizeof *attr;
 	attr->config = PERF_COUNT_SW_DUMMY;
 	attr->exclude_kernel = 1;
-	fd = open_perf(attr, 0, -1);
+	fd = open_perf(attr, pid, cpu);
 	if (fd < 0)
 		return errno != EINVAL;
 	close(fd);
@@ -211,12 +211,6 @@ open_rings(const struct purpose *purpose)
 	struct perf *perf = xcalloc(1, sizeof *perf);
 
 	raise_limit(0);
-	perf->counts_lost = is_known(&(struct perf_event_attr){
-		.read_format = PERF_FORMAT_LOST
-	});
-	perf->only_threads = is_known(&(struct perf_event_attr){
-		.inherit = 1, .inherit_thread = 1
-	});
 	perf->ring = xcalloc((size_t)cpus, sizeof *perf->ring);
 	for (cpu = 0; cpu < cpus; cpu++) {
 		int error = open_ring(&perf->ring[perf->count], purpose,
@@ -230,6 +224,15 @@ open_rings(const struct purpose *purpose)
 			return NULL;
 		}
 	}
+	/* For the first event of a process the kernel waits some 15 ms, and not for
+	 * one of a processor.  The first is one that is on. */
+	cpu = perf->ring[0].cpu;
+	perf->counts_lost = is_known(&(struct perf_event_attr){
+		.read_format = PERF_FORMAT_LOST
+	}, -1, (int)cpu);
+	perf->only_threads = is_known(&(struct perf_event_attr){
+		.inherit = 1, .inherit_thread = 1
+	}, -1, (int)cpu);
 	return perf;
 }
 
@@ -267,7 +270,7 @@ keeps_apart(void)
 	return is_known(&(struct perf_event_attr){
 		.inherit = 1,
 		.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_READ
-	});
+	}, 0, -1);
 }
 
 struct perf *
