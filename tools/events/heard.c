@@ -51,6 +51,7 @@ struct heard {
 	size_t count, space;
 	uint64_t next;		/* when we may look again */
 	uint64_t finds;		/* looks that found probes */
+	int lost;		/* we may have missed something */
 };
 
 static size_t
@@ -92,11 +93,16 @@ take(void *self, const struct perf_fact *fact)
 {
 	struct heard *heard = self;
 
+	heard->lost |= fact->kind == PERF_FACT_LOST;
 	if (fact->kind != PERF_FACT_MAP || fact->file.inode == 0 ||
 	    fact->pid <= 0 || fact->pid == getpid() ||
 	    (heard->only != 0 && fact->pid != heard->only) ||
-	    heard->count == NEWS_MAX || was_looked_at(heard, &fact->file))
+	    was_looked_at(heard, &fact->file))
 		return;
+	if (heard->count == NEWS_MAX) {
+		heard->lost = 1;
+		return;
+	}
 	ROOM_FOR_ONE(heard->news, heard->count, heard->space);
 	heard->news[heard->count++] = (struct news){ fact->pid, fact->file };
 }
@@ -134,6 +140,15 @@ heard_read(struct heard *heard, uint64_t now)
 {
 	perf_read_facts(heard->perf, take, heard);
 	return heard->count > 0 && now >= heard->next;
+}
+
+int
+heard_missed(struct heard *heard)
+{
+	int lost = heard->lost;
+
+	heard->lost = 0;
+	return lost;
 }
 
 static int

@@ -209,6 +209,8 @@ struct heard *heard_open(pid_t only);
 void heard_close(struct heard *heard);
 /* Read what is new.  Is it time to look at such processes? */
 int heard_read(struct heard *heard, uint64_t now);
+/* Was something missed since the last call? */
+int heard_missed(struct heard *heard);
 /* Add the files that they map; with a call after each process, or NULL. */
 void heard_census(struct heard *heard, struct census *census,
     void (*between)(void *self), void *self);

@@ -38,7 +38,7 @@
 #define RING_MAX	((size_t)4 << 20)
 #define RING_WAKE	((size_t)32 << 10)
 #define RING_URGENT	((size_t)2 << 20)	/* some thousands of first records */
-#define RING_MAPS	((size_t)512 << 10)	/* some thousands of mappings */
+#define RING_MAPS	((size_t)2 << 20)	/* some ten thousand mappings */
 
 /* How far apart the samples of one fire are at most, in nanoseconds. */
 #define SAME_FIRE	((uint64_t)1000000000)

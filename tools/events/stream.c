@@ -681,7 +681,8 @@ attend(struct stream *stream, uint64_t now, uint64_t *scan)
 	}
 	if (stream->to.rings != NULL || now >= *scan)
 		report_lost(stream);
-	if (now < *scan)
+	if (now < *scan && (stream->to.heard == NULL ||
+	    !heard_missed(stream->to.heard)))
 		return;
 	attach_scan(&stream->to);
 	*scan = clock_now(CLOCK_MONOTONIC) + every;
