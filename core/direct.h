@@ -95,7 +95,7 @@ enum usdt__announcement {
 
 #define USDT__RING_NAME		"usdt-ring"	/* "/memfd:usdt-ring" in maps */
 #define USDT__RING_MAGIC	0x676e697274647375u	/* "usdtring" */
-#define USDT__RING_VERSION	1
+#define USDT__RING_VERSION	2	/* raised when this header changes */
 #define USDT__RING_IMAGES	128
 #define USDT__RING_UNITS	(1u << 21)	/* 16 MiB: no ring has more */
 

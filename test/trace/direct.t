@@ -139,7 +139,7 @@ sub missing_told
 
 	ok($end->{odd} == 0 && $missing >= 0 && ($missing == 0 ||
 	    $end->{unread} > 0 || $end->{said} =~
-	    /announcements lost: events .* may be missing/),
+	    /messages of threads lost: events .* may be missing/),
 	    "$what: $missing of $done are missing, which it says")
 	    or diag($end->{said});
 }

@@ -11,7 +11,8 @@
  *	early	before anybody can be attached
  *	thread	the same, but by the thread that fires, and for it alone
  *	late	when the probe is enabled, before the first event
- *	warm	after the first COUNT events; COUNT more follow
+ *	warm	after twice COUNT events, when its thread announces them no longer;
+ *		COUNT more follow
  *
  * It prints "ready", waits until its probe is enabled, fires COUNT events, and
  * prints "fired N".
@@ -114,6 +115,8 @@ live(void *when)
 		filter();
 	fire_all();
 	if (strcmp(when, "warm") == 0) {
+		usleep(200000);		/* twice USDT__RING_EARLY */
+		fire_all();
 		filter();
 		fire_all();
 	}

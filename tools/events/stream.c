@@ -721,8 +721,8 @@ loop(struct stream *stream)
 	stream->ended = 1;
 	if (stream->to.announcements != NULL &&
 	    perf_lost(stream->to.announcements) > 0)
-		fprintf(stderr, "usdt: %" PRIu64 " announcements lost: events "
-		    "of threads that ended soon may be missing\n",
+		fprintf(stderr, "usdt: %" PRIu64 " messages of threads lost: "
+		    "events of those that ended soon may be missing\n",
 		    perf_lost(stream->to.announcements));
 	report_lost(stream);
 	if (stream->to.rings != NULL && rings_unread(stream->to.rings) > 0)
