@@ -12,6 +12,7 @@
 #include "tap.h"
 #include "tools/common/memory.c"
 #include "tools/direct/clock.c"
+#include "tools/direct/early.c"
 #include "tools/direct/ring.c"
 
 #define UNITS	256u
@@ -417,6 +418,64 @@ test_hostile(void)
 	ok_all("anything ends, and keeps inside the ring");
 }
 
+/* --- announced records --- */
+
+/* Announce as much of a record as one announcement has, from its word FROM. */
+static void
+announce(struct early_list *list, uint64_t address, uint32_t words,
+    uint32_t from)
+{
+	const struct fire who = { .pid = 1, .tid = 2, .comm = "thread" };
+	uint64_t record[200] = { 0 };
+	uint32_t i;
+
+	((struct usdt__record *)(void *)record)->meta = words;
+	for (i = 2; i < words; i++)
+		record[i] = address + i;
+	is_int(early_add(list, &who, NULL, from > 0, address + from * 8,
+	    record + from, USDT__RING_PIECE * 8), 1, "word %u is taken", from);
+}
+
+static int
+is_right(const struct early *early, uint64_t address, uint32_t words)
+{
+	uint32_t i, wrong = early->address != address || early->count != words ||
+	    !early_is_whole(early);
+
+	for (i = 2; i < words && !wrong; i++)
+		wrong = early->words[i] != address + i;
+	return !wrong;
+}
+
+static void
+test_early(void)
+{
+	const struct fire who = { .pid = 1, .tid = 2, .comm = "thread" };
+	struct early_list list = { 0 };
+
+	early_without_ring(&list, &who, 0, 0x90000, 0x1000);
+	is_int((long)list.unread, 1, "its second ring is gone");
+	announce(&list, 0x80010, 4, 0);
+	is_int((long)list.count, 0, "what was in its first ring is not read "
+	    "twice");
+
+	early_without_ring(&list, &who, 1, 0x20000, 0x10000);
+	announce(&list, 0x20010, 4, 0);
+	is_int((long)list.count, 1, "what was in a ring that is gone counts");
+	ok(is_right(&list.early[0], 0x20010, 4), "... with its words");
+
+	announce(&list, 0x20100, 100, 0);
+	announce(&list, 0x21000, 90, 0);	/* by a signal handler */
+	announce(&list, 0x21000, 90, USDT__RING_PIECE);
+	announce(&list, 0x20100, 100, USDT__RING_PIECE);
+	ok(list.count == 3 && is_right(&list.early[1], 0x20100, 100) &&
+	    is_right(&list.early[2], 0x21000, 90), "pieces of records that "
+	    "interrupt each other");
+	early_silent(&list, &who);
+	is_int((long)list.unread, 1, "a thread counts once");
+	early_done(&list);
+}
+
 /* --- time --- */
 
 static void
@@ -445,6 +504,7 @@ main(void)
 	test_overflow();
 	test_heads();
 	test_hostile();
+	test_early();
 	test_clock();
 	return done_testing();
 }

@@ -131,10 +131,12 @@ void record_values(const struct ring_record *record,
 
 /* --- early.c: which events had a thread whose ring was gone? -------------- */
 
-/* A thread whose ring was gone before we could map it. */
+/* A ring that was gone before we could map it. */
 struct orphan {
-	pid_t pid, tid;
-	uint64_t made;		/* when it announced the ring */
+	pid_t pid, tid;		/* its thread's */
+	uint64_t address, size;	/* where it was: a thread has several, and we may
+				 * have the others */
+	uint64_t made;		/* when it was announced */
 	int unread;		/* it may have had more than it announced */
 };
 
@@ -142,6 +144,7 @@ struct orphan {
 struct early {
 	uint64_t time;
 	pid_t pid, tid;
+	uint64_t address;	/* of its record */
 	char comm[32];
 	struct target *target;
 	uint64_t *words;
@@ -153,17 +156,18 @@ struct early_list {		/* begins with zeros */
 	size_t orphan_count, orphan_space;
 	struct early *early;	/* in the order of their time ... */
 	size_t first, count, space;	/* ... from the first one on */
-	uint64_t unread;	/* orphans that may have had more */
+	uint64_t unread;	/* threads that may have had more */
 };
 
 /* WHO announced its FIRST ring, or another one, that we don't get. */
 void early_without_ring(struct early_list *list, const struct fire *who,
-    int first);
+    int first, uint64_t address, uint64_t size);
 /* WHO announces no more. */
 void early_silent(struct early_list *list, const struct fire *who);
 /* As rings_announced_record.  Returns 0 if the event is lost. */
 int early_add(struct early_list *list, const struct fire *who,
-    struct target *target, int more, const void *bytes, size_t size);
+    struct target *target, int more, uint64_t address, const void *bytes,
+    size_t size);
 /* The first one is done with. */
 void early_pass(struct early_list *list);
 /* As an event, and as a record. */
@@ -206,11 +210,12 @@ void rings_want(struct rings *rings, struct wanted *image);
 void rings_announced(struct rings *rings, const struct fire *who, int first,
     uint64_t address, uint64_t size, const void *head, size_t copied);
 /*
- * A thread announced a record of TARGET's, or MORE of the last one: SIZE bytes.
- * It counts if the thread ended before we had its ring.
+ * A thread announced a record of TARGET's, or MORE of one: SIZE bytes that were at
+ * ADDRESS.  It counts if the thread ended before we had its ring.
  */
 void rings_announced_record(struct rings *rings, const struct fire *who,
-    struct target *target, int more, const void *bytes, size_t size);
+    struct target *target, int more, uint64_t address, const void *bytes,
+    size_t size);
 /* A thread announced that it announces no more records. */
 void rings_announced_silence(struct rings *rings, const struct fire *who);
 /* A thread announced that an event was lost. */

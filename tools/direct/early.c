@@ -13,62 +13,78 @@
 
 #include "tools/direct/direct.h"
 
+static int
+is_of(const struct orphan *orphan, const struct fire *who)
+{
+	return orphan->pid == who->pid && orphan->tid == who->tid;
+}
+
+/* The ring of that thread with that address in it. */
 static struct orphan *
-orphan_of(const struct early_list *list, const struct fire *who)
+orphan_at(const struct early_list *list, const struct fire *who,
+    uint64_t address)
 {
 	size_t i;
 
 	for (i = list->orphan_count; i-- > 0; )
-		if (list->orphans[i].pid == who->pid &&
-		    list->orphans[i].tid == who->tid)
+		if (is_of(&list->orphans[i], who) &&
+		    address - list->orphans[i].address < list->orphans[i].size)
 			return &list->orphans[i];
 	return NULL;
 }
 
+/* A thread counts once. */
 static void
-note_unread(struct early_list *list, struct orphan *orphan)
+note_unread(struct early_list *list, const struct fire *who)
 {
-	list->unread += !orphan->unread;
-	orphan->unread = 1;
+	int known = 0, any = 0;
+	size_t i;
+
+	for (i = 0; i < list->orphan_count; i++)
+		if (is_of(&list->orphans[i], who)) {
+			any = 1;
+			known |= list->orphans[i].unread;
+			list->orphans[i].unread = 1;
+		}
+	list->unread += any && !known;
 }
 
 void
-early_without_ring(struct early_list *list, const struct fire *who, int first)
+early_without_ring(struct early_list *list, const struct fire *who, int first,
+    uint64_t address, uint64_t size)
 {
-	struct orphan *orphan = orphan_of(list, who);
-
-	if (orphan == NULL) {
+	if (orphan_at(list, who, address) == NULL) {
 		ROOM_FOR_ONE(list->orphans, list->orphan_count,
 		    list->orphan_space);
-		orphan = &list->orphans[list->orphan_count++];
-		*orphan = (struct orphan){
-			who->pid, who->tid, who->time, 0
+		list->orphans[list->orphan_count++] = (struct orphan){
+			.pid = who->pid, .tid = who->tid, .address = address,
+			.size = size, .made = who->time
 		};
 	}
 	if (!first)
-		note_unread(list, orphan);
+		note_unread(list, who);
 }
 
 void
 early_silent(struct early_list *list, const struct fire *who)
 {
-	struct orphan *orphan = orphan_of(list, who);
-
-	if (orphan != NULL)
-		note_unread(list, orphan);
+	note_unread(list, who);
 }
 
-/* The last record of a thread, if a piece of it is missing; or NULL. */
+/* The record that goes on at that address; or NULL. */
 static struct early *
-unfinished(const struct early_list *list, const struct fire *who)
+unfinished(const struct early_list *list, const struct fire *who,
+    uint64_t address)
 {
 	size_t i;
 
 	for (i = list->count; i-- > list->first; ) {
 		struct early *early = &list->early[i];
 
-		if (early->pid == who->pid && early->tid == who->tid)
-			return early_is_whole(early) ? NULL : early;
+		if (early->pid == who->pid && early->tid == who->tid &&
+		    !early_is_whole(early) &&
+		    address == early->address + early->have * 8)
+			return early;
 	}
 	return NULL;
 }
@@ -86,17 +102,17 @@ add_piece(struct early *early, const void *bytes, size_t size)
 
 int
 early_add(struct early_list *list, const struct fire *who,
-    struct target *target, int more, const void *bytes, size_t size)
+    struct target *target, int more, uint64_t address, const void *bytes,
+    size_t size)
 {
-	struct orphan *orphan = orphan_of(list, who);
 	struct early *early;
 	struct usdt__record record;
 	uint32_t words;
 
-	if (orphan == NULL || size < sizeof record)
-		return 1;			/* its ring has the record */
-	early = unfinished(list, who);
+	if (orphan_at(list, who, address) == NULL || size < sizeof record)
+		return 1;			/* we have the ring with it */
 	if (more) {
+		early = unfinished(list, who, address);
 		if (early != NULL)
 			add_piece(early, bytes, size);
 		return 1;
@@ -113,6 +129,7 @@ early_add(struct early_list *list, const struct fire *who,
 	early->time = who->time;
 	early->pid = who->pid;
 	early->tid = who->tid;
+	early->address = address;
 	early->target = target;
 	snprintf(early->comm, sizeof early->comm, "%s", who->comm);
 	add_piece(early, bytes, size);

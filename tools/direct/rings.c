@@ -335,15 +335,17 @@ rings_announced(struct rings *rings, const struct fire *who, int first,
 		source->comm_at = clock_now(CLOCK_MONOTONIC);
 	} else if (!known) {
 		/* Its first records were announced, too. */
-		early_without_ring(&rings->early, who, first);
+		early_without_ring(&rings->early, who, first, address,
+		    size);
 	}
 }
 
 void
 rings_announced_record(struct rings *rings, const struct fire *who,
-    struct target *target, int more, const void *bytes, size_t size)
+    struct target *target, int more, uint64_t address, const void *bytes,
+    size_t size)
 {
-	if (!early_add(&rings->early, who, target, more, bytes, size))
+	if (!early_add(&rings->early, who, target, more, address, bytes, size))
 		add_lost(process_of(rings, who->pid), target, 1);
 }
 

@@ -230,8 +230,8 @@ hear_event(struct stream *stream, const struct fire *who,
 		rings_announced_loss(stream->to.rings, who->pid, target);
 	else if (values[1].text != NULL)
 		rings_announced_record(stream->to.rings, who, target,
-		    values[0].bits == USDT__ANNOUNCE_MORE, values[1].text,
-		    values[1].space);
+		    values[0].bits == USDT__ANNOUNCE_MORE, values[1].bits,
+		    values[1].text, values[1].space);
 }
 
 /* An announcement is heard once; if it is LATE, whatever it is, else a ring. */
