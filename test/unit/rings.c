@@ -90,26 +90,31 @@ fire_text(const char *text)
 
 #define RINGS	512
 
-/* A handler may call this: so it takes no memory. */
+/* A handler may call this, on a small stack: so it takes no memory. */
 static int
 find_rings(const struct usdt__ring *all[RINGS])
 {
 	const int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-	char maps[1 << 18], *line = maps, *end;
+	char maps[8192], *line, *end;
 	size_t size = 0;
 	ssize_t got;
 	int n = 0;
 
-	while ((got = read(fd, maps + size, sizeof maps - 1 - size)) > 0)
+	while ((got = read(fd, maps + size, sizeof maps - 1 - size)) > 0) {
 		size += (size_t)got;
-	close(fd);
-	maps[size] = '\0';
-	for (; (end = strchr(line, '\n')) != NULL; line = end + 1) {
-		*end = '\0';
-		if (strstr(line, "/memfd:" USDT__RING_NAME) != NULL && n < RINGS)
-			all[n++] = (const void *)(uintptr_t)strtoul(line, NULL,
-			    16);
+		maps[size] = '\0';
+		for (line = maps; (end = strchr(line, '\n')) != NULL;
+		    line = end + 1) {
+			*end = '\0';
+			if (strstr(line, "/memfd:" USDT__RING_NAME) != NULL &&
+			    n < RINGS)
+				all[n++] = (const void *)(uintptr_t)
+				    strtoul(line, NULL, 16);
+		}
+		size -= (size_t)(line - maps);	/* of a line's beginning */
+		memmove(maps, line, size);
 	}
+	close(fd);
 	return n;
 }
 
