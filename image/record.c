@@ -519,8 +519,7 @@ record_text(const usdt_probedef_t *probedef, size_t argc,
 
 	if (aim_fast(probe, &target) && words != NULL)
 		text = (const char *)(uintptr_t)words[i];
-	length = text != NULL ? length_of(text) :
-	    SIZE_MAX;
+	length = text != NULL ? length_of(text) : SIZE_MAX;
 	if (__builtin_expect(length > USDT__TEXT_MAX, 0)) {
 		record_slowly(probedef, 0, words);
 		return;

@@ -7,9 +7,8 @@ use strict;
 use warnings;
 
 use Test::More;
-use Usdt::Process;
 use Usdt::Tracer qw(need tracer_case scratch_dir);
-use Usdt::Watch;
+use Usdt::Watch qw(traced_source);
 
 need('root', 'cc');
 alarm 3600;
@@ -95,19 +94,11 @@ main(int argc, char **argv)
 }
 EOF
 
-open(my $out, '>', "$dir/starts.c") or die "$dir/starts.c: $!\n";
-print $out $starts;
-close($out) or die "$dir/starts.c: $!\n";
-my $program = Usdt::Tracer::build_c("$dir/starts", "$dir/starts.c",
-	Usdt::Tracer::library(), '-pthread', '-ldl');
-
 tracer_case('threads that start while it attaches' => sub {
 	my $provider = "threads$$";
-	my $process = Usdt::Process->new(program => $program,
-		args => [$provider], env => { USDT_IMAGE_DIR => "$dir/images" });
+	my $process = traced_source($dir, $provider, 'starts', $starts);
 	my %printed;
 
-	$process->ready or die $process->greeting;
 	$process->ask('start');
 	my $watch = Usdt::Watch->attach(1, '--uprobe', '-p', $process->pid,
 		"$provider:*");

@@ -14,9 +14,8 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 use Usdt::Direct qw(begin build_host fired watch attached stuck ended exactly
     $PROVIDER $PATTERN);
-use Usdt::Process;
-use Usdt::Tracer qw(need tracer_case scratch_dir build_c);
-use Usdt::Watch;
+use Usdt::Tracer qw(need tracer_case scratch_dir);
+use Usdt::Watch qw(traced_source);
 
 need('root', 'cc', 'bpftrace');
 alarm 3600;
@@ -212,15 +211,7 @@ EOF_C
 
 tracer_case('texts of threads whose rings are gone' => sub {
 	my $provider = "d${$}texts";
-
-	open(my $c, '>', "$dir/texts.c") or die;
-	print $c $texts;
-	close $c;
-	build_c("$dir/texts", "$dir/texts.c", Usdt::Tracer::library(),
-	    '-pthread');
-	my $process = Usdt::Process->new(program => "$dir/texts",
-	    args => [$provider], env => { USDT_IMAGE_DIR => "$dir/images" });
-	$process->ready or die;
+	my $process = traced_source($dir, $provider, 'texts', $texts);
 	my $watch = Usdt::Watch->attach(1, $provider);
 
 	kill('STOP', $watch->pid);

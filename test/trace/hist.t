@@ -8,10 +8,9 @@ use warnings;
 
 use JSON::PP ();
 use Test::More;
-use Usdt::Process;
 use Usdt::Terminal;
-use Usdt::Tracer qw(need tracer_case scratch_dir build_c);
-use Usdt::Watch qw(run_usdt usdt_command leftovers traced);
+use Usdt::Tracer qw(need tracer_case scratch_dir);
+use Usdt::Watch qw(run_usdt usdt_command leftovers traced traced_source);
 
 need('root', 'cc');
 alarm 3600;
@@ -196,15 +195,7 @@ EOF_C
 
 tracer_case('members of a struct that is not there' => sub {
 	my $provider = "h${$}f";
-
-	open(my $c, '>', "$dir/members.c") or die;
-	print $c $members;
-	close $c;
-	build_c("$dir/members", "$dir/members.c", Usdt::Tracer::library(),
-	    '-pthread');
-	my $process = Usdt::Process->new(program => "$dir/members",
-	    args => [$provider], env => { USDT_IMAGE_DIR => "$dir/images" });
-	$process->ready or die;
+	my $process = traced_source($dir, $provider, 'members', $members);
 	for (['pair.number', "n\t-\t4\t8\t1"],
 	    ['pair.name', "n\t-\t\"five\"\t1", "n\t-\t?\t2"],
 	    ['pair.text', "n\t-\t\"text\"\t1", "n\t-\t?\t2"]) {

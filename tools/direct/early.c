@@ -34,8 +34,8 @@ orphan_at(const struct early_list *list, const struct fire *who,
 }
 
 /* A thread counts once. */
-static void
-note_unread(struct early_list *list, const struct fire *who)
+void
+early_silent(struct early_list *list, const struct fire *who)
 {
 	int known = 0, any = 0;
 	size_t i;
@@ -61,14 +61,8 @@ early_without_ring(struct early_list *list, const struct fire *who, int first,
 			.size = size, .made = who->time
 		};
 	}
-	if (!first)
-		note_unread(list, who);
-}
-
-void
-early_silent(struct early_list *list, const struct fire *who)
-{
-	note_unread(list, who);
+	if (!first)			/* no record in it is announced */
+		early_silent(list, who);
 }
 
 /* The record that goes on at that address; or NULL. */

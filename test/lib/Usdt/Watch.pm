@@ -14,7 +14,7 @@ use Usdt::Tracer;
 
 our @ISA = ('Usdt::Tracer::Run');
 our @EXPORT_OK = qw(usdt_command run_usdt leftovers build_notes run_notes
-    traced);
+    traced traced_source);
 
 my $events = '/sys/kernel/tracing/uprobe_events';
 
@@ -115,6 +115,23 @@ sub traced
 	push @args, (@args > 2 ? '--' : ()), @$_ for @probes;
 	my $process = Usdt::Process->new(args => \@args,
 		env => { USDT_IMAGE_DIR => "$dir/images" });
+	$process->ready or die $process->greeting;
+	return $process;
+}
+
+# A process of that program in C: it declares the provider that it gets as its
+# argument, and prints "ready PID".
+sub traced_source
+{
+	my ($dir, $provider, $name, $source) = @_;
+
+	open(my $out, '>', "$dir/$name.c") or die "$dir/$name.c: $!\n";
+	print $out $source;
+	close($out) or die "$dir/$name.c: $!\n";
+	Usdt::Tracer::build_c("$dir/$name", "$dir/$name.c",
+	    Usdt::Tracer::library(), '-pthread');
+	my $process = Usdt::Process->new(program => "$dir/$name",
+		args => [$provider], env => { USDT_IMAGE_DIR => "$dir/images" });
 	$process->ready or die $process->greeting;
 	return $process;
 }
